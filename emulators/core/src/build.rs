@@ -1,0 +1,71 @@
+//! Seam: making a revision's source startable.
+//!
+//! A cloud says which language, version and client packages its runtime needs; the bundle crate finds the
+//! interpreter and installs, into a cache, never into the developer's folder.
+
+use crate::Boxed;
+use crate::function::Environment;
+use crate::record::What;
+use std::path::PathBuf;
+use std::sync::Arc;
+use thiserror::Error;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// `version` as declared, e.g. `3.12`.
+    Python { version: String },
+    /// `version` as declared, e.g. `20`.
+    Node { version: String },
+    /// An executable of this name at the root of the source.
+    Executable { name: String },
+}
+
+/// What a revision needs before an instance can start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub source: PathBuf,
+    pub language: Language,
+    /// Packages of the vendor's runtime client, pinned, e.g. `awslambdaric==4.2.2`.
+    pub client_packages: Vec<String>,
+    /// Packages that the vendor's runtime image carries and that are installed only when the source
+    /// mentions them (a module name prefix and the package to install), e.g. (`boto3`, `boto3`).
+    pub provided_packages: Vec<(String, String)>,
+    /// Declared packages are already in the source (an uploaded package): install nothing of the developer's.
+    pub self_contained: bool,
+}
+
+/// Something startable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The code folder as the process should see it (the source itself, or a staged view of it).
+    pub code: PathBuf,
+    /// The interpreter to start; for [`Language::Executable`] the executable.
+    pub program: PathBuf,
+    /// The interpreter's version as it is, e.g. `3.11.7`.
+    pub version: String,
+    /// Folder of the client packages (`site-packages` or `node_modules`), if any.
+    pub client: Option<PathBuf>,
+    /// Variables that make the packages importable.
+    pub env: Environment,
+    /// Arguments that the interpreter needs before anything else.
+    pub program_args: Vec<String>,
+    /// What the developer should know, e.g. `python3.6 is not installed: python 3.11 runs it`.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{why}")]
+pub struct BuildFailure {
+    /// What failed, where and why, with the tool's own last words.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Receives the steps of a build while it runs.
+pub type Progress = Arc<dyn Fn(What) + Send + Sync>;
+
+pub trait Build: Send + Sync {
+    /// Makes it startable, or returns at once what was made before from the same inputs.
+    fn build(&self, needs: Needs, progress: Progress) -> Boxed<'_, Result<Arc<Built>, BuildFailure>>;
+}

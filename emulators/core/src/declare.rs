@@ -1,0 +1,121 @@
+//! A project as it was declared, by whichever file: what `up` makes real.
+//!
+//! The root package reads files into these; each cloud takes its part. No vendor's file format shows here.
+
+use crate::function::Environment;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where something was declared, for people: `template.yaml:4`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    pub file: PathBuf,
+    pub line: usize,
+}
+
+/// Which form of HTTP event a route gives its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HttpForm {
+    /// The vendor's older, fuller form (API Gateway REST, payload 1.0).
+    Rest,
+    /// The newer, leaner form (HTTP API, payload 2.0).
+    Lean,
+}
+
+/// Allowed cross-origin callers of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cors {
+    pub origins: Vec<String>,
+    pub methods: Vec<String>,
+    pub headers: Vec<String>,
+    pub credentials: bool,
+    pub max_age: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TriggerDeclaration {
+    /// `method` in upper case or `ANY`; `path` with `{name}` and `{name+}` parts.
+    Http {
+        api: String,
+        method: String,
+        path: String,
+        form: HttpForm,
+        cors: Option<Cors>,
+    },
+    /// `events` in the vendor's spelling, e.g. `s3:ObjectCreated:*`.
+    Bucket {
+        bucket: String,
+        events: Vec<String>,
+        prefix: Option<String>,
+        suffix: Option<String>,
+    },
+    Queue {
+        queue: String,
+        batch: u32,
+    },
+    Schedule {
+        expression: String,
+    },
+    /// A URL of the function's own.
+    Url {
+        cors: Option<Cors>,
+        streaming: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FunctionDeclaration {
+    /// `aws`, `gcp` or `azure`.
+    pub cloud: String,
+    pub name: String,
+    /// The name in the file it came from, when that differs (a logical id).
+    pub alias: Option<String>,
+    pub runtime: String,
+    pub handler: String,
+    pub source: PathBuf,
+    /// In bytes; `None`: the vendor's default.
+    pub memory: Option<u64>,
+    pub timeout: Option<Duration>,
+    /// In bytes.
+    pub tmp: Option<u64>,
+    pub env: Environment,
+    pub concurrency: Option<u32>,
+    pub triggers: Vec<TriggerDeclaration>,
+    pub from: Provenance,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BucketDeclaration {
+    pub cloud: String,
+    pub name: String,
+    /// A folder whose files are put into the bucket at the start.
+    pub seed: Option<PathBuf>,
+    pub from: Provenance,
+}
+
+/// Something that a project wants run once before its functions can work, e.g. training a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prepare {
+    pub run: Vec<String>,
+    /// Packages that only this step needs.
+    pub requirements: Vec<String>,
+    pub inputs: Vec<PathBuf>,
+    pub outputs: Vec<PathBuf>,
+    /// Where to run it.
+    pub folder: PathBuf,
+    pub from: Provenance,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Project {
+    pub name: String,
+    pub root: PathBuf,
+    pub functions: Vec<FunctionDeclaration>,
+    pub buckets: Vec<BucketDeclaration>,
+    pub prepare: Vec<Prepare>,
+    /// What was read and could not be understood or resolved; shown, never fatal.
+    pub warnings: Vec<String>,
+}

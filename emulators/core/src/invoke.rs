@@ -1,0 +1,86 @@
+//! Asking for an invocation: the request, its acceptance or refusal.
+
+use crate::Boxed;
+use crate::id::{Cause, FunctionId, InvocationId};
+use crate::outcome::Outcome;
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// How the caller wants its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The caller waits for the outcome.
+    Wait,
+    /// The caller gets a receipt; the outcome goes to the records.
+    Queue,
+    /// Only find out whether it would be admitted.
+    DryRun,
+}
+
+/// Takes an answer's bytes while the function still produces them.
+///
+/// Implemented where a client reads a streamed answer; `chunk` waits while that client is slow and says
+/// `false` when it has gone.
+pub trait ChunkSink: Send + Sync {
+    fn head(&self, content_type: &str);
+    fn chunk(&self, bytes: Bytes) -> Boxed<'_, bool>;
+}
+
+/// One request to run a function. The payload stays bytes: nobody here parses it.
+#[derive(Clone)]
+pub struct Invoke {
+    pub id: InvocationId,
+    pub target: FunctionId,
+    /// Which revision, by the vendor's label; `None` is the latest.
+    pub qualifier: Option<String>,
+    pub mode: Mode,
+    pub payload: Bytes,
+    /// What the vendor's runtime protocol carries beside the payload (client context, trace header):
+    /// names are the protocol's own, opaque to the engine.
+    pub attributes: Vec<(&'static str, String)>,
+    pub cause: Cause,
+    /// The caller wants the log lines of this invocation in the outcome.
+    pub wants_log: bool,
+    /// Where a streamed answer goes; without it a streamed answer is collected.
+    pub stream: Option<Arc<dyn ChunkSink>>,
+}
+
+impl fmt::Debug for Invoke {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invoke").field("id", &self.id).field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// The answer to an [`Invoke`] that was admitted.
+#[derive(Debug)]
+pub enum Reply {
+    Done(Box<Outcome>),
+    Accepted,
+    WouldRun,
+}
+
+/// Which limit stopped a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Throttle {
+    /// The function's own reservation is used up.
+    Reserved,
+    /// The account's concurrency is used up.
+    Account,
+}
+
+/// Why an invocation was not admitted. Each cloud has its own words for these, in its `fault` module.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error("there is no function `{name}`")]
+    NoFunction { name: String },
+    #[error("function `{name}` has no revision `{qualifier}`")]
+    NoRevision { name: String, qualifier: String },
+    #[error("the event is {size} bytes, more than the {limit} allowed")]
+    TooLarge { size: u64, limit: u64 },
+    #[error("throttled: {0:?}")]
+    Throttled(Throttle),
+    #[error("the daemon is stopping")]
+    Stopping,
+}

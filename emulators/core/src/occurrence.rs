@@ -1,0 +1,68 @@
+//! Facts that can start functions, and how a vendor tells them.
+
+use crate::id::{Cause, Scope};
+use crate::{Epoch, Timestamp};
+use bytes::Bytes;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// How an object came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Created {
+    Put,
+    Post,
+    Copy,
+    Multipart,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectChange {
+    Created(Created),
+    /// Gone for good.
+    Deleted,
+    /// Hidden behind a marker.
+    Marked,
+}
+
+/// One commit of an object store.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObjectOccurrence {
+    pub scope: Arc<Scope>,
+    pub bucket: Arc<str>,
+    pub key: Arc<str>,
+    pub change: ObjectChange,
+    /// In bytes; 0 for removals.
+    pub size: u64,
+    /// Lower-case hex MD5, or the multipart form; empty for removals.
+    pub etag: String,
+    /// The version as the store names it, if the bucket keeps versions.
+    pub version: Option<String>,
+    /// Who asked, as far as it was said: address and request id.
+    pub source_ip: String,
+    pub request_id: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    Object(ObjectOccurrence),
+}
+
+/// A fact, its place in the one order of facts, and what caused it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Occurrence {
+    /// The commit counter: grows by one with each fact.
+    pub sequence: u64,
+    pub epoch: Epoch,
+    pub at: Timestamp,
+    pub cause: Cause,
+    pub fact: Fact,
+}
+
+/// Turns a fact into the event that a vendor's function receives.
+pub trait EventShape: Send + Sync {
+    /// `subscription` is the id under which the trigger was configured.
+    fn event(&self, occurrence: &Occurrence, subscription: &str) -> Bytes;
+}

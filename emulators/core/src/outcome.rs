@@ -1,0 +1,119 @@
+//! How an invocation ended, and what it used.
+//!
+//! A failure of the function is a value here, never an `Err`: the emulator did its work.
+
+use crate::Timestamp;
+use crate::id::InvocationId;
+use crate::sandbox::Enforcement;
+use bytes::Bytes;
+use serde::Serialize;
+use std::time::Duration;
+
+/// What a function answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    pub body: Bytes,
+    pub content_type: Option<String>,
+    /// The body went to the invocation's [`crate::ChunkSink`] and is not repeated in `body`.
+    pub streamed: bool,
+}
+
+/// Which phase a process was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Init,
+    Invoke,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FunctionFailure {
+    /// The function (or its runtime client) reported an error; `body` is the client's own document.
+    Reported {
+        body: Bytes,
+        kind: Option<String>,
+        phase: Phase,
+    },
+    TimedOut {
+        after: Duration,
+    },
+    /// The process ended without an answer: with a code, or by a signal.
+    Exited {
+        code: Option<i32>,
+        signal: Option<i32>,
+        phase: Phase,
+    },
+    OutOfMemory {
+        limit: u64,
+    },
+    ResponseTooLarge {
+        limit: u64,
+    },
+    /// The code could not be made to start: nothing to run, no interpreter, a package that does not install.
+    NotStartable {
+        why: String,
+    },
+    /// The daemon stopped or the function was deleted while this ran.
+    Stopped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartKind {
+    /// This invocation waited for an init.
+    Cold,
+    Warm,
+}
+
+/// How an init went, told by the first invocation that follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Init {
+    #[serde(rename = "duration_ms", serialize_with = "crate::clock::as_millis")]
+    pub duration: Duration,
+    /// `Invoke`: the init was repeated inside the invocation and its time is part of the handler's.
+    pub phase: Phase,
+}
+
+/// What one invocation took. All measured; nothing here is simulated.
+#[derive(Clone, Debug, Serialize)]
+pub struct Usage {
+    /// Waiting for an instance, an init on demand not counted.
+    #[serde(rename = "queued_ms", serialize_with = "crate::clock::as_millis")]
+    pub queued: Duration,
+    pub start: StartKind,
+    pub init: Option<Init>,
+    /// From handing over the event to the answer.
+    #[serde(rename = "handler_ms", serialize_with = "crate::clock::as_millis")]
+    pub handler: Duration,
+    /// Highest memory of the instance so far, in bytes.
+    pub peak_memory: u64,
+    pub memory_limit: u64,
+    pub enforcement: Enforcement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// One line that a function wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    pub at: Timestamp,
+    pub stream: Stream,
+    pub text: String,
+}
+
+/// The one completion of an invocation.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub id: InvocationId,
+    /// Label of the revision that ran.
+    pub revision: String,
+    pub result: Result<Answer, FunctionFailure>,
+    pub usage: Usage,
+    /// The whole log of this invocation as the vendor writes it, when the caller asked for it.
+    pub log: Vec<String>,
+}

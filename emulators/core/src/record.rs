@@ -1,0 +1,135 @@
+//! The one stream of facts that every report reads: the terminal, `--json`, logs, the dashboard, the
+//! harness.
+
+use crate::Timestamp;
+use crate::id::{Cause, FunctionId, InstanceId, InvocationId};
+use crate::outcome::{FunctionFailure, Init, LogLine, Phase, Usage};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a record is about. Unset parts do not apply.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Subject {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<FunctionId>,
+    /// Label of the revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<InvocationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// One fact. `sequence` is given by the sink, in the order of arrival.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    pub sequence: u64,
+    pub at: Timestamp,
+    pub subject: Subject,
+    pub what: What,
+}
+
+/// How an invocation or an init ended, in a word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum Status {
+    Ok,
+    Error { kind: String },
+    Timeout,
+    OutOfMemory,
+}
+
+impl Status {
+    pub fn of<T>(result: &Result<T, FunctionFailure>) -> Self {
+        match result {
+            Ok(_) => Status::Ok,
+            Err(FunctionFailure::TimedOut { .. }) => Status::Timeout,
+            Err(FunctionFailure::OutOfMemory { .. }) => Status::OutOfMemory,
+            Err(FunctionFailure::Reported { kind, .. }) => {
+                Status::Error { kind: kind.clone().unwrap_or_else(|| "Unhandled".into()) }
+            }
+            Err(FunctionFailure::Exited { .. }) => Status::Error { kind: "Runtime.ExitError".into() },
+            Err(FunctionFailure::ResponseTooLarge { .. }) => {
+                Status::Error { kind: "Function.ResponseSizeTooLarge".into() }
+            }
+            Err(FunctionFailure::NotStartable { .. }) => Status::Error { kind: "NotStartable".into() },
+            Err(FunctionFailure::Stopped) => Status::Error { kind: "Stopped".into() },
+        }
+    }
+
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Status::Ok)
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A function exists from now on; `from` is where it was declared, e.g. `template.yaml:4`.
+    Declared {
+        from: Option<String>,
+    },
+    /// New code or configuration is live.
+    Published {
+        number: u64,
+        reload: bool,
+    },
+    Deleted,
+    /// A step of making a revision startable, e.g. installing packages.
+    Building {
+        step: String,
+    },
+    BuildFailed {
+        why: String,
+    },
+    InitStarted,
+    /// `init.phase == Invoke`: the repeated init.
+    InitEnded {
+        init: Init,
+        status: Status,
+    },
+    Started,
+    Log(LogLine),
+    Ended {
+        status: Status,
+        usage: Usage,
+    },
+    InstanceGone {
+        why: String,
+    },
+    Refused {
+        why: String,
+    },
+    /// An object, message or the like changed; `summary` is for people.
+    Occurred {
+        sequence: u64,
+        summary: String,
+    },
+    /// Somebody used what mlemu does not have.
+    Unsupported {
+        service: String,
+        operation: String,
+    },
+    Warning {
+        text: String,
+    },
+}
+
+/// Where records go. `send` never blocks and never fails.
+pub trait Sink: Send + Sync {
+    fn send(&self, at: Timestamp, subject: Subject, what: What);
+}
+
+impl What {
+    /// The length of the init that this record ends, if it ends one.
+    pub fn init_duration(&self) -> Option<(Duration, Phase)> {
+        match self {
+            What::InitEnded { init, .. } => Some((init.duration, init.phase)),
+            _ => None,
+        }
+    }
+}

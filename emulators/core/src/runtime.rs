@@ -1,0 +1,91 @@
+//! Seam: a vendor's runtime protocol, spoken to one instance.
+//!
+//! *Pull* protocols serve an API that the process polls; *push* protocols call the process over HTTP;
+//! *stream* protocols hold one connection. The engine sees none of it.
+
+use crate::build::{Built, Needs};
+use crate::function::{Environment, Revision};
+use crate::id::InstanceId;
+use crate::invoke::Invoke;
+use crate::outcome::Answer;
+use crate::record::Record;
+use crate::{Boxed, Timestamp};
+use bytes::Bytes;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// The process to start for an instance, before the walls are put around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub program: PathBuf,
+    pub args: Vec<String>,
+    pub env: Environment,
+    pub folder: PathBuf,
+}
+
+/// A client's own report of a failure, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportedError {
+    pub body: Bytes,
+    pub kind: Option<String>,
+}
+
+/// What came back for one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionReply {
+    Answer(Answer),
+    Error(ReportedError),
+    TooLarge { limit: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{why}")]
+pub struct Unsupported {
+    pub why: String,
+    pub hint: Option<String>,
+}
+
+/// One event on its way into an instance.
+#[derive(Debug)]
+pub struct Delivery {
+    pub invoke: Invoke,
+    /// When the function must have answered, on the wall clock that it reads itself.
+    pub deadline: Timestamp,
+    /// The same as a duration from now.
+    pub left: Duration,
+}
+
+/// The conversation with one process. Not told when the process ends: the engine watches that.
+pub trait Session: Send {
+    fn command(&self) -> &Command;
+
+    /// Completes when the client asks for its first event, or reports that its init failed.
+    /// Cancel-safe.
+    fn ready(&mut self) -> Boxed<'_, Result<(), ReportedError>>;
+
+    /// Hands over one event and completes with the answer.
+    fn invoke(&mut self, delivery: Delivery) -> Boxed<'_, SessionReply>;
+
+    /// Completes when the client asks for the next event, i.e. when nothing of the last one goes on.
+    /// Cancel-safe.
+    fn idle(&mut self) -> Boxed<'_, ()>;
+}
+
+/// A vendor's runtimes, all of them.
+pub trait Runtime: Send + Sync {
+    /// What must be there before an instance can start.
+    fn needs(&self, revision: &Revision) -> Result<Needs, Unsupported>;
+
+    /// Opens the conversation with an instance that is about to start.
+    fn open<'a>(
+        &'a self,
+        revision: &'a Arc<Revision>,
+        built: &'a Arc<Built>,
+        instance: InstanceId,
+    ) -> Boxed<'a, Result<Box<dyn Session>, std::io::Error>>;
+
+    /// What this vendor's log says for a record, line by line; empty where it says nothing.
+    fn lines(&self, record: &Record) -> Vec<String>;
+}
