@@ -1,1 +1,8 @@
-//! aws
+//! Amazon's dialect: Lambda, its Runtime API, S3, and what tools ask before they deploy.
+
+pub mod auth;
+pub mod iam;
+pub mod lambda;
+pub mod profile;
+pub mod runtime_api;
+pub mod s3;

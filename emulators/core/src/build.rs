@@ -6,6 +6,7 @@
 use crate::Boxed;
 use crate::function::Environment;
 use crate::record::What;
+use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
@@ -68,4 +69,37 @@ pub type Progress = Arc<dyn Fn(What) + Send + Sync>;
 pub trait Build: Send + Sync {
     /// Makes it startable, or returns at once what was made before from the same inputs.
     fn build(&self, needs: Needs, progress: Progress) -> Boxed<'_, Result<Arc<Built>, BuildFailure>>;
+
+    /// Opens a deployment package. The same bytes give the same folder.
+    fn unpack(&self, archive: Bytes, limit: u64) -> Boxed<'_, Result<Unpacked, PackageFault>>;
+
+    /// Bytes of a source folder as a package would carry it: without what the ignore rules leave out.
+    fn measure(&self, folder: PathBuf) -> Boxed<'_, u64>;
+}
+
+/// A deployment package opened into a folder of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    pub folder: PathBuf,
+    pub packed_bytes: u64,
+    pub unpacked_bytes: u64,
+    /// Of the archive, base64.
+    pub sha256: String,
+    /// What was odd and did no harm, e.g. an entry that occurs twice.
+    pub warnings: Vec<String>,
+}
+
+/// Why a deployment package was refused. Nothing of it is left on disk then.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PackageFault {
+    #[error("not a zip archive: {why}")]
+    NotAnArchive { why: String },
+    #[error("unsafe entry `{entry}`: {why}")]
+    Unsafe { entry: String, why: String },
+    #[error("unzipped size is over {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("more than {limit} entries")]
+    TooManyEntries { limit: u64 },
+    #[error("cannot write the package: {why}")]
+    Disk { why: String },
 }

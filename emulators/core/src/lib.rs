@@ -17,7 +17,7 @@ pub mod record;
 pub mod runtime;
 pub mod sandbox;
 
-pub use build::{Build, BuildFailure, Built, Language, Needs};
+pub use build::{Build, BuildFailure, Built, Language, Needs, PackageFault, Unpacked};
 pub use clock::{Clock, Timestamp};
 pub use function::{Environment, Limits, Revision, Source};
 pub use id::{Cause, Epoch, FunctionId, InstanceId, InvocationId, Scope};

@@ -1,0 +1,1 @@
+//! STS and the few IAM calls that tools make before CreateFunction.

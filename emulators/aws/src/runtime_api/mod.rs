@@ -1,0 +1,1 @@
+//! The Lambda Runtime API: the pull protocol that runtimes speak.

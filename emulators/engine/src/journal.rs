@@ -1,0 +1,46 @@
+//! The record stream: a bounded memory of what happened, and live followers.
+use mlemu_core::{Record, Sink, Subject, Timestamp, What};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::broadcast;
+
+/// Keeps the newest records and hands each new one to whoever follows.
+pub struct Journal {
+    kept: Mutex<Kept>,
+    live: broadcast::Sender<Arc<Record>>,
+}
+
+struct Kept {
+    next: u64,
+    records: VecDeque<Arc<Record>>,
+    limit: usize,
+}
+
+impl Journal {
+    /// `limit`: how many records are kept.
+    pub fn new(limit: usize) -> Self {
+        let (live, _) = broadcast::channel(4096);
+        Self { kept: Mutex::new(Kept { next: 1, records: VecDeque::new(), limit }), live }
+    }
+
+    /// The kept records after `sequence`, and a receiver that goes on exactly where they end.
+    pub fn follow(&self, after: u64) -> (Vec<Arc<Record>>, broadcast::Receiver<Arc<Record>>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = kept.records.iter().filter(|record| record.sequence > after).cloned().collect();
+        (past, self.live.subscribe())
+    }
+}
+
+impl Sink for Journal {
+    fn send(&self, at: Timestamp, subject: Subject, what: What) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = Arc::new(Record { sequence: kept.next, at, subject, what });
+        kept.next += 1;
+        if kept.records.len() == kept.limit {
+            kept.records.pop_front();
+        }
+        kept.records.push_back(record.clone());
+        // Sent under the lock, so that followers see the order of the sequence. No follower is no fault.
+        let _ = self.live.send(record);
+    }
+}

@@ -1,0 +1,1 @@
+//! The object core: one store under every cloud's dialect.

@@ -1,0 +1,1 @@
+//! From a change of an object to the functions that wait for it.
