@@ -58,7 +58,7 @@ pub struct Delivery {
 }
 
 /// The conversation with one process. Not told when the process ends: the engine watches that.
-pub trait Session: Send {
+pub trait Session: Send + Sync {
     fn command(&self) -> &Command;
 
     /// Completes when the client asks for its first event, or reports that its init failed.

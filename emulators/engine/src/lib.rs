@@ -1,11 +1,25 @@
-//! The life of an invocation: registry, dispatch, instances, triggers, objects, records.
+//! The life of an invocation, from the call to its one completion.
+//!
+//! [`Engine::invoke`] admits a call ([`admission`]) and hands it to its function's dispatcher
+//! ([`dispatch`]): one task that owns that function's queue and knows its instances. Each instance
+//! ([`instance`]) is a task of its own that owns a sandbox, a runtime session and the invocation in
+//! flight, and completes it exactly once, however it ends. [`watch`] publishes a new revision when a source
+//! changes. What happened goes to the [`journal`], which every report reads. [`objects`] keeps what was
+//! uploaded, and [`triggers`] turns its changes into invocations on the same road.
+//!
+//! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
 
+mod admission;
 pub mod clock;
-pub mod function;
+mod dispatch;
+mod face;
+mod instance;
 pub mod journal;
 pub mod objects;
+mod registry;
 pub mod triggers;
+mod watch;
 
 pub use clock::SystemClock;
-pub use function::{Draft, Engine, FunctionView, Parts};
+pub use face::{Draft, Engine, FunctionView, Parts, Policy};
 pub use journal::Journal;

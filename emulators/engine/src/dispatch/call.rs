@@ -1,0 +1,69 @@
+//! A call on its way: admitted, not completed.
+
+use crate::admission::Permit;
+use crate::face::Parts;
+use mlemu_core::record::Status;
+use mlemu_core::{BuildFailure, FunctionFailure, Invoke, Outcome, Revision, StartKind, Subject, Usage, What};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Dropping a call without completing it tells its caller that the daemon is stopping.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) invoke: Invoke,
+    /// The revision asked for; `None`: whatever is the newest when it begins.
+    pub(crate) pinned: Option<Arc<Revision>>,
+    /// On the clock's monotonic side.
+    pub(crate) arrived: Duration,
+    pub(crate) done: Option<oneshot::Sender<Box<Outcome>>>,
+    pub(crate) permit: Option<Permit>,
+}
+
+impl Call {
+    /// Gives the caller its outcome. Only the first completion counts; a caller that left is no fault.
+    pub(crate) fn complete(&mut self, outcome: Outcome) {
+        // Its place is free before the caller can know: it may call again at once.
+        self.permit = None;
+        if let Some(done) = self.done.take() {
+            let _ = done.send(Box::new(outcome));
+        }
+    }
+
+    pub(crate) fn subject(&self, revision: &Revision) -> Subject {
+        Subject {
+            function: Some(self.invoke.target.clone()),
+            revision: Some(revision.label.as_str().into()),
+            instance: None,
+            invocation: Some(self.invoke.id.clone()),
+            cause: Some(self.invoke.cause.clone()),
+        }
+    }
+
+    /// Completes a call whose revision could not be built.
+    pub(crate) fn not_startable(mut self, parts: &Parts, revision: &Revision, failure: &BuildFailure) {
+        let why = match &failure.hint {
+            Some(hint) => format!("{}\nhint: {hint}", failure.why),
+            None => failure.why.clone(),
+        };
+        let usage = Usage {
+            queued: parts.clock.elapsed().saturating_sub(self.arrived),
+            start: StartKind::Cold,
+            init: None,
+            handler: Duration::ZERO,
+            peak_memory: 0,
+            memory_limit: revision.limits.memory,
+            enforcement: parts.sandbox.enforcement(),
+        };
+        let result = Err(FunctionFailure::NotStartable { why });
+        let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
+        parts.record(self.subject(revision), ended);
+        self.complete(Outcome {
+            id: self.invoke.id.clone(),
+            revision: revision.label.clone(),
+            result,
+            usage,
+            log: Vec::new(),
+        });
+    }
+}

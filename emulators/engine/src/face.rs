@@ -1,0 +1,238 @@
+//! The face of the engine: declaring, changing and invoking functions.
+
+use crate::admission::Admission;
+use crate::dispatch::Call;
+use crate::journal::Journal;
+use crate::registry::Registry;
+use crate::watch::Watch;
+use mlemu_core::{
+    Build, Clock, Environment, FunctionId, Invoke, Limits, Mode, Refusal, Reply, Revision, Runtime, Sandbox,
+    Scope, Source, Subject, What,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What the engine is made of; the root package gives the real ones, tests give others.
+#[derive(Clone)]
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub build: Arc<dyn Build>,
+    pub sandbox: Arc<dyn Sandbox>,
+    pub journal: Arc<Journal>,
+    pub policy: Policy,
+}
+
+impl Parts {
+    pub(crate) fn record(&self, subject: Subject, what: What) {
+        use mlemu_core::Sink;
+        self.journal.send(self.clock.now(), subject, what);
+    }
+}
+
+/// How this machine runs functions where the cloud would decide otherwise.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Most instances of one function at once; `None` scales as the cloud does.
+    pub local_cap: Option<usize>,
+    /// How long an idle instance is kept.
+    pub keep_alive: Duration,
+    /// How long after an invocation its instance is frozen. Zero-cost for calls that follow sooner.
+    pub freeze_after: Duration,
+    /// Invocations of all functions at once; more are throttled.
+    pub account_concurrency: usize,
+}
+
+impl Policy {
+    /// `cores`: how many instances of a function this machine can run without making each slower.
+    pub fn local(cores: usize) -> Self {
+        Self {
+            local_cap: Some(cores.max(1)),
+            keep_alive: Duration::from_secs(600),
+            freeze_after: Duration::from_millis(20),
+            account_concurrency: 1000,
+        }
+    }
+}
+
+/// A function as it shall be; publishing it makes a revision.
+#[derive(Clone)]
+pub struct Draft {
+    pub id: FunctionId,
+    /// What the vendor calls the newest revision, e.g. `$LATEST`.
+    pub label: String,
+    pub source: Source,
+    pub runtime: String,
+    pub handler: String,
+    pub env: Environment,
+    pub limits: Limits,
+    /// Who speaks with its instances.
+    pub client: Arc<dyn Runtime>,
+    /// Where it was declared, for people.
+    pub from: Option<String>,
+    /// Watch the source folder and publish a new revision when it changes.
+    pub watch: bool,
+}
+
+/// What there is to know of a function at this moment.
+#[derive(Clone, Debug)]
+pub struct FunctionView {
+    pub id: FunctionId,
+    pub latest: Arc<Revision>,
+    /// Immutable revisions by their labels, oldest first.
+    pub pinned: Vec<Arc<Revision>>,
+    pub reserved: Option<u32>,
+    pub instances: usize,
+    pub in_flight: usize,
+    /// Where it was declared, for people.
+    pub from: Option<String>,
+}
+
+/// A cheap handle; clones share one engine.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    registry: Registry,
+    admission: Arc<Admission>,
+    watch: Watch,
+}
+
+impl Engine {
+    /// Must be called inside a tokio runtime.
+    pub fn new(parts: Parts) -> Self {
+        let admission = Arc::new(Admission::new(parts.policy.account_concurrency));
+        let inner = Arc::new_cyclic(|this: &std::sync::Weak<Inner>| {
+            let this = this.clone();
+            let watch = Watch::start(parts.clone(), move |id| {
+                if let Some(inner) = this.upgrade() {
+                    inner.registry.republish(&id, &inner.parts);
+                }
+            });
+            Inner { registry: Registry::default(), admission, watch, parts }
+        });
+        Self { inner }
+    }
+
+    pub fn parts(&self) -> &Parts {
+        &self.inner.parts
+    }
+
+    /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
+    /// end on the code that they began with.
+    pub fn publish(&self, draft: Draft) -> Arc<Revision> {
+        let watched = draft.watch.then(|| draft.source.folder().to_owned());
+        let id = draft.id.clone();
+        let revision = self.inner.registry.publish(draft, &self.inner.parts);
+        self.inner.watch.set(id, watched);
+        revision
+    }
+
+    /// Publishes the function's newest configuration again, e.g. since its code changed in place.
+    /// `false`: there is no such function.
+    pub fn republish(&self, id: &FunctionId) -> bool {
+        self.inner.registry.republish(id, &self.inner.parts).is_some()
+    }
+
+    /// Keeps the newest revision, unchangeable, under `label`. `None`: there is no such function.
+    pub fn pin(&self, id: &FunctionId, label: &str) -> Option<Arc<Revision>> {
+        self.inner.registry.pin(id, label)
+    }
+
+    /// Forgets the function and stops its instances. `false`: there was none.
+    pub fn delete(&self, id: &FunctionId) -> bool {
+        self.inner.watch.set(id.clone(), None);
+        self.inner.registry.delete(id, &self.inner.parts)
+    }
+
+    /// Sets or lifts the reservation of concurrency. `false`: there is no such function.
+    pub fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {
+        self.inner.registry.reserve(id, concurrency)
+    }
+
+    pub fn function(&self, id: &FunctionId) -> Option<FunctionView> {
+        self.inner.registry.get(id).map(|function| function.view())
+    }
+
+    /// All functions of a scope, by name.
+    pub fn functions(&self, scope: &Scope) -> Vec<FunctionView> {
+        let mut views = self.all_functions();
+        views.retain(|view| *view.id.scope == *scope);
+        views
+    }
+
+    /// All functions, by scope and name.
+    pub fn all_functions(&self) -> Vec<FunctionView> {
+        self.inner.registry.all()
+    }
+
+    /// Runs a function on an event. In [`Mode::Wait`] completes with the outcome.
+    pub async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
+        let parts = &self.inner.parts;
+        let (call, outcome) = match self.admit(invoke) {
+            Ok(Some(admitted)) => admitted,
+            Ok(None) => return Ok(Reply::WouldRun),
+            Err((subject, refusal)) => {
+                parts.record(subject, What::Refused { why: refusal.to_string() });
+                return Err(refusal);
+            }
+        };
+        let mode = call.invoke.mode;
+        let Some(function) = self.inner.registry.get(&call.invoke.target) else {
+            return Err(Refusal::NoFunction { name: call.invoke.target.name.to_string() });
+        };
+        function.call(call);
+        match mode {
+            Mode::Wait => outcome.await.map(Reply::Done).map_err(|_| Refusal::Stopping),
+            Mode::Queue | Mode::DryRun => Ok(Reply::Accepted),
+        }
+    }
+
+    /// Checks a call against the function's state and limits. `Ok(None)`: it would run, and shall not.
+    #[expect(clippy::type_complexity, reason = "a private pair of pairs")]
+    fn admit(
+        &self,
+        invoke: Invoke,
+    ) -> Result<Option<(Call, oneshot::Receiver<Box<mlemu_core::Outcome>>)>, (Subject, Refusal)> {
+        let subject = Subject {
+            function: Some(invoke.target.clone()),
+            invocation: Some(invoke.id.clone()),
+            cause: Some(invoke.cause.clone()),
+            ..Subject::default()
+        };
+        let refuse = |refusal| (subject.clone(), refusal);
+        let name = || invoke.target.name.to_string();
+        let Some(function) = self.inner.registry.get(&invoke.target) else {
+            return Err(refuse(Refusal::NoFunction { name: name() }));
+        };
+        let pinned = function.pinned(invoke.qualifier.as_deref()).map_err(|qualifier| {
+            refuse(Refusal::NoRevision { name: invoke.target.name.to_string(), qualifier })
+        })?;
+        let limits = function.limits();
+        let limit = if invoke.mode == Mode::Queue { limits.queued_request } else { limits.request };
+        let size = invoke.payload.len() as u64;
+        if size > limit {
+            return Err(refuse(Refusal::TooLarge { size, limit }));
+        }
+        if invoke.mode == Mode::DryRun {
+            return Ok(None);
+        }
+        let permit = self
+            .inner
+            .admission
+            .enter(&function.in_flight, function.reserved(), invoke.mode)
+            .map_err(|throttle| refuse(Refusal::Throttled(throttle)))?;
+        let (done, outcome) = oneshot::channel();
+        let arrived = self.inner.parts.clock.elapsed();
+        Ok(Some((Call { invoke, pinned, arrived, done: Some(done), permit: Some(permit) }, outcome)))
+    }
+
+    /// Stops every function and completes when no instance is left.
+    pub async fn shutdown(&self) {
+        self.inner.watch.stop();
+        self.inner.registry.shutdown().await;
+    }
+}

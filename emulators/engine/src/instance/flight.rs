@@ -1,0 +1,173 @@
+//! One invocation in flight, from the event to its one completion.
+
+use super::process::{self, Process};
+use super::{Call, Instance};
+use mlemu_core::outcome::{Init, Phase};
+use mlemu_core::record::Status;
+use mlemu_core::runtime::{Delivery, ReportedError, SessionReply};
+use mlemu_core::{Answer, Ending, FunctionFailure, Outcome, StartKind, Timestamp, Usage, What};
+use std::time::Duration;
+
+/// When an invocation must have ended: on the wall clock for the function, on the monotonic one for us.
+struct Deadline {
+    wall: Timestamp,
+    end: Duration,
+}
+
+/// What first came of an event.
+enum Landing {
+    Reply(SessionReply),
+    Ended(Ending),
+    TimedOut,
+    Halted,
+}
+
+/// How a flight went; the process, if it may serve on, is back in its place.
+struct Flown {
+    result: Result<Answer, FunctionFailure>,
+    init: Option<Init>,
+    /// Of a process that is gone, in bytes.
+    peak_memory: u64,
+}
+
+impl Instance {
+    pub(super) async fn fly(&mut self, mut call: Call) {
+        let picked = self.parts.clock.elapsed();
+        let mut subject = call.subject(&self.plan.revision);
+        subject.instance = Some(self.plan.id);
+        self.log.begin(subject, call.invoke.wants_log);
+        self.log.say(What::Started);
+        let timeout = self.plan.revision.limits.timeout;
+        let deadline = Deadline { wall: self.parts.clock.now().plus(timeout), end: picked + timeout };
+        let flown = self.execute(&call, &deadline).await;
+        let mut usage = self.usage(&call, picked, &flown);
+        let early = !call.invoke.wants_log;
+        if early {
+            call.complete(self.outcome(&call, flown.result.clone(), usage.clone()));
+        }
+        if let Some(process) = &self.process {
+            process.drain().await;
+            usage.peak_memory = process.measure().peak_memory;
+        }
+        self.peak_memory = usage.peak_memory;
+        self.log.flush();
+        self.log.say(What::Ended { status: Status::of(&flown.result), usage: usage.clone() });
+        if !early {
+            call.complete(self.outcome(&call, flown.result, usage));
+        }
+        self.settle(&deadline).await;
+    }
+
+    /// Hands the event over, starting the process first if there is none, and waits for whichever comes
+    /// first: the answer, the end of the process, or the deadline.
+    async fn execute(&mut self, call: &Call, deadline: &Deadline) -> Flown {
+        let (mut process, init) = match self.process.take() {
+            Some(process) => (process, self.untold.take()),
+            None => match self.start_inside(deadline).await {
+                Ok((process, init)) => (process, Some(init)),
+                Err(trouble) => {
+                    return Flown {
+                        result: Err(trouble.failure),
+                        init: None,
+                        peak_memory: trouble.peak_memory,
+                    };
+                }
+            },
+        };
+        process.thaw().await;
+        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
+        let delivery = Delivery { invoke: call.invoke.clone(), deadline: deadline.wall, left };
+        let ended = process.ended();
+        let landing = tokio::select! {
+            biased;
+            reply = process.session.invoke(delivery) => Landing::Reply(reply),
+            ending = ended => Landing::Ended(ending),
+            () = self.parts.clock.sleep(left) => Landing::TimedOut,
+            () = self.halt.cancelled() => Landing::Halted,
+        };
+        let (result, serves_on) = self.land(landing);
+        let mut peak_memory = self.peak_memory;
+        if serves_on {
+            self.process = Some(process);
+        } else {
+            peak_memory = process.measure().peak_memory;
+            process.kill().await;
+        }
+        if let Err(FunctionFailure::OutOfMemory { limit }) = &result {
+            peak_memory = *limit;
+        }
+        Flown { result, init, peak_memory }
+    }
+
+    /// The init that a crash or a failed init phase left to this invocation, inside its own time.
+    async fn start_inside(&mut self, deadline: &Deadline) -> Result<(Process, Init), process::Trouble> {
+        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
+        tokio::select! {
+            biased;
+            started = process::init(&self.parts, &self.plan, &self.log, left, Phase::Invoke) => started,
+            () = self.halt.cancelled() => {
+                Err(process::Trouble { failure: FunctionFailure::Stopped, peak_memory: 0 })
+            }
+        }
+    }
+
+    /// What a landing means for the caller, and whether the process can take another event.
+    fn land(&self, landing: Landing) -> (Result<Answer, FunctionFailure>, bool) {
+        let after = self.plan.revision.limits.timeout;
+        match landing {
+            Landing::Reply(SessionReply::Answer(answer)) => (Ok(answer), true),
+            Landing::Reply(SessionReply::Error(ReportedError { body, kind })) => {
+                (Err(FunctionFailure::Reported { body, kind, phase: Phase::Invoke }), true)
+            }
+            Landing::Reply(SessionReply::TooLarge { limit }) => {
+                (Err(FunctionFailure::ResponseTooLarge { limit }), true)
+            }
+            Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
+            Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), false),
+            Landing::Halted => (Err(FunctionFailure::Stopped), false),
+        }
+    }
+
+    /// Waits until the client asks for more, so that nothing of this event goes on; a process that does not
+    /// within the invocation's time is ended.
+    async fn settle(&mut self, deadline: &Deadline) {
+        let Some(process) = &mut self.process else { return };
+        let ended = process.ended();
+        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
+        let settled = tokio::select! {
+            biased;
+            () = process.session.idle() => true,
+            _ = ended => false,
+            () = self.parts.clock.sleep(left) => false,
+            () = self.halt.cancelled() => false,
+        };
+        if !settled && let Some(process) = self.process.take() {
+            process.kill().await;
+        }
+    }
+
+    fn usage(&self, call: &Call, picked: std::time::Duration, flown: &Flown) -> Usage {
+        let told = flown.init.filter(|init| init.phase == Phase::Init);
+        let waited = picked.saturating_sub(call.arrived);
+        let handler = self.parts.clock.elapsed().saturating_sub(picked);
+        Usage {
+            queued: if told.is_some() { waited.saturating_sub(self.startup) } else { waited },
+            start: if flown.init.is_some() { StartKind::Cold } else { StartKind::Warm },
+            init: flown.init,
+            handler,
+            peak_memory: flown.peak_memory,
+            memory_limit: self.plan.revision.limits.memory,
+            enforcement: self.parts.sandbox.enforcement(),
+        }
+    }
+
+    fn outcome(&self, call: &Call, result: Result<Answer, FunctionFailure>, usage: Usage) -> Outcome {
+        Outcome {
+            id: call.invoke.id.clone(),
+            revision: self.plan.revision.label.clone(),
+            result,
+            usage,
+            log: self.log.take(),
+        }
+    }
+}

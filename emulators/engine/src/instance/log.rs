@@ -1,0 +1,104 @@
+//! What an instance writes, as records, line by line.
+
+use crate::face::Parts;
+use mlemu_core::sandbox::Output;
+use mlemu_core::{LogLine, Record, Runtime, Sink, Stream, Subject, What};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A longer line is cut into pieces of this many bytes.
+const LINE_LIMIT: usize = 256 * 1024;
+
+/// The log of one instance. Sandboxes write into it from their own tasks.
+pub(super) struct Log {
+    parts: Parts,
+    client: Arc<dyn Runtime>,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    subject: Subject,
+    /// Begun and not ended lines.
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// The vendor's lines of this invocation, when its caller wants them.
+    tail: Option<Vec<String>>,
+}
+
+impl Log {
+    pub(super) fn new(parts: Parts, client: Arc<dyn Runtime>, subject: Subject) -> Self {
+        let current = Current { subject, stdout: Vec::new(), stderr: Vec::new(), tail: None };
+        Self { parts, client, current: Mutex::new(current) }
+    }
+
+    /// From here on records are about this invocation.
+    pub(super) fn begin(&self, subject: Subject, wants_tail: bool) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.subject = subject;
+        current.tail = wants_tail.then(Vec::new);
+    }
+
+    pub(super) fn say(&self, what: What) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        self.record(&mut current, what);
+    }
+
+    /// Ends the lines that are begun, and gives the invocation's log.
+    pub(super) fn take(&self) -> Vec<String> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.tail.take().unwrap_or_default()
+    }
+
+    /// Ends the lines that are begun: what comes next is about something else.
+    pub(super) fn flush(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest = std::mem::take(current.open_line(stream));
+            if !rest.is_empty() {
+                self.line(&mut current, stream, &rest);
+            }
+        }
+    }
+
+    fn line(&self, current: &mut Current, stream: Stream, bytes: &[u8]) {
+        // Runtime clients join the lines of one message by carriage returns.
+        let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').replace('\r', "\n");
+        let at = self.parts.clock.now();
+        self.record(current, What::Log(LogLine { at, stream, text }));
+    }
+
+    fn record(&self, current: &mut Current, what: What) {
+        let at = self.parts.clock.now();
+        let subject = current.subject.clone();
+        if let Some(tail) = &mut current.tail {
+            let record = Record { sequence: 0, at, subject: subject.clone(), what: what.clone() };
+            tail.extend(self.client.lines(&record));
+        }
+        self.parts.journal.send(at, subject, what);
+    }
+}
+
+impl Output for Log {
+    fn write(&self, stream: Stream, bytes: bytes::Bytes) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let open = current.open_line(stream);
+            open.extend_from_slice(piece);
+            if open.ends_with(b"\n") || open.len() >= LINE_LIMIT {
+                let mut line = std::mem::take(open);
+                if line.ends_with(b"\n") {
+                    line.pop();
+                }
+                self.line(&mut current, stream, &line);
+            }
+        }
+    }
+}
+
+impl Current {
+    fn open_line(&mut self, stream: Stream) -> &mut Vec<u8> {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+}

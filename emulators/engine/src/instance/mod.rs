@@ -1,0 +1,177 @@
+//! One task per instance: it owns a sandbox, a runtime session and the invocation in flight.
+//!
+//! Its life is `Starting -> Init -> Idle <-> Busy -> Gone`. It alone changes its state; the dispatcher hears
+//! of it by events and gives orders. An invocation is completed by this task and nobody else, so it is
+//! completed once, however the process ends.
+
+mod flight;
+mod log;
+mod process;
+
+use crate::dispatch::{Call, Event};
+use crate::face::Parts;
+use log::Log;
+use mlemu_core::outcome::{Init, Phase};
+use mlemu_core::{Built, InstanceId, Revision, Runtime, Subject, What};
+use process::Process;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What an instance is made from.
+pub(crate) struct Plan {
+    pub(crate) id: InstanceId,
+    pub(crate) revision: Arc<Revision>,
+    pub(crate) client: Arc<dyn Runtime>,
+    pub(crate) built: Arc<Built>,
+}
+
+pub(crate) enum Order {
+    Run(Call),
+    /// Take no more calls; end when the one in flight has ended.
+    Stop,
+}
+
+struct Instance {
+    parts: Parts,
+    plan: Plan,
+    log: Arc<Log>,
+    /// None before the start and after a crash: the next invocation starts it again, inside its own time.
+    process: Option<Process>,
+    /// An init that no invocation has told of yet.
+    untold: Option<Init>,
+    /// How long the start took that the first call waited for.
+    startup: Duration,
+    /// Highest memory known so far, in bytes.
+    peak_memory: u64,
+    orders: mpsc::UnboundedReceiver<Order>,
+    dispatcher: mpsc::UnboundedSender<Event>,
+    halt: CancellationToken,
+}
+
+/// Starts the task. `halt` ends it at once, whatever it does.
+pub(crate) fn spawn(
+    parts: Parts,
+    plan: Plan,
+    dispatcher: mpsc::UnboundedSender<Event>,
+    halt: CancellationToken,
+) -> mpsc::UnboundedSender<Order> {
+    let (sender, orders) = mpsc::unbounded_channel();
+    let log = Arc::new(Log::new(parts.clone(), plan.client.clone(), subject(&plan)));
+    let instance = Instance {
+        parts,
+        plan,
+        log,
+        process: None,
+        untold: None,
+        startup: Duration::ZERO,
+        peak_memory: 0,
+        orders,
+        dispatcher,
+        halt,
+    };
+    tokio::spawn(instance.live());
+    sender
+}
+
+fn subject(plan: &Plan) -> Subject {
+    Subject {
+        function: Some(plan.revision.function.clone()),
+        revision: Some(plan.revision.label.as_str().into()),
+        instance: Some(plan.id),
+        ..Subject::default()
+    }
+}
+
+/// Why an instance stopped waiting for work.
+enum Rest {
+    Work(Call),
+    End(String),
+}
+
+impl Instance {
+    async fn live(mut self) {
+        let why = match self.first_init().await {
+            Some(why) => why,
+            None => self.serve().await,
+        };
+        self.end(why).await;
+    }
+
+    /// The init phase before the first call. A failed one is repeated inside that call. `Some`: end instead.
+    async fn first_init(&mut self) -> Option<String> {
+        let Self { parts, plan, log, orders, halt, .. } = self;
+        let limit = plan.revision.limits.init;
+        let started = tokio::select! {
+            biased;
+            started = process::init(parts, plan, log, limit, Phase::Init) => started,
+            () = halt.cancelled() => return Some("stopped while starting".into()),
+            // Nothing but `Stop` is ordered before the first `Free`.
+            _ = orders.recv() => return Some("replaced while starting".into()),
+        };
+        match started {
+            Ok((process, init)) => {
+                self.startup = init.duration;
+                self.untold = Some(init);
+                self.process = Some(process);
+            }
+            Err(trouble) => self.peak_memory = trouble.peak_memory,
+        }
+        None
+    }
+
+    async fn serve(&mut self) -> String {
+        loop {
+            if self.dispatcher.send(Event::Free(self.plan.id)).is_err() {
+                return "the function is gone".into();
+            }
+            match self.rest().await {
+                Rest::Work(call) => self.fly(call).await,
+                Rest::End(why) => return why,
+            }
+        }
+    }
+
+    /// Waits for the next order; meanwhile freezes the process and, much later, gives up.
+    async fn rest(&mut self) -> Rest {
+        let keep = self.parts.clock.sleep(self.parts.policy.keep_alive);
+        tokio::pin!(keep);
+        let ended = self.process.as_ref().map(Process::ended);
+        let ended = async {
+            match ended {
+                Some(ended) => ended.await,
+                None => std::future::pending().await,
+            }
+        };
+        let rest = process::rest_frozen(self.process.as_mut(), &self.parts);
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => Rest::End("stopped".into()),
+            order = self.orders.recv() => match order {
+                Some(Order::Run(call)) => Rest::Work(call),
+                Some(Order::Stop) | None => Rest::End("replaced".into()),
+            },
+            ending = ended => Rest::End(format!("the process ended while idle: {ending:?}")),
+            () = &mut keep => Rest::End("idle for long".into()),
+            () = rest => Rest::End("stopped".into()),
+        }
+    }
+
+    async fn end(mut self, why: String) {
+        self.orders.close();
+        let mut returned = None;
+        while let Some(order) = self.orders.recv().await {
+            if let Order::Run(call) = order {
+                returned = Some(Box::new(call));
+            }
+        }
+        if let Some(process) = self.process.take() {
+            process.kill().await;
+        }
+        self.log.flush();
+        self.parts.sandbox.forget(&process::tmp_name(&self.plan));
+        self.parts.record(subject(&self.plan), What::InstanceGone { why });
+        let _ = self.dispatcher.send(Event::Gone { instance: self.plan.id, returned });
+    }
+}

@@ -1,0 +1,198 @@
+//! Which functions exist, and the revisions that they have.
+
+use crate::dispatch::{Call, Dispatcher, Event};
+use crate::face::{Draft, FunctionView, Parts};
+use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{mpsc, oneshot};
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    functions: RwLock<HashMap<FunctionId, Arc<Function>>>,
+}
+
+/// One function: its facts, and the mailbox of the task that runs it.
+pub(crate) struct Function {
+    mailbox: mpsc::UnboundedSender<Event>,
+    facts: RwLock<Facts>,
+    /// Invocations admitted and not completed.
+    pub(crate) in_flight: Arc<AtomicUsize>,
+    /// Instances alive; written by the dispatcher.
+    instances: Arc<AtomicUsize>,
+}
+
+struct Facts {
+    draft: Draft,
+    latest: Arc<Revision>,
+    pinned: Vec<Arc<Revision>>,
+    reserved: Option<u32>,
+}
+
+impl Registry {
+    pub(crate) fn get(&self, id: &FunctionId) -> Option<Arc<Function>> {
+        self.functions.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<FunctionView> {
+        let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<_> = functions.values().map(|function| function.view()).collect();
+        views.sort_by(|a, b| a.id.cmp(&b.id));
+        views
+    }
+
+    pub(crate) fn publish(&self, draft: Draft, parts: &Parts) -> Arc<Revision> {
+        let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = functions.get(&draft.id) {
+            return function.publish(draft, parts, false);
+        }
+        let (id, from) = (draft.id.clone(), draft.from.clone());
+        let (function, latest) = Function::new(draft, parts);
+        functions.insert(id.clone(), function);
+        let subject = Subject { function: Some(id), ..Subject::default() };
+        parts.record(subject, What::Declared { from });
+        latest
+    }
+
+    pub(crate) fn republish(&self, id: &FunctionId, parts: &Parts) -> Option<Arc<Revision>> {
+        let function = self.get(id)?;
+        let draft = function.facts.read().unwrap_or_else(PoisonError::into_inner).draft.clone();
+        Some(function.publish(draft, parts, true))
+    }
+
+    pub(crate) fn pin(&self, id: &FunctionId, label: &str) -> Option<Arc<Revision>> {
+        let function = self.get(id)?;
+        let mut facts = function.facts.write().unwrap_or_else(PoisonError::into_inner);
+        let pinned = Arc::new(Revision { label: label.into(), ..(*facts.latest).clone() });
+        facts.pinned.push(pinned.clone());
+        Some(pinned)
+    }
+
+    pub(crate) fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {
+        let Some(function) = self.get(id) else { return false };
+        function.facts.write().unwrap_or_else(PoisonError::into_inner).reserved = concurrency;
+        function.send(Event::Reserve(concurrency));
+        true
+    }
+
+    pub(crate) fn delete(&self, id: &FunctionId, parts: &Parts) -> bool {
+        let function = self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let Some(function) = function else { return false };
+        function.send(Event::Stop(None));
+        parts.record(Subject { function: Some(id.clone()), ..Subject::default() }, What::Deleted);
+        true
+    }
+
+    pub(crate) async fn shutdown(&self) {
+        let functions = std::mem::take(&mut *self.functions.write().unwrap_or_else(PoisonError::into_inner));
+        let mut waiting = Vec::new();
+        for function in functions.into_values() {
+            let (stopped, wait) = oneshot::channel();
+            function.send(Event::Stop(Some(stopped)));
+            waiting.push(wait);
+        }
+        for wait in waiting {
+            // An error means that the dispatcher is gone, which is what we wait for.
+            let _ = wait.await;
+        }
+    }
+}
+
+impl Function {
+    fn new(draft: Draft, parts: &Parts) -> (Arc<Self>, Arc<Revision>) {
+        let (mailbox, events) = mpsc::unbounded_channel();
+        let instances = Arc::<AtomicUsize>::default();
+        let latest = Arc::new(revision(&draft, 1));
+        let reserved = draft.limits.concurrency;
+        tokio::spawn(
+            Dispatcher::new(parts.clone(), mailbox.clone(), instances.clone(), reserved).run(events),
+        );
+        let function = Self {
+            mailbox,
+            facts: RwLock::new(Facts {
+                latest: latest.clone(),
+                pinned: Vec::new(),
+                reserved,
+                draft: draft.clone(),
+            }),
+            in_flight: Arc::default(),
+            instances,
+        };
+        function.send(Event::Publish { revision: latest.clone(), client: draft.client, reload: false });
+        (Arc::new(function), latest)
+    }
+
+    fn publish(&self, draft: Draft, parts: &Parts, reload: bool) -> Arc<Revision> {
+        let mut facts = self.facts.write().unwrap_or_else(PoisonError::into_inner);
+        let latest = Arc::new(revision(&draft, facts.latest.number + 1));
+        facts.latest = latest.clone();
+        facts.draft = draft;
+        let subject = Subject {
+            function: Some(latest.function.clone()),
+            revision: Some(latest.label.as_str().into()),
+            ..Subject::default()
+        };
+        parts.record(subject, What::Published { number: latest.number, reload });
+        // Sent under the lock: the dispatcher sees revisions in the order of their numbers.
+        let client = facts.draft.client.clone();
+        self.send(Event::Publish { revision: latest.clone(), client, reload });
+        latest
+    }
+
+    /// The revision under `qualifier`; `Ok(None)` is the newest. `Err` gives the unknown qualifier back.
+    pub(crate) fn pinned(&self, qualifier: Option<&str>) -> Result<Option<Arc<Revision>>, String> {
+        let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
+        match qualifier {
+            None => Ok(None),
+            Some(label) if label == facts.latest.label => Ok(None),
+            Some(label) => match facts.pinned.iter().find(|revision| revision.label == label) {
+                Some(revision) => Ok(Some(revision.clone())),
+                None => Err(label.into()),
+            },
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.facts.read().unwrap_or_else(PoisonError::into_inner).latest.limits.clone()
+    }
+
+    pub(crate) fn reserved(&self) -> Option<u32> {
+        self.facts.read().unwrap_or_else(PoisonError::into_inner).reserved
+    }
+
+    pub(crate) fn view(&self) -> FunctionView {
+        let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
+        FunctionView {
+            id: facts.draft.id.clone(),
+            latest: facts.latest.clone(),
+            pinned: facts.pinned.clone(),
+            reserved: facts.reserved,
+            instances: self.instances.load(Ordering::Acquire),
+            in_flight: self.in_flight.load(Ordering::Acquire),
+            from: facts.draft.from.clone(),
+        }
+    }
+
+    pub(crate) fn call(&self, call: Call) {
+        self.send(Event::Call(call));
+    }
+
+    fn send(&self, event: Event) {
+        // The dispatcher outlives every handle but after `Stop`; a call dropped here completes as refused.
+        let _ = self.mailbox.send(event);
+    }
+}
+
+fn revision(draft: &Draft, number: u64) -> Revision {
+    Revision {
+        function: draft.id.clone(),
+        number,
+        label: draft.label.clone(),
+        source: draft.source.clone(),
+        runtime: draft.runtime.clone(),
+        handler: draft.handler.clone(),
+        env: draft.env.clone(),
+        limits: draft.limits.clone(),
+    }
+}

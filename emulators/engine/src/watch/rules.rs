@@ -1,0 +1,122 @@
+//! What of a source folder matters.
+
+use ignore::WalkBuilder;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::path::{Path, PathBuf};
+
+/// Folders and files that never are a function's code, whatever the project says.
+const NEVER: [&str; 14] = [
+    ".git/",
+    ".hg/",
+    ".svn/",
+    ".venv/",
+    "venv/",
+    "node_modules/",
+    "__pycache__/",
+    ".mlemu/",
+    ".aws-sam/",
+    ".pytest_cache/",
+    ".idea/",
+    "*.pyc",
+    "*.sw?",
+    "*~",
+];
+
+/// Trained models are code here, although most projects keep them out of git.
+const MODELS: [&str; 10] = [
+    "!*.onnx",
+    "!*.joblib",
+    "!*.pkl",
+    "!*.pt",
+    "!*.pth",
+    "!*.h5",
+    "!*.keras",
+    "!*.tflite",
+    "!*.safetensors",
+    "!*.npz",
+];
+
+pub(super) struct Rules {
+    root: PathBuf,
+    ignored: Gitignore,
+}
+
+impl Rules {
+    pub(super) fn read(root: &Path) -> Self {
+        let mut builder = GitignoreBuilder::new(root);
+        // A file that cannot be read adds no rule. The constants parse, and the last rule wins.
+        let _ = builder.add(root.join(".gitignore"));
+        for pattern in MODELS.iter().chain(&NEVER) {
+            let _ = builder.add_line(None, pattern);
+        }
+        let ignored = builder.build().unwrap_or_else(|_| Gitignore::empty());
+        Self { root: root.to_owned(), ignored }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether a change of this path is a change of the code.
+    pub(super) fn matter(&self, path: &Path) -> bool {
+        path.starts_with(&self.root)
+            && path != self.root
+            && !self.ignored.matched_path_or_any_parents(path, path.is_dir()).is_ignore()
+    }
+
+    /// The source folder and every folder in it that matters. Links are not followed.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.root.clone()];
+        folders.extend(self.folders_below(&self.root));
+        folders
+    }
+
+    /// `path` itself, if it is a folder that matters, and those in it.
+    pub(super) fn folders_below(&self, path: &Path) -> Vec<PathBuf> {
+        if !path.is_dir() || (path != self.root && !self.matter(path)) {
+            return Vec::new();
+        }
+        let ignored = self.ignored.clone();
+        WalkBuilder::new(path)
+            .standard_filters(false)
+            .follow_links(false)
+            .filter_entry(move |entry| {
+                entry.file_type().is_some_and(|kind| kind.is_dir())
+                    && !ignored.matched(entry.path(), true).is_ignore()
+            })
+            .build()
+            .filter_map(Result::ok)
+            .map(ignore::DirEntry::into_path)
+            .filter(|folder| *folder != self.root)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_and_ignored_files_do_not_matter() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path();
+        std::fs::write(root.join(".gitignore"), "data/\n*.log\n*.onnx\n").expect("written");
+        for folder in ["pkg", "data", "node_modules/x", "pkg/__pycache__"] {
+            std::fs::create_dir_all(root.join(folder)).expect("made");
+        }
+        let rules = Rules::read(root);
+        assert!(rules.matter(&root.join("app.py")));
+        assert!(rules.matter(&root.join("pkg/model.onnx")));
+        for path in [
+            "data/rows.csv",
+            "x.log",
+            "node_modules/x/index.js",
+            "pkg/__pycache__/a.pyc",
+            ".app.py.swp",
+            "app.py~",
+        ] {
+            assert!(!rules.matter(&root.join(path)), "{path}");
+        }
+        assert_eq!(rules.folders(), [root.to_owned(), root.join("pkg")]);
+    }
+}
