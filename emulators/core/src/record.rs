@@ -38,8 +38,18 @@ pub struct Record {
 #[serde(rename_all = "kebab-case", tag = "status")]
 pub enum Status {
     Ok,
-    Error { kind: String },
-    Timeout,
+    Error {
+        kind: String,
+    },
+    Timeout {
+        #[serde(rename = "after_ms", serialize_with = "crate::clock::as_millis")]
+        after: Duration,
+    },
+    /// The process ended without an answer.
+    Exited {
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
     OutOfMemory,
 }
 
@@ -47,12 +57,14 @@ impl Status {
     pub fn of<T>(result: &Result<T, FunctionFailure>) -> Self {
         match result {
             Ok(_) => Status::Ok,
-            Err(FunctionFailure::TimedOut { .. }) => Status::Timeout,
+            Err(FunctionFailure::TimedOut { after }) => Status::Timeout { after: *after },
             Err(FunctionFailure::OutOfMemory { .. }) => Status::OutOfMemory,
             Err(FunctionFailure::Reported { kind, .. }) => {
                 Status::Error { kind: kind.clone().unwrap_or_else(|| "Unhandled".into()) }
             }
-            Err(FunctionFailure::Exited { .. }) => Status::Error { kind: "Runtime.ExitError".into() },
+            Err(FunctionFailure::Exited { code, signal, .. }) => {
+                Status::Exited { code: *code, signal: *signal }
+            }
             Err(FunctionFailure::ResponseTooLarge { .. }) => {
                 Status::Error { kind: "Function.ResponseSizeTooLarge".into() }
             }
@@ -86,7 +98,11 @@ pub enum What {
     BuildFailed {
         why: String,
     },
-    InitStarted,
+    /// `runtime` as declared, `version` of the interpreter as it is.
+    InitStarted {
+        runtime: String,
+        version: String,
+    },
     /// `init.phase == Invoke`: the repeated init.
     InitEnded {
         init: Init,

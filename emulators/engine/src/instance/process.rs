@@ -32,7 +32,8 @@ pub(super) async fn init(
     limit: Duration,
     phase: Phase,
 ) -> Result<(Process, Init), Trouble> {
-    log.say(What::InitStarted);
+    let (runtime, version) = (plan.revision.runtime.clone(), plan.built.version.clone());
+    log.say(What::InitStarted { runtime, version });
     let began = parts.clock.elapsed();
     let started = Process::start(parts, plan, log.clone(), limit, phase).await;
     let init = Init { duration: parts.clock.elapsed().saturating_sub(began), phase };

@@ -1,0 +1,83 @@
+//! Which client each runtime needs, and how it is started.
+//!
+//! Source: AWS Lambda Developer Guide, "Lambda runtimes"; the clients' own read-me files.
+
+use mlemu_core::runtime::Unsupported;
+use mlemu_core::{Built, Language, Needs, Revision, Source};
+use std::path::{Path, PathBuf};
+
+/// Pinned to the major version whose protocol was tried; wheels differ between Python versions.
+const PYTHON_CLIENT: &str = "awslambdaric>=4.0.4,<5";
+const NODE_CLIENT: &str = "aws-lambda-ric@4.0.2";
+
+/// Stands in for the Node client's native addon, which needs a C++ build.
+const ADDON_STAND_IN: &str = include_str!("rapid_client.cjs");
+
+pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
+    let (language, client_packages, provided) = family(&revision.runtime)?;
+    Ok(Needs {
+        source: revision.source.folder().to_owned(),
+        language,
+        client_packages,
+        provided_packages: provided
+            .iter()
+            .map(|(module, package)| ((*module).into(), (*package).into()))
+            .collect(),
+        self_contained: matches!(revision.source, Source::Unpacked { .. }),
+    })
+}
+
+type Family = (Language, Vec<String>, &'static [(&'static str, &'static str)]);
+
+fn family(runtime: &str) -> Result<Family, Unsupported> {
+    if let Some(version) = runtime.strip_prefix("python") {
+        let provided = &[("boto3", "boto3"), ("botocore", "boto3")];
+        return Ok((Language::Python { version: version.into() }, vec![PYTHON_CLIENT.into()], provided));
+    }
+    if let Some(version) = runtime.strip_prefix("nodejs") {
+        let version = version.trim_end_matches(".x").into();
+        let provided = &[("@aws-sdk/", "@aws-sdk/"), ("@smithy/", "@smithy/")];
+        return Ok((Language::Node { version }, vec![NODE_CLIENT.into()], provided));
+    }
+    if runtime.starts_with("provided") {
+        return Ok((Language::Executable { name: "bootstrap".into() }, Vec::new(), &[]));
+    }
+    Err(Unsupported {
+        why: format!("runtime `{runtime}` cannot run here yet"),
+        hint: Some("python3.x, nodejsNN.x and provided.* (an executable named `bootstrap`) can".into()),
+    })
+}
+
+/// The program of an instance and its arguments.
+pub(super) async fn command(
+    revision: &Revision,
+    built: &Built,
+    folder: &Path,
+) -> std::io::Result<(PathBuf, Vec<String>)> {
+    let mut args = built.program_args.clone();
+    if revision.runtime.starts_with("python") {
+        args.extend(["-m".into(), "awslambdaric".into(), revision.handler.clone()]);
+    } else if revision.runtime.starts_with("nodejs") {
+        let client = built.client.clone().unwrap_or_default().join("aws-lambda-ric/index.mjs");
+        let stand_in = stand_in(folder).await?;
+        args.extend(["--require".into(), text(&stand_in), text(&client), revision.handler.clone()]);
+    }
+    Ok((built.program.clone(), args))
+}
+
+/// Writes the addon's stand-in where Node can load it; once for each content.
+async fn stand_in(folder: &Path) -> std::io::Result<PathBuf> {
+    let path = folder.join(concat!("rapid_client-", env!("CARGO_PKG_VERSION"), ".cjs"));
+    if tokio::fs::read(&path).await.is_ok_and(|found| found == ADDON_STAND_IN.as_bytes()) {
+        return Ok(path);
+    }
+    tokio::fs::create_dir_all(folder).await?;
+    let fresh = folder.join(format!("rapid_client-{}.tmp", uuid::Uuid::new_v4().simple()));
+    tokio::fs::write(&fresh, ADDON_STAND_IN).await?;
+    tokio::fs::rename(&fresh, &path).await?;
+    Ok(path)
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}

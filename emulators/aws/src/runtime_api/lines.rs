@@ -1,0 +1,101 @@
+//! Lambda's own log lines, in their exact form.
+//!
+//! Source: AWS Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs" and "Lambda
+//! Telemetry API event schema"; fields are separated by tabs and REPORT ends with one.
+
+use crate::lambda::ending;
+use crate::profile::MIB;
+use mlemu_core::outcome::Phase;
+use mlemu_core::record::Status;
+use mlemu_core::{Record, Timestamp, Usage, What};
+use std::time::Duration;
+
+pub(super) fn of(record: &Record) -> Vec<String> {
+    let id = record.subject.invocation.as_ref().map(|id| id.0.as_ref()).unwrap_or_default();
+    let version = record.subject.revision.as_deref().unwrap_or_default();
+    match &record.what {
+        What::InitStarted { runtime, version } => vec![init_start(record, runtime, version)],
+        What::InitEnded { status: Status::Ok, .. } => Vec::new(),
+        What::InitEnded { init, status } => vec![init_report(init.duration, init.phase, status)],
+        What::Started => vec![format!("START RequestId: {id} Version: {version}")],
+        What::Log(line) => vec![line.text.clone()],
+        What::Ended { status, usage } => {
+            let mut lines = cause(id, record.at, status);
+            lines.push(format!("END RequestId: {id}"));
+            lines.push(report(id, status, usage));
+            lines
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The interpreter's true version stands where Lambda has its build number.
+fn init_start(record: &Record, runtime: &str, version: &str) -> String {
+    let family = runtime.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == 'x');
+    let name = if version.is_empty() { runtime.replace('.', ":") } else { format!("{family}:{version}") };
+    let region = record.subject.function.as_ref().map_or("us-east-1", |id| &id.scope.region);
+    format!(
+        "INIT_START Runtime Version: {name}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{name}"
+    )
+}
+
+fn init_report(duration: Duration, phase: Phase, status: &Status) -> String {
+    let phase = match phase {
+        Phase::Init => "init",
+        Phase::Invoke => "invoke",
+    };
+    format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}\tStatus: {}", millis(duration), word(status))
+}
+
+fn word(status: &Status) -> String {
+    match status {
+        Status::Ok => "success".into(),
+        Status::Timeout { .. } => "timeout".into(),
+        Status::OutOfMemory => "error\tError Type: Runtime.OutOfMemory".into(),
+        Status::Exited { .. } => "error\tError Type: Runtime.ExitError".into(),
+        Status::Error { kind } => format!("error\tError Type: {kind}"),
+    }
+}
+
+/// What Lambda writes before END when the function did not answer by itself.
+fn cause(id: &str, at: Timestamp, status: &Status) -> Vec<String> {
+    let ended = |how: String| vec![format!("RequestId: {id} Error: {how}"), "Runtime.ExitError".into()];
+    match status {
+        Status::Timeout { after } => {
+            vec![format!("{} {id} {}", iso(at), ending::timed_out(*after)), String::new()]
+        }
+        Status::Exited { code, signal } => ended(ending::exited(*code, *signal)),
+        Status::OutOfMemory => ended(ending::exited(None, Some(9))),
+        Status::Ok | Status::Error { .. } => Vec::new(),
+    }
+}
+
+/// `Billed Duration` counts the init phase, as AWS bills it since August 2025.
+fn report(id: &str, status: &Status, usage: &Usage) -> String {
+    let init = usage.init.filter(|init| init.phase == Phase::Init).map(|init| init.duration);
+    let billed = (usage.handler + init.unwrap_or_default()).as_micros().div_ceil(1000).max(1);
+    let used = ((usage.peak_memory + MIB / 2) / MIB).max(1);
+    let mut line = format!(
+        "REPORT RequestId: {id}\tDuration: {} ms\tBilled Duration: {billed} ms\tMemory Size: {} MB\tMax Memory Used: {used} MB\t",
+        millis(usage.handler),
+        usage.memory_limit / MIB,
+    );
+    if let Some(init) = init {
+        line.push_str(&format!("Init Duration: {} ms\t", millis(init)));
+    }
+    // A handler's own exception is no failure of the platform: it has no status here.
+    if !matches!(status, Status::Ok | Status::Error { .. }) {
+        line.push_str(&format!("Status: {}\t", word(status)));
+    }
+    line
+}
+
+/// Milliseconds with two digits after the point.
+fn millis(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64() * 1000.0)
+}
+
+fn iso(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{at:.3}")
+}
