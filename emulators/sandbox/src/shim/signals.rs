@@ -58,7 +58,7 @@ pub fn restore_defaults() {
     // SAFETY: only async-signal-safe calls, on a local set that sigemptyset makes valid; no handler of ours
     // is replaced, there are none.
     unsafe {
-        for signal in 1..32 {
+        for signal in 1..=64 {
             libc::signal(signal, libc::SIG_DFL);
         }
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();

@@ -4,6 +4,7 @@
 
 use super::signals;
 use crate::order::{Order, ScratchKind};
+use mlemu_core::Environment;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{
     MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_bind, mount_change,
@@ -11,9 +12,11 @@ use rustix::mount::{
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use rustix::thread::UnshareFlags;
 use std::collections::BTreeSet;
+use std::ffi::{CString, NulError};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,23 +34,58 @@ pub fn start(order: &Order) -> Result<Pid, String> {
     }
     // Opened while the groups are surely ours to write: a user namespace changes who we are.
     let doors = doors(order).map_err(|error| format!("cannot enter its control groups: {error}"))?;
-    let tmp = private_tmp(order);
-    let mut command = Command::new(&order.program);
-    command.args(&order.args).env_clear().envs(&order.env).current_dir(&order.folder);
-    if let Tmp::Named(folder) = tmp {
-        command.env("TMPDIR", folder);
+    let mut env = order.env.clone();
+    if let Tmp::Named(folder) = private_tmp(order) {
+        env.insert("TMPDIR".into(), folder.display().to_string());
     }
-    command.stdin(Stdio::null()).process_group(0);
+    let image = Image::new(order, &env).map_err(|error| error.to_string())?;
+    let mut command = Command::new(&order.program);
+    command.current_dir(&order.folder).stdin(Stdio::null()).process_group(0);
     // SAFETY: the shim has one thread, so that the child may do whatever the shim may.
-    unsafe { command.pre_exec(move || enter(&doors)) };
+    unsafe { command.pre_exec(move || enter(&doors).and_then(|()| Err(image.become_it()))) };
     let child = command.spawn().map_err(|error| explain(order, &error))?;
     // Only the function's own processes may keep the pipes open now.
     let _ = silence(rustix::stdio::dup2_stdout).and_then(|()| silence(rustix::stdio::dup2_stderr));
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| "no process id".into())
 }
 
+/// A program with its arguments and environment, in the kernel's form.
+///
+/// The standard library's own last step would hand a file that the kernel refuses to the shell, which then
+/// runs nonsense; the cloud doesn't.
+struct Image {
+    program: CString,
+    args: Vec<CString>,
+    env: Vec<CString>,
+}
+
+impl Image {
+    fn new(order: &Order, env: &Environment) -> Result<Self, NulError> {
+        let program = CString::new(order.program.as_os_str().as_bytes())?;
+        let args = order.args.iter().map(|arg| CString::new(arg.as_bytes()));
+        let args = std::iter::once(Ok(program.clone())).chain(args).collect::<Result<_, _>>()?;
+        let env = env
+            .iter()
+            .map(|(key, value)| CString::new(format!("{key}={value}")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { program, args, env })
+    }
+
+    /// Returns only when it failed.
+    fn become_it(&self) -> io::Error {
+        let (args, env) = (pointers(&self.args), pointers(&self.env));
+        // SAFETY: both lists end with a null pointer, and what they point to lives as long as `self`.
+        unsafe { libc::execve(self.program.as_ptr(), args.as_ptr(), env.as_ptr()) };
+        io::Error::last_os_error()
+    }
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
 fn explain(order: &Order, error: &io::Error) -> String {
-    let exists = fs::metadata(&order.program).is_ok();
+    let exists = order.folder.join(&order.program).exists();
     match error.raw_os_error() {
         Some(libc::ENOENT) if exists => "the interpreter that its first line names is not there".into(),
         Some(libc::EACCES) if exists => "it is not executable".into(),
