@@ -1,1 +1,2 @@
-//! mlemu
+//! The shell of mlemu: what a person types and sees.
+pub mod config;
