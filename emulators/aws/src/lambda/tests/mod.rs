@@ -1,0 +1,1 @@
+//! The Lambda API on the wire, over functions that run nothing.
