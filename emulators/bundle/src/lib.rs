@@ -3,3 +3,5 @@
 
 mod archive;
 mod digest;
+mod shelf;
+mod tool;
