@@ -248,7 +248,8 @@ mod tests {
             })
         });
         assert_eq!(shelf.take(wanted("k"), fails).await, Err(failure("no luck")));
-        let left: Vec<_> = fs::read_dir(root.path().join("k")).unwrap().map(|i| i.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(root.path().join("k")).unwrap().map(|i| i.unwrap().file_name()).collect();
         assert_eq!(left, [LOCK]);
         assert!(shelf.take(wanted("k"), writes(&Arc::default())).await.is_ok());
     }

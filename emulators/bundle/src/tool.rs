@@ -36,6 +36,16 @@ impl Steps {
     }
 }
 
+/// What a line of a tool's output is good for.
+pub(crate) enum Heard {
+    /// To be shown, e.g. which package is fetched; says nothing about a failure.
+    Step(String),
+    /// Kept for the failure, should there be one.
+    Words,
+    /// Both: somebody's own program speaks.
+    Output,
+}
+
 /// A tool that could not do what it was asked to.
 #[derive(Debug)]
 pub(crate) struct ToolFailure {
@@ -116,13 +126,9 @@ impl Tool {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Runs it to its end and shows its lines on the way, as `show` rewrites them.
-    pub async fn run(
-        mut self,
-        steps: &Steps,
-        show: impl Fn(&str) -> Option<String>,
-    ) -> Result<(), ToolFailure> {
-        let mut told = Told { show, steps, pending: None, last_words: VecDeque::new() };
+    /// Runs it to its end and shows its lines on the way, as `sort` judges them.
+    pub async fn run(mut self, steps: &Steps, sort: impl Fn(&str) -> Heard) -> Result<(), ToolFailure> {
+        let mut told = Told { sort, steps, pending: None, last_words: VecDeque::new() };
         let ending = match self.command.spawn() {
             Ok(child) => match follow(child, &mut told).await {
                 Ok(status) if status.success() => return Ok(()),
@@ -137,20 +143,25 @@ impl Tool {
 
 /// What the tool said so far.
 struct Told<'a, F> {
-    show: F,
+    sort: F,
     steps: &'a Steps,
     pending: Option<String>,
     last_words: VecDeque<String>,
 }
 
-impl<F: Fn(&str) -> Option<String>> Told<'_, F> {
+impl<F: Fn(&str) -> Heard> Told<'_, F> {
     fn hear(&mut self, line: &str) {
         let line = line.trim_end();
         if line.trim().is_empty() {
             return;
         }
-        if let Some(step) = (self.show)(line) {
-            self.pending = Some(step);
+        match (self.sort)(line) {
+            Heard::Step(step) => {
+                self.pending = Some(step);
+                return;
+            }
+            Heard::Output => self.pending = Some(line.to_owned()),
+            Heard::Words => {}
         }
         if self.last_words.len() == LAST_WORDS {
             self.last_words.pop_front();
@@ -165,7 +176,7 @@ impl<F: Fn(&str) -> Option<String>> Told<'_, F> {
     }
 }
 
-async fn follow<F: Fn(&str) -> Option<String>>(
+async fn follow<F: Fn(&str) -> Heard>(
     mut child: Child,
     told: &mut Told<'_, F>,
 ) -> std::io::Result<ExitStatus> {
@@ -261,7 +272,7 @@ mod tests {
     async fn lines_become_steps_at_a_readable_pace() {
         let (steps, heard) = listening();
         let script = "i=0; while [ $i -lt 500 ]; do echo line $i; i=$((i+1)); done; printf 'a\\rlast'";
-        shell(script).run(&steps, |line| Some(line.to_uppercase())).await.unwrap();
+        shell(script).run(&steps, |line| Heard::Step(line.to_uppercase())).await.unwrap();
         let heard = heard.lock().unwrap();
         assert!(heard.len() < 20, "{heard:?}");
         assert_eq!(heard.last().unwrap(), "test: LAST");
@@ -271,7 +282,7 @@ mod tests {
     async fn a_failure_quotes_the_last_words() {
         let (steps, _) = listening();
         let script = "for i in $(seq 40); do echo out $i; done; echo broken >&2; exit 7";
-        let failure = shell(script).run(&steps, |_| None).await.unwrap_err();
+        let failure = shell(script).run(&steps, |_| Heard::Words).await.unwrap_err();
         assert_eq!(failure.last_words.len(), LAST_WORDS);
         assert!(failure.last_words.contains(&"broken".to_owned()));
         let told = failure.into_build_failure("the work", None);
@@ -282,14 +293,14 @@ mod tests {
     #[tokio::test]
     async fn a_missing_program_is_a_failure_too() {
         let (steps, _) = listening();
-        let failure = Tool::new("/nowhere/tool").run(&steps, |_| None).await.unwrap_err();
+        let failure = Tool::new("/nowhere/tool").run(&steps, |_| Heard::Words).await.unwrap_err();
         assert!(failure.ending.contains("No such file"), "{failure:?}");
     }
 
     #[tokio::test]
     async fn a_descendant_that_keeps_the_pipe_does_not_hold_us() {
         let (steps, _) = listening();
-        let run = shell("sleep 30 & echo done").run(&steps, |_| None);
+        let run = shell("sleep 30 & echo done").run(&steps, |_| Heard::Words);
         tokio::time::timeout(Duration::from_secs(10), run).await.expect("returned").unwrap();
     }
 }

@@ -174,8 +174,8 @@ fn permissions(mode: u32) -> u32 {
 
 /// Only archives made on Unix tell.
 fn readable_by_all(entry: &ZipFileEntry<'_>) -> bool {
-    entry.system() != System::Unix
-        || entry.unix_mode().is_none_or(|mode| mode & 0o777 == 0 || mode & 0o004 != 0)
+    let bits = entry.unix_mode().unwrap_or(0) & 0o777;
+    entry.system() != System::Unix || bits == 0 || bits & 0o004 != 0
 }
 
 /// Whether a link at `path` to `target` stays in the package, whatever other links do.
