@@ -15,9 +15,9 @@ struct Finding {
 pub fn run(printer: &Printer) -> Result<Exit, Complaint> {
     let mut findings: Vec<Finding> = mlemu_sandbox::findings()
         .into_iter()
-        .map(|finding| Finding { name: finding.name, ok: finding.ok, text: finding.text, fix: finding.fix })
+        .map(|finding| Finding { name: finding.name.into(), ok: finding.ok, text: finding.text, fix: finding.fix })
         .collect();
-    findings.extend(interpreters());
+    findings.extend(interpreters()?);
     findings.push(cache());
     findings.extend(credentials());
     if printer.json {
@@ -38,23 +38,24 @@ pub fn run(printer: &Printer) -> Result<Exit, Complaint> {
     Ok(Exit::Ok)
 }
 
-fn interpreters() -> Vec<Finding> {
-    let found = mlemu_bundle::interpreters();
+fn interpreters() -> Result<Vec<Finding>, Complaint> {
+    let builder = mlemu_bundle::Builder::new(folders::cache(), true);
+    let found = super::block_on(async { Ok(builder.interpreters().await) })?;
     if found.is_empty() {
-        return vec![Finding {
+        return Ok(vec![Finding {
             name: "interpreters".into(),
             ok: false,
             text: "no Python from 3.9 to 3.14 and no Node was found".into(),
             fix: Some("install Python 3 (Debian: apt-get install python3 python3-pip) or Node 20".into()),
-        }];
+        }]);
     }
     let finding = |one: mlemu_bundle::Interpreter| Finding {
-        name: one.name(),
+        name: format!("{} {}", one.language, one.version),
         ok: true,
         text: one.program.display().to_string(),
         fix: None,
     };
-    found.into_iter().map(finding).collect()
+    Ok(found.into_iter().map(finding).collect())
 }
 
 fn cache() -> Finding {

@@ -152,8 +152,9 @@ fn trace(verbose: u8) {
 
 impl Reading {
     fn overrides(&self) -> Result<Overrides, exit::Complaint> {
-        let mut overrides = Overrides { template: self.template.clone(), ..Overrides::default() };
-        overrides.cache_dir = crate::daemon::folders::cache().join("inline");
+        let cache_dir = Some(crate::daemon::folders::cache().join("inline"));
+        let mut overrides =
+            Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
         for given in &self.parameters {
             let Some((name, value)) = given.split_once('=') else {
                 let complaint = exit::Complaint::usage(format!("`--parameter {given}` has no `=`"));

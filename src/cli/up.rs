@@ -4,7 +4,7 @@ use super::exit::{Complaint, Exit};
 use super::print::{Printer, Tone};
 use super::{Reading, print};
 use crate::daemon::listener::Wish;
-use crate::daemon::{CONTROL_PORT, Daemon, Options};
+use crate::daemon::{self, CONTROL_PORT, Daemon, Options};
 use crate::report::human::Human;
 use crate::report::project;
 use clap::Args;
@@ -93,7 +93,9 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         Some(port) => Wish { port, exact: true },
         None => Wish { port: CONTROL_PORT, exact: false },
     };
+    let reading = daemon::Reading { start: args.path.clone(), overrides: args.reading.overrides()? };
     Ok(Options {
+        reading,
         host: args.host,
         ports,
         control,

@@ -85,6 +85,17 @@ fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     loading.finish(native)
 }
 
+/// The folder of the project at `start`, without reading it: daemons are found by it.
+pub fn root(start: &Path) -> PathBuf {
+    match Start::of(start) {
+        Ok(Start::Folder(root)) => root,
+        Ok(Start::Native(file) | Start::Template(file) | Start::Single { file, .. }) => {
+            file.parent().unwrap_or(Path::new("/")).to_owned()
+        }
+        Err(_) => start.to_owned(),
+    }
+}
+
 fn single(file: &Path, handler: &str) -> Loaded {
     let function = start::single(file, handler);
     let project = Project {

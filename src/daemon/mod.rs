@@ -13,7 +13,7 @@ pub mod locator;
 mod project;
 
 use crate::clouds::{CLOUDS, Cloud, Ground};
-use crate::config::Loaded;
+use crate::config::{Loaded, Overrides};
 use folders::Folders;
 use http::request::Parts as RequestParts;
 use listener::{Service, Serving, Wish};
@@ -34,10 +34,18 @@ const JOURNAL: usize = 10_000;
 /// The port of the control API and the dashboard.
 pub const CONTROL_PORT: u16 = 4600;
 
+/// How a project was read, so that it can be read again.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    pub start: PathBuf,
+    pub overrides: Overrides,
+}
+
 /// How a daemon shall be.
 #[derive(Debug)]
 pub struct Options {
     pub loaded: Loaded,
+    pub reading: Reading,
     pub host: IpAddr,
     /// Wished ports by cloud name; a cloud that is not named gets its usual one.
     pub ports: BTreeMap<&'static str, Wish>,
@@ -60,6 +68,7 @@ impl Options {
         let any = Wish { port: 0, exact: true };
         Self {
             loaded,
+            reading: Reading::default(),
             host: Ipv4Addr::LOCALHOST.into(),
             ports: CLOUDS.iter().map(|kind| (kind.name, any)).collect(),
             control: any,
@@ -171,7 +180,7 @@ impl Daemon {
             return Err(error);
         }
         if options.watch {
-            daemon.reload = Some(project::Reload::start(daemon.shared.clone(), builder, options.loaded));
+            daemon.reload = Some(project::Reload::start(daemon.shared.clone(), builder, options.reading, options.loaded));
         }
         Ok(daemon)
     }

@@ -1,8 +1,8 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
-use super::{Shared, StartError};
+use super::{Reading, Shared, StartError};
 use crate::config::{self, Loaded};
-use mlemu_bundle::Builder;
+use mlemu_bundle::{Builder, Surrounding};
 use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
 use mlemu_core::{Sink, Subject, What};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -42,7 +42,8 @@ async fn prepare(shared: &Arc<Shared>, builder: &Builder, step: &Prepare) -> Res
     let progress = Arc::new(move |what| told.say(what));
     let requirements = step.folder.join("requirements.txt");
     let requirements = requirements.is_file().then_some(requirements);
-    let prepared = builder.prepare(step, requirements.as_deref(), progress).await;
+    let surrounding = Surrounding { requirements: requirements.as_deref(), python: None };
+    let prepared = builder.prepare(step, surrounding, progress).await;
     prepared.map(drop).map_err(|failure| StartError::Prepare { why: failure.why, hint: failure.hint })
 }
 
@@ -80,7 +81,7 @@ impl Drop for Reload {
 }
 
 impl Reload {
-    pub(super) fn start(shared: Arc<Shared>, builder: Arc<Builder>, loaded: Loaded) -> Self {
+    pub(super) fn start(shared: Arc<Shared>, builder: Arc<Builder>, reading: Reading, loaded: Loaded) -> Self {
         let (changed, inbox) = mpsc::unbounded_channel();
         let files: BTreeSet<PathBuf> = loaded.files.iter().cloned().collect();
         let watched = files.clone();
@@ -101,19 +102,20 @@ impl Reload {
             }
             watcher
         });
-        Self { _watcher: watcher, task: tokio::spawn(follow(shared, builder, loaded, inbox)) }
+        Self { _watcher: watcher, task: tokio::spawn(follow(shared, builder, reading, loaded, inbox)) }
     }
 }
 
 async fn follow(
     shared: Arc<Shared>,
     builder: Arc<Builder>,
+    reading: Reading,
     mut loaded: Loaded,
     mut inbox: mpsc::UnboundedReceiver<()>,
 ) {
     while inbox.recv().await.is_some() {
         while let Ok(Some(())) = tokio::time::timeout(QUIET, inbox.recv()).await {}
-        let again = loaded.again();
+        let again = reading.clone();
         let read = tokio::task::spawn_blocking(move || config::load(&again.start, &again.overrides)).await;
         let Ok(read) = read else { continue };
         match read {

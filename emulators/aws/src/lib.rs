@@ -3,6 +3,9 @@
 pub mod auth;
 pub mod iam;
 pub mod lambda;
+mod plug;
 pub mod profile;
 pub mod runtime_api;
 pub mod s3;
+
+pub use plug::{Aws, Ground};

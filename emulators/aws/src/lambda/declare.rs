@@ -14,8 +14,9 @@ use std::sync::Arc;
 const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 impl Lambda {
-    /// Makes a declared function exist, or be as it is declared now. Its folder runs in place and is watched.
-    pub fn declare(&self, declared: &FunctionDeclaration) -> Arc<Revision> {
+    /// Makes a declared function exist, or be as it is declared now. Its folder runs in place; `watch` reloads it
+    /// when it changes.
+    pub fn declare(&self, declared: &FunctionDeclaration, watch: bool) -> Arc<Revision> {
         let id = self.id_of(&declared.name);
         let mut limits = profile::limits(
             declared.memory.unwrap_or(profile::DEFAULT_MEMORY),
@@ -33,7 +34,7 @@ impl Lambda {
             limits,
             client: self.client.clone(),
             from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
-            watch: true,
+            watch,
         };
         let mut catalog = self.catalog();
         let revision = self.functions.publish(draft);
