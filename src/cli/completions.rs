@@ -2,7 +2,7 @@
 
 use super::Cli;
 use super::exit::{Complaint, Exit};
-use super::print::Printer;
+use crate::report::print::Printer;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 

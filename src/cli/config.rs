@@ -2,7 +2,7 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::print::{Printer, Tone};
+use crate::report::print::{Printer, Tone};
 use crate::report::project;
 
 pub fn run(args: &ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {

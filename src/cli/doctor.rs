@@ -1,7 +1,7 @@
 //! `mlemu doctor`: what this machine can do, and what to do about the rest.
 
 use super::exit::{Complaint, Exit};
-use super::print::{Printer, Tone};
+use crate::report::print::{Printer, Tone};
 use crate::daemon::folders;
 
 /// One thing that was looked at.

@@ -1,7 +1,7 @@
 //! `mlemu env`: variables that point SDKs and tools at a running project.
 
 use super::exit::{Complaint, Exit};
-use super::print::Printer;
+use crate::report::print::Printer;
 use super::talk::Talk;
 use super::ProjectArgs;
 use crate::config;

@@ -1,7 +1,7 @@
 //! `mlemu events`, and the event that `mlemu invoke` sends.
 
 use super::exit::{Complaint, Exit};
-use super::print::{Printer, Tone};
+use crate::report::print::{Printer, Tone};
 use crate::report::table::table;
 use clap::{Args, Subcommand};
 use mlemu_core::Clock;

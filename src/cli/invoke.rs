@@ -3,7 +3,7 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use super::print::{Printer, Tone};
+use crate::report::print::{Printer, Tone};
 use super::talk::Talk;
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};

@@ -1,7 +1,7 @@
 //! `mlemu logs`: what functions of a running project wrote.
 
 use super::exit::{Complaint, Exit};
-use super::print::Printer;
+use crate::report::print::Printer;
 use super::talk::Talk;
 use super::ProjectArgs;
 use crate::config;

@@ -8,7 +8,7 @@ mod events;
 pub mod exit;
 mod invoke;
 mod logs;
-mod print;
+
 mod ps;
 mod talk;
 mod up;
@@ -16,7 +16,7 @@ mod up;
 use crate::config::{self as project_config, Loaded, Overrides};
 use clap::{Args, Parser, Subcommand};
 use exit::Exit;
-use print::Printer;
+use crate::report::print::{self, Printer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -112,8 +112,14 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
-    let printer = Printer::new(&cli.common);
-    trace(cli.common.verbose);
+    let common = cli.common;
+    let printer = Printer {
+        quiet: common.quiet,
+        json: common.json,
+        verbose: common.verbose > 0,
+        ..Printer::new(common.color)
+    };
+    trace(common.verbose);
     let exit = run(cli.verb, &printer);
     exit.unwrap_or_else(|complaint| {
         printer.complain(&complaint);

@@ -2,7 +2,7 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::print::Printer;
+use crate::report::print::Printer;
 use super::talk::Talk;
 use crate::config;
 use crate::daemon::control::FunctionLine;

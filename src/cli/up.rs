@@ -1,8 +1,9 @@
 //! `mlemu up`: the daemon in the foreground.
 
 use super::exit::{Complaint, Exit};
-use super::print::{Printer, Tone};
-use super::{Reading, print};
+use crate::report::print::{Printer, Tone};
+use super::Reading;
+use crate::report::print;
 use crate::daemon::listener::Wish;
 use crate::daemon::{self, CONTROL_PORT, Daemon, Options};
 use crate::report::human::Human;

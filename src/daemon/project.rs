@@ -24,8 +24,9 @@ pub(super) async fn make_real(
     for text in &project.warnings {
         shared.say(What::Warning { text: text.clone() });
     }
+    let python = project.functions.iter().find_map(|function| function.runtime.strip_prefix("python"));
     for step in &project.prepare {
-        prepare(shared, builder, step).await?;
+        prepare(shared, builder, step, python).await?;
     }
     for bucket in &project.buckets {
         let made = shared.cloud_named(&bucket.cloud).declare_bucket(bucket).await;
@@ -37,13 +38,19 @@ pub(super) async fn make_real(
     Ok(())
 }
 
-async fn prepare(shared: &Arc<Shared>, builder: &Builder, step: &Prepare) -> Result<(), StartError> {
+async fn prepare(
+    shared: &Arc<Shared>,
+    builder: &Builder,
+    step: &Prepare,
+    python: Option<&str>,
+) -> Result<(), StartError> {
     let told = shared.clone();
     let progress = Arc::new(move |what| told.say(what));
     let requirements = step.folder.join("requirements.txt");
     let requirements = requirements.is_file().then_some(requirements);
-    let surrounding = Surrounding { requirements: requirements.as_deref(), python: None };
-    let prepared = builder.prepare(step, surrounding, progress).await;
+    let surrounding = Surrounding { requirements: requirements.as_deref(), python };
+    let clock = &*shared.engine.parts().clock;
+    let prepared = builder.prepare(step, surrounding, clock, progress).await;
     prepared.map(drop).map_err(|failure| StartError::Prepare { why: failure.why, hint: failure.hint })
 }
 

@@ -1,6 +1,6 @@
 //! Records as lines for a terminal.
 
-use crate::cli::print::{Printer, Tone};
+use super::print::{Printer, Tone};
 use crate::daemon::Shared;
 use mlemu_core::outcome::StartKind;
 use mlemu_core::record::Status;

@@ -1,7 +1,6 @@
 //! Where words go: results to stdout, everything else to stderr, colour only for eyes.
 
-use super::Common;
-use super::exit::Complaint;
+use crate::cli::exit::Complaint;
 use std::io::{IsTerminal, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -27,17 +26,17 @@ pub struct Printer {
     pub quiet: bool,
     pub json: bool,
     pub verbose: bool,
-    colored: bool,
+    pub colored: bool,
 }
 
 impl Printer {
-    pub fn new(common: &Common) -> Self {
-        let colored = match common.color {
+    pub fn new(color: Color) -> Self {
+        let colored = match color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => wants_color(),
         };
-        Self { quiet: common.quiet, json: common.json, verbose: common.verbose > 0, colored }
+        Self { quiet: false, json: false, verbose: false, colored }
     }
 
     /// A result: the only thing on stdout. A reader that left (`| head`) ends us quietly.
