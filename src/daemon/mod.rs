@@ -214,6 +214,7 @@ fn engine(
     let sandbox = mlemu_sandbox::Processes::new(shim, folders.run.join("scratch")).map_err(io)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut policy = Policy::local(cores);
+    policy.watch_ignore.clone_from(&options.loaded.settings.watch_ignore);
     if options.faithful {
         policy.local_cap = None;
     }

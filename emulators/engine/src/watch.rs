@@ -19,6 +19,9 @@ use tokio::sync::mpsc;
 
 /// Changes this close together are one.
 const QUIET: Duration = Duration::from_millis(15);
+/// A source that changes again and again is given ever more time, up to this: a function that writes into its
+/// own folder must not keep itself from running.
+const LONGEST_QUIET: Duration = Duration::from_millis(960);
 /// A source that never rests is reloaded after so many quiet windows all the same.
 const PATIENCE: u32 = 6;
 
@@ -42,6 +45,8 @@ impl Watch {
             back: orders.clone(),
             watcher: None,
             watched: HashMap::new(),
+            quiet: QUIET,
+            last: Duration::ZERO,
         };
         tokio::spawn(keeper.run(inbox));
         Self { orders }
@@ -64,6 +69,9 @@ struct Keeper {
     /// Made with the first folder, so that a daemon without sources has no inotify thread.
     watcher: Option<RecommendedWatcher>,
     watched: HashMap<FunctionId, Arc<Rules>>,
+    quiet: Duration,
+    /// When something was last reloaded, on the monotonic clock.
+    last: Duration,
 }
 
 impl Keeper {
@@ -77,16 +85,25 @@ impl Keeper {
                 continue;
             }
             for _ in 0..PATIENCE {
-                let Ok(order) = tokio::time::timeout(QUIET, inbox.recv()).await else { break };
+                let Ok(order) = tokio::time::timeout(self.quiet, inbox.recv()).await else { break };
                 let Some(order) = order else { return };
                 if self.take(order, &mut touched).is_break() {
                     return;
                 }
             }
+            self.pace();
             for id in touched {
                 (self.changed)(id);
             }
         }
+    }
+
+    /// Reloads that follow each other closely double the window; rest brings it back.
+    fn pace(&mut self) {
+        let now = self.parts.clock.elapsed();
+        let restless = now.saturating_sub(self.last) < self.quiet * PATIENCE * 2;
+        self.quiet = if restless { (self.quiet * 2).min(LONGEST_QUIET) } else { QUIET };
+        self.last = now;
     }
 
     fn take(&mut self, order: Order, touched: &mut BTreeSet<FunctionId>) -> std::ops::ControlFlow<()> {
@@ -107,7 +124,7 @@ impl Keeper {
             return;
         }
         let known = self.watched.values().find(|rules| rules.root() == folder).cloned();
-        let rules = known.unwrap_or_else(|| Arc::new(Rules::read(&folder)));
+        let rules = known.unwrap_or_else(|| Arc::new(Rules::read(&folder, &self.parts.policy.watch_ignore)));
         for folder in rules.folders() {
             self.watch_folder(&folder, &id);
         }

@@ -5,7 +5,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::path::{Path, PathBuf};
 
 /// Folders and files that never are a function's code, whatever the project says.
-const NEVER: [&str; 14] = [
+const NEVER: [&str; 15] = [
     ".git/",
     ".hg/",
     ".svn/",
@@ -18,6 +18,7 @@ const NEVER: [&str; 14] = [
     ".pytest_cache/",
     ".idea/",
     "*.pyc",
+    "*.log",
     "*.sw?",
     "*~",
 ];
@@ -42,11 +43,13 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn read(root: &Path) -> Self {
+    /// `also`: patterns that the project leaves out, as in `.gitignore`.
+    pub(super) fn read(root: &Path, also: &[String]) -> Self {
         let mut builder = GitignoreBuilder::new(root);
         // A file that cannot be read adds no rule. The constants parse, and the last rule wins.
         let _ = builder.add(root.join(".gitignore"));
-        for pattern in MODELS.iter().chain(&NEVER) {
+        let ours = MODELS.iter().chain(&NEVER).copied();
+        for pattern in ours.chain(also.iter().map(String::as_str)) {
             let _ = builder.add_line(None, pattern);
         }
         let ignored = builder.build().unwrap_or_else(|_| Gitignore::empty());
@@ -104,7 +107,7 @@ mod tests {
         for folder in ["pkg", "data", "node_modules/x", "pkg/__pycache__"] {
             std::fs::create_dir_all(root.join(folder)).expect("made");
         }
-        let rules = Rules::read(root);
+        let rules = Rules::read(root, &["notes.md".into()]);
         assert!(rules.matter(&root.join("app.py")));
         assert!(rules.matter(&root.join("pkg/model.onnx")));
         for path in [
