@@ -5,9 +5,28 @@
 
 use crate::fence::Fence;
 use crate::group::{Group, Version, put};
+use mlemu_core::Enforcement;
 use rustix::fs::Access;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+
+/// Which versions may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    pub one: bool,
+    pub two: bool,
+}
+
+impl Allowed {
+    pub fn all() -> Self {
+        Self { one: true, two: true }
+    }
+
+    /// Only what `kind` is made of.
+    pub fn only(kind: Enforcement) -> Self {
+        Self { one: kind == Enforcement::Cgroup1, two: kind == Enforcement::Cgroup2 }
+    }
+}
 
 /// What detection looks at; tests give their own.
 pub struct System<'a> {
@@ -17,14 +36,15 @@ pub struct System<'a> {
     pub own: &'a str,
     /// Whether the kernel says that this folder is of a control group file system.
     pub genuine: &'a dyn Fn(&Path, Version) -> bool,
+    pub allowed: Allowed,
 }
 
 /// The groups for a session of ours, made under our own groups (or, with version 2, under the nearest
 /// ancestor that may have limited children). A purpose that nothing serves stays empty.
-pub fn find_here(session: &str) -> Fence {
+pub fn find_here(session: &str, allowed: Allowed) -> Fence {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    find(&System { mountinfo: &mountinfo, own: &own, genuine: &is_genuine }, session)
+    find(&System { mountinfo: &mountinfo, own: &own, genuine: &is_genuine, allowed }, session)
 }
 
 fn is_genuine(folder: &Path, version: Version) -> bool {
@@ -36,7 +56,7 @@ fn is_genuine(folder: &Path, version: Version) -> bool {
 }
 
 pub fn find(system: &System<'_>, session: &str) -> Fence {
-    let two = find_two(system, session);
+    let two = if system.allowed.two { find_two(system, session) } else { None };
     let enabled = two.as_ref().map(controllers).unwrap_or_default();
     let with = |controller: &str| two.clone().filter(|_| enabled.iter().any(|name| name == controller));
     let one = |controller: &str, proof: &str| find_one(system, session, controller, proof);
@@ -51,6 +71,9 @@ pub fn find(system: &System<'_>, session: &str) -> Fence {
 }
 
 fn find_one(system: &System<'_>, session: &str, controller: &str, proof: &str) -> Option<Group> {
+    if !system.allowed.one {
+        return None;
+    }
     let mount = mounts(system.mountinfo).find(|mount| {
         mount.kind == "cgroup" && mount.options.split(',').any(|option| option == controller)
     })?;

@@ -1,5 +1,6 @@
 //! What this machine can enforce, for `doctor`.
 
+use crate::detect::Allowed;
 use crate::group::Group;
 use crate::scratch::Scratch;
 use crate::{Finding, detect, session};
@@ -15,7 +16,7 @@ const MEASURED: &str =
 
 /// Tries everything for real, and leaves nothing behind.
 pub fn findings() -> Vec<Finding> {
-    let fence = detect::find_here(&session::name());
+    let fence = detect::find_here(&session::name(), Allowed::all());
     let mut findings = vec![
         controller("memory limit", fence.memory.as_ref(), MEASURED),
         controller("CPU share", fence.cpu.as_ref(), "functions run at full speed"),
@@ -115,7 +116,7 @@ mod tests {
 
     /// The groups of this very process.
     fn sessions() -> std::collections::BTreeSet<std::path::PathBuf> {
-        let fence = detect::find_here(&session::name());
+        let fence = detect::find_here(&session::name(), Allowed::all());
         let parents = fence.folders();
         fence.remove();
         let own = format!("-{}-", std::process::id());

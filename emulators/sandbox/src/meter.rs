@@ -20,6 +20,8 @@ pub struct Meter {
     shim: i32,
     /// The private `/tmp`, where it is a file system of its own.
     tmp: Option<OwnedFd>,
+    /// In bytes.
+    limit: u64,
     memo: Mutex<Memo>,
 }
 
@@ -32,6 +34,12 @@ struct Memo {
     shares: Shares,
 }
 
+impl Memo {
+    fn reading(&self) -> Reading {
+        Reading { memory: self.memory, peak_memory: self.peak, cpu: self.cpu }
+    }
+}
+
 /// The last time that the fair shares were read: doing so is slow.
 #[derive(Default)]
 struct Shares {
@@ -41,8 +49,8 @@ struct Shares {
 }
 
 impl Meter {
-    pub fn new(fence: Fence, shim: i32, tmp: Option<OwnedFd>) -> Self {
-        Self { fence, shim, tmp, memo: Mutex::default() }
+    pub fn new(fence: Fence, shim: i32, tmp: Option<OwnedFd>, limit: u64) -> Self {
+        Self { fence, shim, tmp, limit, memo: Mutex::default() }
     }
 
     fn memo(&self) -> MutexGuard<'_, Memo> {
@@ -54,24 +62,24 @@ impl Meter {
         self.fence.inside().unwrap_or_else(|| tree::descendants(self.shim))
     }
 
-    /// Bytes in use now. Above `limit` it looks twice, so that nothing dies for an estimate.
-    pub fn memory(&self, limit: u64) -> u64 {
+    /// Looks without asking for the CPU time, which is not needed to hold a limit.
+    pub fn glance(&self) -> Reading {
         let mut memo = self.memo();
         if !memo.ended {
-            self.look(&mut memo, limit);
+            self.look(&mut memo);
         }
-        memo.memory
+        memo.reading()
     }
 
     pub fn read(&self) -> Reading {
         let mut memo = self.memo();
         if !memo.ended {
-            let processes = self.look(&mut memo, u64::MAX);
+            let processes = self.look(&mut memo);
             let account = self.fence.account.as_ref().and_then(|group| group.cpu_time().ok());
             let cpu = account.unwrap_or_else(|| processes.iter().map(|pid| tree::cpu_time(*pid)).sum());
             memo.cpu = memo.cpu.max(cpu);
         }
-        Reading { memory: memo.memory, peak_memory: memo.peak, cpu: memo.cpu }
+        memo.reading()
     }
 
     /// Takes over what the shim learned when it collected the dead; no process is looked at any more.
@@ -84,7 +92,7 @@ impl Meter {
         }
     }
 
-    fn look(&self, memo: &mut Memo, limit: u64) -> Vec<i32> {
+    fn look(&self, memo: &mut Memo) -> Vec<i32> {
         let processes = self.processes();
         let mut tree = Tree::default();
         for pid in &processes {
@@ -92,7 +100,8 @@ impl Meter {
         }
         let charge = self.charge();
         let mut memory = charge.max(tree.memory(&processes, &mut memo.shares));
-        if memory > limit && tree.count > 1 {
+        // Nothing shall die for an estimate.
+        if memory > self.limit && tree.count > 1 {
             memo.shares = Shares::default();
             memory = charge.max(tree.memory(&processes, &mut memo.shares));
         }
@@ -195,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_end_keeps_the_highest_numbers() {
-        let meter = Meter::new(Fence::default(), i32::MAX, None);
+        let meter = Meter::new(Fence::default(), i32::MAX, None, 100);
         let how = crate::order::How::Exit(0);
         let ended = Ended { how, out_of_memory: false, peak_resident: 77, cpu_micros: 5 };
         meter.close(Some(&ended));

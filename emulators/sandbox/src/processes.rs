@@ -1,5 +1,6 @@
 //! The process back end: functions as processes of this machine.
 
+use crate::detect::Allowed;
 use crate::fence::Fence;
 use crate::order::Report;
 use crate::output;
@@ -29,18 +30,18 @@ impl Processes {
     ///
     /// Takes a few milliseconds. Fails only when the scratch folder or a thread cannot be made.
     pub fn new(shim: ShimProgram, scratch: PathBuf) -> io::Result<Self> {
-        Self::with_fence(shim, scratch, detect::find_here)
+        Self::with(shim, scratch, Allowed::all())
     }
 
-    /// As on a machine where no control group may be used, for tests.
-    #[doc(hidden)]
-    pub fn without_cgroups(shim: ShimProgram, scratch: PathBuf) -> io::Result<Self> {
-        Self::with_fence(shim, scratch, |_| Fence::default())
+    /// As [`Self::new`] on a machine with nothing better than `most`, e.g. to see on one's own what happens
+    /// on another.
+    pub fn restricted(shim: ShimProgram, scratch: PathBuf, most: Enforcement) -> io::Result<Self> {
+        Self::with(shim, scratch, Allowed::only(most))
     }
 
-    fn with_fence(shim: ShimProgram, scratch: PathBuf, find: impl FnOnce(&str) -> Fence) -> io::Result<Self> {
+    fn with(shim: ShimProgram, scratch: PathBuf, allowed: Allowed) -> io::Result<Self> {
         let session = session::name();
-        let fence = find(&session);
+        let fence = detect::find_here(&session, allowed);
         sweep_stale(&fence);
         let enforcement = fence.enforcement();
         let (spawner, sized) = Spawner::start(shim, scratch, session, fence)?;
@@ -59,8 +60,12 @@ fn sweep_stale(fence: &Fence) {
     let parents = folders.iter().filter_map(|session| session.parent());
     let dead: Vec<PathBuf> = parents.flat_map(session::stale).collect();
     // All first, because in version 1 the group that froze a process is not the group that counts it.
-    dead.iter().for_each(|session| shim::sweep::thaw_session(session));
-    dead.iter().for_each(|session| shim::sweep::end_session(session));
+    for session in &dead {
+        shim::sweep::thaw_session(session);
+    }
+    for session in &dead {
+        shim::sweep::end_session(session);
+    }
 }
 
 impl Sandbox for Processes {

@@ -65,7 +65,7 @@ impl Running {
     ) -> Self {
         let fence = launched.fence.clone();
         let inner = Arc::new(Inner {
-            meter: Meter::new(fence.clone(), launched.shim, launched.tmp.take()),
+            meter: Meter::new(fence.clone(), launched.shim, launched.tmp.take(), limit),
             fence,
             limit,
             left: AtomicU64::new(limit),
@@ -96,13 +96,15 @@ async fn see_to_the_end(
     inner.ended.store(true, Ordering::Release);
     inner.meter.close(ended.as_ref());
     launched.collected().await;
-    tell.send_replace(Some(ending(inner.reason.get().copied(), ended)));
+    let over = inner.meter.glance().peak_memory > inner.limit;
+    tell.send_replace(Some(ending(inner.reason.get().copied(), over, ended)));
 }
 
-fn ending(reason: Option<Ending>, ended: Option<Ended>) -> Ending {
+/// `over`: it had more memory than it may, if only for a moment that nobody saw.
+fn ending(reason: Option<Ending>, over: bool, ended: Option<Ended>) -> Ending {
     match (reason, ended) {
         (Some(reason), _) => reason,
-        (None, Some(Ended { out_of_memory: true, .. })) => Ending::OutOfMemory,
+        (None, Some(ended)) if over || ended.out_of_memory => Ending::OutOfMemory,
         (None, Some(Ended { how: How::Exit(code), .. })) => Ending::Exit(code),
         (None, Some(Ended { how: How::Signal(number), .. })) => Ending::Signal(number),
         // Somebody killed the shim, and the function with it.
@@ -118,6 +120,11 @@ impl Inner {
             self.fence.kill();
         }
         self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The kernel's own record of the peak counts too: a moment above the limit is above the limit.
+    fn is_over(&self, reading: Reading) -> bool {
+        reading.peak_memory > self.limit
     }
 
     fn has_ended(&self) -> bool {
@@ -149,14 +156,15 @@ impl Watched for Inner {
         if self.has_ended() {
             return None;
         }
-        let memory = self.meter.memory(self.limit);
+        let reading = self.meter.glance();
         // A child that the kernel killed for memory is the end of all, as in the cloud.
-        if memory > self.limit || self.fence.out_of_memory_kills() > 0 {
+        if self.is_over(reading) || self.fence.out_of_memory_kills() > 0 {
             self.end(Ending::OutOfMemory);
             return None;
         }
-        self.left.store(self.limit - memory, Ordering::Relaxed);
-        Some(self.limit - memory)
+        let left = self.limit.saturating_sub(reading.memory);
+        self.left.store(left, Ordering::Relaxed);
+        Some(left)
     }
 
     fn is_frozen(&self) -> bool {
@@ -204,7 +212,11 @@ impl Confined for Running {
     }
 
     fn measure(&self) -> Reading {
-        self.inner.meter.read()
+        let reading = self.inner.meter.read();
+        if self.inner.is_over(reading) && !self.inner.has_ended() {
+            self.inner.end(Ending::OutOfMemory);
+        }
+        reading
     }
 
     fn drain(&self) -> Boxed<'_, ()> {
@@ -239,15 +251,16 @@ mod tests {
     #[test]
     fn our_own_reason_comes_before_what_the_kernel_saw() {
         let killed = Some(ended(How::Signal(9), false));
-        assert_eq!(ending(Some(Ending::Killed), killed), Ending::Killed);
-        assert_eq!(ending(Some(Ending::OutOfMemory), killed), Ending::OutOfMemory);
-        assert_eq!(ending(None, killed), Ending::Signal(9));
+        assert_eq!(ending(Some(Ending::Killed), true, killed), Ending::Killed);
+        assert_eq!(ending(Some(Ending::OutOfMemory), false, killed), Ending::OutOfMemory);
+        assert_eq!(ending(None, false, killed), Ending::Signal(9));
     }
 
     #[test]
-    fn a_kernel_that_ran_out_of_memory_tells_more_than_an_exit_code() {
-        assert_eq!(ending(None, Some(ended(How::Exit(1), true))), Ending::OutOfMemory);
-        assert_eq!(ending(None, Some(ended(How::Exit(3), false))), Ending::Exit(3));
-        assert_eq!(ending(None, None), Ending::Signal(9));
+    fn memory_tells_more_than_an_exit_code() {
+        assert_eq!(ending(None, true, Some(ended(How::Exit(0), false))), Ending::OutOfMemory);
+        assert_eq!(ending(None, false, Some(ended(How::Exit(1), true))), Ending::OutOfMemory);
+        assert_eq!(ending(None, false, Some(ended(How::Exit(3), false))), Ending::Exit(3));
+        assert_eq!(ending(None, false, None), Ending::Signal(9));
     }
 }

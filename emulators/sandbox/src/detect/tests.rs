@@ -1,6 +1,7 @@
 //! Detection against made-up machines.
 
 use super::*;
+use std::fmt::Write;
 use tempfile::TempDir;
 
 const SESSION: &str = "mlemu-1-2-3";
@@ -23,8 +24,8 @@ impl Machine {
     fn mount(mut self, point: &str, kind: &str, options: &str) -> Self {
         let point = self.at(point);
         fs::create_dir_all(&point).unwrap();
-        self.mountinfo
-            .push_str(&format!("30 1 0:1 / {} rw shared:4 - {kind} none {options}\n", point.display()));
+        writeln!(self.mountinfo, "30 1 0:1 / {} rw shared:4 - {kind} none {options}", point.display())
+            .unwrap();
         self
     }
 
@@ -44,7 +45,12 @@ impl Machine {
     }
 
     fn find(&self, genuine: bool) -> Fence {
-        find(&System { mountinfo: &self.mountinfo, own: &self.own, genuine: &|_, _| genuine }, SESSION)
+        self.find_with(genuine, Allowed::all())
+    }
+
+    fn find_with(&self, genuine: bool, allowed: Allowed) -> Fence {
+        let genuine = &|_: &Path, _| genuine;
+        find(&System { mountinfo: &self.mountinfo, own: &self.own, genuine, allowed }, SESSION)
     }
 }
 
@@ -94,6 +100,10 @@ fn each_controller_comes_from_where_it_is() {
     assert_eq!(fence.cpu.unwrap().folder, machine.at("cpu,cpuacct").join(SESSION));
     assert_eq!(fence.freezer.unwrap().folder, machine.at("two").join(SESSION));
     assert_eq!(fence.processes, None);
+    let old = machine.find_with(true, Allowed::only(Enforcement::Cgroup1));
+    assert_eq!((old.enforcement(), old.freezer), (Enforcement::Cgroup1, None));
+    let none = machine.find_with(true, Allowed::only(Enforcement::Watchdog));
+    assert_eq!(none, Fence::default());
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn mount_sized(order: &Order, all: &Path, folder: &Path) -> io::Result<()> {
     rustix::process::fchdir(&all)?;
     rustix::mount::unmount(".", UnmountFlags::DETACH)?;
     rustix::process::chdir("/")?;
-    let kept = keep(&needed);
+    let kept = keep(needed);
     attach(&ours, Path::new("/tmp"))?;
     restore(kept)
 }
@@ -163,7 +163,7 @@ fn mount_plain(order: &Order, folder: &Path) -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("{group} {group} 1"))?;
     // Credentials have changed, and the kernel forgets the wish with them.
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-    let kept = keep(&needed_below_tmp(order));
+    let kept = keep(needed_below_tmp(order));
     mount_bind(folder, "/tmp")?;
     restore(kept)
 }
@@ -180,7 +180,7 @@ fn needed_below_tmp(order: &Order) -> Vec<PathBuf> {
     let args = order.args.iter().map(Path::new);
     let paths = [order.program.as_path(), order.folder.as_path()].into_iter().chain(values).chain(args);
     let entries: BTreeSet<PathBuf> = paths.filter_map(entry_of_tmp).collect();
-    entries.into_iter().filter(|entry| entry.is_dir()).collect()
+    entries.into_iter().filter(|entry| entry.exists()).collect()
 }
 
 fn entry_of_tmp(path: &Path) -> Option<PathBuf> {
@@ -190,13 +190,28 @@ fn entry_of_tmp(path: &Path) -> Option<PathBuf> {
     }
 }
 
-fn keep(entries: &[PathBuf]) -> Vec<(PathBuf, OwnedFd)> {
-    entries.iter().filter_map(|entry| Some((entry.clone(), detached(entry).ok()?))).collect()
+/// An entry of `/tmp` to put into the private one.
+struct Kept {
+    entry: PathBuf,
+    tree: OwnedFd,
+    is_folder: bool,
 }
 
-fn restore(kept: Vec<(PathBuf, OwnedFd)>) -> io::Result<()> {
-    for (entry, tree) in kept {
-        fs::create_dir_all(&entry)?;
+fn keep(entries: Vec<PathBuf>) -> Vec<Kept> {
+    let kept = entries.into_iter().map(|entry| {
+        let tree = detached(&entry)?;
+        Ok::<_, io::Error>(Kept { is_folder: entry.is_dir(), entry, tree })
+    });
+    kept.flatten().collect()
+}
+
+fn restore(kept: Vec<Kept>) -> io::Result<()> {
+    for Kept { entry, tree, is_folder } in kept {
+        if is_folder {
+            fs::create_dir_all(&entry)?;
+        } else {
+            File::create(&entry)?;
+        }
         attach(&tree, &entry)?;
     }
     Ok(())

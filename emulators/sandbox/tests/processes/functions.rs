@@ -1,7 +1,5 @@
 //! What runs inside the walls: small programs, well-behaved and hostile.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "functions write")]
 #![expect(unsafe_code, reason = "functions do what they like: fork, setsid")]
-#![expect(clippy::disallowed_methods, reason = "functions start processes")]
 
 use crate::stage::MIB;
 use std::fs;
@@ -21,6 +19,7 @@ pub fn play(args: Vec<String>) -> ExitCode {
         }
         "show" => show(),
         "hold" => hold(number(1)),
+        "burst" => drop(filled(number(1))),
         "peak" => peak(number(1)),
         "grow" => grow(),
         "flood" => flood(),
@@ -167,6 +166,7 @@ fn escape(mut command: Command) -> Command {
     command
 }
 
+#[expect(clippy::zombie_processes, reason = "leaving a child behind is the point")]
 fn orphan() {
     let child = escape(myself(&["pause"])).stdout(Stdio::null()).spawn().unwrap();
     say(&child.id().to_string());

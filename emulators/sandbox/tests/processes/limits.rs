@@ -1,7 +1,7 @@
 //! Memory, CPU, processes and `/tmp`: measured truthfully and held.
 
 use crate::runner::Test;
-use crate::stage::{MIB, Stage, block_on, both, soon, spec};
+use crate::stage::{MIB, Stage, block_on, everywhere, soon, spec};
 use mlemu_core::Ending;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ pub const TESTS: &[Test] = &[
     ("memory_in_use_is_what_the_function_holds", memory_in_use_is_what_the_function_holds),
     ("a_peak_between_two_looks_is_not_missed", a_peak_between_two_looks_is_not_missed),
     ("past_the_limit_is_out_of_memory", past_the_limit_is_out_of_memory),
+    ("a_short_peak_past_the_limit_is_out_of_memory", a_short_peak_past_the_limit_is_out_of_memory),
     ("a_child_past_the_limit_ends_all", a_child_past_the_limit_ends_all),
     ("shared_memory_counts_once", shared_memory_counts_once),
     ("files_in_tmp_are_no_memory_and_have_a_limit", files_in_tmp_are_no_memory_and_have_a_limit),
@@ -22,7 +23,7 @@ fn near(value: u64, expected: u64, percent: u64) -> bool {
 }
 
 fn memory_in_use_is_what_the_function_holds() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["hold", "100"]);
         let running = stage.start(spec).await;
         said.wait_for("held").await;
@@ -33,7 +34,7 @@ fn memory_in_use_is_what_the_function_holds() {
 }
 
 fn a_peak_between_two_looks_is_not_missed() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["peak", "80"]);
         let running = stage.start(spec).await;
         let text = said.wait_for("high=").await;
@@ -48,7 +49,7 @@ fn a_peak_between_two_looks_is_not_missed() {
 }
 
 fn past_the_limit_is_out_of_memory() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (mut spec, _) = spec(&["grow"]);
         (spec.memory, spec.tmp) = (128 * MIB, 512 * MIB);
         let running = stage.start(spec).await;
@@ -58,8 +59,18 @@ fn past_the_limit_is_out_of_memory() {
     });
 }
 
+fn a_short_peak_past_the_limit_is_out_of_memory() {
+    everywhere(|stage| async move {
+        // Gone before anybody can look, and without fault by its own account.
+        let (mut spec, _) = spec(&["burst", "30"]);
+        spec.memory = 24 * MIB;
+        let running = stage.start(spec).await;
+        assert_eq!(soon(running.ended()).await, Ending::OutOfMemory);
+    });
+}
+
 fn a_child_past_the_limit_ends_all() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (mut spec, said) = spec(&["hog"]);
         spec.memory = 64 * MIB;
         let running = stage.start(spec).await;
@@ -70,7 +81,7 @@ fn a_child_past_the_limit_ends_all() {
 }
 
 fn shared_memory_counts_once() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         // Five processes with the same 60 MiB: 300 MiB by resident sizes.
         let (mut spec, said) = spec(&["workers", "60", "4"]);
         spec.memory = 128 * MIB;
@@ -105,7 +116,7 @@ fn files_in_tmp_are_no_memory_and_have_a_limit() {
 }
 
 fn cpu_time_is_counted() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["spin", "200"]);
         let running = stage.start(spec).await;
         said.wait_for("spun").await;

@@ -1,11 +1,10 @@
 //! Starting, talking, freezing, ending.
 
 use crate::runner::Test;
-use crate::stage::{Stage, block_on, both, numbers, soon, spec};
+use crate::stage::{Stage, block_on, everywhere, numbers, soon, spec};
 use mlemu_core::{Ending, Enforcement, Sandbox};
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub const TESTS: &[Test] = &[
     ("an_exit_code_arrives", an_exit_code_arrives),
@@ -25,7 +24,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 fn an_exit_code_arrives() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, _) = spec(&["exit", "7"]);
         let running = stage.start(spec).await;
         assert_eq!(soon(running.ended()).await, Ending::Exit(7));
@@ -34,7 +33,7 @@ fn an_exit_code_arrives() {
 }
 
 fn a_signal_arrives() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let running = stage.start(spec(&["abort"]).0).await;
         assert_eq!(soon(running.ended()).await, Ending::Signal(libc::SIGABRT));
     });
@@ -109,7 +108,7 @@ fn parent(pid: i32) -> i32 {
 }
 
 fn both_streams_arrive_whole() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["print"]);
         let running = stage.start(spec).await;
         soon(running.ended()).await;
@@ -138,7 +137,7 @@ fn a_flood_stalls_nobody() {
 }
 
 fn killed_is_killed_however_often_it_is_asked() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let running = stage.start(spec(&["pause"]).0).await;
         running.kill();
         running.kill();
@@ -149,7 +148,7 @@ fn killed_is_killed_however_often_it_is_asked() {
 }
 
 fn dropping_kills() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["tree"]);
         let running = stage.start(spec).await;
         let text = said.wait_for("thread=").await;
@@ -166,7 +165,7 @@ fn dropping_kills() {
 }
 
 fn frozen_stands_still_and_thawed_goes_on() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["count"]);
         let running = stage.start(spec).await;
         said.wait_for("\n5\n").await;
@@ -174,7 +173,7 @@ fn frozen_stands_still_and_thawed_goes_on() {
             soon(running.freeze()).await;
             soon(running.drain()).await;
             let before = (said.stdout().len(), running.measure().cpu);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            spin_elsewhere(&stage).await;
             soon(running.drain()).await;
             assert_eq!((said.stdout().len(), running.measure().cpu), before);
             soon(running.thaw()).await;
@@ -184,8 +183,15 @@ fn frozen_stands_still_and_thawed_goes_on() {
     });
 }
 
+/// Lets 50 ms of CPU time go by.
+async fn spin_elsewhere(stage: &Stage) {
+    let (spec, said) = spec(&["spin", "50"]);
+    let _running = stage.start(spec).await;
+    said.wait_for("spun").await;
+}
+
 fn frozen_can_be_killed() {
-    both(|stage| async move {
+    everywhere(|stage| async move {
         let (spec, said) = spec(&["tree"]);
         let running = stage.start(spec).await;
         said.wait_for("thread=").await;
@@ -236,28 +242,27 @@ fn a_project_below_tmp_is_still_there() {
 }
 
 fn many_lives_leave_nothing() {
-    block_on(async {
-        for stage in [Stage::new(), Stage::without_cgroups()] {
-            let round = async |index: u32| {
-                let running = stage.start(spec(&[if index % 2 == 0 { "pause" } else { "exit" }]).0).await;
-                if index % 2 == 0 {
-                    running.kill();
-                }
-                soon(running.ended()).await;
-                soon(running.drain()).await;
-            };
-            round(0).await;
-            let before = (descriptors(), zombies());
-            for index in 0..200 {
-                round(index).await;
+    everywhere(|stage| async move {
+        let round = async |index: u32| {
+            let killed = index.is_multiple_of(2);
+            let running = stage.start(spec(&[if killed { "pause" } else { "exit" }]).0).await;
+            if killed {
+                running.kill();
             }
-            tokio::task::yield_now().await;
-            let after = (descriptors(), zombies());
-            assert!(after.0 <= before.0 + 1, "descriptors: {} before, {} after", before.0, after.0);
-            assert_eq!(after.1, 0);
-            if stage.processes.enforcement() != Enforcement::Watchdog {
-                assert_eq!(groups(), 0);
-            }
+            soon(running.ended()).await;
+            soon(running.drain()).await;
+        };
+        round(0).await;
+        let before = (descriptors(), zombies());
+        for index in 0..200 {
+            round(index).await;
+        }
+        tokio::task::yield_now().await;
+        let after = (descriptors(), zombies());
+        assert!(after.0 <= before.0 + 1, "descriptors: {} before, {} after", before.0, after.0);
+        assert_eq!(after.1, 0);
+        if stage.processes.enforcement() != Enforcement::Watchdog {
+            assert_eq!(groups(), 0);
         }
     });
 }

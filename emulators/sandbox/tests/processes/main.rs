@@ -5,6 +5,14 @@
 //! the little of it that is needed, and `functions` are what runs inside the walls.
 //! `processes-… numbers` prints what starting, measuring and freezing cost.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test, though not in the usual harness"
+)]
+
 mod functions;
 mod limits;
 mod lives;

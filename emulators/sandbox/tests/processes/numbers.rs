@@ -1,15 +1,18 @@
 //! What it costs. Not a test: numbers depend on the machine.
-#![expect(clippy::print_stdout, reason = "prints numbers")]
 
 use crate::stage::{MIB, Stage, block_on, soon, spec};
-use mlemu_core::{Ending, Sandbox};
+use mlemu_core::{Ending, Enforcement, Sandbox};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
 
 pub fn print() -> ExitCode {
     block_on(async {
-        for (name, stage) in [("as detected", Stage::new()), ("without cgroups", Stage::without_cgroups())] {
+        let old = Stage::restricted(Enforcement::Cgroup1);
+        let none = Stage::restricted(Enforcement::Watchdog);
+        for (name, stage) in
+            [("as detected", Stage::new()), ("old control groups", old), ("no control groups", none)]
+        {
             println!("{name}: {}", stage.processes.enforcement());
             starts(&stage).await;
             looks(&stage, &["hold", "60"], "held").await;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mlemu_core::sandbox::Output;
-use mlemu_core::{Confined, Environment, Sandbox, SandboxSpec, Stream};
+use mlemu_core::{Confined, Enforcement, Environment, Sandbox, SandboxSpec, Stream};
 use mlemu_sandbox::{Processes, ShimProgram};
 use std::future::Future;
 use std::path::PathBuf;
@@ -30,9 +30,10 @@ impl Stage {
         Self { processes, scratch }
     }
 
-    pub fn without_cgroups() -> Self {
+    /// As on a machine with nothing better than this.
+    pub fn restricted(most: Enforcement) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let processes = Processes::without_cgroups(shim(), scratch.path().join("scratch")).unwrap();
+        let processes = Processes::restricted(shim(), scratch.path().join("scratch"), most).unwrap();
         Self { processes, scratch }
     }
 
@@ -106,11 +107,12 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// Runs the same scene with the machine's control groups and without any.
-pub fn both<F: Future<Output = ()>>(scene: impl Fn(Stage) -> F) {
+/// Runs the same scene with everything that this machine has, with old control groups, and with none.
+pub fn everywhere<F: Future<Output = ()>>(scene: impl Fn(Stage) -> F) {
     block_on(async {
         scene(Stage::new()).await;
-        scene(Stage::without_cgroups()).await;
+        scene(Stage::restricted(Enforcement::Cgroup1)).await;
+        scene(Stage::restricted(Enforcement::Watchdog)).await;
     });
 }
 

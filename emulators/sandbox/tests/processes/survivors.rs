@@ -1,9 +1,8 @@
 //! Nothing of any function survives its daemon, however that died.
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "plays a daemon that is killed")]
 
 use crate::runner::Test;
 use crate::stage::{Stage, block_on, numbers, shim, soon, spec};
-use mlemu_core::{Ending, Sandbox};
+use mlemu_core::{Ending, Enforcement, Sandbox};
 use mlemu_sandbox::Processes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -26,11 +25,14 @@ pub const TESTS: &[Test] = &[
 pub fn daemon(args: Vec<String>) -> ExitCode {
     block_on(async {
         let scratch = PathBuf::from(&args[0]);
-        let without = args.iter().any(|arg| arg == "without-cgroups");
-        let processes = if without {
-            Processes::without_cgroups(shim(), scratch)
-        } else {
-            Processes::new(shim(), scratch)
+        let most = args.iter().find_map(|arg| match arg.as_str() {
+            "cgroup1" => Some(Enforcement::Cgroup1),
+            "watchdog" => Some(Enforcement::Watchdog),
+            _ => None,
+        });
+        let processes = match most {
+            Some(most) => Processes::restricted(shim(), scratch, most),
+            None => Processes::new(shim(), scratch),
         };
         let processes = processes.unwrap();
         let (spec, said) = spec(&["tree"]);
@@ -54,6 +56,13 @@ struct Daemon {
     shim: i32,
     /// What must be gone when this test is over.
     _scratch: tempfile::TempDir,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Daemon {
@@ -103,7 +112,7 @@ fn command_line(pid: i32) -> String {
 }
 
 fn nothing_survives_a_killed_daemon() {
-    for args in [&[][..], &["without-cgroups"]] {
+    for args in [&[][..], &["cgroup1"], &["watchdog"]] {
         let mut daemon = Daemon::start(args);
         daemon.signal(Signal::KILL);
         daemon.assert_alone();
@@ -111,7 +120,7 @@ fn nothing_survives_a_killed_daemon() {
 }
 
 fn nothing_survives_a_terminated_daemon() {
-    for args in [&[][..], &["without-cgroups"]] {
+    for args in [&[][..], &["cgroup1"], &["watchdog"]] {
         let mut daemon = Daemon::start(args);
         daemon.signal(Signal::TERM);
         daemon.assert_alone();
@@ -119,7 +128,7 @@ fn nothing_survives_a_terminated_daemon() {
 }
 
 fn the_frozen_do_not_survive_either() {
-    for args in [&["frozen"][..], &["frozen", "without-cgroups"]] {
+    for args in [&["frozen"][..], &["frozen", "cgroup1"], &["frozen", "watchdog"]] {
         let mut daemon = Daemon::start(args);
         daemon.signal(Signal::KILL);
         daemon.assert_alone();
@@ -134,8 +143,6 @@ fn a_killed_shim_takes_its_function_along() {
     }
     kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::KILL).unwrap();
     daemon.assert_alone();
-    let mut daemon = daemon;
-    daemon.signal(Signal::KILL);
 }
 
 fn the_next_daemon_ends_what_was_left() {
