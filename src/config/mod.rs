@@ -20,12 +20,12 @@ mod tests;
 mod text;
 mod triggers;
 
-pub use error::{ConfigError, Snippet};
+pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
 pub use schema::schema;
 pub use settings::{Ports, QueueDeclaration, Settings};
 
-use import::{World, detect, samconfig};
+use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;
 use native::Native;
 use start::Start;
@@ -96,6 +96,11 @@ fn single(file: &Path, handler: &str) -> Loaded {
     Loaded { project, ..Loaded::default() }
 }
 
+/// A template that somebody named: it must be one.
+fn named_template(file: &Path) -> Result<Template, ConfigError> {
+    Template::read(file)?.ok_or_else(|| ConfigError::new("this template declares no function").in_file(file))
+}
+
 /// A project on its way from files to declarations.
 struct Loading<'a> {
     overrides: &'a Overrides,
@@ -115,26 +120,25 @@ impl Loading<'_> {
     fn templates(&mut self, native: Option<&Native>) -> Result<(), ConfigError> {
         if let Some(template) = &self.overrides.template {
             let file = paths::join(&std::env::current_dir().unwrap_or_default(), template);
-            return match self.template(&file, native)? {
-                true => Ok(()),
-                false => Err(ConfigError::new("no template of functions").in_file(&file)),
-            };
+            return self.template(&named_template(&file)?, native);
         }
         let chosen = samconfig::read(&self.root.join("samconfig.toml"))?.and_then(|config| config.template);
         let chosen = chosen.map(|template| paths::join(self.root, &template)).filter(|file| file.is_file());
-        let detected = detect::templates(self.root)?.into_iter();
-        let others = detected.filter(|file| chosen.is_none() || file.parent() != Some(self.root));
-        let mut files: Vec<PathBuf> = chosen.iter().cloned().chain(others).collect();
-        files.dedup();
-        for file in files {
-            self.template(&file, native)?;
+        if let Some(file) = &chosen {
+            self.template(&named_template(file)?, native)?;
+        }
+        for template in detect::templates(self.root)? {
+            let path = &template.text.path;
+            if chosen.is_none() || (path.parent() != Some(self.root) && Some(path) != chosen.as_ref()) {
+                self.template(&template, native)?;
+            }
         }
         Ok(())
     }
 
-    /// Adds what a template declares. `false`: it is none.
-    fn template(&mut self, file: &Path, native: Option<&Native>) -> Result<bool, ConfigError> {
-        let beside = file.with_file_name("samconfig.toml");
+    /// Adds what a template declares.
+    fn template(&mut self, template: &Template, native: Option<&Native>) -> Result<(), ConfigError> {
+        let beside = template.text.path.with_file_name("samconfig.toml");
         let config = samconfig::read(&beside)?;
         let mut parameters = config.as_ref().map(|config| config.parameters.clone()).unwrap_or_default();
         parameters.extend(native.map(|native| native.parameters().clone()).unwrap_or_default());
@@ -148,11 +152,10 @@ impl Loading<'_> {
             parameters,
         };
         let cache = self.overrides.cache_dir.as_deref();
-        let Some(imported) = import::read(file, self.root, &world, cache)? else { return Ok(false) };
-        self.loaded.files.push(file.to_owned());
+        let imported = import::read(template, self.root, &world, cache)?;
+        self.loaded.files.push(template.text.path.clone());
         self.loaded.files.extend(config.map(|_| beside));
-        merge::absorb(&mut self.loaded, imported, self.root)?;
-        Ok(true)
+        merge::absorb(&mut self.loaded, imported, self.root)
     }
 
     fn finish(mut self, native: Option<Native>) -> Result<Loaded, ConfigError> {

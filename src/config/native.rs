@@ -212,14 +212,12 @@ impl Native {
             return Err(self.fault(name.span(), fault));
         }
         let seed = table.seed.as_ref().map(|seed| paths::join(&self.root, seed.get_ref()));
-        if let (Some(folder), Some(written)) = (&seed, &table.seed) {
-            if !folder.is_dir() {
-                let what = format!(
-                    "there is no folder {} yet; the bucket starts empty",
-                    written.get_ref().display()
-                );
-                project.warnings.push(self.warning(written.span(), &what));
-            }
+        if let (Some(folder), Some(written)) = (&seed, &table.seed)
+            && !folder.is_dir()
+        {
+            let what =
+                format!("there is no folder {} yet; the bucket starts empty", written.get_ref().display());
+            project.warnings.push(self.warning(written.span(), &what));
         }
         match project
             .buckets

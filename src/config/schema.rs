@@ -7,9 +7,6 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-/// More would only scroll away.
-const MOST_FINDINGS: usize = 20;
-
 /// The JSON Schema of `mlemu.toml`, for editors and for `mlemu schema`.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
@@ -22,7 +19,7 @@ pub fn schema() -> Value {
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
-            entries.retain(|key, value| key != "default" || !value.is_null());
+            entries.retain(|_, value| !value.is_null());
             entries.values_mut().for_each(without_null);
             let kind = entries.get("type").and_then(Value::as_array).filter(|kinds| kinds.len() == 1);
             if let Some(kind) = kind.map(|kinds| kinds[0].clone()) {
@@ -79,9 +76,6 @@ impl Search<'_> {
     }
 
     fn unknown(&mut self, span: std::ops::Range<usize>, name: &str, schema: &Value, path: &str) {
-        if self.findings.len() == MOST_FINDINGS {
-            return;
-        }
         let Some(known) = schema["properties"].as_object() else { return };
         let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
         let error = self.text.error_at(span, format!("unknown key `{name}`{place}"));

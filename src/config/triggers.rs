@@ -102,9 +102,10 @@ fn queue(table: &TriggerTable) -> Result<TriggerDeclaration, String> {
 fn schedule(table: &TriggerTable) -> Result<TriggerDeclaration, String> {
     let expression = table.schedule.clone().unwrap_or_default();
     let known = ["rate(", "cron(", "at("].iter().any(|start| expression.starts_with(start));
-    match known && expression.ends_with(')') {
-        true => Ok(TriggerDeclaration::Schedule { expression }),
-        false => Err(format!("`{expression}` is no schedule; write it like \"rate(5 minutes)\"")),
+    if known && expression.ends_with(')') {
+        Ok(TriggerDeclaration::Schedule { expression })
+    } else {
+        Err(format!("`{expression}` is no schedule; write it like \"rate(5 minutes)\""))
     }
 }
 

@@ -328,7 +328,8 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         let error = read(text).expect_err("must be refused");
-        format!("{}:{}: {}", error.line, error.column, error.what)
+        let at = error.at.expect("a place");
+        format!("{}:{}: {}", at.line, at.column, error.what)
     }
 
     #[test]
