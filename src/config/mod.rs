@@ -10,6 +10,7 @@ mod limits;
 mod merge;
 mod model;
 mod native;
+mod overlay;
 mod paths;
 mod quantity;
 mod schema;
@@ -36,6 +37,7 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "mlemu.toml";
 /// Name of the stack that templates see, and beginning of the names that they do not give.
 const STACK: &str = "local";
+const SAM_CONFIG: &str = "samconfig.toml";
 const AWS_PORT: u16 = 4566;
 
 /// What the command line says about reading the project.
@@ -122,9 +124,11 @@ impl Loading<'_> {
             let file = paths::join(&std::env::current_dir().unwrap_or_default(), template);
             return self.template(&named_template(&file)?, native);
         }
-        let chosen = samconfig::read(&self.root.join("samconfig.toml"))?.and_then(|config| config.template);
+        let config = self.root.join(SAM_CONFIG);
+        let chosen = samconfig::read(&config)?.and_then(|config| config.template);
         let chosen = chosen.map(|template| paths::join(self.root, &template)).filter(|file| file.is_file());
         if let Some(file) = &chosen {
+            self.loaded.files.push(config);
             self.template(&named_template(file)?, native)?;
         }
         for template in detect::templates(self.root)? {
@@ -138,7 +142,7 @@ impl Loading<'_> {
 
     /// Adds what a template declares.
     fn template(&mut self, template: &Template, native: Option<&Native>) -> Result<(), ConfigError> {
-        let beside = template.text.path.with_file_name("samconfig.toml");
+        let beside = template.text.path.with_file_name(SAM_CONFIG);
         let config = samconfig::read(&beside)?;
         let mut parameters = config.as_ref().map(|config| config.parameters.clone()).unwrap_or_default();
         parameters.extend(native.map(|native| native.parameters().clone()).unwrap_or_default());

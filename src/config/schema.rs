@@ -1,6 +1,6 @@
 //! The JSON Schema of `mlemu.toml`, and what it says about keys that do not belong there.
 
-use super::error::ConfigError;
+use super::error::{ConfigError, MOST_FINDINGS};
 use super::model::Model;
 use super::text::SourceText;
 use schemars::generate::SchemaSettings;
@@ -76,6 +76,9 @@ impl Search<'_> {
     }
 
     fn unknown(&mut self, span: std::ops::Range<usize>, name: &str, schema: &Value, path: &str) {
+        if self.findings.len() == MOST_FINDINGS {
+            return;
+        }
         let Some(known) = schema["properties"].as_object() else { return };
         let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
         let error = self.text.error_at(span, format!("unknown key `{name}`{place}"));

@@ -3,6 +3,7 @@
 use super::model::Model;
 use super::{ConfigError, Loaded, Overrides, load, schema};
 use mlemu_core::declare::{HttpForm, TriggerDeclaration};
+use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -367,4 +368,25 @@ fn the_schema_has_every_key_of_the_model_and_no_other() {
             .as_str()
             .is_some_and(|text| text.contains("Memory limit"))
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is done to the file, it is read or refused.
+    #[test]
+    fn mutated_files_never_panic(
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[ -~\n\t\u{e9}]{0,6}|\\[\\[|\"\"\"|= \\{|\\]"), 1..6)
+    ) {
+        let mut text = EVERYTHING.to_owned();
+        for (place, removed, inserted) in cuts {
+            let start = text.floor_char_boundary(place.index(text.len()));
+            let end = text.floor_char_boundary((start + removed).min(text.len()));
+            text.replace_range(start..end.max(start), &inserted);
+        }
+        let folder = folder(&[("mlemu.toml", &text)]);
+        if let Err(error) = read_at(folder.path()) {
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Where a function's code is: a folder beside the template, or lines inside of it.
 
 use super::Import;
+use super::node::Node;
 use super::properties::Properties;
 use super::template::Resource;
-use super::yaml::Node;
 use crate::config::error::ConfigError;
 use crate::config::paths;
 use base64::Engine;

@@ -1,8 +1,8 @@
 //! Conditions: what `Fn::If` chooses and which resources there are.
 
 use super::intrinsics::{Call, Resolver};
+use super::node::Node;
 use super::template::Resource;
-use super::yaml::Node;
 use crate::config::text::Position;
 use std::sync::Arc;
 

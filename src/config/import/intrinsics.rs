@@ -3,8 +3,8 @@
 //! What cannot be known on this machine becomes a visible placeholder and a warning. All work is counted
 //! against one budget: a template that asks for more than a real one ever would is refused, not computed.
 
+use super::node::{Key, Kind, Map, Node, shortened};
 use super::template::Template;
-use super::yaml::{Key, Kind, Map, Node, shortened};
 use crate::config::error::ConfigError;
 use crate::config::text::Position;
 use std::borrow::Cow;

@@ -11,7 +11,10 @@ pub mod detect;
 mod events;
 mod functions;
 mod globals;
+#[cfg(test)]
+mod hostile;
 mod intrinsics;
+mod node;
 mod properties;
 mod references;
 pub mod samconfig;
@@ -81,6 +84,12 @@ impl<'a> Import<'a> {
         let mut findings = Vec::new();
         let resources: Vec<_> =
             self.template.resources().filter(|resource| self.resolver.exists(resource)).collect();
+        for (key, _) in
+            self.template.section("Resources").iter().filter(|(key, _)| key.text.starts_with("Fn::"))
+        {
+            self.resolver
+                .warn(key.at, format!("`{}` is not supported: what it would make is left out", key.text));
+        }
         for resource in &resources {
             if let Err(finding) = self.declare(resource, &mut imported) {
                 findings.push(finding);

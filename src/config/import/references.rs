@@ -1,9 +1,9 @@
 //! What names in a template stand for: parameters, resources, pseudo parameters, mappings.
 
 use super::intrinsics::{Call, Resolver, UNRESOLVED};
+use super::node::{Kind, Node};
 use super::strings::split;
 use super::template::Resource;
-use super::yaml::{Kind, Node};
 use crate::config::text::Position;
 use std::sync::Arc;
 
