@@ -29,6 +29,7 @@ pub use settings::{Ports, QueueDeclaration, Settings};
 use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;
 use native::Native;
+use serde::Serialize;
 use start::Start;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ const STACK: &str = "local";
 const SAM_CONFIG: &str = "samconfig.toml";
 const AWS_PORT: u16 = 4566;
 
+const NOTHING: &str =
+    "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template";
+
 /// What the command line says about reading the project.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -49,10 +53,12 @@ pub struct Overrides {
     pub template: Option<PathBuf>,
     /// A folder of ours, for code that stands inside of templates. `None`: such functions are left out.
     pub cache_dir: Option<PathBuf>,
+    /// Where the addresses of queues begin, e.g. `http://127.0.0.1:4566`. `None`: as the project's ports say.
+    pub endpoint: Option<String>,
 }
 
 /// A project as its files say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Loaded {
     pub project: Project,
     pub settings: Settings,
@@ -96,6 +102,11 @@ fn single(file: &Path, handler: &str) -> Loaded {
         ..Project::default()
     };
     Loaded { project, ..Loaded::default() }
+}
+
+/// The AWS listener's address, as far as it is known before it listens.
+fn endpoint(ports: &Ports) -> String {
+    format!("http://127.0.0.1:{}", ports.aws.filter(|port| *port > 0).unwrap_or(AWS_PORT))
 }
 
 /// A template that somebody named: it must be one.
@@ -152,7 +163,7 @@ impl Loading<'_> {
             account: settings.account.clone(),
             region: settings.region.clone(),
             stack: STACK.into(),
-            endpoint: format!("http://127.0.0.1:{}", settings.ports.aws.unwrap_or(AWS_PORT)),
+            endpoint: self.overrides.endpoint.clone().unwrap_or_else(|| endpoint(&settings.ports)),
             parameters,
         };
         let cache = self.overrides.cache_dir.as_deref();
@@ -172,8 +183,7 @@ impl Loading<'_> {
             native.apply(project, &mut self.loaded.settings)?;
         }
         if project.functions.is_empty() {
-            let what = "no function is declared here: there is no mlemu.toml with one and no SAM or CloudFormation template";
-            project.warnings.push(what.into());
+            project.warnings.push(NOTHING.into());
         }
         merge::imply_buckets(project);
         self.loaded.files.sort();

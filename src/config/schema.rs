@@ -34,10 +34,11 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// Every key that the schema does not know, with the one that was probably meant.
+/// Every key that the schema does not know, with the one that was probably meant, in the order of the file.
 pub fn unknown_keys(table: &DeTable<'_>, text: &SourceText) -> Vec<ConfigError> {
     let mut search = Search { text, findings: Vec::new() };
     search.table(table, &schema(), "");
+    search.findings.sort_by_key(|finding| finding.at.as_ref().map(|at| at.line));
     search.findings
 }
 

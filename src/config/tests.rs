@@ -187,19 +187,19 @@ fn unknown_keys_are_shown_with_what_was_meant() {
       | ^^^^^^
     hint: did you mean `handler`?
 
-    unknown key `zzz` in [prepare]
-     --> mlemu.toml:8:1
-      |
-    8 | zzz = 1
-      | ^^^
-    hint: there are run, requirements, inputs, outputs, folder
-
     unknown key `prots`
      --> mlemu.toml:4:2
       |
     4 | [prots]
       |  ^^^^^
     hint: did you mean `ports`?
+
+    unknown key `zzz` in [prepare]
+     --> mlemu.toml:8:1
+      |
+    8 | zzz = 1
+      | ^^^
+    hint: there are run, requirements, inputs, outputs, folder
     "#
     );
 }

@@ -84,12 +84,7 @@ impl<'a> Import<'a> {
         let mut findings = Vec::new();
         let resources: Vec<_> =
             self.template.resources().filter(|resource| self.resolver.exists(resource)).collect();
-        for (key, _) in
-            self.template.section("Resources").iter().filter(|(key, _)| key.text.starts_with("Fn::"))
-        {
-            self.resolver
-                .warn(key.at, format!("`{}` is not supported: what it would make is left out", key.text));
-        }
+        self.warn_of_macros();
         for resource in &resources {
             if let Err(finding) = self.declare(resource, &mut imported) {
                 findings.push(finding);
@@ -102,6 +97,13 @@ impl<'a> Import<'a> {
             }
         }
         (imported, findings)
+    }
+
+    fn warn_of_macros(&self) {
+        let names = self.template.section("Resources").iter().map(|(key, _)| key);
+        for key in names.filter(|key| key.text.starts_with("Fn::")) {
+            self.resolver.warn(key.at, format!("`{}` is not supported: what it makes is left out", key.text));
+        }
     }
 
     fn declare(&self, resource: &Resource<'_>, imported: &mut Imported) -> Result<(), ConfigError> {

@@ -21,7 +21,7 @@ pub(super) fn folder(files: &[(&str, &str)]) -> TempDir {
 
 pub(super) fn read_in(folder: &Path, parameters: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
     let parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    load(folder, &Overrides { parameters, template: None, cache_dir: Some(folder.join("cache")) })
+    load(folder, &Overrides { parameters, cache_dir: Some(folder.join("cache")), ..Overrides::default() })
 }
 
 pub(super) fn read(template: &str) -> Result<Loaded, ConfigError> {
@@ -367,6 +367,7 @@ Resources:
   Far: {Type: AWS::Serverless::Function, Properties: {Handler: a.b, Runtime: python3.12, CodeUri: 's3://b/k.zip'}}
   Packed: {Type: AWS::Lambda::Function, Properties: {Handler: a.b, Runtime: python3.12, Code: {S3Bucket: b, S3Key: k}}}
   Here: {Type: AWS::Serverless::Function, Properties: {Handler: a.b, Runtime: python3.12, CodeUri: ../elsewhere, Layers: [x]}}
+  Fn::ForEach::Many: [x, [a, b], {}]
   Nested: {Type: AWS::Serverless::Application, Properties: {Location: ./other.yaml}}
 ",
     )
@@ -381,7 +382,8 @@ Resources:
             "template.yaml:7: function `Packed` is left out: its code is in S3, not on this machine",
             "template.yaml:8: the code folder ../elsewhere of `Here` does not exist",
             "template.yaml:8: the layers of `Here` are not applied; layers are not supported yet",
-            "template.yaml:9: `Nested` is left out: AWS::Serverless::Application is not supported yet",
+            "template.yaml:9: `Fn::ForEach::Many` is not supported: what it makes is left out",
+            "template.yaml:10: `Nested` is left out: AWS::Serverless::Application is not supported yet",
         ]
     );
 }
