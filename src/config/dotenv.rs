@@ -59,6 +59,6 @@ mod tests {
         assert_eq!(env, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         std::fs::write(&file, "A=1\nB 2\n").unwrap();
         let error = read(&file).unwrap_err();
-        assert_eq!((error.line, error.column), (2, 1));
+        assert_eq!(error.at.map(|at| (at.line, at.column)), Some((2, 1)));
     }
 }

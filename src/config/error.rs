@@ -1,7 +1,11 @@
 //! What is wrong with a configuration: where it is, the line itself, and what to do about it.
 
+use super::paths;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// More would only scroll away.
+pub(super) const MOST_FINDINGS: usize = 20;
 
 /// A fault in a configuration file, and whatever else was found wrong on the way.
 ///
@@ -9,19 +13,24 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigError {
     pub what: String,
-    pub file: Option<PathBuf>,
-    /// Counts from 1; 0 when the whole file is meant.
-    pub line: usize,
-    /// In characters, counts from 1; 0 when the whole line is meant.
-    pub column: usize,
-    /// The line of the file, shortened when it is very long.
-    pub snippet: Option<Snippet>,
+    pub at: Option<Box<Place>>,
     pub hint: Option<String>,
     /// Further findings, each complete in itself.
     pub others: Vec<ConfigError>,
 }
 
-/// One line of a file with the part that is meant.
+/// Where in which file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub file: PathBuf,
+    /// Counts from 1; 0 when the whole file is meant.
+    pub line: usize,
+    /// In characters, counts from 1; 0 when the whole line is meant.
+    pub column: usize,
+    pub snippet: Option<Snippet>,
+}
+
+/// One line of a file, shortened when it is very long, with the part that is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snippet {
     pub text: String,
@@ -36,9 +45,13 @@ impl ConfigError {
         Self { what: what.into(), ..Self::default() }
     }
 
-    pub fn in_file(mut self, file: &Path) -> Self {
-        self.file = Some(file.to_owned());
+    pub fn at(mut self, place: Place) -> Self {
+        self.at = Some(Box::new(place));
         self
+    }
+
+    pub fn in_file(self, file: &Path) -> Self {
+        self.at(Place { file: file.to_owned(), ..Place::default() })
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -46,11 +59,12 @@ impl ConfigError {
         self
     }
 
-    /// All findings as one error; `None` when there are none.
+    /// The findings as one error; `None` when there are none.
     pub fn all(mut findings: Vec<ConfigError>) -> Option<Self> {
         if findings.is_empty() {
             return None;
         }
+        findings.truncate(MOST_FINDINGS);
         let mut first = findings.remove(0);
         first.others.append(&mut findings);
         Some(first)
@@ -58,17 +72,18 @@ impl ConfigError {
 
     /// Names files as seen from `folder`, which is shorter to read.
     pub(super) fn seen_from(mut self, folder: &Path) -> Self {
-        if let Some(inside) = self.file.as_ref().and_then(|file| file.strip_prefix(folder).ok()) {
-            self.file = Some(inside.to_owned());
+        if let Some(place) = &mut self.at {
+            place.file = paths::shown(folder, &place.file);
         }
         self.others = self.others.into_iter().map(|other| other.seen_from(folder)).collect();
         self
     }
+}
 
-    fn write_place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(file) = &self.file else { return Ok(()) };
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gutter = self.line.to_string().len();
-        write!(f, "\n{:gutter$}--> {}", "", file.display())?;
+        write!(f, "{:gutter$}--> {}", "", self.file.display())?;
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
         }
@@ -84,7 +99,9 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        self.write_place(f)?;
+        if let Some(place) = &self.at {
+            write!(f, "\n{place}")?;
+        }
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
         }

@@ -1,6 +1,6 @@
 //! Several files, one project: what is declared twice is one thing or a clash.
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Place};
 use super::import::Imported;
 use super::{Loaded, paths};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Project, TriggerDeclaration};
@@ -62,7 +62,9 @@ fn clash(first: &FunctionDeclaration, second: &FunctionDeclaration, root: &Path)
     let place =
         |function: &FunctionDeclaration| format!("{}:{}", function.from.file.display(), function.from.line);
     let what = format!("two functions are called `{}`: {} and {}", second.name, place(first), place(second));
-    let mut error = ConfigError::new(what).in_file(&paths::join(root, &second.from.file));
-    error.line = second.from.line;
-    error.hint("give one of them a FunctionName of its own, or start one project alone: `mlemu up FOLDER`")
+    let place =
+        Place { file: paths::join(root, &second.from.file), line: second.from.line, ..Place::default() };
+    ConfigError::new(what)
+        .at(place)
+        .hint("give one of them a FunctionName of its own, or start one project alone: `mlemu up FOLDER`")
 }

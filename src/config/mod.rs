@@ -10,6 +10,7 @@ mod limits;
 mod merge;
 mod model;
 mod native;
+mod overlay;
 mod paths;
 mod quantity;
 mod schema;
@@ -20,14 +21,15 @@ mod tests;
 mod text;
 mod triggers;
 
-pub use error::{ConfigError, Snippet};
+pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
 pub use schema::schema;
 pub use settings::{Ports, QueueDeclaration, Settings};
 
-use import::{World, detect, samconfig};
+use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;
 use native::Native;
+use serde::Serialize;
 use start::Start;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +38,11 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "mlemu.toml";
 /// Name of the stack that templates see, and beginning of the names that they do not give.
 const STACK: &str = "local";
+const SAM_CONFIG: &str = "samconfig.toml";
 const AWS_PORT: u16 = 4566;
+
+const NOTHING: &str =
+    "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template";
 
 /// What the command line says about reading the project.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +53,12 @@ pub struct Overrides {
     pub template: Option<PathBuf>,
     /// A folder of ours, for code that stands inside of templates. `None`: such functions are left out.
     pub cache_dir: Option<PathBuf>,
+    /// Where the addresses of queues begin, e.g. `http://127.0.0.1:4566`. `None`: as the project's ports say.
+    pub endpoint: Option<String>,
 }
 
 /// A project as its files say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Loaded {
     pub project: Project,
     pub settings: Settings,
@@ -107,6 +115,16 @@ fn single(file: &Path, handler: &str) -> Loaded {
     Loaded { project, ..Loaded::default() }
 }
 
+/// The AWS listener's address, as far as it is known before it listens.
+fn endpoint(ports: &Ports) -> String {
+    format!("http://127.0.0.1:{}", ports.aws.filter(|port| *port > 0).unwrap_or(AWS_PORT))
+}
+
+/// A template that somebody named: it must be one.
+fn named_template(file: &Path) -> Result<Template, ConfigError> {
+    Template::read(file)?.ok_or_else(|| ConfigError::new("this template declares no function").in_file(file))
+}
+
 /// A project on its way from files to declarations.
 struct Loading<'a> {
     overrides: &'a Overrides,
@@ -126,26 +144,27 @@ impl Loading<'_> {
     fn templates(&mut self, native: Option<&Native>) -> Result<(), ConfigError> {
         if let Some(template) = &self.overrides.template {
             let file = paths::join(&std::env::current_dir().unwrap_or_default(), template);
-            return match self.template(&file, native)? {
-                true => Ok(()),
-                false => Err(ConfigError::new("no template of functions").in_file(&file)),
-            };
+            return self.template(&named_template(&file)?, native);
         }
-        let chosen = samconfig::read(&self.root.join("samconfig.toml"))?.and_then(|config| config.template);
+        let config = self.root.join(SAM_CONFIG);
+        let chosen = samconfig::read(&config)?.and_then(|config| config.template);
         let chosen = chosen.map(|template| paths::join(self.root, &template)).filter(|file| file.is_file());
-        let detected = detect::templates(self.root)?.into_iter();
-        let others = detected.filter(|file| chosen.is_none() || file.parent() != Some(self.root));
-        let mut files: Vec<PathBuf> = chosen.iter().cloned().chain(others).collect();
-        files.dedup();
-        for file in files {
-            self.template(&file, native)?;
+        if let Some(file) = &chosen {
+            self.loaded.files.push(config);
+            self.template(&named_template(file)?, native)?;
+        }
+        for template in detect::templates(self.root)? {
+            let path = &template.text.path;
+            if chosen.is_none() || (path.parent() != Some(self.root) && Some(path) != chosen.as_ref()) {
+                self.template(&template, native)?;
+            }
         }
         Ok(())
     }
 
-    /// Adds what a template declares. `false`: it is none.
-    fn template(&mut self, file: &Path, native: Option<&Native>) -> Result<bool, ConfigError> {
-        let beside = file.with_file_name("samconfig.toml");
+    /// Adds what a template declares.
+    fn template(&mut self, template: &Template, native: Option<&Native>) -> Result<(), ConfigError> {
+        let beside = template.text.path.with_file_name(SAM_CONFIG);
         let config = samconfig::read(&beside)?;
         let mut parameters = config.as_ref().map(|config| config.parameters.clone()).unwrap_or_default();
         parameters.extend(native.map(|native| native.parameters().clone()).unwrap_or_default());
@@ -155,15 +174,14 @@ impl Loading<'_> {
             account: settings.account.clone(),
             region: settings.region.clone(),
             stack: STACK.into(),
-            endpoint: format!("http://127.0.0.1:{}", settings.ports.aws.unwrap_or(AWS_PORT)),
+            endpoint: self.overrides.endpoint.clone().unwrap_or_else(|| endpoint(&settings.ports)),
             parameters,
         };
         let cache = self.overrides.cache_dir.as_deref();
-        let Some(imported) = import::read(file, self.root, &world, cache)? else { return Ok(false) };
-        self.loaded.files.push(file.to_owned());
+        let imported = import::read(template, self.root, &world, cache)?;
+        self.loaded.files.push(template.text.path.clone());
         self.loaded.files.extend(config.map(|_| beside));
-        merge::absorb(&mut self.loaded, imported, self.root)?;
-        Ok(true)
+        merge::absorb(&mut self.loaded, imported, self.root)
     }
 
     fn finish(mut self, native: Option<Native>) -> Result<Loaded, ConfigError> {
@@ -176,8 +194,7 @@ impl Loading<'_> {
             native.apply(project, &mut self.loaded.settings)?;
         }
         if project.functions.is_empty() {
-            let what = "no function is declared here: there is no mlemu.toml with one and no SAM or CloudFormation template";
-            project.warnings.push(what.into());
+            project.warnings.push(NOTHING.into());
         }
         merge::imply_buckets(project);
         self.loaded.files.sort();

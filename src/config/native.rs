@@ -1,12 +1,11 @@
 //! `mlemu.toml`: read, checked, and laid over what was detected.
 
 use super::error::ConfigError;
-use super::model::{BucketTable, FunctionTable, Model, PrepareTable, Provider, QueueTable};
+use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
 use super::settings::{ACCOUNT, QueueDeclaration, REGION, Settings};
 use super::text::SourceText;
-use super::{dotenv, limits, paths, schema, triggers};
+use super::{dotenv, limits, paths, schema};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Prepare, Project, Provenance};
-use mlemu_core::function::Environment;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -20,7 +19,7 @@ pub struct Native {
     text: SourceText,
     model: Model,
     /// The project's folder: what its paths are seen from.
-    root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
 impl Native {
@@ -85,122 +84,6 @@ impl Native {
         ConfigError::all(findings).map_or(Ok(()), Err)
     }
 
-    fn function(
-        &self,
-        name: &Spanned<String>,
-        mut table: FunctionTable,
-        found: Option<usize>,
-        project: &mut Project,
-    ) -> Result<(), ConfigError> {
-        let mut function = match found {
-            Some(index) => project.functions[index].clone(),
-            None => self.blank(name, &mut table)?,
-        };
-        self.overlay(&mut function, table, &mut project.warnings)?;
-        match found {
-            Some(index) => project.functions[index] = function,
-            None => project.functions.push(function),
-        }
-        Ok(())
-    }
-
-    /// A function that is declared here alone.
-    fn blank(
-        &self,
-        name: &Spanned<String>,
-        table: &mut FunctionTable,
-    ) -> Result<FunctionDeclaration, ConfigError> {
-        let cloud = table.provider.unwrap_or_default().name();
-        if let Some(fault) = limits::function_name_fault(cloud, name.get_ref()) {
-            return Err(self.fault(name.span(), fault));
-        }
-        let missing = |key: &str, example: &str| {
-            let what = format!("function `{}` has no {key}", name.get_ref());
-            self.fault(name.span(), what)
-                .hint(format!("add `{key} = \"{example}\"`, or name a function that a template declares"))
-        };
-        Ok(FunctionDeclaration {
-            cloud: cloud.into(),
-            name: name.get_ref().clone(),
-            alias: None,
-            runtime: table.runtime.take().ok_or_else(|| missing("runtime", "python3.12"))?,
-            handler: table.handler.take().ok_or_else(|| missing("handler", "app.handler"))?,
-            source: self.root.clone(),
-            memory: None,
-            timeout: None,
-            tmp: None,
-            env: Environment::new(),
-            concurrency: None,
-            triggers: Vec::new(),
-            from: self.provenance(name.span()),
-        })
-    }
-
-    /// Every key that is given replaces what the function had; variables are added one by one.
-    fn overlay(
-        &self,
-        function: &mut FunctionDeclaration,
-        table: FunctionTable,
-        warnings: &mut Vec<String>,
-    ) -> Result<(), ConfigError> {
-        if let Some(provider) = table.provider {
-            function.cloud = provider.name().into();
-        }
-        function.runtime = table.runtime.unwrap_or(mem::take(&mut function.runtime));
-        function.handler = table.handler.unwrap_or(mem::take(&mut function.handler));
-        if let Some(source) = table.source {
-            function.source = self.source(&source, warnings)?;
-        }
-        let cloud = function.cloud.clone();
-        let size = |fault: fn(&str, u64) -> Option<String>| {
-            let cloud = &cloud;
-            move |bytes| fault(cloud, bytes)
-        };
-        if let Some(memory) = table.memory {
-            function.memory =
-                Some(self.within(memory.span(), memory.get_ref().0, size(limits::memory_fault))?);
-        }
-        if let Some(tmp) = table.tmp {
-            function.tmp = Some(self.within(tmp.span(), tmp.get_ref().0, size(limits::tmp_fault))?);
-        }
-        if let Some(timeout) = table.timeout {
-            let fault = |timeout| limits::timeout_fault(&cloud, timeout);
-            function.timeout = Some(self.within(timeout.span(), timeout.get_ref().0, fault)?);
-        }
-        function.concurrency = table.concurrency.or(function.concurrency);
-        function.env.extend(table.env);
-        if let Some(tables) = table.triggers {
-            let read = tables.iter().map(|table| {
-                triggers::read(&cloud, table.get_ref()).map_err(|fault| self.fault(table.span(), fault))
-            });
-            function.triggers = read.collect::<Result<_, _>>()?;
-        }
-        Ok(())
-    }
-
-    fn source(&self, source: &Spanned<PathBuf>, warnings: &mut Vec<String>) -> Result<PathBuf, ConfigError> {
-        let folder = paths::join(&self.root, source.get_ref());
-        if !folder.is_dir() {
-            return Err(
-                self.fault(source.span(), format!("there is no folder {}", source.get_ref().display()))
-            );
-        }
-        if !folder.starts_with(&self.root) {
-            let what = format!("{} is outside of the project", source.get_ref().display());
-            warnings.push(self.warning(source.span(), &what));
-        }
-        Ok(folder)
-    }
-
-    fn within<T: Copy>(
-        &self,
-        span: Range<usize>,
-        value: T,
-        fault: impl Fn(T) -> Option<String>,
-    ) -> Result<T, ConfigError> {
-        fault(value).map_or(Ok(value), |fault| Err(self.fault(span, fault)))
-    }
-
     fn bucket(
         &self,
         name: &Spanned<String>,
@@ -212,14 +95,12 @@ impl Native {
             return Err(self.fault(name.span(), fault));
         }
         let seed = table.seed.as_ref().map(|seed| paths::join(&self.root, seed.get_ref()));
-        if let (Some(folder), Some(written)) = (&seed, &table.seed) {
-            if !folder.is_dir() {
-                let what = format!(
-                    "there is no folder {} yet; the bucket starts empty",
-                    written.get_ref().display()
-                );
-                project.warnings.push(self.warning(written.span(), &what));
-            }
+        if let (Some(folder), Some(written)) = (&seed, &table.seed)
+            && !folder.is_dir()
+        {
+            let what =
+                format!("there is no folder {} yet; the bucket starts empty", written.get_ref().display());
+            project.warnings.push(self.warning(written.span(), &what));
         }
         match project
             .buckets
@@ -287,16 +168,16 @@ impl Native {
         Ok(())
     }
 
-    fn fault(&self, span: Range<usize>, what: impl Into<String>) -> ConfigError {
+    pub(super) fn fault(&self, span: Range<usize>, what: impl Into<String>) -> ConfigError {
         self.text.error_at(span, what)
     }
 
-    fn warning(&self, span: Range<usize>, what: &str) -> String {
+    pub(super) fn warning(&self, span: Range<usize>, what: &str) -> String {
         let from = self.provenance(span);
         format!("{}:{}: {what}", from.file.display(), from.line)
     }
 
-    fn provenance(&self, span: Range<usize>) -> Provenance {
+    pub(super) fn provenance(&self, span: Range<usize>) -> Provenance {
         let line = self.text.position(span.start).line;
         Provenance { file: paths::shown(&self.root, &self.text.path), line }
     }

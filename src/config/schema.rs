@@ -1,14 +1,11 @@
 //! The JSON Schema of `mlemu.toml`, and what it says about keys that do not belong there.
 
-use super::error::ConfigError;
+use super::error::{ConfigError, MOST_FINDINGS};
 use super::model::Model;
 use super::text::SourceText;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
-
-/// More would only scroll away.
-const MOST_FINDINGS: usize = 20;
 
 /// The JSON Schema of `mlemu.toml`, for editors and for `mlemu schema`.
 pub fn schema() -> Value {
@@ -22,7 +19,7 @@ pub fn schema() -> Value {
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
-            entries.retain(|key, value| key != "default" || !value.is_null());
+            entries.retain(|_, value| !value.is_null());
             entries.values_mut().for_each(without_null);
             let kind = entries.get("type").and_then(Value::as_array).filter(|kinds| kinds.len() == 1);
             if let Some(kind) = kind.map(|kinds| kinds[0].clone()) {
@@ -37,10 +34,11 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// Every key that the schema does not know, with the one that was probably meant.
+/// Every key that the schema does not know, with the one that was probably meant, in the order of the file.
 pub fn unknown_keys(table: &DeTable<'_>, text: &SourceText) -> Vec<ConfigError> {
     let mut search = Search { text, findings: Vec::new() };
     search.table(table, &schema(), "");
+    search.findings.sort_by_key(|finding| finding.at.as_ref().map(|at| at.line));
     search.findings
 }
 

@@ -1,6 +1,6 @@
 //! A configuration file as text: read with bounds, and able to point at a place in itself.
 
-use super::error::{ConfigError, Snippet};
+use super::error::{ConfigError, Place, Snippet};
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -57,14 +57,12 @@ impl SourceText {
 
     /// An error about `width` characters from a place.
     pub fn error(&self, at: Position, width: usize, what: impl Into<String>) -> ConfigError {
-        ConfigError {
-            what: what.into(),
-            file: Some(self.path.clone()),
+        ConfigError::new(what).at(Place {
+            file: self.path.clone(),
             line: at.line,
             column: at.column,
             snippet: self.line(at.line).map(|line| snippet(line, at.column.saturating_sub(1), width)),
-            ..ConfigError::default()
-        }
+        })
     }
 
     /// Where the byte `offset` is.
@@ -85,7 +83,8 @@ fn not_text(path: &Path, fault: &std::string::FromUtf8Error) -> ConfigError {
     let valid = fault.utf8_error().valid_up_to();
     let before = String::from_utf8_lossy(&fault.as_bytes()[..valid]).into_owned();
     let at = SourceText::new(path, &before).position(valid);
-    ConfigError { line: at.line, column: at.column, ..ConfigError::new("not UTF-8 text") }.in_file(path)
+    let place = Place { file: path.to_owned(), line: at.line, column: at.column, snippet: None };
+    ConfigError::new("not UTF-8 text").at(place)
 }
 
 /// Cuts a window out of a long line; control characters, which would move the caret, become blanks.

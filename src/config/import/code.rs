@@ -1,11 +1,13 @@
 //! Where a function's code is: a folder beside the template, or lines inside of it.
 
 use super::Import;
+use super::node::Node;
 use super::properties::Properties;
 use super::template::Resource;
-use super::yaml::Node;
 use crate::config::error::ConfigError;
 use crate::config::paths;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
@@ -26,22 +28,17 @@ pub fn source(
     match properties.get(name) {
         None if name == "CodeUri" => Ok(Some(import.folder.clone())),
         None => Err(properties.error(name, format!("function `{}` has no Code", resource.id))),
-        Some(node) if node.as_map().is_some() => elsewhere(properties, resource, &node),
+        Some(node) if node.as_map().is_some() => {
+            let text =
+                format!("function `{}` is left out: its code is in S3, not on this machine", resource.id);
+            properties.resolver.warn(node.at, text);
+            Ok(None)
+        }
         Some(node) => match properties.identity(name)? {
             Some(text) => Ok(local(import, properties, resource, &node, &text)),
             None => Ok(Some(import.folder.clone())),
         },
     }
-}
-
-fn elsewhere(
-    properties: &Properties<'_>,
-    resource: &Resource<'_>,
-    code: &Node,
-) -> Result<Option<PathBuf>, ConfigError> {
-    let text = format!("function `{}` is left out: its code is in S3, not on this machine", resource.id);
-    properties.resolver.warn(code.at, text);
-    Ok(None)
 }
 
 fn local(
@@ -93,7 +90,7 @@ fn write_inline(
     // Named by a hash: neither a path nor an id of the template becomes a path of ours.
     let identity = format!("{}\n{}", import.template.text.path.display(), resource.id);
     let digest = Sha256::digest(identity.as_bytes());
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name = URL_SAFE_NO_PAD.encode(&digest[..12]);
     let folder = cache.join("inline").join(name);
     let file = folder.join(format!("index.{extension}"));
     // An unchanged file keeps its age: nothing is reloaded because the template was read again.

@@ -1,8 +1,8 @@
 //! Conditions: what `Fn::If` chooses and which resources there are.
 
 use super::intrinsics::{Call, Resolver};
+use super::node::Node;
 use super::template::Resource;
-use super::yaml::Node;
 use crate::config::text::Position;
 use std::sync::Arc;
 
@@ -22,13 +22,11 @@ impl Resolver<'_> {
     }
 
     fn condition(&self, name: &str, at: Position) -> bool {
-        match self.template.section("Conditions").get(name) {
-            Some(condition) => self.deeper(|| self.holds(condition)).unwrap_or(false),
-            None => {
-                self.warn(at, format!("there is no condition `{name}`; it is taken as false"));
-                false
-            }
-        }
+        let Some(condition) = self.template.section("Conditions").get(name) else {
+            self.warn(at, format!("there is no condition `{name}`; it is taken as false"));
+            return false;
+        };
+        self.deeper(|| self.holds(condition)).unwrap_or(false)
     }
 
     fn holds(&self, node: &Node) -> bool {

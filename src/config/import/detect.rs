@@ -14,7 +14,7 @@ const SKIPPED: [&str; 7] =
     ["node_modules", ".venv", "venv", ".git", "__pycache__", "site-packages", ".aws-sam"];
 
 /// The templates under `root`, at most one a folder, outermost first.
-pub fn templates(root: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+pub fn templates(root: &Path) -> Result<Vec<Template>, ConfigError> {
     let mut folders: BTreeMap<(usize, PathBuf), Vec<usize>> = BTreeMap::new();
     let walk = WalkBuilder::new(root)
         .max_depth(Some(DEPTH))
@@ -32,9 +32,9 @@ pub fn templates(root: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let mut found = Vec::new();
     for ((_, folder), mut ranks) in folders {
         ranks.sort_unstable();
-        for path in ranks.into_iter().map(|rank| folder.join(NAMES[rank])) {
-            if Template::read(&path)?.is_some() {
-                found.push(path);
+        for rank in ranks {
+            if let Some(template) = Template::read(&folder.join(NAMES[rank]))? {
+                found.push(template);
                 break;
             }
         }

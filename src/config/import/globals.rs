@@ -1,8 +1,8 @@
 //! `Globals`: what a template says once for all resources of a kind.
 
 use super::intrinsics::Resolver;
+use super::node::{Kind, Map, Node};
 use super::template::Resource;
-use super::yaml::{Kind, Map, Node};
 use std::sync::Arc;
 
 /// The properties of a resource, with the template's globals for its kind under them; not resolved yet.

@@ -3,8 +3,8 @@
 //! What cannot be known on this machine becomes a visible placeholder and a warning. All work is counted
 //! against one budget: a template that asks for more than a real one ever would is refused, not computed.
 
+use super::node::{Key, Kind, Map, Node, shortened};
 use super::template::Template;
-use super::yaml::{Key, Kind, Map, Node, shortened};
 use crate::config::error::ConfigError;
 use crate::config::text::Position;
 use std::borrow::Cow;
@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 /// How every value begins that could not be resolved.
 pub const UNRESOLVED: &str = "mlemu-unresolved-";
-/// Nodes visited and blocks of text produced while one template is resolved; a large real one needs 1 % of it.
-const BUDGET: usize = 1_000_000;
+/// Nodes visited and blocks of text produced while one template is resolved; a large real one needs
+/// a tenth of it.
+const BUDGET: usize = 200_000;
 const TEXT_BLOCK: usize = 64;
 /// References that lead to references; a cycle ends here. Templates do not nest deeper than 64.
 const MOST_STEPS: usize = 100;
@@ -90,7 +91,7 @@ impl<'a> Resolver<'a> {
         self.spend(node.breadth());
         let value = self.deeper(|| match Call::of(node) {
             Some(call) => self.apply(&call),
-            None => self.contents(node),
+            None => Some(self.contents(node)),
         });
         value.unwrap_or_else(|| Some(self.unresolved(node.at, "a value that refers to itself")))
     }
@@ -145,20 +146,21 @@ impl<'a> Resolver<'a> {
     }
 
     /// A node with everything in it resolved.
-    fn contents(&self, node: &Node) -> Option<Arc<Node>> {
+    fn contents(&self, node: &Node) -> Arc<Node> {
         let kind = match &node.kind {
             Kind::Null => Kind::Null,
+            // Only the account has such values. What was resolved once already is not looked at again.
+            Kind::Scalar { text, .. } if text.contains("{{resolve:") && !text.contains(UNRESOLVED) => {
+                return self.unresolved(node.at, text);
+            }
             Kind::Scalar { text, plain } => {
                 self.spend_text(text);
-                if text.contains("{{resolve:") {
-                    return Some(self.unresolved(node.at, text));
-                }
                 Kind::Scalar { text: text.clone(), plain: *plain }
             }
             Kind::List(items) => Kind::List(items.iter().filter_map(|item| self.resolve(item)).collect()),
             Kind::Map(map) => Kind::Map(self.map(map)),
         };
-        Some(Arc::new(Node::new(kind, node.at)))
+        Arc::new(Node::new(kind, node.at))
     }
 
     fn map(&self, map: &Map) -> Map {

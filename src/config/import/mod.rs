@@ -11,15 +11,21 @@ pub mod detect;
 mod events;
 mod functions;
 mod globals;
+#[cfg(test)]
+mod hostile;
 mod intrinsics;
+mod node;
 mod properties;
 mod references;
 pub mod samconfig;
 mod strings;
 mod template;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 pub use intrinsics::World;
+pub use template::Template;
 
 use super::error::ConfigError;
 use super::paths;
@@ -28,7 +34,7 @@ use intrinsics::Resolver;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Provenance, TriggerDeclaration};
 use properties::Properties;
 use std::path::{Path, PathBuf};
-use template::{Resource, Template};
+use template::Resource;
 
 /// What one template declares.
 #[derive(Debug, Default)]
@@ -49,19 +55,18 @@ struct Import<'a> {
     cache: Option<&'a Path>,
 }
 
-/// Reads a template of the project at `root`. `None`: the file is of some other use.
+/// Reads what a template of the project at `root` declares.
 ///
 /// `cache` is a folder for code that stands inside of the template.
 pub fn read(
-    path: &Path,
+    template: &Template,
     root: &Path,
     world: &World,
     cache: Option<&Path>,
-) -> Result<Option<Imported>, ConfigError> {
-    let Some(template) = Template::read(path)? else { return Ok(None) };
+) -> Result<Imported, ConfigError> {
+    let path = &template.text.path;
     let folder = path.parent().unwrap_or(root).to_owned();
-    let import =
-        Import { template: &template, resolver: Resolver::new(&template, world), root, folder, cache };
+    let import = Import { template, resolver: Resolver::new(template, world), root, folder, cache };
     let (mut imported, findings) = import.everything();
     let file = paths::shown(root, path);
     for (line, what) in import.resolver.finish()? {
@@ -69,7 +74,7 @@ pub fn read(
     }
     match ConfigError::all(findings) {
         Some(error) => Err(error),
-        None => Ok(Some(imported)),
+        None => Ok(imported),
     }
 }
 
@@ -79,6 +84,7 @@ impl<'a> Import<'a> {
         let mut findings = Vec::new();
         let resources: Vec<_> =
             self.template.resources().filter(|resource| self.resolver.exists(resource)).collect();
+        self.warn_of_macros();
         for resource in &resources {
             if let Err(finding) = self.declare(resource, &mut imported) {
                 findings.push(finding);
@@ -91,6 +97,13 @@ impl<'a> Import<'a> {
             }
         }
         (imported, findings)
+    }
+
+    fn warn_of_macros(&self) {
+        let names = self.template.section("Resources").iter().map(|(key, _)| key);
+        for key in names.filter(|key| key.text.starts_with("Fn::")) {
+            self.resolver.warn(key.at, format!("`{}` is not supported: what it makes is left out", key.text));
+        }
     }
 
     fn declare(&self, resource: &Resource<'_>, imported: &mut Imported) -> Result<(), ConfigError> {

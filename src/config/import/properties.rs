@@ -1,7 +1,7 @@
 //! The properties of one resource or event, read by name and resolved on the way.
 
 use super::intrinsics::{Resolver, UNRESOLVED};
-use super::yaml::Node;
+use super::node::Node;
 use crate::config::error::ConfigError;
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! What names in a template stand for: parameters, resources, pseudo parameters, mappings.
 
 use super::intrinsics::{Call, Resolver, UNRESOLVED};
+use super::node::{Kind, Node};
 use super::strings::split;
 use super::template::Resource;
-use super::yaml::{Kind, Node};
 use crate::config::text::Position;
 use std::sync::Arc;
 
@@ -38,10 +38,7 @@ impl Resolver<'_> {
     }
 
     pub(super) fn find_in_map(&self, call: &Call<'_>) -> Option<Arc<Node>> {
-        let (map, top, second) = match call.parts() {
-            [map, top, second] | [map, top, second, _] => (map, top, second),
-            _ => return None,
-        };
+        let [map, top, second, ..] = call.parts() else { return None };
         let rows = self.template.section("Mappings").get(&self.text(map)?);
         let found = rows.and_then(|rows| rows.get(&self.text(top)?)?.get(&self.text(second)?).cloned());
         match found {

@@ -1,7 +1,7 @@
 //! The intrinsic functions on text and lists: Sub, Join, Select, Split, Base64, ToJsonString.
 
 use super::intrinsics::{Call, Resolver};
-use super::yaml::{Kind, Node};
+use super::node::{Kind, Node};
 use crate::config::text::Position;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,7 @@
 //! A template and its sections; decides whether a file is one.
 
-use super::yaml::{self, Key, Map, Node};
+use super::node::{Key, Map, Node};
+use super::yaml;
 use crate::config::error::ConfigError;
 use crate::config::text::SourceText;
 use std::path::Path;

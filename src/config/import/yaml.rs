@@ -1,8 +1,9 @@
-//! A YAML or JSON document as a tree that remembers tags and places.
+//! From YAML or JSON text to a tree of nodes.
 //!
 //! Built from the parser's events without recursion and within bounds: an alias shares the node that it names
 //! and counts for all the nodes below it, so that no document becomes larger than [`MOST_NODES`].
 
+use super::node::{Key, Kind, Map, Node, shortened};
 use crate::config::error::ConfigError;
 use crate::config::text::{Position, SourceText};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
@@ -12,145 +13,15 @@ use std::sync::Arc;
 
 /// Nodes of a document with all its aliases written out. A template of the largest size has fewer.
 pub const MOST_NODES: usize = 1_000_000;
+const TOO_LARGE: &str = "more than a million values once the aliases are written out";
 /// Deeper nesting would make recursion over the tree unsafe.
 pub const MOST_DEPTH: usize = 64;
 
-#[derive(Clone, Debug)]
-pub struct Node {
-    pub kind: Kind,
-    pub at: Position,
-    /// A short form's name, e.g. `Sub` for `!Sub`.
-    pub tag: Option<Arc<str>>,
-    /// Nodes in this tree, and its depth.
-    weight: usize,
-    height: usize,
-}
-
-#[derive(Clone, Debug)]
-pub enum Kind {
-    Null,
-    /// `plain`: written without quotes, so that `3` and `true` are more than text.
-    Scalar {
-        text: String,
-        plain: bool,
-    },
-    List(Vec<Arc<Node>>),
-    Map(Map),
-}
-
-/// A mapping in the order of the file.
-#[derive(Clone, Debug, Default)]
-pub struct Map {
-    entries: Vec<(Key, Arc<Node>)>,
-    index: HashMap<String, usize>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Key {
-    pub text: String,
-    pub at: Position,
-}
-
-impl Map {
-    pub fn get(&self, name: &str) -> Option<&Arc<Node>> {
-        self.index.get(name).map(|index| &self.entries[*index].1)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Arc<Node>)> {
-        self.entries.iter().map(|(key, node)| (key, node))
-    }
-
-    pub fn entry(&self, name: &str) -> Option<(&Key, &Arc<Node>)> {
-        self.index.get(name).map(|index| (&self.entries[*index].0, &self.entries[*index].1))
-    }
-
-    /// The only entry, if there is exactly one.
-    pub fn single(&self) -> Option<(&Key, &Arc<Node>)> {
-        if self.entries.len() == 1 { self.iter().next() } else { None }
-    }
-
-    /// Adds an entry, or puts it in the place of the one with the same name.
-    pub fn set(&mut self, key: Key, node: Arc<Node>) {
-        if let Some(index) = self.index.get(&key.text) {
-            self.entries[*index].1 = node;
-        } else {
-            self.index.insert(key.text.clone(), self.entries.len());
-            self.entries.push((key, node));
-        }
-    }
-}
-
-impl Node {
-    pub fn new(kind: Kind, at: Position) -> Self {
-        let (mut weight, mut height) = (1_usize, 0);
-        let mut count = |child: &Node| {
-            weight = weight.saturating_add(child.weight);
-            height = height.max(child.height);
-        };
-        match &kind {
-            Kind::List(items) => items.iter().for_each(|child| count(child)),
-            Kind::Map(map) => map.iter().for_each(|(_, child)| count(child)),
-            Kind::Null | Kind::Scalar { .. } => {}
-        }
-        Self { kind, at, tag: None, weight, height: height + 1 }
-    }
-
-    pub fn text(text: impl Into<String>, at: Position) -> Self {
-        Self::new(Kind::Scalar { text: text.into(), plain: false }, at)
-    }
-
-    /// How many nodes are directly in it.
-    pub fn breadth(&self) -> usize {
-        match &self.kind {
-            Kind::List(items) => items.len(),
-            Kind::Map(map) => map.entries.len(),
-            Kind::Null | Kind::Scalar { .. } => 0,
-        }
-    }
-
-    /// How many nodes are in it altogether, aliases written out.
-    pub fn weight(&self) -> usize {
-        self.weight
-    }
-
-    /// The same without its tag.
-    pub fn untagged(&self) -> Self {
-        Self { tag: None, ..self.clone() }
-    }
-
-    /// The text of a scalar without a tag.
-    pub fn as_text(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Scalar { text, .. } if self.tag.is_none() => Some(text),
-            _ => None,
-        }
-    }
-
-    pub fn as_list(&self) -> Option<&[Arc<Node>]> {
-        match &self.kind {
-            Kind::List(items) => Some(items),
-            _ => None,
-        }
-    }
-
-    pub fn as_map(&self) -> Option<&Map> {
-        match &self.kind {
-            Kind::Map(map) => Some(map),
-            _ => None,
-        }
-    }
-
-    pub fn get(&self, name: &str) -> Option<&Arc<Node>> {
-        self.as_map()?.get(name)
-    }
-}
-
 /// Reads the one document of `text`.
 pub fn parse(text: &SourceText) -> Result<Node, ConfigError> {
-    // JSON allows tabs between its tokens, YAML does not; inside a JSON string neither does.
     let is_json = text.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let input = if is_json { Cow::Owned(text.text.replace('\t', " ")) } else { Cow::Borrowed(&*text.text) };
-    let mut builder = Builder { text, open: Vec::new(), anchors: HashMap::new(), root: None };
+    let input = if is_json { Cow::Owned(json_as_yaml(&text.text)) } else { Cow::Borrowed(&*text.text) };
+    let mut builder = Builder { text, open: Vec::new(), anchors: HashMap::new(), root: None, merged: 0 };
     for event in Parser::new_from_str(&input) {
         let (event, span) = event.map_err(|fault| {
             text.error(position(*fault.marker()), 1, format!("not YAML: {}", fault.info()))
@@ -158,6 +29,33 @@ pub fn parse(text: &SourceText) -> Result<Node, ConfigError> {
         builder.take(event, position(span.start))?;
     }
     Ok(builder.root.map_or_else(|| Node::new(Kind::Null, Position::default()), Arc::unwrap_or_clone))
+}
+
+/// Takes out the two things of JSON that YAML does not know: tabs between tokens, and characters written as two
+/// escapes.
+fn json_as_yaml(json: &str) -> String {
+    let mut yaml = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find(['\t', '\\']) {
+        yaml.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (written, read) = match (surrogates(rest), rest.chars().nth(1)) {
+            _ if rest.starts_with('\t') => (1, " ".to_owned()),
+            (Some(character), _) => (12, character.to_string()),
+            (None, Some(escaped)) => (1 + escaped.len_utf8(), format!("\\{escaped}")),
+            (None, None) => (1, "\\".to_owned()),
+        };
+        yaml.push_str(&read);
+        rest = &rest[written..];
+    }
+    yaml.push_str(rest);
+    yaml
+}
+
+/// The character that a text begins with when it is written like `\ud83d\ude00`.
+fn surrogates(text: &str) -> Option<char> {
+    let unit = |at: usize| u16::from_str_radix(text.get(at..at + 6)?.strip_prefix("\\u")?, 16).ok();
+    char::decode_utf16([unit(0)?, unit(6)?]).next()?.ok().filter(|character| character.len_utf16() == 2)
 }
 
 fn position(marker: Marker) -> Position {
@@ -181,6 +79,8 @@ struct Builder<'a> {
     open: Vec<Open>,
     anchors: HashMap<usize, Arc<Node>>,
     root: Option<Arc<Node>>,
+    /// Entries that `<<` has brought in so far.
+    merged: usize,
 }
 
 impl Builder<'_> {
@@ -230,11 +130,11 @@ impl Builder<'_> {
         let Some(mut open) = self.open.pop() else { return Ok(()) };
         if let Kind::Map(map) = &mut open.kind {
             for merged in open.merges.iter().flat_map(|merge| merged_maps(merge)) {
-                for (key, value) in
-                    merged.iter().filter(|(key, _)| map.get(&key.text).is_none()).collect::<Vec<_>>()
-                {
-                    map.set(key.clone(), value.clone());
+                self.merged += merged.len();
+                if self.merged > MOST_NODES {
+                    return Err(self.text.error(open.at, 1, TOO_LARGE));
                 }
+                fill(map, merged);
             }
         }
         self.finish(open.kind, open.at, open.tag, open.anchor)
@@ -247,7 +147,7 @@ impl Builder<'_> {
         tag: Option<Arc<str>>,
         anchor: usize,
     ) -> Result<(), ConfigError> {
-        let node = Arc::new(Node { tag, ..Node::new(kind, at) });
+        let node = Arc::new(Node::new(kind, at).tagged(tag));
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -256,14 +156,10 @@ impl Builder<'_> {
 
     /// Gives a complete node to the collection that it stands in.
     fn add(&mut self, node: Arc<Node>, at: Position) -> Result<(), ConfigError> {
-        if node.weight > MOST_NODES {
-            return Err(self.text.error(
-                at,
-                1,
-                format!("more than {MOST_NODES} values once its aliases are written out"),
-            ));
+        if node.weight() > MOST_NODES {
+            return Err(self.text.error(at, 1, TOO_LARGE));
         }
-        if node.height + self.open.len() > MOST_DEPTH {
+        if node.height() + self.open.len() > MOST_DEPTH {
             return Err(self.text.error(at, 1, format!("nested deeper than {MOST_DEPTH} levels")));
         }
         let Some(open) = self.open.last_mut() else {
@@ -294,6 +190,15 @@ fn key(text: &SourceText, map: &Map, node: &Node, at: Position) -> Result<Key, C
     }
 }
 
+/// Adds what `map` does not say itself.
+fn fill(map: &mut Map, merged: &Map) {
+    for (key, value) in merged.iter() {
+        if map.get(&key.text).is_none() {
+            map.set(key.clone(), value.clone());
+        }
+    }
+}
+
 /// The mappings that a `<<` brings in: one, or a list of them.
 fn merged_maps(node: &Node) -> Vec<&Map> {
     match &node.kind {
@@ -308,14 +213,6 @@ fn short_form(tag: Option<Cow<'_, Tag>>) -> Option<Arc<str>> {
     Some(tag.suffix.as_str().into())
 }
 
-/// At most 60 characters of a text, for messages.
-pub fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,7 +225,8 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         let error = read(text).expect_err("must be refused");
-        format!("{}:{}: {}", error.line, error.column, error.what)
+        let at = error.at.expect("a place");
+        format!("{}:{}: {}", at.line, at.column, error.what)
     }
 
     #[test]
@@ -367,12 +265,21 @@ mod tests {
             let alias = format!("*a{}", level - 1);
             let _ = writeln!(bomb, "a{level}: &a{level} [{}]", vec![alias; 10].join(", "));
         }
-        assert!(refusal(&bomb).contains("once its aliases are written out"));
+        assert!(refusal(&bomb).contains("once the aliases are written out"));
         let mut merges = String::from("a0: &a0 {k: v}\n");
         for level in 1..2000 {
             let _ = writeln!(merges, "a{level}: &a{level} [*a{}]", level - 1);
         }
         assert!(refusal(&merges).contains("nested deeper"));
+        let mut wide = String::from("base: &b {");
+        for key in 0..2000 {
+            let _ = write!(wide, "k{key}: v, ");
+        }
+        wide.push_str("}\n");
+        for key in 0..2000 {
+            let _ = writeln!(wide, "m{key}: {{<<: *b}}");
+        }
+        assert!(refusal(&wide).contains("once the aliases are written out"));
         for deep in ["[", "{a: ", "- ", "? ", "[a: "] {
             let refusal = refusal(&deep.repeat(100_000));
             assert!(
@@ -390,5 +297,12 @@ mod tests {
         );
         let node = parse(&text).expect("fine");
         assert_eq!(node.get("a").and_then(|a| a.as_list()?[0].as_text()), Some("é"));
+        for (written, read) in [(r"\ud83d\ude00 \/", "😀 /"), (r"\\ud83d\t", "\\ud83d\t"), ("é", "é")] {
+            let text = SourceText::new(Path::new("template.json"), &format!("{{\"a\": \"{written}\"}}"));
+            let node = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(node.get("a").and_then(|a| a.as_text()), Some(read));
+        }
+        let lone = SourceText::new(Path::new("template.json"), r#"{"a": "\ud83d"}"#);
+        assert!(parse(&lone).is_err());
     }
 }
