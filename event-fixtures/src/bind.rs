@@ -24,7 +24,8 @@ pub(crate) fn bind(
     let mut values: Map<String, Value> =
         specs.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
     for param in params {
-        let Some(spec) = specs.iter().find(|spec| spec.name == param.name || spec.name == param.root()) else {
+        let Some(spec) = specs.iter().find(|spec| spec.name == param.name || spec.name == param.root())
+        else {
             return Err(unknown(fixture, specs, param));
         };
         let slot = values.entry(spec.name.clone()).or_insert(Value::Null);
@@ -150,7 +151,10 @@ mod tests {
             spec("query", Kind::Map, Value::Null),
             spec("headers", Kind::Headers, json!({"Accept": "*/*"})),
             spec("claims", Kind::Object, Value::Null),
-            ParamSpec { choices: vec![json!("GET"), json!("POST")], ..spec("method", Kind::String, json!("GET")) },
+            ParamSpec {
+                choices: vec![json!("GET"), json!("POST")],
+                ..spec("method", Kind::String, json!("GET"))
+            },
         ]
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Args<'a, 'rc> {
     pub context: &'a Value,
 }
 
-impl<'a, 'rc> Args<'a, 'rc> {
+impl<'a> Args<'a, '_> {
     pub(crate) fn count(&self) -> usize {
         self.helper.params().len()
     }

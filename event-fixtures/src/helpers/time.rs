@@ -57,7 +57,8 @@ fn micros(text: &str) -> Result<i64, Trouble> {
     match amount {
         Some(amount) if unit > 0 => Ok(if text.starts_with('-') { -amount } else { amount }),
         _ => {
-            Err(Trouble::new(format!("`{text}` is no offset")).hint("write a number and ms, s, m, h or d: -5m"))
+            Err(Trouble::new(format!("`{text}` is no offset"))
+                .hint("write a number and ms, s, m, h or d: -5m"))
         }
     }
 }
