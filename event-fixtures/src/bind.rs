@@ -186,7 +186,7 @@ mod tests {
         let error = bound(&["method=POTS"]).unwrap_err();
         assert_eq!(error.hint().unwrap(), "did you mean `POST`?");
         assert!(bound(&["bucket.x=1"]).unwrap_err().to_string().contains("nothing inside"));
-        assert!(bound(&["bucket:=7"]).unwrap_err().to_string().contains("text is expected"));
+        assert!(bound(&["bucket:=7"]).unwrap_err().to_string().contains("expected text"));
         assert!(bound(&[&format!("claims.{}=1", "a.".repeat(100_000))]).is_err());
     }
 

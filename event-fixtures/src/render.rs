@@ -102,7 +102,7 @@ fn explain(reason: &RenderErrorReason) -> (String, Option<String>) {
             None => (error.to_string(), None),
         },
         RenderErrorReason::HelperNotFound(name) => {
-            let meant = similar(name, helpers::names_of_all());
+            let meant = similar(name, helpers::helper_names());
             (format!("there is no helper called `{}`", excerpt(name)), did_you_mean(&meant))
         }
         RenderErrorReason::ParamNotFoundForIndex(name, index) => {

@@ -130,6 +130,9 @@ fn sns_notification() {
     assert_eq!(message.message_attributes["a"].value, "b");
     assert_eq!(event.records[0].event_version, "1.0");
     assert_eq!(raw["Records"][0]["Sns"]["Subject"], Value::Null);
+    let subscription = &event.records[0].event_subscription_arn;
+    assert!(subscription.starts_with("arn:aws:sns:us-east-1:000000000000:alerts:"), "{subscription}");
+    assert!(message.unsubscribe_url.ends_with(subscription));
 }
 
 #[test]

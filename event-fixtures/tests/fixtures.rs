@@ -66,6 +66,14 @@ fn every_page_of_provenance_is_in_the_sources() {
 }
 
 #[test]
+fn the_guide_names_every_helper() {
+    let guide = include_str!("../README.md");
+    for name in mlemu_fixtures::helper_names() {
+        assert!(guide.contains(&format!("`{name}")), "README.md says nothing of {name}");
+    }
+}
+
+#[test]
 fn the_same_request_gives_the_same_bytes_and_another_seed_others() {
     let library = Library::default();
     for listing in library.list().into_iter().filter(|listing| listing.name.starts_with("aws/")) {

@@ -176,12 +176,18 @@ fn a_chain_of_else_ifs_works() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any jumble of template pieces ends in an event or an error.
     #[test]
     fn no_template_panics(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..24)) {
         let _ = render(&pieces.concat(), &["o.a=1", "l:=[1,[2]]"]);
+    }
+
+    /// The same for templates that are well formed, which reach the renderer.
+    #[test]
+    fn no_well_formed_template_panics(template in well_formed()) {
+        let _ = render(&template, &["o.a=1", "l:=[1,[2],{\"a\":null}]"]);
     }
 
     #[test]
@@ -261,3 +267,55 @@ const PIECES: &[&str] = &[
     "{{else eq 1 1}}",
     "{{#",
 ];
+
+fn well_formed() -> impl Strategy<Value = String> {
+    let values =
+        ["t", "o", "l", "n", "1", "\"s\"", "null", "o.a", "l.1", "@index", "../t", "this", "@key", "nope"];
+    let helpers = [
+        "json",
+        "md5",
+        "concat",
+        "uuid",
+        "lookup o",
+        "len",
+        "default",
+        "now",
+        "arn",
+        "rand-int 1",
+        "rand-hex",
+        "last-values",
+        "merge-headers o",
+        "object a=t",
+        "query-string",
+        "json-string",
+        "not",
+        "eq t",
+        "and t",
+        "s3-key",
+    ];
+    let blocks =
+        ["if", "unless", "each", "repeat", "with", "eq t", "or o", "lookup o", "json", "t", "uuid", "nope"];
+    let value = prop::sample::select(values.to_vec()).prop_map(str::to_owned);
+    let argument = value.prop_recursive(3, 8, 2, move |inner| {
+        (prop::sample::select(helpers.to_vec()), inner)
+            .prop_map(|(helper, inner)| format!("({helper} {inner})"))
+    });
+    let tag = argument.clone().prop_map(|argument| format!("{{{{{}}}}}", argument.trim_matches(['(', ')'])));
+    let text = prop::sample::select(vec!["", "\n", " \"", "{}", "[1]", ",", "é"]).prop_map(str::to_owned);
+    prop_oneof![tag, text].prop_recursive(4, 24, 4, move |inner| {
+        let parts = prop::collection::vec(inner, 0..4).prop_map(|parts| parts.concat());
+        let other = prop::sample::select(vec![
+            "",
+            "{{else}}",
+            "{{else if t}}",
+            "{{~else each l~}}",
+            "{{else}}{{else}}",
+        ]);
+        (prop::sample::select(blocks.to_vec()), argument.clone(), parts.clone(), other, parts).prop_map(
+            |(block, argument, then, other, or)| {
+                let name = block.split(' ').next().unwrap_or(block);
+                format!("{{{{#{block} {argument}}}}}{then}{other}{or}{{{{/{name}}}}}")
+            },
+        )
+    })
+}
