@@ -66,6 +66,7 @@ fn s3_put() {
     assert_eq!(names(&raw["s3"]["object"]), ["key", "size", "eTag", "versionId", "sequencer"]);
     let sequencer = raw["s3"]["object"]["sequencer"].as_str().unwrap();
     assert!(sequencer.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)), "{sequencer}");
+    assert_eq!(sequencer.len(), 18, "as long as those of real commits");
 
     let (_, plain) = read::<S3Event>("aws/s3/put", &request(&[]));
     assert_eq!(names(&plain["Records"][0]["s3"]["object"]), ["key", "size", "eTag", "sequencer"]);
