@@ -24,7 +24,8 @@ pub(crate) fn bind(
     let mut values: Map<String, Value> =
         specs.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
     for param in params {
-        let Some(spec) = specs.iter().find(|spec| spec.name == param.name || spec.name == param.root()) else {
+        let Some(spec) = specs.iter().find(|spec| spec.name == param.name || spec.name == param.root())
+        else {
             return Err(unknown(fixture, specs, param));
         };
         let slot = values.entry(spec.name.clone()).or_insert(Value::Null);
@@ -150,7 +151,10 @@ mod tests {
             spec("query", Kind::Map, Value::Null),
             spec("headers", Kind::Headers, json!({"Accept": "*/*"})),
             spec("claims", Kind::Object, Value::Null),
-            ParamSpec { choices: vec![json!("GET"), json!("POST")], ..spec("method", Kind::String, json!("GET")) },
+            ParamSpec {
+                choices: vec![json!("GET"), json!("POST")],
+                ..spec("method", Kind::String, json!("GET"))
+            },
         ]
     }
 
@@ -182,7 +186,7 @@ mod tests {
         let error = bound(&["method=POTS"]).unwrap_err();
         assert_eq!(error.hint().unwrap(), "did you mean `POST`?");
         assert!(bound(&["bucket.x=1"]).unwrap_err().to_string().contains("nothing inside"));
-        assert!(bound(&["bucket:=7"]).unwrap_err().to_string().contains("text is expected"));
+        assert!(bound(&["bucket:=7"]).unwrap_err().to_string().contains("expected text"));
         assert!(bound(&[&format!("claims.{}=1", "a.".repeat(100_000))]).is_err());
     }
 

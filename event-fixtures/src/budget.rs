@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
 
 /// Elements rendered and rounds of loops.
-const MAX_STEPS: u64 = 4_000_000;
+const MAX_STEPS: u64 = 2_000_000;
 /// Bytes of all values that helpers make.
-const MAX_WORK: u64 = 512 << 20;
+const MAX_WORK: u64 = 256 << 20;
 /// Bytes of one event: far above the largest payload that a cloud takes.
 pub(crate) const MAX_OUTPUT: usize = 64 << 20;
 /// Bytes of a template.

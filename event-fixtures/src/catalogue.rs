@@ -76,7 +76,8 @@ impl Catalogue {
 
     fn user_file(&self, name: &str) -> Option<PathBuf> {
         let folder = self.user.as_ref()?;
-        let usual = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
+        let usual =
+            |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
         if !name.split('/').all(usual) {
             return None;
         }

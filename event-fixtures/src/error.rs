@@ -45,11 +45,11 @@ impl FixtureError {
             Self::UnknownFixture { similar, .. } => {
                 Some(did_you_mean(similar).unwrap_or_else(|| "`mlemu events list` shows them all".into()))
             }
+            Self::UnknownParam { known, .. } if known.is_empty() => {
+                Some("it declares none; a template declares them in its front matter: [params.NAME]".into())
+            }
             Self::UnknownParam { similar, known, .. } => {
-                Some(did_you_mean(similar).unwrap_or_else(|| match known.is_empty() {
-                    true => "declare it in the front matter: [params.NAME]".into(),
-                    false => format!("it has: {}", known.join(", ")),
-                }))
+                Some(did_you_mean(similar).unwrap_or_else(|| format!("it has: {}", known.join(", "))))
             }
             Self::ParamSyntax { .. } => Some("write NAME=TEXT, NAME=@FILE or NAME:=JSON".into()),
             Self::MissingParam { name, .. } => Some(format!("add -p {name}=...")),

@@ -80,7 +80,8 @@ pub(crate) fn read_whole(path: &Path, limit: usize) -> Result<Vec<u8>, FixtureEr
 
 /// A whole text file, without the byte order mark that some editors write.
 pub(crate) fn read_text(path: &Path, limit: usize) -> Result<String, FixtureError> {
-    let text = String::from_utf8(read_whole(path, limit)?).map_err(|_| unreadable(path, "it is not UTF-8"))?;
+    let text =
+        String::from_utf8(read_whole(path, limit)?).map_err(|_| unreadable(path, "it is not UTF-8"))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 

@@ -104,10 +104,14 @@ impl FrontMatter {
         let Some((before, comment)) = first_comment(template) else {
             return Ok(Self { title: fixture.to_owned(), ..Self::default() });
         };
-        let wrong = |line: usize, why: String| FixtureError::FrontMatter { fixture: fixture.into(), line, why };
+        let wrong =
+            |line: usize, why: String| FixtureError::FrontMatter { fixture: fixture.into(), line, why };
         let written: Written = toml::from_str(comment).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start.min(comment.len()));
-            wrong(before + newlines(&comment.as_bytes()[..offset]), error.message().to_owned())
+            wrong(
+                before + newlines(&comment[..comment.floor_char_boundary(offset)]),
+                error.message().to_owned(),
+            )
         })?;
         let mut params = Vec::with_capacity(written.params.len());
         for (name, declared) in written.params {
@@ -129,7 +133,8 @@ impl FrontMatter {
 fn param(name: &str, declared: Value) -> Result<ParamSpec, String> {
     let written: WrittenParam =
         serde_json::from_value(declared).map_err(|error| format!("parameter `{name}`: {error}"))?;
-    let of_kind = |value: Value| written.kind.check(value).map_err(|why| format!("parameter `{name}`: {why}"));
+    let of_kind =
+        |value: Value| written.kind.check(value).map_err(|why| format!("parameter `{name}`: {why}"));
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err(format!("`{name}` is no name of a parameter: letters, digits, `-` and `_`"));
     }
@@ -151,11 +156,11 @@ fn first_comment(template: &str) -> Option<(usize, &str)> {
     let inside = body.strip_prefix(OPEN)?;
     let (comment, _) = inside.split_once(CLOSE)?;
     let before = template.len() - body.len();
-    Some((1 + newlines(&template.as_bytes()[..before]), comment))
+    Some((1 + newlines(&template[..before]), comment))
 }
 
-fn newlines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+fn newlines(text: &str) -> usize {
+    text.matches('\n').count()
 }
 
 /// How many lines into the comment `[params.NAME]` stands.
@@ -197,7 +202,8 @@ mod tests {
         let (line, why) = line_and_why("{{!--\ntitle = \"T\"\n[params.a]\ntype = \"strnig\"\n--}}");
         assert_eq!(line, 3);
         assert!(why.contains("strnig"), "{why}");
-        let (_, why) = line_and_why("{{!--\ntitle = \"T\"\n[params.a]\ntype = \"integer\"\ndefault = \"x\"\n--}}");
+        let (_, why) =
+            line_and_why("{{!--\ntitle = \"T\"\n[params.a]\ntype = \"integer\"\ndefault = \"x\"\n--}}");
         assert!(why.contains("whole number"), "{why}");
         let (_, why) = line_and_why("{{!--\ntitle = \"T\"\n[params.uuid]\ntype = \"string\"\n--}}");
         assert!(why.contains("another name"), "{why}");

@@ -36,8 +36,12 @@ pub(crate) fn check(template: &str) -> Result<(), Refusal> {
         let inside = &template[open + 2..];
         at = open + 2 + if inside.starts_with('!') { comment(open, inside)? } else { tag(open, inside)? };
         depth.follow(open, &template[open + 2..at])?;
+        order(open, &template[open + 2..at])?;
     }
-    Ok(())
+    match depth.open.last() {
+        Some(block) => refuse(*block, "a block that is not closed", Some("close it with {{/NAME}}")),
+        None => Ok(()),
+    }
 }
 
 fn refuse<T>(offset: usize, why: &str, hint: Option<&'static str>) -> Result<T, Refusal> {
@@ -49,7 +53,9 @@ fn comment(open: usize, inside: &str) -> Result<usize, Refusal> {
     let end = inside.strip_prefix("!--").and_then(|text| text.find("--}}"));
     match end {
         Some(end) => Ok("!--".len() + end + "--}}".len()),
-        None => refuse(open, "a comment that does not end", Some("comments are written {{!-- like this --}}")),
+        None => {
+            refuse(open, "a comment that does not end", Some("comments are written {{!-- like this --}}"))
+        }
     }
 }
 
@@ -61,8 +67,7 @@ fn tag(open: usize, inside: &str) -> Result<usize, Refusal> {
         let here = open + 2 + at;
         match (quote, c) {
             (_, '\\') => return refuse(here, "a backslash in a tag", None),
-            (Some(q), c) if c == q => quote = None,
-            (Some(_), _) => {}
+            (Some(open), _) => quote = (c != open).then_some(open),
             (None, '"' | '\'') => quote = Some(c),
             (None, '}') if inside[at..].starts_with("}}") => return Ok(at + 2),
             (None, '(') => {
@@ -73,11 +78,16 @@ fn tag(open: usize, inside: &str) -> Result<usize, Refusal> {
             }
             (None, ')') => parentheses = parentheses.saturating_sub(1),
             (None, '{') if at == 0 => {
-                let hint = "write {{json x}} for raw JSON, and put a space between a `{` of the JSON and `{{`";
+                let hint =
+                    "write {{json x}} for raw JSON, and put a space between a `{` of the JSON and `{{`";
                 return refuse(here, "unescaped output", Some(hint));
             }
             (None, '[' | ']' | '{' | '}' | '`') => {
-                return refuse(here, &format!("a `{c}` in a tag"), Some("give lists and objects as parameters"));
+                return refuse(
+                    here,
+                    &format!("a `{c}` in a tag"),
+                    Some("give lists and objects as parameters"),
+                );
             }
             _ => {}
         }
@@ -85,9 +95,23 @@ fn tag(open: usize, inside: &str) -> Result<usize, Refusal> {
     refuse(open, "a tag that does not end", Some("close it with `}}`"))
 }
 
+/// The engine evaluates named arguments in no fixed order, so at most one of them may draw a new value.
+fn order(open: usize, tag: &str) -> Result<(), Refusal> {
+    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+    let draws =
+        tag.split(word).filter(|word| *word == "uuid" || *word == "counter" || word.starts_with("rand-"));
+    let named = tag.split('=').skip(1).any(|value| value.trim_start().starts_with('('));
+    if !tag.starts_with('!') && named && draws.count() > 1 {
+        let hint = "write each in a tag of its own, so that their order is the template's";
+        return refuse(open, "more than one new value beside named arguments", Some(hint));
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 struct Depth {
-    blocks: usize,
+    /// Where the blocks begin that are open.
+    open: Vec<usize>,
     elses: usize,
 }
 
@@ -103,12 +127,14 @@ impl Depth {
                 if opened.starts_with(['>', '*']) {
                     return refuse(open, "a partial or a decorator", Some(NO_PARTIALS));
                 }
-                self.blocks += 1;
-                if self.blocks > MAX_BLOCKS {
+                self.open.push(open);
+                if self.open.len() > MAX_BLOCKS {
                     return refuse(open, "too many blocks within each other", None);
                 }
             }
-            Some('/') => self.blocks = self.blocks.saturating_sub(1),
+            Some('/') if self.open.pop().is_none() => {
+                return refuse(open, "the end of a block that was not opened", None);
+            }
             Some('>' | '*') => return refuse(open, "a partial or a decorator", Some(NO_PARTIALS)),
             Some('&') => return refuse(open, "unescaped output", Some("write {{json x}} for raw JSON")),
             Some('^') => return refuse(open, "`{{^}}`", Some("write {{else}} or {{#unless x}}")),
@@ -174,6 +200,9 @@ mod tests {
             ("{{!-- x", "does not end"),
             ("{{! x}}", "does not end"),
             ("{{^}}", "{{^}}"),
+            ("{{#if a}}", "not closed"),
+            ("{{/if}}", "not opened"),
+            ("{{json (object a=(uuid) b=(rand-hex 4))}}", "new value"),
         ] {
             assert!(why(template).contains(part), "{template}: {}", why(template));
         }

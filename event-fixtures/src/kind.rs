@@ -112,7 +112,7 @@ impl fmt::Display for Expected {
             Kind::Map | Kind::Headers => "names with texts (or lists of texts)",
             Kind::File => "a path",
         };
-        write!(f, "{wanted} is expected, not `{}`", self.found)
+        write!(f, "expected {wanted}, found `{}`", self.found)
     }
 }
 

@@ -29,7 +29,7 @@ pub use catalogue::Origin;
 pub use compose::Envelope;
 pub use error::FixtureError;
 pub use front_matter::ParamSpec;
-pub use helpers::encode_object_key;
+pub use helpers::{encode_object_key, helper_names};
 pub use kind::Kind;
 pub use library::{Fixture, Library, Listing};
 pub use param::{Given, Param};

@@ -75,9 +75,13 @@ impl Library {
                 let envelope = front.wraps.is_some();
                 Listing { name, title: front.title, origin, envelope, problem: None }
             }
-            Err(error) => {
-                Listing { name, title: String::new(), origin, envelope: false, problem: Some(error.to_string()) }
-            }
+            Err(error) => Listing {
+                name,
+                title: String::new(),
+                origin,
+                envelope: false,
+                problem: Some(error.to_string()),
+            },
         }
     }
 
@@ -208,10 +212,10 @@ impl Library {
 }
 
 fn front_of(stored: &Stored) -> Result<FrontMatter, FixtureError> {
-    match stored.plain {
-        true => Ok(FrontMatter { title: "plain JSON".into(), ..FrontMatter::default() }),
-        false => FrontMatter::read(&stored.name, &stored.text),
+    if stored.plain {
+        return Ok(FrontMatter { title: "plain JSON".into(), ..FrontMatter::default() });
     }
+    FrontMatter::read(&stored.name, &stored.text)
 }
 
 /// Renders what is not composed.

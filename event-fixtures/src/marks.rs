@@ -5,7 +5,7 @@ use crate::helpers::{Kit, MARK, SHOW, Trouble, is_name};
 use crate::trail::Trail;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, Path, RenderContext, Template,
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, Path, PathAndJson, RenderContext, Template,
     TemplateError,
 };
 use serde_json::Value;
@@ -51,8 +51,9 @@ fn rewrite(template: &mut Template, call: &TemplateElement) {
 /// `{{x}}` where no helper is called x.
 fn is_value(tag: &HelperTemplate) -> bool {
     let names_a_helper = match &tag.name {
-        Parameter::Name(name) => is_name(name),
-        Parameter::Path(Path::Relative((_, name)) | Path::Local((_, _, name))) => is_name(name),
+        Parameter::Name(name) | Parameter::Path(Path::Relative((_, name)) | Path::Local((_, _, name))) => {
+            is_name(name)
+        }
         _ => false,
     };
     tag.params.is_empty() && tag.hash.is_empty() && !names_a_helper
@@ -82,7 +83,7 @@ impl HelperDef for Mark {
         _: &mut dyn Output,
     ) -> HelperResult {
         self.kit.budget.step().map_err(Trouble::from)?;
-        let at = |index| helper.param(index).map(|place| place.value()).and_then(Value::as_u64).unwrap_or(1);
+        let at = |index| helper.param(index).map(PathAndJson::value).and_then(Value::as_u64).unwrap_or(1);
         self.trail.note(at(0) as usize, at(1) as usize);
         Ok(())
     }

@@ -57,7 +57,9 @@ impl FromStr for Param {
             return Err(wrong("there is no name before the `=`".into()));
         }
         let given = if is_json {
-            Given::Json(serde_json::from_str(value).map_err(|e| wrong(format!("after `:=` stands JSON: {e}")))?)
+            Given::Json(
+                serde_json::from_str(value).map_err(|e| wrong(format!("after `:=` stands JSON: {e}")))?,
+            )
         } else if let Some(path) = value.strip_prefix('@') {
             Given::File(path.into())
         } else {

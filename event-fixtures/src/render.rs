@@ -48,18 +48,29 @@ pub(crate) fn render(
 
     let context = Context::wraps(Value::Object(values)).map_err(|error| failed(fixture, &error))?;
     let mut sink = Sink::new(trail.clone());
-    engine.render_with_context_to_write(ONLY, &context, &mut sink).map_err(|error| failed(fixture, &error))?;
+    engine
+        .render_with_context_to_write(ONLY, &context, &mut sink)
+        .map_err(|error| failed(fixture, &error))?;
     parse(fixture, &String::from_utf8_lossy(&sink.bytes), &trail)
 }
 
 fn compile(fixture: &str, template: &str) -> Result<Template, FixtureError> {
     if template.len() > MAX_TEMPLATE {
-        return Err(FixtureError::TooLarge { what: format!("the template of `{fixture}`"), limit: MAX_TEMPLATE });
+        return Err(FixtureError::TooLarge {
+            what: format!("the template of `{fixture}`"),
+            limit: MAX_TEMPLATE,
+        });
     }
     guard::check(template).map_err(|refusal| {
         let (line, column) = guard::position(template, refusal.offset);
         let why = format!("{} is not allowed in a fixture", refusal.why);
-        FixtureError::Template { fixture: fixture.into(), line, column, why, hint: refusal.hint.map(Into::into) }
+        FixtureError::Template {
+            fixture: fixture.into(),
+            line,
+            column,
+            why,
+            hint: refusal.hint.map(Into::into),
+        }
     })?;
     let invalid = |error: TemplateError| {
         let (line, column) = error.pos().unwrap_or((1, 1));
@@ -91,8 +102,11 @@ fn explain(reason: &RenderErrorReason) -> (String, Option<String>) {
             None => (error.to_string(), None),
         },
         RenderErrorReason::HelperNotFound(name) => {
-            let meant = similar(name, helpers::names_of_all());
+            let meant = similar(name, helpers::helper_names());
             (format!("there is no helper called `{}`", excerpt(name)), did_you_mean(&meant))
+        }
+        RenderErrorReason::ParamNotFoundForIndex(name, index) => {
+            (format!("`{name}` finds no value for its argument {}", index + 1), None)
         }
         RenderErrorReason::IOError(error) => (error.to_string(), None),
         other => (other.to_string(), None),

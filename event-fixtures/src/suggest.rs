@@ -18,7 +18,7 @@ pub(crate) fn similar<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
             (distance <= allowed || within || same_words).then_some((distance, name))
         })
         .collect();
-    close.sort();
+    close.sort_unstable();
     close.into_iter().take(AT_MOST).map(|(_, name)| name.to_owned()).collect()
 }
 
@@ -33,13 +33,8 @@ fn distance(from: &str, to: &str) -> usize {
     if from.len().max(to.len()) > 64 {
         return usize::MAX;
     }
-    let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for j in 0..=to.len() {
-        rows[0][j] = j;
-    }
+    // The first row and the first column are those of an empty text; the rest is filled in below.
+    let mut rows: Vec<Vec<usize>> = (0..=from.len()).map(|i| (i..=i + to.len()).collect()).collect();
     for i in 1..=from.len() {
         for j in 1..=to.len() {
             let replaced = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);

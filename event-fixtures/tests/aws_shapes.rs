@@ -1,5 +1,7 @@
 //! Each AWS fixture is read by the types that Rust functions read their events with.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use aws_lambda_events::event::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
 use aws_lambda_events::event::cloudwatch_events::CloudWatchEvent;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
@@ -42,8 +44,15 @@ fn s3_put() {
 
     let raw = &raw["Records"][0];
     let outer = [
-        "eventVersion", "eventSource", "awsRegion", "eventTime", "eventName", "userIdentity", "requestParameters",
-        "responseElements", "s3",
+        "eventVersion",
+        "eventSource",
+        "awsRegion",
+        "eventTime",
+        "eventName",
+        "userIdentity",
+        "requestParameters",
+        "responseElements",
+        "s3",
     ];
     assert_eq!(names(raw), outer);
     assert_eq!(raw["eventVersion"], json!("2.1"));
@@ -57,6 +66,7 @@ fn s3_put() {
     assert_eq!(names(&raw["s3"]["object"]), ["key", "size", "eTag", "versionId", "sequencer"]);
     let sequencer = raw["s3"]["object"]["sequencer"].as_str().unwrap();
     assert!(sequencer.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)), "{sequencer}");
+    assert_eq!(sequencer.len(), 18, "as long as those of real commits");
 
     let (_, plain) = read::<S3Event>("aws/s3/put", &request(&[]));
     assert_eq!(names(&plain["Records"][0]["s3"]["object"]), ["key", "size", "eTag", "sequencer"]);
@@ -121,13 +131,25 @@ fn sns_notification() {
     assert_eq!(message.message_attributes["a"].value, "b");
     assert_eq!(event.records[0].event_version, "1.0");
     assert_eq!(raw["Records"][0]["Sns"]["Subject"], Value::Null);
+    let subscription = &event.records[0].event_subscription_arn;
+    assert!(subscription.starts_with("arn:aws:sns:us-east-1:000000000000:alerts:"), "{subscription}");
+    assert!(message.unsubscribe_url.ends_with(subscription));
 }
 
 #[test]
 fn rest_api() {
     let asked = request(&[
-        "method=POST", "path=/score/7", "resource=/score/{id}", "path-params.id=7", "query.a=1", "query.a=2",
-        "headers.X-Two=1", "headers.x-two=2", "headers.user-agent=mine", "body={}", "claims.sub=me",
+        "method=POST",
+        "path=/score/7",
+        "resource=/score/{id}",
+        "path-params.id=7",
+        "query.a=1",
+        "query.a=2",
+        "headers.X-Two=1",
+        "headers.x-two=2",
+        "headers.user-agent=mine",
+        "body={}",
+        "claims.sub=me",
     ]);
     let (event, raw) = read::<ApiGatewayProxyRequest>("aws/apigw/rest", &asked);
     assert_eq!(event.resource.as_deref(), Some("/score/{id}"));
@@ -144,8 +166,17 @@ fn rest_api() {
     assert_eq!(
         names(&raw),
         [
-            "resource", "path", "httpMethod", "headers", "multiValueHeaders", "queryStringParameters",
-            "multiValueQueryStringParameters", "pathParameters", "stageVariables", "requestContext", "body",
+            "resource",
+            "path",
+            "httpMethod",
+            "headers",
+            "multiValueHeaders",
+            "queryStringParameters",
+            "multiValueQueryStringParameters",
+            "pathParameters",
+            "stageVariables",
+            "requestContext",
+            "body",
             "isBase64Encoded",
         ]
     );
@@ -154,9 +185,13 @@ fn rest_api() {
 #[test]
 fn rest_api_without_query_or_body_has_nulls() {
     let (_, raw) = read::<ApiGatewayProxyRequest>("aws/apigw/rest", &request(&[]));
-    for name in
-        ["queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"]
-    {
+    for name in [
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+        "pathParameters",
+        "stageVariables",
+        "body",
+    ] {
         assert_eq!(raw[name], Value::Null, "{name}");
     }
     assert_eq!(raw["isBase64Encoded"], json!(false));
@@ -165,8 +200,15 @@ fn rest_api_without_query_or_body_has_nulls() {
 #[test]
 fn http_api() {
     let asked = request(&[
-        "path=/score", "query.url=http://x/?a=b c", "query.t=1", "query.t=2", "headers.X-A=1",
-        r#"cookies:=["a=1","b=2"]"#, "body=hi", "route-key=POST /score", "method=POST",
+        "path=/score",
+        "query.url=http://x/?a=b c",
+        "query.t=1",
+        "query.t=2",
+        "headers.X-A=1",
+        r#"cookies:=["a=1","b=2"]"#,
+        "body=hi",
+        "route-key=POST /score",
+        "method=POST",
     ]);
     let (event, raw) = read::<ApiGatewayV2httpRequest>("aws/apigw/http-v2", &asked);
     assert_eq!(event.version.as_deref(), Some("2.0"));
@@ -178,7 +220,15 @@ fn http_api() {
     assert_eq!(event.request_context.route_key.as_deref(), Some("POST /score"));
     assert_eq!(event.request_context.time_epoch, NOW / 1000);
     let context = [
-        "accountId", "apiId", "domainName", "domainPrefix", "http", "requestId", "routeKey", "stage", "time",
+        "accountId",
+        "apiId",
+        "domainName",
+        "domainPrefix",
+        "http",
+        "requestId",
+        "routeKey",
+        "stage",
+        "time",
         "timeEpoch",
     ];
     assert_eq!(names(&raw["requestContext"]), context);
@@ -243,10 +293,8 @@ fn one_payload_in_every_envelope() {
 #[test]
 fn http_envelopes_say_method_type_and_length() {
     let asked = Request { envelope: Some("aws/apigw/rest".into()), ..request(&["path=/score", "text=é"]) };
-    let (event, _) = {
-        let bytes = Library::default().render("ml/text", &asked).unwrap();
-        (serde_json::from_slice::<ApiGatewayProxyRequest>(&bytes).unwrap(), ())
-    };
+    let bytes = Library::default().render("ml/text", &asked).unwrap();
+    let event: ApiGatewayProxyRequest = serde_json::from_slice(&bytes).unwrap();
     assert_eq!((event.http_method.as_str(), event.path.as_deref()), ("POST", Some("/score")));
     assert_eq!(event.headers["content-type"], "application/json");
     assert_eq!(event.headers["content-length"], event.body.unwrap().len().to_string());
@@ -256,7 +304,8 @@ fn http_envelopes_say_method_type_and_length() {
 fn an_address_travels_in_the_query() {
     let url = "http://127.0.0.1:4566/pictures/red flower.jpg?v=1&w=2";
     let given = format!("url={url}");
-    let asked = Request { envelope: Some("aws/apigw/rest".into()), ..request(&[&given, "path=/which_flower"]) };
+    let asked =
+        Request { envelope: Some("aws/apigw/rest".into()), ..request(&[&given, "path=/which_flower"]) };
     let bytes = Library::default().render("ml/image-url", &asked).unwrap();
     let event: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(event["queryStringParameters"], json!({ "url": url }));

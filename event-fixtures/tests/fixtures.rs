@@ -1,5 +1,7 @@
 //! All fixtures render as they are, typed parameters behave, and what a person gets wrong is explained.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use mlemu_fixtures::{FixtureError, Library, Origin, Param, Request};
 use serde_json::{Value, json};
 
@@ -64,6 +66,14 @@ fn every_page_of_provenance_is_in_the_sources() {
 }
 
 #[test]
+fn the_guide_names_every_helper() {
+    let guide = include_str!("../README.md");
+    for name in mlemu_fixtures::helper_names() {
+        assert!(guide.contains(&format!("`{name}")), "README.md says nothing of {name}");
+    }
+}
+
+#[test]
 fn the_same_request_gives_the_same_bytes_and_another_seed_others() {
     let library = Library::default();
     for listing in library.list().into_iter().filter(|listing| listing.name.starts_with("aws/")) {
@@ -78,7 +88,9 @@ fn the_same_request_gives_the_same_bytes_and_another_seed_others() {
 
 #[test]
 fn hard_text_arrives_unharmed() {
-    for text in [r#"{"x":1}"#, "line\nbreak\ttab", "q\"uo\\te</script>", "emoji 🌼 é", "{{uuid}}", "\u{1}\u{2028}"] {
+    for text in
+        [r#"{"x":1}"#, "line\nbreak\ttab", "q\"uo\\te</script>", "emoji 🌼 é", "{{uuid}}", "\u{1}\u{2028}"]
+    {
         let body = format!("body={text}");
         assert_eq!(event("aws/sqs/message", &[&body])["Records"][0]["body"], json!(text));
         let message = format!("message={text}");
@@ -153,7 +165,8 @@ fn pictures_come_from_files_of_the_project() {
 #[test]
 fn mistakes_are_answered_with_what_was_meant() {
     let library = Library::default();
-    let hint = |name: &str, params: &[&str]| library.render(name, &request(params)).unwrap_err().hint().unwrap();
+    let hint =
+        |name: &str, params: &[&str]| library.render(name, &request(params)).unwrap_err().hint().unwrap();
     assert_eq!(hint("aws/s3/putt", &[]), "did you mean `aws/s3/put`?");
     assert_eq!(hint("s3-put", &[]), "did you mean `aws/s3/put`?");
     assert!(hint("nonsense", &[]).contains("events list"));

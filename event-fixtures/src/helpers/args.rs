@@ -54,7 +54,7 @@ pub(crate) struct Args<'a, 'rc> {
     pub context: &'a Value,
 }
 
-impl<'a, 'rc> Args<'a, 'rc> {
+impl<'a> Args<'a, '_> {
     pub(crate) fn count(&self) -> usize {
         self.helper.params().len()
     }
@@ -103,7 +103,7 @@ pub(crate) fn present<'a>(argument: &'a PathAndJson<'_>, context: &Value) -> Res
     }
     let name = argument.relative_path().map_or("", String::as_str);
     let known = context.as_object().into_iter().flat_map(|values| values.keys()).map(String::as_str);
-    let helpers = super::names_of_all().map(|helper| -> &str { helper });
+    let helpers = super::helper_names().map(|helper| -> &str { helper });
     let meant = similar(name, helpers.chain(known));
     let hint = did_you_mean(&meant).unwrap_or_else(|| format!("declare it: [params.{name}]"));
     Err(Trouble::new(format!("there is no value called `{name}`")).hint(hint))

@@ -57,7 +57,8 @@ mod tests {
     fn attributes_are_laid_out_as_documented() {
         let attributes = json!({"b": "x", "a": "yz"});
         let bytes = attribute_bytes(attributes.as_object().unwrap());
-        let expected = b"\0\0\0\x01a\0\0\0\x06String\x01\0\0\0\x02yz\0\0\0\x01b\0\0\0\x06String\x01\0\0\0\x01x";
+        let expected =
+            b"\0\0\0\x01a\0\0\0\x06String\x01\0\0\0\x02yz\0\0\0\x01b\0\0\0\x06String\x01\0\0\0\x01x";
         assert_eq!(bytes, expected);
     }
 }

@@ -54,10 +54,11 @@ const REMOVED: [&str; 2] = ["log", "raw"];
 
 /// Whether a name means something in every template.
 pub(crate) fn is_name(name: &str) -> bool {
-    names_of_all().any(|known| known == name)
+    helper_names().any(|known| known == name)
 }
 
-pub(crate) fn names_of_all() -> impl Iterator<Item = &'static str> {
+/// All that a template can call, the engine's own conditions included.
+pub fn helper_names() -> impl Iterator<Item = &'static str> {
     TABLES.into_iter().flatten().map(|(name, _)| *name).chain(OTHERS)
 }
 

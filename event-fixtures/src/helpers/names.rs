@@ -27,9 +27,8 @@ fn map<'a>(value: &'a Value) -> Result<impl Iterator<Item = (&'a str, Vec<&'a Va
 
 /// Each name as often as it has values.
 pub(super) fn pairs(value: &Value) -> Result<impl Iterator<Item = (&str, String)>, Trouble> {
-    Ok(map(value)?.flat_map(|(name, values)| {
-        values.into_iter().map(move |value| (name, text_of(value).into_owned()))
-    }))
+    Ok(map(value)?
+        .flat_map(|(name, values)| values.into_iter().map(move |value| (name, text_of(value).into_owned()))))
 }
 
 /// A map of another with its values made anew; null where there is nothing, as gateways do.

@@ -1,11 +1,11 @@
-//! Helpers that write to the output themselves: `json`, the loops `each` and `repeat`, and the two that
-//! the compiled template is rewritten to use (see `marks.rs`).
+//! Helpers that write to the output themselves: `json`, the loops `each` and `repeat`, the conditions `if`
+//! and `unless`, and the one that stands for every plain `{{x}}` (see `marks.rs`).
 
 use super::args::{Trouble, present, text_of, weight};
 use super::{Args, Kit};
 use crate::budget::MAX_ROUNDS;
 use handlebars::{
-    BlockContext, BlockParamHolder, Context, Handlebars, Helper, HelperDef, HelperResult, Output,
+    BlockContext, BlockParamHolder, Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output,
     RenderContext, RenderError, Renderable, ScopedJson,
 };
 use serde_json::Value;
@@ -20,6 +20,8 @@ pub(super) fn register(engine: &mut Handlebars<'_>, kit: &Arc<Kit>) {
     engine.register_helper("json", Box::new(Json(kit.clone())));
     engine.register_helper("each", Box::new(Loop { kit: kit.clone(), rounds: items }));
     engine.register_helper("repeat", Box::new(Loop { kit: kit.clone(), rounds: numbers }));
+    engine.register_helper("if", Box::new(Condition { wanted: true }));
+    engine.register_helper("unless", Box::new(Condition { wanted: false }));
     engine.register_helper(SHOW, Box::new(Show));
 }
 
@@ -81,6 +83,31 @@ impl HelperDef for Show {
         }
         out.write(&escape(&text_of(value)))?;
         Ok(())
+    }
+}
+
+/// The engine's own take a misspelt name for something false.
+struct Condition {
+    wanted: bool,
+}
+
+impl HelperDef for Condition {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        engine: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        render: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let name = helper.name();
+        let argument = helper.param(0).ok_or_else(|| Trouble::new(format!("`{name}` needs an argument")))?;
+        // Items of a list may lack a field; parameters are declared.
+        let among_items = render.block().is_some_and(|block| block.base_value().is_some());
+        let lacking = among_items && argument.is_value_missing();
+        let truth = !lacking && present(argument, context.data())?.is_truthy(false);
+        let branch = if truth == self.wanted { helper.template() } else { helper.inverse() };
+        branch.map_or(Ok(()), |branch| branch.render(engine, context, render, out))
     }
 }
 
@@ -164,9 +191,12 @@ fn scope<'rc>(
         }
         scope.set_base_value(value);
     }
-    for (name, value) in
-        [("index", index.into()), ("key", key), ("first", (index == 0).into()), ("last", (index == last).into())]
-    {
+    for (name, value) in [
+        ("index", index.into()),
+        ("key", key),
+        ("first", (index == 0).into()),
+        ("last", (index == last).into()),
+    ] {
         scope.set_local_var(name, value);
     }
     scope

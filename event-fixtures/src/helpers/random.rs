@@ -49,6 +49,7 @@ fn rand_int(args: &Args<'_, '_>) -> Result<Value, Trouble> {
 }
 
 /// A UUID of version 4.
+#[expect(clippy::unnecessary_wraps, reason = "all helpers have one form")]
 fn uuid(args: &Args<'_, '_>) -> Result<Value, Trouble> {
     let mut bytes = args.kit.seeded.bytes(16);
     bytes[6] = bytes[6] & 0x0f | 0x40;

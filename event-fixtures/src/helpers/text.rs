@@ -48,12 +48,13 @@ fn present(args: &Args<'_, '_>) -> Result<Value, Trouble> {
 
 /// `(arn "sqs" queue)`, of the fixture's own region and account unless `region=` and `account=` say else.
 fn arn(args: &Args<'_, '_>) -> Result<Value, Trouble> {
-    let of = |name: &str| match args.named(name)? {
-        Some(value) => Ok(text_of(value)),
-        None => args.context.get(name).map(text_of).ok_or_else(|| {
-            Trouble::new(format!("`arn` needs {name}=, as there is no parameter `{name}`"))
-        }),
-    };
+    let of =
+        |name: &str| match args.named(name)? {
+            Some(value) => Ok(text_of(value)),
+            None => args.context.get(name).map(text_of).ok_or_else(|| {
+                Trouble::new(format!("`arn` needs {name}=, as there is no parameter `{name}`"))
+            }),
+        };
     let (service, resource) = (args.text(0)?, args.text(1)?);
     Ok(format!("arn:aws:{service}:{}:{}:{resource}", of("region")?, of("account")?).into())
 }

@@ -34,7 +34,7 @@ fn written(time: Timestamp, form: &str) -> Option<Value> {
         "epoch" => Some(time.as_second().into()),
         "epoch-ms" => Some(time.as_millisecond().into()),
         "epoch-hex" => Some(format!("{:08x}", time.as_second()).into()),
-        "hex" => Some(format!("{:016x}", time.as_microsecond()).into()),
+        "hex" => Some(format!("{:014x}", time.as_microsecond()).into()),
         "log" => text("%d/%b/%Y:%H:%M:%S +0000"),
         "rfc1123" => text("%a, %d %b %Y %H:%M:%S GMT"),
         _ => None,
@@ -57,7 +57,8 @@ fn micros(text: &str) -> Result<i64, Trouble> {
     match amount {
         Some(amount) if unit > 0 => Ok(if text.starts_with('-') { -amount } else { amount }),
         _ => {
-            Err(Trouble::new(format!("`{text}` is no offset")).hint("write a number and ms, s, m, h or d: -5m"))
+            Err(Trouble::new(format!("`{text}` is no offset"))
+                .hint("write a number and ms, s, m, h or d: -5m"))
         }
     }
 }
@@ -76,6 +77,7 @@ mod tests {
             ("epoch", json!(1_428_582_896)),
             ("epoch-ms", json!(1_428_582_896_042_i64)),
             ("epoch-hex", json!("552671f0")),
+            ("hex", json!("051349e00d03f7")),
             ("log", json!("09/Apr/2015:12:34:56 +0000")),
             ("rfc1123", json!("Thu, 09 Apr 2015 12:34:56 GMT")),
         ] {
