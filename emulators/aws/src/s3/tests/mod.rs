@@ -52,8 +52,9 @@ impl Reply {
     }
 
     fn elements(&self, name: &str) -> Vec<&str> {
-        let parts = self.body.split(&format!("<{name}>")).skip(1);
-        parts.map(|part| part.split_once(&format!("</{name}>")).unwrap().0).collect()
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let parts = self.body.split(&open).skip(1);
+        parts.map(|part| part.split_once(&close).unwrap().0).collect()
     }
 
     fn code(&self) -> (u16, &str) {
