@@ -166,17 +166,20 @@ impl Decoder {
         }
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
         if name == "x-amz-trailer-signature" {
-            return self.close_trailers(&value);
+            self.close_trailers(&value);
+        } else {
+            self.trailers.push((name, value));
         }
-        self.trailers.push((name, value));
         Ok(())
     }
 
-    fn close_trailers(&mut self, signature: &str) -> Result<(), Fault> {
-        let Some(signer) = &mut self.signer else { return Ok(()) };
-        let lines: String = self.trailers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        signer.good &= signer.verified.next_chunk("TRAILER", &Sha256::digest(lines), signature);
-        Ok(())
+    fn close_trailers(&mut self, signature: &str) {
+        let Some(signer) = &mut self.signer else { return };
+        let mut sha256 = Sha256::new();
+        for (name, value) in &self.trailers {
+            sha256.update(format!("{name}:{value}\n"));
+        }
+        signer.good &= signer.verified.next_chunk("TRAILER", &sha256.finalize(), signature);
     }
 
     /// The trailers, once all input was given. Fails where something is missing or did not match.
@@ -225,8 +228,11 @@ impl<S: Stream<Item = Result<Bytes, Fault>> + Unpin> Stream for Unframed<S> {
 mod tests {
     use super::*;
 
+    /// The payload and the trailers.
+    type Decoded = (Vec<u8>, Vec<(String, String)>);
+
     /// Feeds `text` in pieces of `step` bytes.
-    fn decode(text: &str, expected: u64, step: usize) -> Result<(Vec<u8>, Vec<(String, String)>), Fault> {
+    fn decode(text: &str, expected: u64, step: usize) -> Result<Decoded, Fault> {
         let mut decoder = Decoder::new(expected, None);
         let mut payload = Vec::new();
         for piece in text.as_bytes().chunks(step) {

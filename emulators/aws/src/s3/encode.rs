@@ -7,7 +7,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use mlemu_engine::objects::{Checksum, ChecksumKind, Object};
+use mlemu_engine::objects::{Checksum, ChecksumKind, Object, hex};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use quick_xml::escape::escape;
 use quick_xml::se::{QuoteLevel, Serializer};
@@ -46,12 +46,7 @@ pub(super) fn host_id(request_id: &str) -> String {
 
 /// An account's canonical id: always the same 64 hex digits for the same account.
 pub(super) fn owner(account: &str) -> Owner {
-    let hash = Sha256::digest(account);
-    let id = hash.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    Owner { id }
+    Owner { id: hex(&Sha256::digest(account)) }
 }
 
 pub(super) fn empty(status: StatusCode) -> Response<Body> {

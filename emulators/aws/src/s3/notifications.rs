@@ -72,7 +72,7 @@ pub(super) fn subscribe(
         id: subscription.id.unwrap_or_default(),
         function: format!("arn:aws:lambda:{}:{}:function:{name}", scope.region, scope.account),
         events: subscription.events,
-        filter: (!rules.is_empty()).then(|| Filter { key: super::wire::KeyFilter { rules } }),
+        filter: (!rules.is_empty()).then_some(Filter { key: super::wire::KeyFilter { rules } }),
     });
     install(front, bucket, configuration, Destinations::Trusted)
         .map_err(|fault| SubscriptionFault { why: fault.message })

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::stream::{Stream, TryStreamExt};
-use mlemu_engine::objects::{ChecksumKind, Content};
+use mlemu_engine::objects::{ChecksumKind, Content, hex};
 
 /// The largest object that one request can bring, and the largest document, in bytes.
 pub(super) const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
@@ -181,12 +181,4 @@ fn length(call: &Call, framed: bool) -> Result<u64, Fault> {
 
 fn is_hash(value: &str) -> bool {
     value != UNSIGNED && value.len() == 64
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -139,7 +139,8 @@ pub(super) struct ListVersionsResult {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Version {
     pub key: String,
-    pub version_id: &'static str,
+    #[serde(rename = "VersionId")]
+    pub id: &'static str,
     pub is_latest: bool,
     pub last_modified: String,
     #[serde(rename = "ETag")]

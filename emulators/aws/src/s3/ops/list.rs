@@ -129,7 +129,7 @@ pub(in crate::s3) fn versions(front: &Front, call: &Call) -> Answer {
     let page = page(front, call, marker, limit)?;
     let version = |object: &std::sync::Arc<Object>| wire::Version {
         key: spelling.write(&object.key),
-        version_id: "null",
+        id: "null",
         is_latest: true,
         last_modified: dates::iso(object.created),
         etag: encode::quoted(&object.content.etag),

@@ -13,9 +13,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use md5::{Digest, Md5};
 use mlemu_engine::objects::{
-    Checksum, ChecksumKind, Fault as CoreFault, Joined, Object, Part, Plan, UploadId, UploadView,
+    Checksum, ChecksumKind, Fault as CoreFault, Joined, Object, Part, Plan, UploadId, UploadView, hex,
 };
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// The smallest part but for the last, in bytes.
@@ -177,12 +176,7 @@ fn joined_etag(parts: &[Arc<Part>]) -> String {
     for part in parts {
         md5.update(part.content.md5.unwrap_or_default());
     }
-    let mut etag = String::with_capacity(40);
-    for byte in md5.finalize() {
-        let _ = write!(etag, "{byte:02x}");
-    }
-    let _ = write!(etag, "-{}", parts.len());
-    etag
+    format!("{}-{}", hex(&md5.finalize()), parts.len())
 }
 
 /// The object's checksum as it was planned; `None` where a part came with another kind.

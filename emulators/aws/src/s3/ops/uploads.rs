@@ -50,7 +50,7 @@ pub(in crate::s3) fn uploads(front: &Front, call: &Call) -> Answer {
     let (prefix, key_marker, id_marker) = (text("prefix"), text("key-marker"), text("upload-id-marker"));
     let all = front.objects().uploads(&call.bucket_id())?;
     let begun = all.iter().find(|upload| *upload.id.0 == *id_marker).map(|upload| upload.begun);
-    let is_after = |upload: &&UploadView| match (&*upload.key).cmp(key_marker) {
+    let is_after = |upload: &&UploadView| match (*upload.key).cmp(key_marker) {
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Greater => true,
         // Among uploads of the marker's key, those younger than the marked one.

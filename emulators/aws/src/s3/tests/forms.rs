@@ -9,15 +9,15 @@ const POLICY: &str = r#"{"expiration": "2999-01-01T00:00:00Z", "conditions": [{"
     ["starts-with", "$success_action_redirect", ""], ["content-length-range", 2, 10]]}"#;
 
 fn form(fields: &[(&str, &str)], file: &str) -> Vec<u8> {
-    let mut body = String::new();
-    for (name, value) in fields {
-        body += &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    }
-    body += &format!(
+    let part = |(name, value): &(&str, &str)| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let fields: Vec<String> = fields.iter().map(part).collect();
+    let file = format!(
         "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"red flower.jpg\"\r\n\
          Content-Type: image/jpeg\r\n\r\n{file}\r\n--B--\r\n"
     );
-    body.into_bytes()
+    (fields.concat() + &file).into_bytes()
 }
 
 async fn post(world: &World, fields: &[(&str, &str)], file: &str) -> Reply {

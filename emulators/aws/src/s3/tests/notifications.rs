@@ -5,11 +5,11 @@ use super::*;
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:score";
 
 fn entry(events: &[&str], rules: &[(&str, &str)]) -> String {
-    let events: String = events.iter().map(|event| format!("<Event>{event}</Event>")).collect();
+    let events = format!("<Event>{}</Event>", events.join("</Event><Event>"));
     let rule = |(name, value): &(&str, &str)| {
         format!("<FilterRule><Name>{name}</Name><Value>{value}</Value></FilterRule>")
     };
-    let rules: String = rules.iter().map(rule).collect();
+    let rules = rules.iter().map(rule).collect::<Vec<_>>().concat();
     format!(
         "<CloudFunctionConfiguration><Id>up</Id><CloudFunction>{ARN}</CloudFunction>{events}\
          <Filter><S3Key>{rules}</S3Key></Filter></CloudFunctionConfiguration>"
