@@ -37,6 +37,8 @@ pub struct Rule {
     /// Keys must end with it.
     pub suffix: String,
     pub target: FunctionId,
+    /// Which revision, by the vendor's label; `None` is the latest.
+    pub qualifier: Option<String>,
     pub shape: Arc<dyn EventShape>,
 }
 
@@ -140,7 +142,7 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
     let invoke = Invoke {
         id,
         target: rule.target.clone(),
-        qualifier: None,
+        qualifier: rule.qualifier.clone(),
         mode: Mode::Queue,
         payload: rule.shape.event(occurrence, &rule.id),
         attributes: Vec::new(),

@@ -5,6 +5,7 @@ use crc_fast::CrcAlgorithm;
 use md5::{Digest as _, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
+use std::fmt::Write as _;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChecksumKind {
@@ -56,6 +57,14 @@ fn from_bytes(value: &[u8]) -> u64 {
 
 fn to_bytes(value: u64, width: usize) -> Bytes {
     Bytes::copy_from_slice(&value.to_be_bytes()[8 - width..])
+}
+
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A checksum in big-endian bytes.
@@ -136,11 +145,10 @@ mod tests {
 
     #[test]
     fn known_values_of_the_nine_digits() {
-        let hex = |bytes: Bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(hex(ChecksumKind::Crc32.of(b"123456789")), "cbf43926");
-        assert_eq!(hex(ChecksumKind::Crc32c.of(b"123456789")), "e3069283");
-        assert_eq!(hex(ChecksumKind::Crc64Nvme.of(b"123456789")), "ae8b14860a799888");
-        assert_eq!(hex(ChecksumKind::Sha1.of(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(hex(&ChecksumKind::Crc32.of(b"123456789")), "cbf43926");
+        assert_eq!(hex(&ChecksumKind::Crc32c.of(b"123456789")), "e3069283");
+        assert_eq!(hex(&ChecksumKind::Crc64Nvme.of(b"123456789")), "ae8b14860a799888");
+        assert_eq!(hex(&ChecksumKind::Sha1.of(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(ChecksumKind::Sha256.of(b"abc").len(), ChecksumKind::Sha256.width());
     }
 

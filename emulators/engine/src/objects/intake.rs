@@ -1,7 +1,7 @@
 //! Receiving a body: hashed while it comes, inline when small, else written to a file.
 
 use super::body::{Body, StoredFile};
-use super::digest::{ChecksumKind, Digests, Hasher};
+use super::digest::{ChecksumKind, Digests, Hasher, hex};
 use super::object::Content;
 use super::{Fault, Objects};
 use bytes::{Bytes, BytesMut};
@@ -97,14 +97,6 @@ impl Content {
     pub fn rewritten(&self, digests: Digests) -> Self {
         Self::whole(self.body.clone(), digests, self.epoch)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[derive(Default)]

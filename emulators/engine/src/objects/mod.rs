@@ -22,7 +22,7 @@ mod upload;
 pub use body::Body;
 pub use bucket::{BucketId, BucketView};
 pub use commit::NewObject;
-pub use digest::{Checksum, ChecksumKind, Digests};
+pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Page};
 pub use log::Changes;
 pub use object::{Attributes, Content, Object, Origin};

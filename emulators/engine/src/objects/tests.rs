@@ -40,7 +40,7 @@ async fn put(objects: &Objects, bucket: &BucketId, key: &str, body: &[u8]) -> Re
 }
 
 fn files(folder: &Path) -> usize {
-    std::fs::read_dir(folder).map_or(0, |entries| entries.count())
+    std::fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn large_bodies_are_files_that_copies_share() {
 async fn small_bodies_make_no_file_and_a_broken_body_leaves_none() {
     let folder = tempfile::tempdir().unwrap();
     let (objects, bucket) = store(folder.path());
-    put(&objects, &bucket, "k", &[7; 32 * 1024]).await.unwrap();
+    put(&objects, &bucket, "k", &vec![7; 32 * 1024]).await.unwrap();
     assert_eq!(files(folder.path()), 0);
     let chunks = (0..40).map(|_| Ok::<_, Fault>(Bytes::from(vec![1; 100_000])));
     let refused = objects.receive(stream::iter(chunks), &[], 3_500_000).await;

@@ -64,6 +64,7 @@ impl World {
             prefix: prefix.into(),
             suffix: suffix.into(),
             target: FunctionId::new(self.scope.clone(), function),
+            qualifier: None,
             shape: Arc::new(KeyShape),
         }
     }
