@@ -198,8 +198,9 @@ async fn a_changed_configuration_is_merged() {
     let bench = Bench::with_f().await;
     let path = format!("{F}/configuration");
     let before = bench.get(&path).await.json();
-    let after =
-        bench.put(&path, &json!({ "MemorySize": 512, "Environment": { "Variables": { "MODEL": "2" } } })).await;
+    let after = bench
+        .put(&path, &json!({ "MemorySize": 512, "Environment": { "Variables": { "MODEL": "2" } } }))
+        .await;
     let after = after.json();
     assert_eq!((&after["MemorySize"], &after["Timeout"]), (&json!(512), &json!(3)));
     assert_eq!(after["Environment"], json!({ "Variables": { "MODEL": "2" } }));
