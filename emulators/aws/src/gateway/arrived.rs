@@ -10,6 +10,19 @@ use http::{HeaderMap, header};
 use mlemu_core::Timestamp;
 use std::net::SocketAddr;
 
+/// Headers of the connection, and those that the front door writes itself.
+const NOT_PASSED: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+    "x-forwarded-for",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-amzn-trace-id",
+];
+
 #[derive(Debug)]
 pub struct Arrived {
     pub id: String,
@@ -63,8 +76,7 @@ impl Arrived {
     /// The names and values that a function sees, in order: those that came, and what the vendor's front
     /// door adds.
     pub fn seen_headers(&self) -> Vec<(String, String)> {
-        let added = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"];
-        let came = self.headers.iter().filter(|(name, _)| !added.contains(&name.as_str()));
+        let came = self.headers.iter().filter(|(name, _)| !NOT_PASSED.contains(&name.as_str()));
         let mut seen: Vec<(String, String)> = came
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();

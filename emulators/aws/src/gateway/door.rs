@@ -112,16 +112,10 @@ impl Door {
         }
     }
 
-    /// The answer of a URL that is nobody's.
-    pub fn forbidden(self) -> Response {
-        let body = json!({ "Message": "Forbidden" }).to_string();
-        Proxied { body: Bytes::from(body), ..Proxied::new(403, "application/json") }.response()
-    }
-
     fn refused(self, refusal: &Refusal) -> Response {
         match (refusal, self) {
             (Refusal::TooLarge { limit, .. }, _) => self.body_fault(BodyFault::TooLong(*limit)),
-            (Refusal::NoFunction { .. } | Refusal::NoRevision { .. }, Door::Url) => self.forbidden(),
+            (Refusal::NoFunction { .. } | Refusal::NoRevision { .. }, Door::Url) => forbidden(),
             (Refusal::Throttled(_), Door::Url) => Fault::refused(refusal, "").response(),
             (Refusal::Throttled(_), Door::Api(HttpForm::Lean)) | (Refusal::Stopping, _) => {
                 answer::message(503, "Service Unavailable")
@@ -165,6 +159,12 @@ impl Door {
         }
         response
     }
+}
+
+/// The answer of a URL that is nobody's.
+pub fn forbidden() -> Response {
+    let body = json!({ "Message": "Forbidden" }).to_string();
+    Proxied { body: Bytes::from(body), ..Proxied::new(403, "application/json") }.response()
 }
 
 fn entity_too_large(limit: u64) -> Fault {

@@ -152,7 +152,7 @@ impl Gateway {
         match matched.to {
             To::Nowhere(HttpForm::Rest) => answer::message(403, "Missing Authentication Token"),
             To::Nowhere(HttpForm::Lean) => answer::message(404, "Not Found"),
-            To::NoUrl => Door::Url.forbidden(),
+            To::NoUrl => door::forbidden(),
             To::Preflight { form, cors } => preflight(form, &cors, origin.as_deref()),
             To::Route { route, holes } => {
                 let door = Door::Api(route.api.form);

@@ -56,7 +56,7 @@ impl Bench {
 
     fn says(&self, body: &str) {
         let body = body.to_owned();
-        self.functions.ends(move |invoke| Ok(outcome(invoke, says(&body))));
+        self.functions.ends(move |invoke| Ok(outcome(invoke, Ok(says(&body)))));
     }
 
     async fn send(
@@ -100,14 +100,14 @@ fn request(method: &str, uri: &str, headers: &[(&str, &str)], body: impl Into<Bo
     request.body(body.into()).unwrap()
 }
 
-fn local_cors() -> Option<Cors> {
-    Some(Cors {
+fn local_cors() -> Cors {
+    Cors {
         origins: vec!["http://localhost:3000".into()],
         methods: vec!["GET".into()],
         headers: vec!["content-type".into()],
         credentials: false,
         max_age: Some(60),
-    })
+    }
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn apis_by_their_own_host() {
 async fn cross_origin_rules_of_routes() {
     let preflight = [("origin", "http://localhost:3000"), ("access-control-request-method", "GET")];
     let lean = Bench::new(vec![
-        http(HttpForm::Lean, "GET", "/a", local_cors()),
+        http(HttpForm::Lean, "GET", "/a", Some(local_cors())),
         http(HttpForm::Lean, "GET", "/b", None),
     ]);
     let got = lean.send("OPTIONS", "/a", &preflight, "").await.unwrap();
@@ -305,7 +305,7 @@ async fn cross_origin_rules_of_routes() {
     lean.says(r#"{"statusCode":200,"headers":{"Access-Control-Allow-Origin":"*"}}"#);
     let got = lean.send("GET", "/a", &[("origin", "http://localhost:3000")], "").await.unwrap();
     assert_eq!(got.headers["access-control-allow-origin"], "http://localhost:3000");
-    let rest = Bench::new(vec![http(HttpForm::Rest, "ANY", "/a", local_cors())]);
+    let rest = Bench::new(vec![http(HttpForm::Rest, "ANY", "/a", Some(local_cors()))]);
     let got = rest.send("OPTIONS", "/a", &preflight, "").await.unwrap();
     assert_eq!((got.status, &got.headers["access-control-allow-methods"]), (200, &"GET".parse().unwrap()));
     for bench in [&lean, &rest] {
@@ -320,7 +320,7 @@ async fn cross_origin_rules_of_routes() {
 
 #[tokio::test]
 async fn a_url_answers() {
-    let bench = Bench::new(vec![TriggerDeclaration::Url { cors: local_cors(), streaming: false }]);
+    let bench = Bench::new(vec![TriggerDeclaration::Url { cors: Some(local_cors()), streaming: false }]);
     bench.says(r#"{"hello":"you"}"#);
     let url = format!("{}some/path?q=1", bench.url());
     let got = bench
