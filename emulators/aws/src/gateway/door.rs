@@ -3,6 +3,7 @@
 use super::answer::{self, Proxied};
 use super::arrived::Arrived;
 use crate::lambda::Functions;
+use crate::lambda::attribute::TRACE_ID;
 use crate::lambda::body::BodyFault;
 use crate::lambda::fault::{Code, Fault};
 use axum::body::Body;
@@ -34,7 +35,7 @@ pub enum Trouble {
 
 /// What the engine is asked for this request.
 pub fn invoke(function: &FunctionId, arrived: &Arrived, event: &Value) -> Invoke {
-    let trace = || ("Lambda-Runtime-Trace-Id", arrived.trace.clone());
+    let trace = || (TRACE_ID, arrived.trace.clone());
     Invoke {
         id: InvocationId(uuid::Uuid::new_v4().to_string().into()),
         target: function.clone(),

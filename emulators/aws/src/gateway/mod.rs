@@ -17,6 +17,7 @@ mod table;
 mod tests;
 mod url;
 
+use crate::iam::Iam;
 use crate::lambda::Lambda;
 use crate::lambda::body::{self, BodyFault};
 use crate::lambda::catalog::UrlConfig;
@@ -29,6 +30,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, header};
 use mlemu_core::FunctionId;
 use mlemu_core::declare::{FunctionDeclaration, HttpForm};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use table::{Found, Route, Table};
 
@@ -102,8 +104,11 @@ impl Gateway {
         self.table().routes().iter().map(view).collect()
     }
 
-    /// Whom a request is for: by the host of a URL or an API, else by the path of a route. A request that is
-    /// signed for another service is none of ours, so that a route for everything leaves buckets alone.
+    /// Whom a request is for: by the host of a URL or an API, else by the path of a route.
+    ///
+    /// A route for everything must not take, nor vouch for the origin of, what is for another service: paths
+    /// of the Lambda API and of mlemu's own, requests signed for a service, and buckets' own hosts are none
+    /// of ours.
     pub fn matches(&self, parts: &Parts) -> Option<Match> {
         let (host, _) = split_port(authority(parts));
         let host = host.trim_end_matches('.').to_ascii_lowercase();
@@ -124,7 +129,7 @@ impl Gateway {
             let to = found.map_or(To::Nowhere(form), To::from);
             return Some(Match { to, path: path.unwrap_or_default().to_owned() });
         }
-        if is_signed_elsewhere(parts) {
+        if !is_plain(&host) || is_elsewhere(parts) {
             return None;
         }
         let found = table.find(None, parts.method.as_str(), path, asked)?;
@@ -241,7 +246,18 @@ fn route_key(route: &Route) -> String {
     format!("{} {path}", route.method.as_deref().unwrap_or("ANY"))
 }
 
-fn is_signed_elsewhere(parts: &Parts) -> bool {
+/// A host that names nobody: what has labels before it is a bucket's.
+fn is_plain(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}
+
+fn is_elsewhere(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    Lambda::is_lambda_path(path) || path.starts_with("/_mlemu") || Iam::claims(parts) || is_signed(parts)
+}
+
+/// Signed for a service other than the gateway.
+fn is_signed(parts: &Parts) -> bool {
     let query = parts.uri.query().unwrap_or_default();
     let header = text(&parts.headers, header::AUTHORIZATION.as_str()).unwrap_or_default();
     let in_header = header.starts_with("AWS4-") && !header.contains("/execute-api/");

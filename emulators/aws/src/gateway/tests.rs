@@ -272,7 +272,13 @@ async fn a_route_for_everything_leaves_signed_requests_alone() {
     let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     assert!(bench.send("GET", "/bucket/key", &[("authorization", scope)], "").await.is_none());
     assert!(bench.send("GET", "/bucket/key?X-Amz-Signature=0", &[], "").await.is_none());
+    for elsewhere in
+        ["/2015-03-31/functions/f/invocations", "/_mlemu/reset", "http://photos.localhost:4566/a"]
+    {
+        assert!(bench.send("POST", elsewhere, &[], "").await.is_none(), "{elsewhere}");
+    }
     assert!(bench.send("GET", "/page", &[], "").await.is_some());
+    assert!(bench.send("GET", "http://[::1]:4566/page", &[], "").await.is_some());
     assert!(bench.send("GET", "/page", &[("authorization", "Bearer x")], "").await.is_some());
 }
 
@@ -315,7 +321,10 @@ async fn cross_origin_rules_of_routes() {
         }
     }
     assert!(!lean.allows("/b", "http://localhost:3000"));
-    assert!(!lean.allows("/2015-03-31/functions/f/invocations", "http://localhost:3000"));
+    let any = Cors { origins: vec!["*".into()], ..Cors::default() };
+    let all = Bench::new(vec![http(HttpForm::Lean, "ANY", "$default", Some(any))]);
+    assert!(all.allows("/page", "http://anywhere"));
+    assert!(!all.allows("/2015-03-31/functions/f/invocations", "http://anywhere"));
 }
 
 #[tokio::test]
