@@ -1,6 +1,7 @@
 //! Amazon's dialect: Lambda, its Runtime API, S3, and what tools ask before they deploy.
 
 pub mod auth;
+pub mod gateway;
 pub mod iam;
 pub mod lambda;
 mod plug;

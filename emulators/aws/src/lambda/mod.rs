@@ -5,6 +5,7 @@
 //! [`functions::Functions`]); what only this vendor keeps is in [`catalog`]. How a failed invocation reads
 //! is in [`ending`].
 
+pub mod attribute;
 pub(crate) mod body;
 pub mod catalog;
 mod declare;

@@ -6,7 +6,7 @@ use crate::profile::{UNZIPPED_PACKAGE, ZIPPED_PACKAGE};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use mlemu_core::{Revision, Source, Unpacked};
+use mlemu_core::{Revision, Source, Subject, Unpacked, What};
 use std::path::{Path, PathBuf};
 
 /// The bucket that is none: its keys are absolute paths of folders, which run in place and are watched.
@@ -46,7 +46,11 @@ async fn unpack(lambda: &Lambda, archive: Bytes) -> Result<Source, Fault> {
         return Err(Fault::new(Code::RequestEntityTooLarge, text));
     }
     let unpacked = lambda.functions.unpack(archive, UNZIPPED_PACKAGE).await;
-    let Unpacked { folder, packed_bytes, sha256, .. } = unpacked.map_err(|fault| Fault::package(&fault))?;
+    let Unpacked { folder, packed_bytes, sha256, warnings, .. } =
+        unpacked.map_err(|fault| Fault::package(&fault))?;
+    for text in warnings {
+        lambda.functions.record(Subject::default(), What::Warning { text });
+    }
     Ok(Source::Unpacked { folder, packed_bytes, sha256 })
 }
 

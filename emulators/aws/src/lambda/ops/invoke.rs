@@ -1,6 +1,7 @@
 //! Invoke, and the old InvokeAsync.
 
 use super::super::Lambda;
+use super::super::attribute::{CLIENT_CONTEXT, TRACE_ID};
 use super::super::decode::{self, Call};
 use super::super::encode;
 use super::super::ending;
@@ -13,10 +14,6 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use mlemu_core::{InvocationId, Invoke, Mode, Outcome, Reply};
 use serde_json::json;
-
-/// Names of the runtime protocol's own headers, as which these attributes travel.
-pub const CLIENT_CONTEXT: &str = "Lambda-Runtime-Client-Context";
-pub const TRACE_ID: &str = "Lambda-Runtime-Trace-Id";
 
 pub async fn run(lambda: &Lambda, call: &Call<'_>, body: Body) -> Result<Response, Fault> {
     let target = call.target(&lambda.settings)?;

@@ -47,100 +47,68 @@ async fn defaults_are_lambdas() {
     assert_eq!(configuration.get("Environment"), None);
 }
 
+/// Creates `f` with these changes and expects an error whose text begins so.
+async fn refuses(bench: &Bench, changes: Value, status: u16, code: &str, text: &str) {
+    let (got_status, got_code, got_text) = bench.post(FUNCTIONS, &creation_with(changes)).await.fault();
+    assert_eq!((got_status, got_code.as_str()), (status, code), "{got_text}");
+    assert!(got_text.starts_with(text), "{got_text}");
+}
+
 #[tokio::test]
-async fn refused_creations() {
+async fn refused_configurations() {
     let bench = Bench::new();
+    let validation = "ValidationException";
+    let value = |value: &str, member: &str| {
+        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: ")
+    };
     let cases = [
+        (json!({ "Role": "r" }), value("r", "role")),
+        (json!({ "Role": null }), value("null", "role")),
+        (json!({ "Code": null }), value("null", "code")),
+        (json!({ "FunctionName": null }), value("null", "functionName")),
+        (json!({ "FunctionName": "a b" }), value("a b", "functionName")),
+        (json!({ "Timeout": 0 }), value("0", "timeout")),
+        (json!({ "MemorySize": 10_241 }), value("10241", "memorySize")),
+        (json!({ "Architectures": ["mips"] }), value("[mips]", "architectures")),
+    ];
+    for (changes, text) in cases {
+        refuses(&bench, changes, 400, validation, &text).await;
+    }
+    let mandatory =
+        "Runtime and Handler are mandatory parameters for functions created with deployment packages.";
+    for member in ["Handler", "Runtime"] {
+        refuses(&bench, json!({ member: null }), 400, "InvalidParameterValueException", mandatory).await;
+    }
+    let not_read = "Could not parse request body into json: ";
+    refuses(&bench, json!({ "Timeout": "x" }), 400, "InvalidRequestContentException", not_read).await;
+    let images = "mlemu does not run container images yet";
+    refuses(&bench, json!({ "PackageType": "Image" }), 501, "NotImplementedException", images).await;
+    let layers = "mlemu does not have Layers of Lambda's CreateFunction yet";
+    refuses(&bench, json!({ "Layers": ["arn"] }), 501, "NotImplementedException", layers).await;
+    assert_eq!(bench.get(FUNCTIONS).await.json(), json!({ "Functions": [] }));
+}
+
+#[tokio::test]
+async fn refused_code() {
+    let bench = Bench::new();
+    let zip = |bytes: &str| json!({ "ZipFile": BASE64.encode(bytes) });
+    let no_key = "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.";
+    let cases = [
+        (json!({}), "Please provide a source for function code."),
         (
-            json!({ "Handler": null }),
-            400,
-            "InvalidParameterValueException",
-            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
-        ),
-        (
-            json!({ "Role": "r" }),
-            400,
-            "ValidationException",
-            "1 validation error detected: Value 'r' at 'role'",
-        ),
-        (
-            json!({ "Role": null }),
-            400,
-            "ValidationException",
-            "1 validation error detected: Value 'null' at 'role'",
-        ),
-        (
-            json!({ "Code": null }),
-            400,
-            "ValidationException",
-            "1 validation error detected: Value 'null' at 'code'",
-        ),
-        (
-            json!({ "Code": {} }),
-            400,
-            "InvalidParameterValueException",
-            "Please provide a source for function code.",
-        ),
-        (
-            json!({ "Timeout": 0 }),
-            400,
-            "ValidationException",
-            "1 validation error detected: Value '0' at 'timeout'",
-        ),
-        (
-            json!({ "Timeout": "x" }),
-            400,
-            "InvalidRequestContentException",
-            "Could not parse request body into json",
-        ),
-        (
-            json!({ "FunctionName": "a b" }),
-            400,
-            "ValidationException",
-            "1 validation error detected: Value 'a b'",
-        ),
-        (json!({ "Architectures": ["mips"] }), 400, "ValidationException", "1 validation error detected"),
-        (
-            json!({ "Code": { "ZipFile": BASE64.encode("not a zip") } }),
-            400,
-            "InvalidParameterValueException",
+            zip("not a zip"),
             "Could not unzip uploaded file. Please check your file, then try to upload again.",
         ),
+        (zip("PK bomb"), "Unzipped size must be smaller than 262144000 bytes"),
+        (zip(""), "Uploaded file must be a non-empty zip"),
+        (json!({ "S3Bucket": "code", "S3Key": "none.zip" }), no_key),
         (
-            json!({ "Code": { "ZipFile": BASE64.encode("PK bomb") } }),
-            400,
-            "InvalidParameterValueException",
-            "Unzipped size must be smaller than 262144000 bytes",
-        ),
-        (
-            json!({ "Code": { "ZipFile": "" } }),
-            400,
-            "InvalidParameterValueException",
-            "Uploaded file must be a non-empty zip",
-        ),
-        (
-            json!({ "Code": { "S3Bucket": "code", "S3Key": "none.zip" } }),
-            400,
-            "InvalidParameterValueException",
-            "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.",
-        ),
-        (
-            json!({ "PackageType": "Image" }),
-            501,
-            "NotImplementedException",
-            "mlemu does not run container images yet",
-        ),
-        (
-            json!({ "Layers": ["arn"] }),
-            501,
-            "NotImplementedException",
-            "mlemu does not have Layers of Lambda's CreateFunction yet",
+            json!({ "ZipFile": "", "S3Bucket": "code", "S3Key": "k" }),
+            "Please do not provide other FunctionCode",
         ),
     ];
-    for (changes, status, code, text) in cases {
-        let (got_status, got_code, got_text) = bench.post(FUNCTIONS, &creation_with(changes)).await.fault();
-        assert_eq!((got_status, got_code.as_str()), (status, code), "{got_text}");
-        assert!(got_text.starts_with(text), "{got_text}");
+    for (code, text) in cases {
+        refuses(&bench, json!({ "Code": code }), 400, "InvalidParameterValueException", text).await;
     }
     assert_eq!(bench.get(FUNCTIONS).await.json(), json!({ "Functions": [] }));
 }
@@ -198,8 +166,9 @@ async fn a_changed_configuration_is_merged() {
     let bench = Bench::with_f().await;
     let path = format!("{F}/configuration");
     let before = bench.get(&path).await.json();
-    let after =
-        bench.put(&path, &json!({ "MemorySize": 512, "Environment": { "Variables": { "MODEL": "2" } } })).await;
+    let after = bench
+        .put(&path, &json!({ "MemorySize": 512, "Environment": { "Variables": { "MODEL": "2" } } }))
+        .await;
     let after = after.json();
     assert_eq!((&after["MemorySize"], &after["Timeout"]), (&json!(512), &json!(3)));
     assert_eq!(after["Environment"], json!({ "Variables": { "MODEL": "2" } }));

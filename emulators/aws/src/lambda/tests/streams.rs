@@ -52,7 +52,7 @@ async fn chunks_as_they_come() {
 #[tokio::test]
 async fn an_answer_that_was_not_streamed() {
     let bench = Bench::with_f().await;
-    bench.functions.ends(|invoke| Ok(outcome(invoke, says(&"x".repeat(70_000)))));
+    bench.functions.ends(|invoke| Ok(outcome(invoke, Ok(says(&"x".repeat(70_000))))));
     let got = frames(&bench.send("POST", PATH, &[], "{}").await.body);
     assert_eq!(got.len(), 3);
     assert_eq!(got[0].1.len() + got[1].1.len(), 70_000);
@@ -93,7 +93,7 @@ async fn a_reader_that_leaves_stops_the_chunks() {
             let sink = invoke.stream.clone().unwrap();
             while sink.chunk(Bytes::from_static(b"more")).await {}
             told.unwrap().send(()).unwrap();
-            Ok(outcome(&invoke, says("")))
+            Ok(outcome(&invoke, Ok(says(""))))
         })
     });
     let request = Request::builder().method("POST").uri(PATH).body(Body::from("{}")).unwrap();
