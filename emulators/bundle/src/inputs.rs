@@ -1,5 +1,6 @@
 //! Which files a build looked at, so that the next one can see with a few `stat` calls that nothing changed.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: u64 = 16 << 20;
 
 /// What changes when a file does. For a folder: when an entry comes or goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
@@ -19,7 +20,7 @@ struct Stamp {
 
 impl Stamp {
     /// `None`: there is nothing of this name. That is worth remembering, too.
-    fn of(path: &Path) -> Option<Self> {
+    pub fn of(path: &Path) -> Option<Self> {
         let meta = fs::metadata(path).ok()?;
         Some(Self { inode: meta.ino(), length: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) })
     }
