@@ -55,10 +55,11 @@ impl Inputs {
         Ok(Some(String::from_utf8_lossy(&fs::read(path)?).into_owned()))
     }
 
-    /// The entries of a folder, in order of their names; none when it cannot be read.
-    pub fn list(&mut self, folder: &Path) -> Vec<fs::DirEntry> {
+    /// At most so many entries of a folder, in order of their names; none when it cannot be read.
+    pub fn list(&mut self, folder: &Path, most: usize) -> Vec<fs::DirEntry> {
         self.watch(folder);
-        let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).collect();
+        let all = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let mut entries: Vec<_> = all.take(most).collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         entries
     }
@@ -104,7 +105,7 @@ mod tests {
     fn a_new_entry_changes_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let mut inputs = Inputs::default();
-        assert!(inputs.list(folder.path()).is_empty());
+        assert!(inputs.list(folder.path(), 9).is_empty());
         assert!(inputs.unchanged());
         fs::write(folder.path().join("new.py"), "").unwrap();
         assert!(!inputs.unchanged());
