@@ -1,5 +1,6 @@
 //! Which files a build looked at, so that the next one can see with a few `stat` calls that nothing changed.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: u64 = 16 << 20;
 
 /// What changes when a file does. For a folder: when an entry comes or goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
@@ -19,7 +20,7 @@ struct Stamp {
 
 impl Stamp {
     /// `None`: there is nothing of this name. That is worth remembering, too.
-    fn of(path: &Path) -> Option<Self> {
+    pub fn of(path: &Path) -> Option<Self> {
         let meta = fs::metadata(path).ok()?;
         Some(Self { inode: meta.ino(), length: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) })
     }
@@ -54,10 +55,11 @@ impl Inputs {
         Ok(Some(String::from_utf8_lossy(&fs::read(path)?).into_owned()))
     }
 
-    /// The entries of a folder, in order of their names; none when it cannot be read.
-    pub fn list(&mut self, folder: &Path) -> Vec<fs::DirEntry> {
+    /// At most so many entries of a folder, in order of their names; none when it cannot be read.
+    pub fn list(&mut self, folder: &Path, most: usize) -> Vec<fs::DirEntry> {
         self.watch(folder);
-        let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).collect();
+        let all = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let mut entries: Vec<_> = all.take(most).collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         entries
     }
@@ -103,7 +105,7 @@ mod tests {
     fn a_new_entry_changes_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let mut inputs = Inputs::default();
-        assert!(inputs.list(folder.path()).is_empty());
+        assert!(inputs.list(folder.path(), 9).is_empty());
         assert!(inputs.unchanged());
         fs::write(folder.path().join("new.py"), "").unwrap();
         assert!(!inputs.unchanged());

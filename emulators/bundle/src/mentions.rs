@@ -8,6 +8,8 @@ use std::path::Path;
 /// How much of a source is looked at. A function's own code is far smaller.
 const MOST_FILES: usize = 400;
 const DEEPEST: usize = 6;
+/// A folder of pictures is not searched to its end at every edit.
+const MOST_ENTRIES: usize = 4000;
 
 /// Folders that hold no code of the developer's own.
 const FOREIGN: [&str; 6] = ["node_modules", "venv", "env", "__pycache__", "site-packages", "dist-packages"];
@@ -16,8 +18,11 @@ const FOREIGN: [&str; 6] = ["node_modules", "venv", "env", "__pycache__", "site-
 fn sources(folder: &Path, endings: &[&str], inputs: &mut Inputs) -> Vec<String> {
     let mut texts = Vec::new();
     let mut open = vec![(folder.to_owned(), 0)];
+    let mut left = MOST_ENTRIES;
     while let Some((folder, depth)) = open.pop() {
-        for entry in inputs.list(&folder) {
+        let entries = inputs.list(&folder, left);
+        left -= entries.len();
+        for entry in entries {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() && depth < DEEPEST && !name.starts_with('.') && !FOREIGN.contains(&&*name) {

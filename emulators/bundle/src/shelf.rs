@@ -13,10 +13,13 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const CURRENT: &str = "current";
 const LOCK: &str = "lock";
+/// How often a lock that another process holds is tried.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 type Making = Boxed<'static, Result<PathBuf, BuildFailure>>;
 
@@ -149,19 +152,23 @@ pub(crate) async fn hold(lock: &Path, steps: &Steps, title: &str) -> Result<File
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok((file, true)),
-            Err(TryLockError::WouldBlock) => Ok((file, false)),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        File::options().create(true).truncate(false).write(true).open(&path)
     };
-    let (file, held) = blocking(open).await.map_err(|error| disk(lock, &error))?;
-    if held {
-        return Ok(file);
+    let file = blocking(open).await.map_err(|error| disk(lock, &error))?;
+    let mut told = false;
+    // Asked again and again: a thread that waits in the system's call could not be given up.
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(disk(lock, &error)),
+            Err(TryLockError::WouldBlock) if told => {}
+            Err(TryLockError::WouldBlock) => {
+                steps.say(&format!("waiting for another process that makes {title}"));
+                told = true;
+            }
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
-    steps.say(&format!("waiting for another process that makes {title}"));
-    blocking(move || file.lock().map(|()| file)).await.map_err(|error| disk(lock, &error))
 }
 
 /// Runs file work on a thread that may block.

@@ -60,17 +60,21 @@ impl Surroundings {
         self.system.iter().cloned()
     }
 
-    fn path_folders(&self) -> impl Iterator<Item = PathBuf> {
+    pub fn path_folders(&self) -> impl Iterator<Item = PathBuf> {
         std::env::split_paths(self.path().unwrap_or_default()).filter(|folder| folder.is_absolute())
     }
 
-    /// The first program of this name on `PATH`.
+    /// The first program of this name on `PATH`, a stand-in only for want of anything else.
     pub fn which(&self, name: &str) -> Option<PathBuf> {
-        self.path_folders().map(|folder| folder.join(name)).find(|program| is_program(program))
+        self.program_folders()
+            .chain(self.shim_folders())
+            .map(|folder| folder.join(name))
+            .find(|program| is_program(program))
     }
 }
 
-fn is_shims(folder: &Path) -> bool {
+/// Whether a folder holds a version switcher's stand-ins for programs.
+pub(crate) fn is_shims(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name == "shims")
 }
 

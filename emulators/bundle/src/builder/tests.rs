@@ -4,7 +4,6 @@ use super::*;
 use crate::tool::Tool;
 use mlemu_core::record::What;
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -254,7 +253,8 @@ async fn executables_packages_and_sizes_go_through_the_same_face() {
 
 #[tokio::test]
 async fn interpreters_are_listed_for_people() {
-    let found = Builder::new(Path::new("unused").into(), true).interpreters().await;
+    let cache = tempfile::tempdir().unwrap();
+    let found = Builder::new(cache.path().into(), true).interpreters().await;
     for interpreter in &found {
         assert!(interpreter.program.is_absolute() && interpreter.version.contains('.'), "{interpreter:?}");
     }

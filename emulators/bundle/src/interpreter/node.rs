@@ -41,8 +41,8 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    pub fn new(surroundings: Arc<Surroundings>) -> Self {
-        Self { surroundings, probes: Probes::default() }
+    pub fn new(surroundings: Arc<Surroundings>, cache: &Path) -> Self {
+        Self { surroundings, probes: Probes::new(cache) }
     }
 
     /// The one to run what declares `version`, e.g. `20`: that major version, else the nearest.
@@ -156,7 +156,8 @@ mod tests {
         fake(&root.path().join("nvm/versions/node/v20.9.0/bin/node"), "20.9.0");
         fake(&root.path().join("nvm/versions/node/v12.0.0/bin/node"), "12.0.0");
         let (path, nvm) = (root.path().join("bin"), root.path().join("nvm"));
-        let nodes = Nodes::new(Arc::new(Surroundings::of(&[("PATH", &path), ("NVM_DIR", &nvm)])));
+        let nodes =
+            Nodes::new(Arc::new(Surroundings::of(&[("PATH", &path), ("NVM_DIR", &nvm)])), root.path());
         let exact = nodes.choose("20").await.unwrap();
         assert_eq!((exact.interpreter.version.as_str(), exact.warning), ("20.9.0", None));
         let near = nodes.choose("12.x").await.unwrap();
@@ -170,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn none_at_all_is_explained() {
-        let nodes = Nodes::new(Arc::new(Surroundings::default()));
+        let nodes = Nodes::new(Arc::new(Surroundings::default()), Path::new("/nowhere"));
         let failure = nodes.choose("22").await.unwrap_err();
         assert!(failure.hint.unwrap().contains("MLEMU_NODE_22"));
     }

@@ -1,7 +1,7 @@
 //! Pythons: in the environment's overrides, on `PATH`, in pyenv's and uv's folders, in the system's.
 
 use super::{Choice, Interpreter, Probes, nearest_first, unknown_version};
-use crate::surroundings::{Surroundings, is_program, versions_in};
+use crate::surroundings::{Surroundings, is_program, is_shims, versions_in};
 use crate::tool::Tool;
 use mlemu_core::BuildFailure;
 use serde::Deserialize;
@@ -61,8 +61,8 @@ pub(crate) struct Pythons {
 }
 
 impl Pythons {
-    pub fn new(surroundings: Arc<Surroundings>) -> Self {
-        Self { surroundings, probes: Probes::default() }
+    pub fn new(surroundings: Arc<Surroundings>, cache: &Path) -> Self {
+        Self { surroundings, probes: Probes::new(cache) }
     }
 
     /// The one to run what declares `version`, e.g. `3.12`: that very version, else the nearest.
@@ -86,7 +86,7 @@ impl Pythons {
 
     /// What `python3` is here, else the newest: for work that declares no version.
     pub async fn choose_any(&self) -> Result<Choice<Python>, BuildFailure> {
-        for folder in self.surroundings.program_folders().chain(self.surroundings.shim_folders()) {
+        for folder in self.surroundings.path_folders() {
             if let Some(interpreter) = self.probe(&folder.join("python3")).await
                 && MINORS.contains(&interpreter.minor)
             {
@@ -162,16 +162,24 @@ impl Pythons {
     fn candidates(&self, minor: u32) -> Vec<PathBuf> {
         let name = format!("python3.{minor}");
         let around = &self.surroundings;
-        let mut places: Vec<PathBuf> = around.program_folders().map(|folder| folder.join(&name)).collect();
-        places.extend(around.program_folders().map(|folder| folder.join("python3")));
-        let pyenv = around.folder("PYENV_ROOT", ".pyenv").map(|root| root.join("versions"));
-        let uv = around.folder("UV_PYTHON_INSTALL_DIR", ".local/share/uv/python");
-        for root in pyenv.into_iter().chain(uv) {
-            places.extend(versions_in(&root).into_iter().map(|version| version.join("bin").join(&name)));
+        let versions_below = |root: Option<PathBuf>| {
+            let versions = root.map(|root| versions_in(&root)).unwrap_or_default();
+            versions.into_iter().map(|version| version.join("bin").join(&name)).collect::<Vec<_>>()
+        };
+        let pyenv = versions_below(around.folder("PYENV_ROOT", ".pyenv").map(|root| root.join("versions")));
+        let mut places = Vec::new();
+        for folder in around.path_folders() {
+            if is_shims(&folder) {
+                // What the stand-ins stand for, without their detour.
+                places.extend(pyenv.iter().cloned());
+            } else {
+                places.extend([folder.join(&name), folder.join("python3")]);
+            }
         }
+        places.extend(pyenv);
+        places.extend(versions_below(around.folder("UV_PYTHON_INSTALL_DIR", ".local/share/uv/python")));
         places.extend(around.system_folders().map(|folder| folder.join(&name)));
         places.extend(around.shim_folders().map(|folder| folder.join(&name)));
-        places.dedup();
         places
     }
 
@@ -266,7 +274,7 @@ mod tests {
         fn pythons(&self) -> Pythons {
             let variables: Vec<(&str, &Path)> =
                 self.variables.iter().map(|(name, value)| (name.as_str(), value.as_path())).collect();
-            Pythons::new(Arc::new(Surroundings::of(&variables)))
+            Pythons::new(Arc::new(Surroundings::of(&variables)), self.root.path())
         }
 
         async fn choose(&self, version: &str) -> (String, Option<String>) {
@@ -280,11 +288,12 @@ mod tests {
     async fn the_declared_version_is_taken_where_it_is() {
         let machine = Machine::new()
             .with("shims/python3.12", None)
-            .with("bin/python3", Some("3.11.2"))
+            .with("bin/python3.11", Some("3.11.2"))
+            .with("bin/python3.12", Some("3.12.3"))
             .with("pyenv/versions/3.12.9/bin/python3.12", Some("3.12.9"))
             .with("pyenv/versions/3.12.10/bin/python3.12", Some("3.12.10"));
         assert_eq!(machine.choose("3.12").await, ("pyenv/versions/3.12.10/bin/python3.12".to_owned(), None));
-        assert_eq!(machine.choose("3.11").await, ("bin/python3".to_owned(), None));
+        assert_eq!(machine.choose("3.11").await, ("bin/python3.11".to_owned(), None));
     }
 
     #[tokio::test]

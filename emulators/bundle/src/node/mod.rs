@@ -51,7 +51,7 @@ struct Declared {
 impl Workshop {
     pub fn new(cache: &Path, offline: bool, surroundings: Arc<Surroundings>) -> Self {
         Self {
-            nodes: Arc::new(Nodes::new(surroundings.clone())),
+            nodes: Arc::new(Nodes::new(surroundings.clone(), cache)),
             surroundings,
             packages: Shelf::new(cache.join("node"), offline),
             stages: cache.join("stage"),

@@ -45,7 +45,7 @@ struct Declared {
 impl Workshop {
     pub fn new(cache: &Path, offline: bool, surroundings: Arc<Surroundings>) -> Self {
         Self {
-            pythons: Arc::new(Pythons::new(surroundings.clone())),
+            pythons: Arc::new(Pythons::new(surroundings.clone(), cache)),
             surroundings,
             environments: Shelf::new(cache.join("python"), offline),
             overlays: Shelf::new(cache.join("overlay"), offline),

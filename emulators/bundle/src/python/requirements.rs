@@ -55,7 +55,7 @@ impl Requirements {
         requirements.include(file, false, inputs, &mut seen)?;
         if requirements.lines.iter().any(|line| is_local(line)) {
             let warning = format!(
-                "{} installs from a folder: changes in there are not seen until the file changes",
+                "{} installs from a folder: its build may write there, and later changes in it are not seen",
                 requirements.file
             );
             requirements.warnings.push(warning);
