@@ -1,7 +1,11 @@
 //! The whole of this cloud behind one port: which service a request is for, and what a project declares.
 
-use crate::lambda::{FetchFault, Lambda, Settings};
+use crate::auth::Keys;
+use crate::gateway::Gateway;
+use crate::iam::Iam;
+use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
+use crate::s3::{self, S3, Subscription};
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -32,6 +36,9 @@ pub struct Ground {
 /// The services, plugged together.
 pub struct Aws {
     lambda: Arc<Lambda>,
+    gateway: Gateway,
+    s3: S3,
+    iam: Iam,
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
     watch: bool,
@@ -46,8 +53,36 @@ impl Aws {
             region: ground.region.clone(),
             folder: ground.folder,
         }));
-        let lambda = Arc::new(Lambda::new(Arc::new(ground.engine), runtime.clone(), settings.clone(), Arc::new(|_,_,_| Box::pin(async { Err(FetchFault::NoSuchBucket) }))));
-        Arc::new(Self { lambda, runtime, settings, watch: ground.watch })
+        let triggers = Triggers::new(ground.objects.clone());
+        let parts = ground.engine.parts();
+        tokio::spawn(triggers.run(TriggerParts {
+            invoker: ground.engine.clone(),
+            clock: parts.clock.clone(),
+            sink: parts.journal.clone(),
+            new_id: || InvocationId(uuid::Uuid::new_v4().to_string().into()),
+        }));
+        let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
+        Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+            let known = this.clone();
+            let s3 = S3::new(s3::Parts {
+                objects: ground.objects,
+                triggers,
+                clock,
+                sink,
+                functions: Arc::new(move |arn| known.upgrade()?.lambda.resolve(arn)),
+                settings: s3::Settings {
+                    region: ground.region,
+                    account: ground.account,
+                    strict_auth: ground.strict_auth,
+                    keys: Keys::default(),
+                },
+            });
+            let functions = Arc::new(ground.engine);
+            let iam = Iam::new(settings.clone(), functions.clone());
+            let lambda = Arc::new(Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3)));
+            let gateway = Gateway::new(lambda.clone());
+            Self { lambda, gateway, s3, iam, runtime, settings, watch: ground.watch }
+        })
     }
 
     /// Told once where the listener is; functions and URLs point there from then on.
@@ -58,26 +93,53 @@ impl Aws {
 
     /// Routes that a project declared come before S3's catch-all, but never before a signed request.
     pub async fn answer(&self, request: Request<Body>) -> Response {
-        self.lambda.handle(request).await
+        if Lambda::is_lambda_path(request.uri().path()) {
+            return self.lambda.handle(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        if let Some(found) = self.gateway.matches(&parts) {
+            return self.gateway.handle(found, Request::from_parts(parts, body)).await;
+        }
+        let query = Iam::claims(&parts);
+        let request = Request::from_parts(parts, body);
+        if query { self.iam.handle(request).await } else { self.s3.handle(request).await }
     }
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
-        false
+        self.gateway.origin_allowed(parts)
     }
 
     /// Makes a declared function real, with its routes and triggers.
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
         let revision = self.lambda.declare(function, self.watch);
         let id = revision.function.clone();
+        self.gateway.declare(&id, function);
+        for (index, trigger) in function.triggers.iter().enumerate() {
+            if let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger {
+                let subscription = Subscription {
+                    id: Some(format!("{}-{index}", function.name)),
+                    function: id.clone(),
+                    events: events.clone(),
+                    prefix: prefix.clone(),
+                    suffix: suffix.clone(),
+                };
+                self.s3.subscribe(bucket, subscription).map_err(|fault| fault.to_string())?;
+            }
+        }
         Ok(id)
     }
 
     pub fn withdraw(&self, function: &FunctionId) {
+        self.gateway.forget(function);
         self.lambda.forget(function);
     }
 
     pub async fn declare_bucket(&self, bucket: &BucketDeclaration) -> Result<(), String> {
-        Ok(())
+        let id = self.s3.declare_bucket(&bucket.name);
+        match &bucket.seed {
+            Some(folder) => self.s3.seed(&id, folder).await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Lambda's own log lines for a record.
@@ -99,3 +161,18 @@ impl Aws {
     }
 }
 
+/// Lambda reads deployment packages out of our own buckets.
+fn fetch(s3: &S3) -> FetchObject {
+    let s3 = s3.clone();
+    Arc::new(move |bucket, key, version| {
+        let s3 = s3.clone();
+        Box::pin(async move {
+            let _ = version;
+            s3.read(&bucket, &key).await.map_err(|error| match error {
+                s3::ReadFault::NoSuchBucket => FetchFault::NoSuchBucket,
+                s3::ReadFault::NoSuchKey => FetchFault::NoSuchKey,
+                s3::ReadFault::Io(error) => FetchFault::Other(error.to_string()),
+            })
+        })
+    })
+}

@@ -15,6 +15,7 @@ mod decode;
 mod encode;
 mod event;
 mod fault;
+mod inside;
 mod notifications;
 mod ops;
 mod payload;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use address::is_s3_host;
 pub use event::S3Event;
+pub use inside::{ReadFault, SeedFault};
 pub use notifications::{Subscription, SubscriptionFault};
 pub use routes::coverage;
 
