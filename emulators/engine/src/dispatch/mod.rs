@@ -5,7 +5,7 @@
 //! [`Dispatcher::pump`] gives waiting calls to idle instances (the most recently used first, so that spare
 //! ones grow old and are reaped), then starts instances for calls that still wait, under the local cap. A
 //! publish retires the newest pool: its waiting calls move to the new one, its idle instances stop, its busy
-//! ones end their invocation and then stop.
+//! ones end their invocation and then stop, and so do those that were starting for a call.
 
 mod call;
 mod pool;
@@ -119,9 +119,9 @@ impl Dispatcher {
         let mut waiting = std::collections::VecDeque::new();
         let mut warm = false;
         for pool in self.pools.iter_mut().filter(|pool| !pool.pinned && !pool.retired) {
-            warm |= reload && !pool.members.is_empty();
-            waiting.append(&mut pool.queue);
-            pool.retire();
+            // Not for one that is starting: if its own init made the change, it would go on for ever.
+            warm |= reload && pool.has_been_free();
+            waiting.append(&mut pool.retire());
         }
         let pool = self.open_pool(revision, Some(client), false);
         pool.queue = waiting;
@@ -178,19 +178,26 @@ impl Dispatcher {
         if let Some(pool) = self.pool_of(instance) {
             pool.members.remove(&instance);
             pool.idle.retain(|idle| *idle != instance);
-        }
-        if let Some(call) = returned {
-            // It waited longest: it goes to the front, on whatever revision is the newest by now.
-            let pinned = call.pinned.clone();
-            let to = self.pools.iter_mut().find(|pool| match &pinned {
-                None => !pool.pinned && !pool.retired,
-                Some(revision) => pool.pinned && pool.revision == *revision,
-            });
-            if let Some(pool) = to {
-                pool.queue.push_front(*call);
+            let mut homeless = pool.orphans();
+            // They waited longest: they go to the front, on whatever revision is the newest by now.
+            while let Some(call) = homeless.pop_back() {
+                self.put_back(call);
             }
         }
+        if let Some(call) = returned {
+            self.put_back(*call);
+        }
         self.sweep();
+    }
+
+    fn put_back(&mut self, call: Call) {
+        let to = self.pools.iter_mut().find(|pool| match &call.pinned {
+            None => !pool.pinned && !pool.retired,
+            Some(revision) => pool.pinned && pool.revision == *revision,
+        });
+        if let Some(pool) = to {
+            pool.queue.push_front(call);
+        }
     }
 
     /// Drops retired pools that have nobody left.
@@ -257,7 +264,7 @@ impl Dispatcher {
         self.halt.cancel();
         for pool in &mut self.pools {
             pool.queue.clear();
-            pool.retire();
+            drop(pool.retire());
         }
         while self.instances.load(Ordering::Acquire) > 0 {
             if let Some(Event::Gone { .. }) = events.recv().await {

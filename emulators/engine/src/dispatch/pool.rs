@@ -36,6 +36,8 @@ pub(super) struct Member {
     orders: Orders,
     /// Has not yet been free for the first time.
     starting: bool,
+    /// Was told to stop.
+    stopping: bool,
 }
 
 impl Pool {
@@ -56,7 +58,7 @@ impl Pool {
 
     pub(super) fn started(&mut self, id: InstanceId, orders: Orders) {
         self.warm = false;
-        self.members.insert(id, Member { orders, starting: true });
+        self.members.insert(id, Member { orders, starting: true, stopping: false });
     }
 
     pub(super) fn free(&mut self, id: InstanceId) {
@@ -65,8 +67,14 @@ impl Pool {
             self.idle.push(id);
         }
         if self.retired {
+            self.assign();
             self.stop_idle();
         }
+    }
+
+    /// Whether an instance has come through its init.
+    pub(super) fn has_been_free(&self) -> bool {
+        self.members.values().any(|member| !member.starting)
     }
 
     /// Hands waiting calls to idle instances.
@@ -91,13 +99,30 @@ impl Pool {
         !self.retired && (self.queue.len() > starting || (self.warm && self.members.is_empty()))
     }
 
-    /// No more calls: idle and starting instances stop now, busy ones when they are done.
-    pub(super) fn retire(&mut self) {
+    /// No new calls from now on. Idle instances stop, busy ones when they are done, and starting ones when they
+    /// have served the calls that they were started for: a function whose init touches its own source would
+    /// otherwise never run. Returns the calls that wait for nobody here.
+    pub(super) fn retire(&mut self) -> VecDeque<Call> {
         self.retired = true;
-        for member in self.members.values() {
-            let _ = member.orders.send(Order::Stop);
+        let mut promised = self.queue.len();
+        for member in self.members.values_mut() {
+            if member.starting && promised > 0 {
+                promised -= 1;
+                continue;
+            }
+            member.stop();
         }
         self.idle.clear();
+        self.orphans()
+    }
+
+    /// Takes the calls out that no instance of a retired pool will serve.
+    pub(super) fn orphans(&mut self) -> VecDeque<Call> {
+        if !self.retired {
+            return VecDeque::new();
+        }
+        let staying = self.members.values().filter(|member| !member.stopping).count();
+        self.queue.split_off(staying.min(self.queue.len()))
     }
 
     pub(super) fn stop_oldest_idle(&mut self) -> bool {
@@ -105,11 +130,19 @@ impl Pool {
             return false;
         }
         let id = self.idle.remove(0);
-        self.members.get(&id).is_some_and(|member| member.orders.send(Order::Stop).is_ok())
+        self.members.get_mut(&id).is_some_and(Member::stop)
     }
 
     fn stop_idle(&mut self) {
         while self.stop_oldest_idle() {}
+    }
+}
+
+impl Member {
+    /// Whether it was still there to hear it.
+    fn stop(&mut self) -> bool {
+        self.stopping = true;
+        self.orders.send(Order::Stop).is_ok()
     }
 }
 
