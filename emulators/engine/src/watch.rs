@@ -12,6 +12,7 @@ use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rules::Rules;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ const QUIET: Duration = Duration::from_millis(15);
 /// A source that changes again and again is given ever more time, up to this: a function that writes into its
 /// own folder must not keep itself from running.
 const LONGEST_QUIET: Duration = Duration::from_millis(960);
+/// A source that was still for so long after a reload is not restless.
+const REST: Duration = Duration::from_millis(100);
 /// A source that never rests is reloaded after so many quiet windows all the same.
 const PATIENCE: u32 = 6;
 
@@ -84,12 +87,8 @@ impl Keeper {
             if touched.is_empty() {
                 continue;
             }
-            for _ in 0..PATIENCE {
-                let Ok(order) = tokio::time::timeout(self.quiet, inbox.recv()).await else { break };
-                let Some(order) = order else { return };
-                if self.take(order, &mut touched).is_break() {
-                    return;
-                }
+            if self.settle(&mut inbox, &mut touched).await.is_break() {
+                return;
             }
             self.pace();
             for id in touched {
@@ -98,21 +97,43 @@ impl Keeper {
         }
     }
 
+    /// Takes what follows until nothing has for a window, or the source has been restless for too long. However
+    /// many events a window has, it stays one.
+    async fn settle(
+        &mut self,
+        inbox: &mut mpsc::UnboundedReceiver<Order>,
+        touched: &mut BTreeSet<FunctionId>,
+    ) -> ControlFlow<()> {
+        let patience = tokio::time::sleep(self.quiet * PATIENCE);
+        tokio::pin!(patience);
+        loop {
+            let order = tokio::select! {
+                () = &mut patience => return ControlFlow::Continue(()),
+                order = tokio::time::timeout(self.quiet, inbox.recv()) => order,
+            };
+            match order {
+                Err(_) => return ControlFlow::Continue(()),
+                Ok(None) => return ControlFlow::Break(()),
+                Ok(Some(order)) => self.take(order, touched)?,
+            }
+        }
+    }
+
     /// Reloads that follow each other closely double the window; rest brings it back.
     fn pace(&mut self) {
         let now = self.parts.clock.elapsed();
-        let restless = now.saturating_sub(self.last) < self.quiet * PATIENCE * 2;
+        let restless = now.saturating_sub(self.last) < self.quiet + REST;
         self.quiet = if restless { (self.quiet * 2).min(LONGEST_QUIET) } else { QUIET };
         self.last = now;
     }
 
-    fn take(&mut self, order: Order, touched: &mut BTreeSet<FunctionId>) -> std::ops::ControlFlow<()> {
+    fn take(&mut self, order: Order, touched: &mut BTreeSet<FunctionId>) -> ControlFlow<()> {
         match order {
             Order::Set(id, folder) => self.set(id, folder),
             Order::Changed(event) => touched.extend(self.touched(&event)),
-            Order::Stop => return std::ops::ControlFlow::Break(()),
+            Order::Stop => return ControlFlow::Break(()),
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 
     fn set(&mut self, id: FunctionId, folder: Option<PathBuf>) {
