@@ -16,6 +16,7 @@ mod encode;
 mod event;
 mod fault;
 mod inside;
+mod leftover;
 mod notifications;
 mod ops;
 mod payload;
@@ -126,12 +127,13 @@ impl S3 {
         let request_id = encode::new_request_id();
         let resource = head.uri.path().to_owned();
         let is_head = head.method == Method::HEAD;
+        let body = leftover::patient(body, &head.headers);
         let answer = self.answer(head, body, &request_id).await;
         let response = answer.unwrap_or_else(|fault| encode::fault(&fault, &resource, &request_id, is_head));
         encode::finish(response, &request_id)
     }
 
-    async fn answer(&self, head: Head, body: Body, request_id: &str) -> Answer {
+    async fn answer(&self, mut head: Head, body: Body, request_id: &str) -> Answer {
         let host = admission::host(&head);
         let place = address(&host, head.uri.path())?;
         let level = match (&place.bucket, &place.key) {
@@ -143,6 +145,7 @@ impl S3 {
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let route = routes::find(&head.method, level, &query, &head.headers).ok_or(Code::MethodNotAllowed)?;
         let admitted = admission::admit(&self.front, &head, &query, &place, route.op)?;
+        admission::hoist(&query, &mut head.headers);
         let call = Call {
             source_ip: admission::source_ip(&head),
             trace: admission::trace(&head, request_id),
