@@ -376,6 +376,24 @@ async fn a_url_streams() {
 }
 
 #[tokio::test]
+async fn a_stream_that_breaks_off_does_not_look_whole() {
+    let bench = Bench::new(vec![TriggerDeclaration::Url { cors: None, streaming: true }]);
+    bench.functions.script(|invoke| {
+        Box::pin(async move {
+            invoke.stream.clone().unwrap().chunk(Bytes::from_static(b"half")).await;
+            Ok(outcome(&invoke, Err(FunctionFailure::OutOfMemory { limit: 1 })))
+        })
+    });
+    let request = request("GET", &bench.url(), &[], "");
+    let (parts, body) = request.into_parts();
+    let matched = bench.gateway.matches(&parts).unwrap();
+    let response = bench.gateway.handle(matched, Request::from_parts(parts, body)).await;
+    let mut body = response.into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+    assert!(body.frame().await.unwrap().is_err());
+}
+
+#[tokio::test]
 async fn a_streaming_function_behind_a_url_that_does_not() {
     let bench = Bench::new(vec![TriggerDeclaration::Url { cors: None, streaming: false }]);
     bench.functions.ends(|invoke| {
