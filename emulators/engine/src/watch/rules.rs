@@ -5,23 +5,8 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::path::{Path, PathBuf};
 
 /// Folders and files that never are a function's code, whatever the project says.
-const NEVER: [&str; 15] = [
-    ".git/",
-    ".hg/",
-    ".svn/",
-    ".venv/",
-    "venv/",
-    "node_modules/",
-    "__pycache__/",
-    ".mlemu/",
-    ".aws-sam/",
-    ".pytest_cache/",
-    ".idea/",
-    "*.pyc",
-    "*.log",
-    "*.sw?",
-    "*~",
-];
+const NEVER: [&str; 8] =
+    [".*/", "venv/", "node_modules/", "__pycache__/", "*.pyc", "*.log", "*.sw?", "*~"];
 
 /// Trained models are code here, although most projects keep them out of git.
 const MODELS: [&str; 10] = [
