@@ -7,7 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub fn print() -> ExitCode {
+    for finding in mlemu_sandbox::findings() {
+        println!("{} {}: {}", if finding.ok { "ok" } else { "--" }, finding.name, finding.text);
+    }
     block_on(async {
+        let before = Instant::now();
+        let stage = Stage::new();
+        println!("ready after {:?}", before.elapsed());
+        drop(stage);
         let old = Stage::restricted(Enforcement::Cgroup1);
         let none = Stage::restricted(Enforcement::Watchdog);
         for (name, stage) in
