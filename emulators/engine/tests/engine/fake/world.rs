@@ -83,6 +83,13 @@ impl World {
         gates.wait_for(|open| open.contains(gate)).await.expect("the world goes on");
     }
 
+    /// Ends every process at this moment, by a signal from nowhere.
+    pub fn crash(&self) {
+        for process in self.processes.lock().expect("whole").values() {
+            process.end(mlemu_core::Ending::Signal(9));
+        }
+    }
+
     pub(super) fn note(&self, change: impl FnOnce(&mut Seen)) {
         self.seen.send_modify(change);
     }
