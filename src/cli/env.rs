@@ -1,10 +1,10 @@
 //! `mlemu env`: variables that point SDKs and tools at a running project.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::Printer;
-use super::talk::Talk;
 use super::ProjectArgs;
+use super::exit::{Complaint, Exit};
+use super::talk::Talk;
 use crate::config;
+use crate::report::print::Printer;
 use clap::{Args, ValueEnum};
 use mlemu_core::Environment;
 

@@ -69,9 +69,8 @@ pub fn run(args: EventsArgs, printer: &Printer) -> Result<Exit, Complaint> {
         Verb::Gen { name, filling, output } => {
             let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
             match output {
-                Some(file) => std::fs::write(&file, event).map_err(|error| {
-                    Complaint::new(format!("cannot write {}: {error}", file.display()))
-                })?,
+                Some(file) => std::fs::write(&file, event)
+                    .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?,
                 None => printer.result(&String::from_utf8_lossy(&event)),
             }
         }
@@ -138,7 +137,9 @@ impl EventArgs {
         if given == "-" {
             let mut event = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut event);
-            return read.map(|_| event).map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
+            return read
+                .map(|_| event)
+                .map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
         }
         if given.starts_with(['{', '[', '"']) {
             return Ok(given.as_bytes().to_vec());
@@ -152,7 +153,8 @@ impl EventArgs {
         if file.extension().is_some_and(|extension| extension == "hbs") || request.envelope.is_some() {
             return library.render_file(file, &request).map_err(complaint);
         }
-        std::fs::read(file).map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
+        std::fs::read(file)
+            .map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
     }
 }
 

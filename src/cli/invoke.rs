@@ -3,12 +3,12 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use crate::report::print::{Printer, Tone};
 use super::talk::Talk;
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::{Daemon, Options};
 use crate::report::human::{self, Human};
+use crate::report::print::{Printer, Tone};
 use bytes::Bytes;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -58,7 +58,12 @@ async fn remote(talk: &Talk, args: &InvokeArgs, wanted: &Wanted, event: Bytes) -
 }
 
 /// With a daemon of our own, for this one call.
-async fn alone(args: &InvokeArgs, wanted: Wanted, event: Bytes, printer: Printer) -> Result<Invoked, Complaint> {
+async fn alone(
+    args: &InvokeArgs,
+    wanted: Wanted,
+    event: Bytes,
+    printer: Printer,
+) -> Result<Invoked, Complaint> {
     if wanted.queue {
         return Err(Complaint::usage("`--queue` needs a running daemon").hint("start one with `mlemu up`"));
     }

@@ -1,10 +1,10 @@
 //! `mlemu logs`: what functions of a running project wrote.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::Printer;
-use super::talk::Talk;
 use super::ProjectArgs;
+use super::exit::{Complaint, Exit};
+use super::talk::Talk;
 use crate::config;
+use crate::report::print::Printer;
 use bytes::Bytes;
 use clap::Args;
 use http::Method;

@@ -14,9 +14,9 @@ mod talk;
 mod up;
 
 use crate::config::{self as project_config, Loaded, Overrides};
+use crate::report::print::{self, Printer};
 use clap::{Args, Parser, Subcommand};
 use exit::Exit;
-use crate::report::print::{self, Printer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -159,8 +159,7 @@ fn trace(verbose: u8) {
 impl Reading {
     fn overrides(&self) -> Result<Overrides, exit::Complaint> {
         let cache_dir = Some(crate::daemon::folders::cache().join("inline"));
-        let mut overrides =
-            Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
+        let mut overrides = Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
         for given in &self.parameters {
             let Some((name, value)) = given.split_once('=') else {
                 let complaint = exit::Complaint::usage(format!("`--parameter {given}` has no `=`"));

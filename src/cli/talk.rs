@@ -76,7 +76,8 @@ fn refused(status: StatusCode, body: &[u8]) -> Complaint {
 }
 
 async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
-    let broken = |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
+    let broken =
+        |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
     let bytes = body.collect().await.map_err(|error| broken(&error))?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|error| broken(&error))
 }

@@ -1,12 +1,12 @@
 //! `mlemu up`: the daemon in the foreground.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::{Printer, Tone};
 use super::Reading;
-use crate::report::print;
+use super::exit::{Complaint, Exit};
 use crate::daemon::listener::Wish;
 use crate::daemon::{self, CONTROL_PORT, Daemon, Options};
 use crate::report::human::Human;
+use crate::report::print;
+use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -122,7 +122,8 @@ fn announce(daemon: &Daemon, args: &UpArgs, printer: &Printer) {
         return printer.result(&ready.to_string());
     }
     for (name, address) in daemon.addresses() {
-        let moved = crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
+        let moved =
+            crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
         let moved = match moved {
             Some(kind) if args.aws_port.is_none() => format!("  (port {} is taken)", kind.port),
             _ => String::new(),
@@ -145,7 +146,8 @@ struct Ends {
 
 impl Ends {
     fn new() -> Result<Self, Complaint> {
-        let on = |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
+        let on =
+            |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
         Ok(Self {
             interrupt: on(SignalKind::interrupt())?,
             terminate: on(SignalKind::terminate())?,

@@ -48,7 +48,7 @@ impl Bench {
         let functions = FakeFunctions::new();
         let lambda = fake::lambda(&functions);
         let declared = function("f", triggers);
-        let revision = lambda.declare(&declared);
+        let revision = lambda.declare(&declared, true);
         let gateway = Gateway::new(lambda);
         gateway.declare(&revision.function, &declared);
         Self { functions, gateway }

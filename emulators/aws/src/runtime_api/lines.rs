@@ -84,7 +84,8 @@ fn report(id: &str, status: &Status, usage: &Usage) -> String {
         line.push_str(&format!("Init Duration: {} ms\t", millis(init)));
     }
     // A handler's own exception is no failure of the platform: it has no status here.
-    if !matches!(status, Status::Ok | Status::Error { .. }) {
+    let own = matches!(status, Status::Error { kind } if !kind.starts_with("Runtime."));
+    if !own && !status.is_ok() {
         line.push_str(&format!("Status: {}\t", word(status)));
     }
     line
