@@ -221,7 +221,15 @@ impl Engine {
         let (done, outcome) = oneshot::channel();
         let parts = self.inner.parts.clone();
         let arrived = parts.clock.elapsed();
-        function.call(Box::new(Call { parts, invoke, pinned, arrived, done: Some(done), permit }));
+        function.call(Box::new(Call {
+            parts,
+            invoke,
+            pinned,
+            arrived,
+            startable: arrived,
+            done: Some(done),
+            permit,
+        }));
         Ok(Admitted::Outcome(outcome))
     }
 

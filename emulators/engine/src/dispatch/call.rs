@@ -18,6 +18,8 @@ pub(crate) struct Call {
     pub(crate) pinned: Option<Arc<Revision>>,
     /// On the clock's monotonic side.
     pub(crate) arrived: Duration,
+    /// From when on an instance could have served it: when it came, or when its revision was built.
+    pub(crate) startable: Duration,
     /// None once it is completed.
     pub(crate) done: Option<oneshot::Sender<Box<Outcome>>>,
     pub(crate) permit: Option<Permit>,

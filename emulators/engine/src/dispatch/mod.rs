@@ -177,7 +177,7 @@ impl Dispatcher {
                 pool.build = Build::Done(built);
                 // What they waited for so far was the build, which has records of its own.
                 let now = self.parts.clock.elapsed();
-                pool.queue.iter_mut().for_each(|call| call.arrived = now);
+                pool.queue.iter_mut().for_each(|call| call.startable = now);
             }
             Err(failure) => {
                 pool.build = Build::Failed;

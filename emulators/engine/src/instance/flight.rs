@@ -167,7 +167,7 @@ impl Instance {
         let startup = std::mem::take(&mut self.startup);
         let handler = self.parts.clock.elapsed().saturating_sub(picked);
         Usage {
-            queued: picked.saturating_sub(call.arrived).saturating_sub(startup),
+            queued: picked.saturating_sub(call.startable).saturating_sub(startup),
             start: if flown.init.is_some() { StartKind::Cold } else { StartKind::Warm },
             init: flown.init,
             handler,

@@ -23,7 +23,7 @@ async fn calls_in_a_row_meet_no_freeze() {
     lab.publish("");
     for _ in 0..10 {
         lab.call("ok").await;
-        tokio::time::sleep(millis(15)).await;
+        crate::fake::pass(millis(15)).await;
     }
     assert_eq!(lab.world.seen().freezes, 0);
     lab.finish().await;
@@ -35,7 +35,7 @@ async fn a_call_that_comes_while_it_freezes_is_served() {
         let lab = Lab::with(cap(Some(1)));
         lab.publish("");
         lab.call("ok").await;
-        tokio::time::sleep(millis(moment)).await;
+        crate::fake::pass(millis(moment)).await;
         let next = lab.call("ok fine").await;
         assert_eq!(text(&next), "fine");
         assert!(next.usage.handler < millis(10), "{:?} at {moment}", next.usage.handler);
@@ -48,11 +48,11 @@ async fn an_instance_is_given_up_after_its_keep_alive() {
     let lab = Lab::with(cap(Some(1)));
     lab.publish("");
     lab.call("ok").await;
-    tokio::time::sleep(Duration::from_secs(590)).await;
+    crate::fake::pass(Duration::from_secs(590)).await;
     lab.call("ok").await;
-    tokio::time::sleep(Duration::from_secs(590)).await;
+    crate::fake::pass(Duration::from_secs(590)).await;
     assert_eq!(lab.view().instances, 1, "each call begins the time anew");
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    crate::fake::pass(Duration::from_secs(11)).await;
     assert_eq!((lab.view().instances, lab.world.seen().live), (0, 0));
     assert_eq!(lab.count(|what| matches!(what, What::InstanceGone { .. })), 1);
     assert_eq!(text(&lab.call("ok fine").await), "fine");
@@ -65,7 +65,7 @@ async fn a_call_at_the_very_end_of_the_keep_alive_is_served() {
         let lab = Lab::with(cap(Some(1)));
         lab.publish("");
         lab.call("ok").await;
-        tokio::time::sleep(millis(600_002 - early)).await;
+        crate::fake::pass(millis(600_002 - early)).await;
         assert_eq!(text(&lab.call("ok fine").await), "fine");
         lab.finish().await;
     }

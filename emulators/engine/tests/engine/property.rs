@@ -92,11 +92,11 @@ impl Run {
                 lab.engine.delete(&id());
                 // Two functions of one name may overlap; the cap is one function's. A start that was begun
                 // is seen through before it is undone.
-                tokio::time::sleep(millis(10)).await;
+                crate::fake::pass(millis(10)).await;
                 lab.world.until(|seen| seen.live == 0).await;
                 lab.publish(self.init);
             }
-            Step::Pass(time) => tokio::time::sleep(millis(time)).await,
+            Step::Pass(time) => crate::fake::pass(millis(time)).await,
         }
     }
 
@@ -108,7 +108,7 @@ impl Run {
             let limit = Duration::from_secs(20) * (lab.view().in_flight as u32 + 1);
             let calm = async {
                 while lab.view().in_flight > 0 {
-                    tokio::time::sleep(millis(100)).await;
+                    crate::fake::pass(millis(100)).await;
                 }
             };
             tokio::time::timeout(limit, calm).await.expect("every accepted call completes");

@@ -90,7 +90,7 @@ async fn without_instances_a_reload_starts_none() {
     lab.publish("");
     lab.engine.republish(&id());
     lab.publish("");
-    tokio::time::sleep(millis(1000)).await;
+    crate::fake::pass(millis(1000)).await;
     assert_eq!(lab.world.seen().started, 0);
     assert_eq!(lab.count(|what| matches!(what, What::Published { reload: true, .. })), 1);
     assert_eq!(lab.count(|what| matches!(what, What::Published { reload: false, .. })), 1);
@@ -118,13 +118,13 @@ async fn two_hundred_reloads_under_fire_lose_nothing_and_leave_nothing() {
     for round in 0..200 {
         calls.push((round, lab.send(["ok", "sleep 7; ok", "sleep 1; error Bad", "exit 1"][round % 4]).await));
         lab.engine.republish(&id());
-        tokio::time::sleep(millis(round as u64 % 9)).await;
+        crate::fake::pass(millis(round as u64 % 9)).await;
     }
     for (round, call) in calls {
         assert_eq!(outcome(call).await.result.is_ok(), round % 4 < 2);
     }
     lab.engine.republish(&id());
-    tokio::time::sleep(millis(1000)).await;
+    crate::fake::pass(millis(1000)).await;
     let seen = lab.world.seen();
     assert_eq!((seen.live, seen.sessions, seen.builds_running), (1, 1, 0), "only the warm one of the newest");
     assert_eq!((lab.view().instances, lab.view().in_flight), (1, 0));
@@ -195,9 +195,9 @@ async fn a_stream_of_calls_does_not_starve_a_pinned_revision() {
     for _ in 0..3 {
         before.push(lab.send("sleep 100; ok").await);
     }
-    tokio::time::sleep(millis(1)).await;
+    crate::fake::pass(millis(1)).await;
     let old = lab.send_invocation(pinned(&lab, "1", "ok")).await;
-    tokio::time::sleep(millis(1)).await;
+    crate::fake::pass(millis(1)).await;
     let mut after = Vec::new();
     for _ in 0..20 {
         after.push(lab.send("sleep 100; ok").await);

@@ -39,7 +39,7 @@ async fn a_shutdown_ends_instances_in_every_state() {
                 let call = lab.send(script).await;
                 let queue = Invoke { mode: Mode::Queue, ..lab.invocation("sleep 5; ok") };
                 let queued = lab.send_invocation(queue).await;
-                tokio::time::sleep(millis(after)).await;
+                crate::fake::pass(millis(after)).await;
                 lab.finish().await;
                 assert!(matches!(queued.await.expect("no panic"), Ok(Reply::Accepted)));
                 match call.await.expect("no panic") {

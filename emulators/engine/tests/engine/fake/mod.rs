@@ -12,8 +12,8 @@ mod world;
 pub use world::World;
 
 use mlemu_core::{
-    Cause, FunctionFailure, FunctionId, InvocationId, Invoke, Limits, Mode, Outcome, Record, Refusal, Reply,
-    Scope, Source, What,
+    Boxed, Cause, FunctionFailure, FunctionId, InvocationId, Invoke, Limits, Mode, Outcome, Record, Refusal,
+    Reply, Scope, Source, What,
 };
 use mlemu_engine::{Draft, Engine, FunctionView, Journal, Parts, Policy, SystemClock};
 use std::collections::BTreeMap;
@@ -191,7 +191,7 @@ impl Lab {
         assert_eq!(seen.freezes, seen.thaws + seen.ended_frozen, "whoever was frozen was thawed or ended");
         self.each_call_ended_once();
         // The fakes' own pipes and the watch end within this time.
-        tokio::time::sleep(millis(50)).await;
+        crate::fake::pass(millis(50)).await;
         assert_eq!(alive_tasks(), self.tasks_before, "no task is left");
     }
 
@@ -269,4 +269,9 @@ fn words(what: &What) -> String {
         What::Ended { status, .. } => format!("ended: {}", if status.is_ok() { "ok" } else { "failed" }),
         other => format!("{other:?}"),
     }
+}
+
+/// Lets time pass on the paused clock: nothing waits for real.
+pub fn pass(time: Duration) -> Boxed<'static, ()> {
+    Box::pin(tokio::time::sleep(time))
 }

@@ -29,7 +29,7 @@ impl Sandbox for FakeSandbox {
                 let program = spec.program.display().to_string();
                 return Err(StartFailure { program, why: "no such file".into() });
             }
-            tokio::time::sleep(START).await;
+            crate::fake::pass(START).await;
             let key = spec.env[KEY].parse().expect("a key");
             let process = Arc::new(Process {
                 world: self.0.clone(),
@@ -99,7 +99,7 @@ impl Process {
         self.now.lock().expect("whole").pipe.push((stream, bytes.into()));
         let this = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(PIPE).await;
+            crate::fake::pass(PIPE).await;
             this.flush();
         });
     }
@@ -151,7 +151,7 @@ impl Process {
         if !std::mem::replace(&mut self.now.lock().expect("whole").dying, true) {
             let this = self.clone();
             tokio::spawn(async move {
-                tokio::time::sleep(DEATH).await;
+                crate::fake::pass(DEATH).await;
                 this.end(Ending::Killed);
             });
         }
@@ -179,7 +179,7 @@ impl Confined for FakeConfined {
     fn freeze(&self) -> Boxed<'_, ()> {
         Box::pin(async move {
             self.0.set_frozen(true);
-            tokio::time::sleep(FREEZE).await;
+            crate::fake::pass(FREEZE).await;
         })
     }
 

@@ -109,7 +109,7 @@ impl FakeSession {
             match step {
                 Step::Write(stream, bytes) => process.write(stream, bytes),
                 Step::Fill(count) => process.write(mlemu_core::Stream::Stdout, vec![b'x'; count]),
-                Step::Sleep(wait) => tokio::time::sleep(wait).await,
+                Step::Sleep(wait) => crate::fake::pass(wait).await,
                 Step::Gate(gate) => self.world.pass(&gate).await,
                 Step::Memory(bytes) => process.uses(bytes),
                 Step::Linger(wait) => self.after.linger = wait,
@@ -144,7 +144,7 @@ async fn end(process: &Process, ending: Ending) -> Played {
 
 fn die_later(process: Arc<Process>, wait: Duration) {
     tokio::spawn(async move {
-        tokio::time::sleep(wait).await;
+        crate::fake::pass(wait).await;
         process.end(Ending::Exit(1));
     });
 }
@@ -191,7 +191,7 @@ impl Session for FakeSession {
             if !process.lives() {
                 return std::future::pending().await;
             }
-            tokio::time::sleep(self.after.linger).await;
+            crate::fake::pass(self.after.linger).await;
             process.set_busy(false);
         })
     }
