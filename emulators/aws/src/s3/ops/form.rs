@@ -4,6 +4,7 @@
 
 use crate::auth;
 use crate::s3::call::Call;
+use crate::s3::checksum::Claim;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::policy::Policy;
@@ -72,11 +73,13 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     let bucket = BucketId::new(&scope, &call.bucket);
     front.objects().bucket(&bucket)?;
     let (least, most) = limits.unwrap_or((0, payload::LARGEST));
-    let mut attributes = decode::attributes(&form.headers())?;
+    let headers = form.headers();
+    let claim = Claim::of(&headers)?;
+    let mut attributes = decode::attributes(&headers)?;
     if let Some(tagging) = form.get("tagging") {
         attributes.tags = decode::tags_of_document(decode::xml(tagging.as_bytes())?)?;
     }
-    let content = payload::receive_plain(front, file.map_err(broken), most).await?;
+    let content = payload::receive_file(front, file.map_err(broken), claim, most).await?;
     if content.size() < least {
         return Err(Fault::new(Code::EntityTooSmall)
             .with("ProposedSize", content.size().to_string())
