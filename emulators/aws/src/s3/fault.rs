@@ -4,6 +4,7 @@
 
 use http::StatusCode;
 use mlemu_engine::objects;
+use thiserror::Error;
 
 macro_rules! codes {
     ($($name:ident $status:literal $message:literal)*) => {
@@ -83,7 +84,8 @@ codes! {
 }
 
 /// An error answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
 pub(super) struct Fault {
     pub code: Code,
     pub message: String,

@@ -23,6 +23,7 @@ mod policy;
 mod query;
 mod range;
 mod routes;
+mod sip;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -111,7 +111,7 @@ pub(super) fn too_large(size: u64, limit: u64) -> Fault {
 }
 
 /// The client went away, or sent less than it announced.
-fn broken(error: axum::Error) -> Fault {
+pub(super) fn broken(error: axum::Error) -> Fault {
     tracing::debug!("a body broke off: {error}");
     Code::IncompleteBody.into()
 }
@@ -128,8 +128,10 @@ impl Claims {
     fn with(call: &Call, checksum: Claim) -> Result<Self, Fault> {
         let sha256 = call.header("x-amz-content-sha256");
         let encodings = call.header("content-encoding").unwrap_or_default();
+        let names_framing = encodings.split(',').any(|one| one.trim().eq_ignore_ascii_case("aws-chunked"));
+        // The name of the encoding alone frames nothing: some clients send it with a plain body.
         let framed = sha256.is_some_and(|value| value.starts_with("STREAMING-"))
-            || encodings.split(',').any(|one| one.trim().eq_ignore_ascii_case("aws-chunked"));
+            || names_framing && call.headers.contains_key("x-amz-decoded-content-length");
         if matches!(checksum, Claim::Trailer(_)) && !framed {
             return Err(Fault::because(Code::InvalidRequest, "x-amz-trailer needs an aws-chunked body"));
         }

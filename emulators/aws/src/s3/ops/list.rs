@@ -111,7 +111,7 @@ pub(in crate::s3) fn v2(front: &Front, call: &Call) -> Answer {
     let with_owner = call.query.get("fetch-owner") == Some("true");
     encode::xml(&wire::ListBucketResult {
         start_after: start.map(|start| spelling.write(start)),
-        continuation_token: token.map(str::to_owned),
+        continuation_token: call.query.get("continuation-token").map(str::to_owned),
         next_continuation_token: page.next.as_deref().map(|next| URL_SAFE_NO_PAD.encode(next)),
         key_count: Some(page.objects.len() + page.prefixes.len()),
         ..result(call, &page, spelling, limit, with_owner)
