@@ -5,7 +5,7 @@ use crate::s3::call::Call;
 use crate::s3::conditions::{Conditions, Freshness};
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
-use crate::s3::{Front, range};
+use crate::s3::{Front, checksum, range};
 use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
 use mlemu_engine::objects::{Body as Bytes, Object};
@@ -79,11 +79,21 @@ fn described(call: &Call, object: &Object) -> Result<(Response<Body>, Option<Ran
     Ok((response, part))
 }
 
-/// Only who asks for a checksum gets one, and never with a part: clients would check the part against it.
+/// Only who asks for a checksum gets one. A whole part has its own; another range has none, because clients
+/// would check it against the whole's.
 fn add_checksum(headers: &mut HeaderMap, call: &Call, object: &Object, is_part: bool) {
+    let content = &object.content;
     let enabled = call.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"));
-    if let Some(sum) = object.content.checksums.first().filter(|_| enabled && !is_part) {
-        encode::set_checksum(headers, sum, object.content.parts.len());
+    let Some(sum) = content.checksums.first().filter(|_| enabled) else { return };
+    let number = call.query.get("partNumber").and_then(|text| text.parse::<usize>().ok());
+    let part = number.and_then(|number| content.parts.get(number.checked_sub(1)?));
+    match part.map(|part| part.checksums.first()) {
+        Some(Some(own)) => {
+            encode::set(headers, checksum::header(own.kind), &checksum::text(own, 0));
+            encode::set(headers, "x-amz-checksum-type", checksum::kind_of_sum(sum.of_parts));
+        }
+        None if !is_part => encode::set_checksum(headers, sum, content.parts.len()),
+        Some(None) | None => {}
     }
 }
 

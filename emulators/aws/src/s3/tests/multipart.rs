@@ -53,7 +53,9 @@ async fn parts_become_an_object() {
         world.send("GET /pics/k?attributes\nx-amz-object-attributes: ObjectParts\nx-amz-max-parts: 1").await;
     assert_eq!((told.element("PartsCount"), told.element("IsTruncated")), ("2", "true"));
     assert_eq!((told.element("PartNumber"), told.element("Size")), ("1", "5242880"));
-    let second = world.send("GET /pics/k?partNumber=2").await;
+    let second = world.send("GET /pics/k?partNumber=2\nx-amz-checksum-mode: ENABLED").await;
+    let own = [second.header("x-amz-checksum-crc32"), second.header("x-amz-checksum-type")];
+    assert_eq!(own, ["fDe0XQ==", "COMPOSITE"]);
     assert_eq!((second.status.as_u16(), second.body.as_str()), (206, "tail"));
     assert_eq!((second.header("x-amz-mp-parts-count"), second.header("content-type")), ("2", "image/png"));
     assert_eq!(world.send("GET /pics/k?partNumber=3").await.code(), (416, "InvalidPartNumber"));
