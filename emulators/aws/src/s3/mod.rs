@@ -24,6 +24,7 @@ mod policy;
 mod query;
 mod range;
 mod routes;
+mod sip;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -178,6 +179,7 @@ impl S3 {
             Op::BucketLocation => ops::buckets::location(front, call),
             Op::BucketAcl => ops::buckets::acl(front, call),
             Op::Absent(code) => Err(ops::buckets::absent(front, call, code)),
+            Op::Preflight => Err(ops::buckets::preflight(call)),
             Op::Fixed(document) => ops::buckets::fixed(front, call, document),
             Op::GetNotification => ops::notification::get(front, call),
             Op::PutNotification => ops::notification::put(front, call, body).await,
@@ -189,7 +191,7 @@ impl S3 {
             Op::GetObject => ops::get::object(front, call),
             Op::HeadObject => ops::get::head(front, call),
             Op::ObjectAcl => ops::get::acl(front, call),
-            Op::ObjectAttributes => ops::get::attributes(front, call),
+            Op::ObjectAttributes => ops::attributes::get(front, call),
             Op::DeleteObject => ops::delete::object(front, call),
             Op::DeleteObjects => ops::delete::objects(front, call, body).await,
             Op::CopyObject => ops::copy::object(front, call).await,
