@@ -143,7 +143,10 @@ fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, exit::Complaint>>) -> Result<T, exit::Complaint> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Half of the cores: the functions need the others, and a message within one thread wakes nobody.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build();
     let runtime = runtime.map_err(|error| exit::Complaint::new(format!("cannot start: {error}")))?;
     runtime.block_on(work)
 }

@@ -21,6 +21,9 @@ impl Human {
 
     /// Follows a daemon's records from now until it ends.
     pub fn follow(self, shared: Arc<Shared>) {
+        if self.printer.quiet && !self.printer.json {
+            return;
+        }
         let (past, mut live) = shared.journal.follow(0);
         tokio::spawn(async move {
             for record in past {

@@ -82,6 +82,22 @@ impl Meter {
         memo.reading()
     }
 
+    /// The peak alone. A single process is asked for it, the one thing that must be known after each
+    /// invocation; what a group is charged beyond that, the watchdog sees in time.
+    pub fn peak(&self) -> u64 {
+        let mut memo = self.memo();
+        if !memo.ended {
+            match *self.processes() {
+                [process] => {
+                    let peak = tree::size(process).map_or(0, |size| size.peak_resident);
+                    memo.peak = memo.peak.max(peak);
+                }
+                _ => drop(self.look(&mut memo)),
+            }
+        }
+        memo.peak
+    }
+
     /// Takes over what the shim learned when it collected the dead; no process is looked at any more.
     pub fn close(&self, ended: Option<&Ended>) {
         let mut memo = self.memo();

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "kcmp has no safe wrapper here")]
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,9 +59,22 @@ fn children_by_parent(parent: i32) -> Vec<i32> {
         .collect()
 }
 
+/// A file of the kernel's, in one read where a page holds it: their sizes are not known beforehand, and
+/// guessing them costs more reads than the text is worth.
+pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let mut page = vec![0; 4096];
+    let read = file.read(&mut page)?;
+    page.truncate(read);
+    if read == 4096 {
+        file.read_to_end(&mut page)?;
+    }
+    String::from_utf8(page).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
 /// `None`: the process is gone (or has ended and waits to be collected).
 pub fn size(process: i32) -> Option<Size> {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let text = text(format!("/proc/{process}/status")).ok()?;
     let mut size = Size::default();
     for line in text.lines() {
         let Some((key, value)) = line.split_once(':') else { continue };

@@ -58,10 +58,12 @@ impl Instance {
         self.line.answered();
         if early {
             call.complete(self.outcome(&call, flown.result.clone(), usage.clone()));
+            // The caller's answer goes out before we look at memory.
+            tokio::task::yield_now().await;
         }
         if let Some(process) = &self.process {
             process.drain().await;
-            usage.peak_memory = process.measure().peak_memory;
+            usage.peak_memory = process.peak_memory();
         }
         self.peak_memory = usage.peak_memory;
         self.log.flush();

@@ -109,6 +109,11 @@ impl Process {
         self.confined.measure()
     }
 
+    /// Highest memory so far, in bytes.
+    pub(super) fn peak_memory(&self) -> u64 {
+        self.confined.peak_memory()
+    }
+
     pub(super) async fn drain(&self) {
         self.confined.drain().await;
     }
