@@ -225,6 +225,7 @@ impl Engine {
             parts,
             invoke,
             pinned,
+            moved: 0,
             arrived,
             startable: arrived,
             done: Some(done),

@@ -16,6 +16,8 @@ pub(crate) struct Call {
     pub(crate) invoke: Invoke,
     /// The revision asked for; `None`: whatever is the newest when it begins.
     pub(crate) pinned: Option<Arc<Revision>>,
+    /// How often a reload took away the instance that was starting for it.
+    pub(crate) moved: u32,
     /// On the clock's monotonic side.
     pub(crate) arrived: Duration,
     /// From when on an instance could have served it: when it came, or when its revision was built.

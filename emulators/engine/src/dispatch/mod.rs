@@ -130,8 +130,7 @@ impl Dispatcher {
         let mut warm = false;
         for pool in self.pools.iter_mut().filter(|pool| !pool.pinned && !pool.retired) {
             warm |= reload && (pool.warm || !pool.members.is_empty());
-            waiting.append(&mut pool.queue);
-            pool.retire();
+            waiting.append(&mut pool.retire());
         }
         let pool = self.open_pool(revision, Some(client), false);
         pool.queue = waiting;
@@ -191,11 +190,13 @@ impl Dispatcher {
     fn gone(&mut self, instance: InstanceId, returned: Option<Box<Call>>) {
         self.instances.fetch_sub(1, Ordering::AcqRel);
         self.tell(instance, Pool::gone);
-        if let Some(call) = returned
-            && let Some(pool) = self.pool_for(&call)
-        {
-            // It waited longest: it goes to the front, on whatever revision is the newest by now.
-            pool.queue.push_front(call);
+        let mut homeless: Vec<_> = self.pools.iter_mut().flat_map(Pool::orphans).collect();
+        homeless.extend(returned);
+        for call in homeless {
+            if let Some(pool) = self.pool_for(&call) {
+                // It waited longest: it goes to the front, on whatever revision is the newest by now.
+                pool.queue.push_front(call);
+            }
         }
         self.sweep();
     }
@@ -272,7 +273,7 @@ impl Dispatcher {
         self.halt.cancel();
         for pool in &mut self.pools {
             pool.queue.clear();
-            pool.retire();
+            drop(pool.retire());
         }
         while self.alive() > 0 {
             if let Some(Event::Gone { .. }) = events.recv().await {

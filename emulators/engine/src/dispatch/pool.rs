@@ -10,6 +10,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A call that a reload has moved so often waits for the instance that is starting.
+const MOST_MOVES: u32 = 3;
+
 /// Whether the revision can start.
 pub(super) enum Build {
     Running,
@@ -86,6 +89,7 @@ impl Pool {
             self.idle.push(id);
         }
         if self.retired {
+            self.assign();
             while self.stop_oldest_idle() {}
         }
     }
@@ -154,16 +158,43 @@ impl Pool {
         self.members.values().filter(|member| member.doing == Doing::Leaving).count()
     }
 
-    /// No more calls: idle and starting instances stop now, busy ones when they are done.
-    pub(super) fn retire(&mut self) {
+    /// No more calls: idle and starting instances stop now, busy ones when they are done. Returns the calls that
+    /// move on. A call that had to move too often stays with an instance that is starting for it: a function
+    /// whose init touches its own source would otherwise never run.
+    pub(super) fn retire(&mut self) -> VecDeque<Box<Call>> {
         self.retired = true;
         self.idle.clear();
+        let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
+        let mut moving = VecDeque::new();
+        for mut call in std::mem::take(&mut self.queue) {
+            if call.moved >= MOST_MOVES && self.queue.len() < starting {
+                self.queue.push_back(call);
+            } else {
+                call.moved += u32::from(starting > 0);
+                moving.push_back(call);
+            }
+        }
+        let mut promised = self.queue.len();
         for member in self.members.values_mut() {
+            if member.doing == Doing::Starting && promised > 0 {
+                promised -= 1;
+                continue;
+            }
             let _ = member.orders.send(Order::Stop);
             if matches!(member.doing, Doing::Starting | Doing::Idle) {
                 member.doing = Doing::Leaving;
             }
         }
+        moving
+    }
+
+    /// Takes the calls out that no instance of a retired pool will serve any more.
+    pub(super) fn orphans(&mut self) -> VecDeque<Box<Call>> {
+        if !self.retired {
+            return VecDeque::new();
+        }
+        let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
+        self.queue.split_off(starting.min(self.queue.len()))
     }
 
     pub(super) fn stop_oldest_idle(&mut self) -> bool {
