@@ -1,13 +1,15 @@
 //! The documentation, run and compared: what a page says is what happens.
 //!
-//! `pages` plays the console blocks of READMEs and guides against the real binary and the vendors' own
+//! `page` plays the console blocks of READMEs and guides against the real binary and the vendors' own
 //! clients. `reference` makes the generated parts of docs/reference anew; `MLEMU_BLESS=1` writes them.
 
 #![expect(clippy::disallowed_methods, reason = "tests start the real program")]
 
+mod generated;
 mod markdown;
 mod matching;
 mod page;
+mod reference;
 mod stage;
 mod tools;
 

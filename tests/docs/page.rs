@@ -125,16 +125,10 @@ impl Player {
     fn up(&mut self, line: usize, command: &str, expected: &[String]) {
         self.daemon = None;
         let folder = self.shell.folder();
-        let mut daemon = Daemon::start(command, &folder, &self.env);
-        let ready = daemon.wait_for(&["ready ...".to_owned()], str::to_owned);
-        ready.unwrap_or_else(|why| panic!("{}:{line}: `{command}`: {why}", self.page));
+        let daemon = Daemon::start(command, &folder, &self.env);
+        let daemon = daemon.unwrap_or_else(|why| panic!("{}:{line}: `{command}`: {why}", self.page));
+        self.ports = vec![(USUAL[0], daemon.port("aws  http://")), (USUAL[1], daemon.port("ready  control http://"))];
         let printed = daemon.printed();
-        let port = |start: &str| {
-            let address = printed.iter().find_map(|line| line.strip_prefix(start)).unwrap_or_default();
-            let port = address.split(' ').next().unwrap_or_default().rsplit(':').next();
-            format!(":{}", port.unwrap_or_default())
-        };
-        self.ports = vec![(USUAL[0], port("aws  http://")), (USUAL[1], port("ready  control http://"))];
         self.daemon = Some(daemon);
         if !expected.is_empty() {
             let printed: Vec<_> = printed.iter().map(|line| self.usual(line)).collect();

@@ -91,8 +91,8 @@ struct Heard {
 }
 
 impl Daemon {
-    /// Starts it on any ports. `command` begins with `mlemu up`.
-    pub fn start(command: &str, folder: &Path, env: &[(String, String)]) -> Self {
+    /// Starts it on any ports and waits until it is ready. `command` begins with `mlemu up`.
+    pub fn start(command: &str, folder: &Path, env: &[(String, String)]) -> Result<Self, String> {
         let line = format!("exec {command} --aws-port 0 --control-port 0 2>&1");
         let mut child = clean(Command::new("bash").args(["--norc", "--noprofile", "-c", &line]), folder, env)
             .stdin(Stdio::null())
@@ -103,7 +103,17 @@ impl Daemon {
         let told = heard.clone();
         let output = child.stdout.take().expect("a pipe");
         std::thread::spawn(move || listen(output, &told));
-        Self { child, heard, read: 0 }
+        let mut daemon = Self { child, heard, read: 0 };
+        daemon.wait_for(&["ready ...".to_owned()], str::to_owned)?;
+        Ok(daemon)
+    }
+
+    /// `:PORT` of the address in the line that begins so.
+    pub fn port(&self, start: &str) -> String {
+        let printed = self.printed();
+        let address = printed.iter().find_map(|line| line.strip_prefix(start)).unwrap_or_default();
+        let port = address.split(' ').next().unwrap_or_default().rsplit(':').next();
+        format!(":{}", port.unwrap_or_default())
     }
 
     /// Waits until it has printed these lines since it was last asked.
