@@ -14,6 +14,9 @@ pub fn run(args: &ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {
     for warning in &loaded.project.warnings {
         printer.say(&format!("{} {warning}", printer.paint(Tone::Warn, "warning:")));
     }
-    printer.result(&project::lines(&loaded.project).join("\n"));
+    let lines = project::lines(&loaded.project);
+    if !lines.is_empty() {
+        printer.result(&lines.join("\n"));
+    }
     Ok(Exit::Ok)
 }

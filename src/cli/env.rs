@@ -23,6 +23,7 @@ enum Format {
     Sh,
     /// `NAME="value"`, for .env files
     Dotenv,
+    /// One object
     Json,
     /// Lines for `$GITHUB_ENV`
     Github,

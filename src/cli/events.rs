@@ -21,9 +21,13 @@ enum Verb {
     /// All fixtures: built in, and those in ./events
     List,
     /// What a fixture is, and the parameters that it takes
-    Show { name: String },
+    Show {
+        /// As `list` calls it
+        name: String,
+    },
     /// Print an event
     Gen {
+        /// As `list` calls it
         name: String,
         #[command(flatten)]
         filling: Filling,
@@ -131,8 +135,17 @@ impl Filling {
 }
 
 impl EventArgs {
-    /// The event's bytes.
+    /// The event's bytes, which are JSON.
     pub fn event(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
+        let event = self.read(root)?;
+        serde_json::from_slice::<serde::de::IgnoredAny>(&event).map_err(|error| {
+            let what = if self.event == "-" { "stdin" } else { &self.event };
+            Complaint::usage(format!("the event is not JSON: {error}, in {what}"))
+        })?;
+        Ok(event)
+    }
+
+    fn read(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
         let given = self.event.trim_start();
         if given == "-" {
             let mut event = Vec::new();
@@ -148,7 +161,14 @@ impl EventArgs {
         let library = library(root);
         let request = self.filling.request(root)?;
         if !file.is_file() {
-            return library.render(given, &request).map_err(complaint);
+            return library.render(given, &request).map_err(|error| match error {
+                FixtureError::UnknownFixture { similar, .. }
+                    if similar.is_empty() && file.extension().is_some() =>
+                {
+                    Complaint::not_found(format!("there is no file `{given}`, and no fixture of that name"))
+                }
+                error => complaint(error),
+            });
         }
         if file.extension().is_some_and(|extension| extension == "hbs") || request.envelope.is_some() {
             return library.render_file(file, &request).map_err(complaint);

@@ -113,7 +113,11 @@ fn show(invoked: &Invoked, printer: Printer) -> Exit {
         if let Some(truth) = &invoked.truth {
             printer.say(&printer.paint(Tone::Quiet, truth));
         }
-        printer.result(invoked.result.get());
+        if invoked.status == "queued" {
+            printer.say(&format!("queued as {}", invoked.invocation));
+        } else {
+            printer.result(invoked.result.get());
+        }
     }
     if failed { Exit::Failed } else { Exit::Ok }
 }

@@ -36,8 +36,11 @@ pub async fn run(args: LogsArgs, printer: &Printer) -> Result<Exit, Complaint> {
     let mut body = talk.call(Method::GET, path, Bytes::new()).await?;
     let mut open = Vec::new();
     while let Some(frame) = body.frame().await {
-        let gone = |error| Complaint::unreachable(format!("the daemon ended: {error}"));
-        let Ok(data) = frame.map_err(gone)?.into_data() else { continue };
+        let Ok(frame) = frame else {
+            printer.say("the daemon ended");
+            return Ok(Exit::Ok);
+        };
+        let Ok(data) = frame.into_data() else { continue };
         open.extend_from_slice(&data);
         while let Some(end) = open.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = open.drain(..=end).collect();

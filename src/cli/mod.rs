@@ -28,6 +28,9 @@ Examples:
 
 Functions run as real processes behind the vendors' own runtime clients, on this machine only.";
 
+/// Where help lists the flags that every verb takes.
+const EVERYWHERE: &str = "Everywhere";
+
 /// AWS, Google and Azure functions on your own machine, offline, with the truth about memory and time.
 #[derive(Debug, Parser)]
 #[command(name = "mlemu", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -42,16 +45,16 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Common {
     /// Say less: errors and results only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more; twice for the daemon's own trace
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Print JSON for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Colours: auto, always or never (NO_COLOR is honoured)
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "WHEN", default_value = "auto")]
     color: print::Color,
 }
 

@@ -106,6 +106,9 @@ fn tone(status: &Status) -> Tone {
 
 /// The line that no cloud gives: what was measured, and what held the limit.
 pub fn truth(usage: &Usage) -> String {
+    if usage.peak_memory == 0 && usage.init.is_none() {
+        return "nothing was started".to_owned();
+    }
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
     let mut text = match (usage.start, usage.init) {
         (StartKind::Cold, Some(init)) => {
@@ -114,7 +117,7 @@ pub fn truth(usage: &Usage) -> String {
         _ => "warm".to_owned(),
     };
     if usage.queued.as_millis() > 0 {
-        text.push_str(&format!(", waited {} ms for a free instance", usage.queued.as_millis()));
+        text.push_str(&format!(", waited {} ms for an instance", usage.queued.as_millis()));
     }
     let (peak, limit) = (mib(usage.peak_memory), mib(usage.memory_limit));
     text.push_str(&format!(", peak {peak:.1} of {limit:.0} MB, limit held by {}", usage.enforcement));

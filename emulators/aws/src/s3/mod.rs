@@ -33,7 +33,7 @@ pub use address::is_s3_host;
 pub use event::S3Event;
 pub use inside::{ReadFault, SeedFault};
 pub use notifications::{Subscription, SubscriptionFault};
-pub use routes::coverage;
+pub use routes::{Covered, coverage};
 
 use crate::auth::Keys;
 use address::address;
