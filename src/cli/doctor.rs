@@ -12,7 +12,7 @@ struct Finding {
     fix: Option<String>,
 }
 
-pub fn run(printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(printer: Printer) -> Result<Exit, Complaint> {
     let mut findings: Vec<Finding> = mlemu_sandbox::findings()
         .into_iter()
         .map(|finding| Finding {

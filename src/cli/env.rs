@@ -29,7 +29,7 @@ enum Format {
     Github,
 }
 
-pub async fn run(args: EnvArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: EnvArgs, printer: Printer) -> Result<Exit, Complaint> {
     let talk = Talk::need(&config::root(&args.project.project))?;
     let env: Environment = talk.get("/_mlemu/env").await?;
     let format = if printer.json { Format::Json } else { args.format };

@@ -64,12 +64,12 @@ pub struct EventArgs {
     filling: Filling,
 }
 
-pub fn run(args: EventsArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> {
     let root = PathBuf::from(".");
     let library = library(&root);
     match args.verb {
-        Verb::List => list(&library, *printer),
-        Verb::Show { name } => show(&library, &name, *printer)?,
+        Verb::List => list(&library, printer),
+        Verb::Show { name } => show(&library, &name, printer)?,
         Verb::Gen { name, filling, output } => {
             let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
             match output {

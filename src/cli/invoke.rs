@@ -29,25 +29,24 @@ pub struct InvokeArgs {
     project: ProjectArgs,
 }
 
-pub async fn run(args: InvokeArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: InvokeArgs, printer: Printer) -> Result<Exit, Complaint> {
     let root = config::root(&args.project.project);
     let event = Bytes::from(args.event.event(&root)?);
     let wanted = Wanted { qualifier: args.qualifier.clone(), queue: args.queue };
     let invoked = match Talk::find(&root) {
         Some(talk) => remote(&talk, &args, &wanted, event).await?,
-        None => alone(&args, wanted, event, *printer).await?,
+        None => alone(&args, wanted, event, printer).await?,
     };
-    Ok(show(&invoked, *printer))
+    Ok(show(&invoked, printer))
 }
 
 /// Through the daemon that runs.
 async fn remote(talk: &Talk, args: &InvokeArgs, wanted: &Wanted, event: Bytes) -> Result<Invoked, Complaint> {
-    let name = match &args.function {
-        Some(name) => name.clone(),
-        None => {
-            let functions: Vec<crate::daemon::control::FunctionLine> = talk.get("/_mlemu/functions").await?;
-            only(functions.into_iter().map(|function| function.name).collect())?
-        }
+    let name = if let Some(name) = &args.function {
+        name.clone()
+    } else {
+        let functions: Vec<crate::daemon::control::FunctionLine> = talk.get("/_mlemu/functions").await?;
+        only(functions.into_iter().map(|function| function.name).collect())?
     };
     let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
     let mut path = format!("/_mlemu/functions/{name}/invoke?queue={}", wanted.queue);

@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
         ..Printer::new(common.color)
     };
     trace(common.verbose);
-    let exit = run(cli.verb, &printer);
+    let exit = run(cli.verb, printer);
     exit.unwrap_or_else(|complaint| {
         printer.complain(&complaint);
         complaint.exit
@@ -131,7 +131,7 @@ pub fn main() -> ExitCode {
     .into()
 }
 
-fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
+fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
     match verb {
         Verb::Up(args) => block_on(up::run(args, printer)),
         Verb::Invoke(args) => block_on(invoke::run(args, printer)),

@@ -8,7 +8,7 @@ use crate::daemon::control::FunctionLine;
 use crate::report::print::Printer;
 use crate::report::table::table;
 
-pub async fn run(args: ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: ProjectArgs, printer: Printer) -> Result<Exit, Complaint> {
     let talk = Talk::need(&config::root(&args.project))?;
     let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
     if printer.json {

@@ -34,10 +34,6 @@ impl Talk {
         })
     }
 
-    pub fn located(&self) -> &Located {
-        &self.located
-    }
-
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Complaint> {
         let body = self.call(Method::GET, path, Bytes::new()).await?;
         read(body).await

@@ -55,7 +55,7 @@ pub struct UpArgs {
     no_watch: bool,
 }
 
-pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
     if !args.host.is_loopback() {
         let what = format!("`--host {}` is refused: mlemu runs code for whoever reaches it", args.host);
         return Err(Complaint::usage(what).hint("listen on loopback and reach it through an SSH tunnel"));
@@ -70,7 +70,7 @@ pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
             printer.say(&line);
         }
     }
-    let human = Human::new(*printer);
+    let human = Human::new(printer);
     let asked: BTreeSet<&str> = options.ports.keys().copied().collect();
     let started = Daemon::start(options, |shared| human.follow(shared.clone()));
     let daemon = tokio::select! {
@@ -117,7 +117,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
 }
 
 /// `asked`: the clouds whose port somebody chose.
-fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: &Printer) {
+fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) {
     let later = [args.gcp_port, args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
         let note = "the Google and Azure listeners are not there yet: their ports are not opened";
