@@ -5,7 +5,7 @@ use super::exit::{Complaint, Exit};
 use crate::report::print::{Printer, Tone};
 use crate::report::project;
 
-pub fn run(args: &ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(args: &ProjectArgs, printer: Printer) -> Result<Exit, Complaint> {
     let loaded = args.reading.load(&args.project)?;
     if printer.json {
         printer.result(&serde_json::to_string_pretty(&loaded.project).unwrap_or_default());

@@ -64,18 +64,17 @@ pub struct EventArgs {
     filling: Filling,
 }
 
-pub fn run(args: EventsArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> {
     let root = PathBuf::from(".");
     let library = library(&root);
     match args.verb {
-        Verb::List => list(&library, *printer),
-        Verb::Show { name } => show(&library, &name, *printer)?,
+        Verb::List => list(&library, printer),
+        Verb::Show { name } => show(&library, &name, printer)?,
         Verb::Gen { name, filling, output } => {
             let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
             match output {
-                Some(file) => std::fs::write(&file, event).map_err(|error| {
-                    Complaint::new(format!("cannot write {}: {error}", file.display()))
-                })?,
+                Some(file) => std::fs::write(&file, event)
+                    .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?,
                 None => printer.result(&String::from_utf8_lossy(&event)),
             }
         }
@@ -151,7 +150,9 @@ impl EventArgs {
         if given == "-" {
             let mut event = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut event);
-            return read.map(|_| event).map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
+            return read
+                .map(|_| event)
+                .map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
         }
         if given.starts_with(['{', '[', '"']) {
             return Ok(given.as_bytes().to_vec());
@@ -161,7 +162,9 @@ impl EventArgs {
         let request = self.filling.request(root)?;
         if !file.is_file() {
             return library.render(given, &request).map_err(|error| match error {
-                FixtureError::UnknownFixture { similar, .. } if similar.is_empty() && file.extension().is_some() => {
+                FixtureError::UnknownFixture { similar, .. }
+                    if similar.is_empty() && file.extension().is_some() =>
+                {
                     Complaint::not_found(format!("there is no file `{given}`, and no fixture of that name"))
                 }
                 error => complaint(error),
@@ -170,7 +173,8 @@ impl EventArgs {
         if file.extension().is_some_and(|extension| extension == "hbs") || request.envelope.is_some() {
             return library.render_file(file, &request).map_err(complaint);
         }
-        std::fs::read(file).map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
+        std::fs::read(file)
+            .map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
     }
 }
 

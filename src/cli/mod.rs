@@ -14,9 +14,9 @@ mod talk;
 mod up;
 
 use crate::config::{self as project_config, Loaded, Overrides};
+use crate::report::print::{self, Printer};
 use clap::{Args, Parser, Subcommand};
 use exit::Exit;
-use crate::report::print::{self, Printer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
         ..Printer::new(common.color)
     };
     trace(common.verbose);
-    let exit = run(cli.verb, &printer);
+    let exit = run(cli.verb, printer);
     exit.unwrap_or_else(|complaint| {
         printer.complain(&complaint);
         complaint.exit
@@ -131,7 +131,7 @@ pub fn main() -> ExitCode {
     .into()
 }
 
-fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
+fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
     match verb {
         Verb::Up(args) => block_on(up::run(args, printer)),
         Verb::Invoke(args) => block_on(invoke::run(args, printer)),
@@ -146,7 +146,10 @@ fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, exit::Complaint>>) -> Result<T, exit::Complaint> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Half of the cores: the functions need the others, and a message within one thread wakes nobody.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build();
     let runtime = runtime.map_err(|error| exit::Complaint::new(format!("cannot start: {error}")))?;
     runtime.block_on(work)
 }
@@ -162,8 +165,7 @@ fn trace(verbose: u8) {
 impl Reading {
     fn overrides(&self) -> Result<Overrides, exit::Complaint> {
         let cache_dir = Some(crate::daemon::folders::cache().join("inline"));
-        let mut overrides =
-            Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
+        let mut overrides = Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
         for given in &self.parameters {
             let Some((name, value)) = given.split_once('=') else {
                 let complaint = exit::Complaint::usage(format!("`--parameter {given}` has no `=`"));

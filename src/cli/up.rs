@@ -1,14 +1,14 @@
 //! `mlemu up`: the daemon in the foreground.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::{Printer, Tone};
 use super::Reading;
-use crate::report::print;
+use super::exit::{Complaint, Exit};
 use crate::config;
 use crate::daemon::listener::Wish;
 use crate::daemon::locator::{self, LocatorError};
 use crate::daemon::{self, CONTROL_PORT, Daemon, Options, StartError, folders};
 use crate::report::human::Human;
+use crate::report::print;
+use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +55,7 @@ pub struct UpArgs {
     no_watch: bool,
 }
 
-pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
     if !args.host.is_loopback() {
         let what = format!("`--host {}` is refused: mlemu runs code for whoever reaches it", args.host);
         return Err(Complaint::usage(what).hint("listen on loopback and reach it through an SSH tunnel"));
@@ -70,7 +70,7 @@ pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
             printer.say(&line);
         }
     }
-    let human = Human::new(*printer);
+    let human = Human::new(printer);
     let asked: BTreeSet<&str> = options.ports.keys().copied().collect();
     let started = Daemon::start(options, |shared| human.follow(shared.clone()));
     let daemon = tokio::select! {
@@ -117,7 +117,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
 }
 
 /// `asked`: the clouds whose port somebody chose.
-fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: &Printer) {
+fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) {
     let later = [args.gcp_port, args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
         let note = "the Google and Azure listeners are not there yet: their ports are not opened";
@@ -130,7 +130,8 @@ fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: &Pr
         return printer.result(&ready.to_string());
     }
     for (name, address) in daemon.addresses() {
-        let moved = crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
+        let moved =
+            crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
         let moved = match moved {
             Some(kind) if !asked.contains(name) => format!("  (port {} is taken)", kind.port),
             _ => String::new(),
@@ -154,7 +155,8 @@ struct Ends {
 
 impl Ends {
     fn new() -> Result<Self, Complaint> {
-        let on = |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
+        let on =
+            |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
         Ok(Self {
             interrupt: on(SignalKind::interrupt())?,
             terminate: on(SignalKind::terminate())?,

@@ -88,7 +88,12 @@ impl Drop for Reload {
 }
 
 impl Reload {
-    pub(super) fn start(shared: Arc<Shared>, builder: Arc<Builder>, reading: Reading, loaded: Loaded) -> Self {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        builder: Arc<Builder>,
+        reading: Reading,
+        loaded: Loaded,
+    ) -> Self {
         let (changed, inbox) = mpsc::unbounded_channel();
         let files: BTreeSet<PathBuf> = loaded.files.iter().cloned().collect();
         let watched = files.clone();
@@ -126,6 +131,11 @@ async fn follow(
         let read = tokio::task::spawn_blocking(move || config::load(&again.start, &again.overrides)).await;
         let Ok(read) = read else { continue };
         match read {
+            // Most likely a template that is being written and is none for now.
+            Ok(fresh) if fresh.project.functions.is_empty() && !loaded.project.functions.is_empty() => {
+                let why = fresh.project.warnings.join("; ");
+                shared.say(What::Warning { text: format!("the last good configuration stays: {why}") });
+            }
             Ok(fresh) => {
                 apply(&shared, &builder, &loaded.project, &fresh.project).await;
                 loaded = fresh;

@@ -38,7 +38,9 @@ pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Stri
     let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
     let owned = |cells: &[&str]| cells.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut lines = vec![line(owned(head)), line(vec!["---".to_owned(); head.len()])];
-    lines.extend(rows.into_iter().map(|cells| line(cells.iter().map(|cell| cell.replace('|', "\\|")).collect())));
+    lines.extend(
+        rows.into_iter().map(|cells| line(cells.iter().map(|cell| cell.replace('|', "\\|")).collect())),
+    );
     lines.join("\n")
 }
 

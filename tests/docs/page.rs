@@ -127,7 +127,8 @@ impl Player {
         let folder = self.shell.folder();
         let daemon = Daemon::start(command, &folder, &self.env);
         let daemon = daemon.unwrap_or_else(|why| panic!("{}:{line}: `{command}`: {why}", self.page));
-        self.ports = vec![(USUAL[0], daemon.port("aws  http://")), (USUAL[1], daemon.port("ready  control http://"))];
+        self.ports =
+            vec![(USUAL[0], daemon.port("aws  http://")), (USUAL[1], daemon.port("ready  control http://"))];
         let printed = daemon.printed();
         self.daemon = Some(daemon);
         if !expected.is_empty() {
@@ -142,11 +143,14 @@ impl Player {
         let daemon = self.daemon.as_mut();
         let daemon = daemon.unwrap_or_else(|| panic!("{}:{line}: no `mlemu up` before", self.page));
         let said = daemon.wait_for(expected, |line| usual(&ports, line));
-        said.unwrap_or_else(|why| panic!("{}:{line}: {why}\n\nexpected:\n{}", self.page, expected.join("\n")));
+        said.unwrap_or_else(|why| {
+            panic!("{}:{line}: {why}\n\nexpected:\n{}", self.page, expected.join("\n"))
+        });
     }
 
     fn run(&mut self, command: &str) -> Printed {
-        let command = self.ports.iter().fold(command.to_owned(), |text, (usual, real)| text.replace(usual, real));
+        let command =
+            self.ports.iter().fold(command.to_owned(), |text, (usual, real)| text.replace(usual, real));
         let printed = self.shell.run(&command);
         let lines = printed.lines.iter().map(|line| self.usual(line)).collect();
         Printed { lines, ..printed }

@@ -12,7 +12,17 @@ use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
 const VERBS: [&str; 12] = [
-    "up", "invoke", "logs", "ps", "env", "events", "events list", "events show", "events gen", "config", "doctor",
+    "up",
+    "invoke",
+    "logs",
+    "ps",
+    "env",
+    "events",
+    "events list",
+    "events show",
+    "events gen",
+    "config",
+    "doctor",
     "completions",
 ];
 
@@ -25,7 +35,9 @@ fn cli() {
 /// The list of verbs, as `mlemu --help` has it: no verb is without its part.
 fn help_of_all() -> String {
     let help = help("");
-    for verb in help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty()) {
+    for verb in
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty())
+    {
         let verb = verb.split_whitespace().next().unwrap_or_default();
         assert!(verb == "help" || VERBS.contains(&verb), "tests/docs/reference.rs does not know `{verb}`");
     }
@@ -36,7 +48,13 @@ fn help(verb: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlemu"));
     command.args(verb.split_whitespace()).arg("--help").env_remove("COLUMNS").env_remove("MLEMU_OFFLINE");
     let printed = command.output().expect("mlemu starts").stdout;
-    String::from_utf8_lossy(&printed).lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    String::from_utf8_lossy(&printed)
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim_end()
+        .to_owned()
 }
 
 #[test]
@@ -62,7 +80,8 @@ fn describe(schema: &Value, path: &str, tables: &mut Vec<String>) {
     }
     for (key, value) in keys {
         let Some((form, inside)) = inner(value) else { continue };
-        let deeper = if path.is_empty() { key.clone() } else { format!("{}.{key}", path.trim_matches(['[', ']'])) };
+        let deeper =
+            if path.is_empty() { key.clone() } else { format!("{}.{key}", path.trim_matches(['[', ']'])) };
         describe(inside, &form.replace("KEY", &deeper), tables);
     }
 }
@@ -104,7 +123,10 @@ fn coverage() {
     let lambda: BTreeMap<&str, bool> = mlemu_aws::lambda::routes::coverage()
         .map(|(operation, method, path)| {
             let answer = ask(&format!("127.0.0.1{port}"), method.as_str(), &path.replace("{}", "x"));
-            (operation.name(), !answer.contains(&format!("mlemu does not have Lambda's {} yet", operation.name())))
+            (
+                operation.name(),
+                !answer.contains(&format!("mlemu does not have Lambda's {} yet", operation.name())),
+            )
         })
         .collect();
     assert!(lambda["Invoke"] && !lambda["CreateAlias"], "the question is answered wrongly: {lambda:?}");
@@ -129,7 +151,8 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// The answer to a request without a body, head and all.
 fn ask(host: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(host).expect("a connection");
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");

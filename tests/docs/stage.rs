@@ -129,8 +129,7 @@ impl Daemon {
             if guard.over {
                 return Err(format!("the daemon has ended; it printed:\n{}", lines.join("\n")));
             }
-            let (again, late) =
-                changed.wait_timeout(guard, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            let (again, late) = changed.wait_timeout(guard, PATIENCE).unwrap_or_else(PoisonError::into_inner);
             if late.timed_out() {
                 return Err(format!("the daemon printed:\n{}", lines.join("\n")));
             }

@@ -22,7 +22,9 @@ pub fn skipped(page: &str, why: &str) {
 
 /// The first program that is not there.
 pub fn missing(programs: &[&str]) -> Option<String> {
-    let there = |program: &&&str| !Command::new(program).arg("--version").output().is_ok_and(|ran| ran.status.success());
+    let there = |program: &&&str| {
+        !Command::new(program).arg("--version").output().is_ok_and(|ran| ran.status.success())
+    };
     programs.iter().find(there).map(|program| format!("there is no `{program}`"))
 }
 

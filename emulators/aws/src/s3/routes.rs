@@ -31,6 +31,7 @@ pub(super) enum Op {
     ObjectAcl,
     ObjectAttributes,
     PostForm,
+    Preflight,
     PutNotification,
     PutObject,
     PutTagging,
@@ -148,6 +149,8 @@ pub(super) const TABLE: &[Route] = &[
     row("GET", Bucket, "list-type=2", "ListObjectsV2", Op::ListObjectsV2),
     row("GET", Bucket, "", "ListObjects", Op::ListObjects),
     row("HEAD", Bucket, "", "HeadBucket", Op::HeadBucket),
+    row("OPTIONS", Bucket, "", "OPTIONS bucket", Op::Preflight),
+    row("OPTIONS", Object, "", "OPTIONS object", Op::Preflight),
     // Buckets: changing.
     row("PUT", Bucket, "notification", "PutBucketNotificationConfiguration", Op::PutNotification),
     row("PUT", Bucket, "accelerate", "PutBucketAccelerateConfiguration", Unsupported),

@@ -1,0 +1,96 @@
+//! The vendors' own clients, installed once into the build's cache, and the scripts that drive them.
+
+use super::house::{House, cache};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
+const NODE_PACKAGES: [&str; 1] = ["@aws-sdk/client-s3@3.1169.0"];
+
+/// A folder with clients in it.
+pub struct Clients {
+    folder: PathBuf,
+}
+
+/// boto3 and the AWS CLI; says why when there are none.
+pub fn python() -> Option<Clients> {
+    installed("python", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(PYTHON_PACKAGES))
+    })
+}
+
+/// The AWS SDK for JavaScript; says why when there is none.
+pub fn node() -> Option<Clients> {
+    installed("node", |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(NODE_PACKAGES))
+    })
+}
+
+/// Installs once; tests that run at the same time wait for each other.
+fn installed(name: &str, install: impl Fn(&Path) -> Result<(), String>) -> Option<Clients> {
+    let folder = cache().join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for clients");
+    let lock = File::create(folder.with_extension("lock")).expect("a lock");
+    lock.lock().expect("locked");
+    let done = folder.join("complete");
+    if !done.exists() {
+        if let Err(why) = install(&folder) {
+            eprintln!("skipped: the clients for {name} cannot be installed: {why}");
+            return None;
+        }
+        File::create(&done).expect("marked");
+    }
+    Some(Clients { folder })
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+impl Clients {
+    /// Runs a case of a script in `clients/` against a daemon; its words are the test's when it fails.
+    /// Returns what it printed.
+    #[track_caller]
+    pub fn drive(&self, house: &House, script: &str, case: &str) -> String {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/clients").join(script);
+        let python = script.extension().is_some_and(|end| end == "py");
+        let program = if python { self.folder.join("bin/python") } else { "node".into() };
+        let mut command = Command::new(program);
+        command.arg(&script);
+        self.prepare(&mut command, house).arg(case);
+        finish(&mut command, &format!("{} {case}", script.display()))
+    }
+
+    /// The AWS CLI in the project's folder.
+    #[track_caller]
+    pub fn aws(&self, house: &House, args: &[&str]) -> String {
+        let mut command = Command::new(self.folder.join("bin/aws"));
+        self.prepare(&mut command, house).args(args);
+        finish(&mut command, &format!("aws {}", args.join(" ")))
+    }
+
+    fn prepare<'a>(&self, command: &'a mut Command, house: &House) -> &'a mut Command {
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", &self.folder).env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_PAGER", "");
+        command.env("CLIENTS", self.folder.join("package.json")).envs(house.env());
+        command.current_dir(house.plan.path("")).stdin(Stdio::null())
+    }
+}
+
+#[track_caller]
+fn finish(command: &mut Command, what: &str) -> String {
+    let output = command.output().expect("the client runs");
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}\n{said}\n{complained}");
+    said.into_owned()
+}

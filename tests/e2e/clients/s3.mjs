@@ -1,0 +1,37 @@
+// The S3 API from the AWS SDK for JavaScript.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { Readable } from "node:stream";
+
+const require = createRequire(process.env.CLIENTS);
+const {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} = require("@aws-sdk/client-s3");
+
+const s3 = new S3Client({});
+const Bucket = "from-node";
+const Key = "a b+c/é.bin";
+const Body = Buffer.alloc(3_000_000, "node");
+
+await s3.send(new CreateBucketCommand({ Bucket }));
+const put = await s3.send(new PutObjectCommand({ Bucket, Key, Body, Metadata: { from: "node" } }));
+const head = await s3.send(new HeadObjectCommand({ Bucket, Key }));
+assert.deepEqual([head.ContentLength, head.ETag, head.Metadata], [Body.length, put.ETag, { from: "node" }]);
+
+const got = await s3.send(new GetObjectCommand({ Bucket, Key }));
+assert.ok(Body.equals(Buffer.from(await got.Body.transformToByteArray())));
+
+// A stream of known length goes in aws-chunked form, with its checksum behind it.
+await s3.send(new PutObjectCommand({ Bucket, Key: "streamed", Body: Readable.from([Body]), ContentLength: Body.length }));
+const listed = await s3.send(new ListObjectsV2Command({ Bucket }));
+assert.deepEqual(listed.Contents.map(({ Key, Size }) => [Key, Size]), [[Key, Body.length], ["streamed", Body.length]]);
+
+await s3.send(new DeleteObjectCommand({ Bucket, Key }));
+await assert.rejects(s3.send(new GetObjectCommand({ Bucket, Key })), { name: "NoSuchKey" });

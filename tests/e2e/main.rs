@@ -1,0 +1,23 @@
+//! The real program, driven by the vendors' own clients: the AWS CLI, boto3, the AWS SDK for JavaScript, and
+//! raw sockets where a client would be too polite.
+//!
+//! Each test starts its own daemon in a project of its own (`house.rs`), reads the daemon's records to know
+//! when something has happened, and ends it. The scripts in `clients/` speak the SDKs' own language.
+
+#![expect(clippy::disallowed_methods, reason = "tests start the real program and measure real time")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
+
+mod cli;
+mod clients;
+mod endings;
+mod gateway;
+mod house;
+mod http;
+mod lambda_api;
+mod lives;
+mod processes;
+mod reload;
+mod runtimes;
+mod s3;
+mod safety;
+mod truth;

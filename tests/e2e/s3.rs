@@ -1,0 +1,167 @@
+//! S3 from boto3, the AWS CLI and the AWS SDK for JavaScript; uploads that start functions.
+
+use super::clients;
+use super::house::{House, Plan, is};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Uploads: { Type: AWS::S3::Bucket, Properties: { BucketName: uploads } }
+  Seen:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: src/
+      Handler: app.handler
+      Timeout: 30
+      Events:
+        Csv:
+          Type: S3
+          Properties:
+            Bucket: !Ref Uploads
+            Events: s3:ObjectCreated:*
+            Filter: { S3Key: { Rules: [{ Name: prefix, Value: in/ }, { Name: suffix, Value: .csv }] } }
+";
+
+/// Says the event in its log, as one line.
+const APP: &str = "\
+import json
+
+def handler(event, context):
+    print('EVENT ' + json.dumps(event))
+";
+
+fn house() -> House {
+    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).up()
+}
+
+#[track_caller]
+fn case(name: &str) -> Option<House> {
+    let python = clients::python()?;
+    let house = house();
+    python.drive(&house, "s3.py", name);
+    Some(house)
+}
+
+#[test]
+fn objects_and_their_keys() {
+    case("objects");
+}
+
+#[test]
+fn listings_in_pages() {
+    case("pages");
+}
+
+#[test]
+fn large_objects_in_parts() {
+    case("large");
+}
+
+#[test]
+fn links_and_forms() {
+    case("presigned");
+}
+
+#[test]
+fn checksums() {
+    case("checksums");
+}
+
+#[test]
+fn conditional_requests() {
+    case("conditions");
+}
+
+#[test]
+fn the_sdk_for_javascript() {
+    let Some(node) = clients::node() else { return };
+    node.drive(&house(), "s3.mjs", "all");
+}
+
+#[test]
+fn the_aws_command_line_copies_and_syncs() {
+    let Some(python) = clients::python() else { return };
+    let house = house();
+    let folder = house.plan.path("many");
+    std::fs::create_dir_all(folder.join("below")).expect("a folder");
+    for number in 0..200 {
+        let name = if number % 2 == 0 { format!("{number}.txt") } else { format!("below/{number} +é.txt") };
+        std::fs::write(folder.join(name), format!("file {number}")).expect("written");
+    }
+    python.aws(&house, &["s3", "mb", "s3://many"]);
+    python.aws(&house, &["s3", "sync", "many", "s3://many/all", "--quiet"]);
+    let listed = python.aws(&house, &["s3", "ls", "s3://many/all/", "--recursive"]);
+    assert_eq!(listed.lines().count(), 200);
+    // Nothing is new: nothing is copied again.
+    assert_eq!(python.aws(&house, &["s3", "sync", "many", "s3://many/all"]), "");
+    python.aws(&house, &["s3", "cp", "s3://many/all", "back", "--recursive", "--quiet"]);
+    let back = std::fs::read_to_string(house.plan.path("back/below/7 +é.txt"));
+    assert_eq!(back.expect("copied"), "file 7");
+    python.aws(&house, &["s3", "rb", "s3://many", "--force"]);
+    assert!(!python.aws(&house, &["s3", "ls"]).contains("many"));
+}
+
+/// The event in a log line of `function`, if the record is one.
+fn event(record: &Value) -> Option<Value> {
+    let text = record["what"]["log"]["text"].as_str()?;
+    let event: Value = serde_json::from_str(text.strip_prefix("EVENT ")?).expect("an event");
+    Some(event["Records"][0].clone())
+}
+
+#[test]
+fn an_upload_starts_a_function_with_s3s_own_event() {
+    let Some(python) = clients::python() else { return };
+    let house = house();
+    python.drive(&house, "s3.py", "tells");
+    let keyed = |key: &'static str| {
+        move |record: &Value| event(record).is_some_and(|event| event["s3"]["object"]["key"] == key)
+    };
+    let first = house.wait(0, "the first upload", keyed("in/a+b%2Bc+%C3%A9.csv"));
+    house.wait(0, "the upload by link", keyed("in/by+link.csv"));
+    let events: Vec<_> = house.records(0).iter().filter_map(event).collect();
+    assert_eq!(events.len(), 2, "only what the filters let through: {events:?}");
+
+    let event = event(&first).expect("the event");
+    assert_eq!(event["eventName"], "ObjectCreated:Put");
+    assert_eq!(event["s3"]["bucket"]["arn"], "arn:aws:s3:::uploads");
+    assert_eq!(event["s3"]["object"]["size"], 4);
+    assert_eq!(event["s3"]["object"]["eTag"], "3ecfad755fa825f7a17c5526ec44e651", "the MD5 of the body");
+    let fixture =
+        house.mlemu(&["events", "gen", "aws/s3/put", "-p", "key=in/a b+c é.csv", "-p", "bucket=uploads"]);
+    let fixture: Value = serde_json::from_slice(&fixture.stdout).expect("a fixture");
+    let fixture = &fixture["Records"][0];
+    assert_eq!(shape(&event), shape(fixture));
+    assert_eq!(event["s3"]["object"]["key"], fixture["s3"]["object"]["key"]);
+}
+
+/// Every path of a document with the kind of what is there.
+fn shape(document: &Value) -> BTreeSet<String> {
+    fn walk(value: &Value, path: &str, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(name, member)| walk(member, &format!("{path}.{name}"), into));
+            }
+            Value::Array(entries) => entries.iter().for_each(|entry| walk(entry, &format!("{path}[]"), into)),
+            Value::String(_) => drop(into.insert(format!("{path}: text"))),
+            Value::Number(_) => drop(into.insert(format!("{path}: number"))),
+            other => drop(into.insert(format!("{path}: {other}"))),
+        }
+    }
+    let mut paths = BTreeSet::new();
+    walk(document, "", &mut paths);
+    paths
+}
+
+#[test]
+fn a_removal_tells_the_function_that_a_script_configured() {
+    let Some(house) = case("configures") else { return };
+    let told = house.wait(0, "the removal", |record| event(record).is_some());
+    assert!(is(&told, "Seen", "log"));
+    let event = event(&told).expect("the event");
+    assert_eq!(event["eventName"], "ObjectRemoved:Delete");
+    assert_eq!(event["s3"]["configurationId"], "mine");
+    assert_eq!(event["s3"]["object"]["key"], "gone");
+}
