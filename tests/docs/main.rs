@@ -16,6 +16,11 @@ mod tools;
 use page::play;
 
 #[test]
+fn readme() {
+    play("README.md", "", &["node", "npm"]);
+}
+
+#[test]
 fn diabetes() {
     play("examples/diabetes/README.md", "examples/diabetes", &[]);
 }
