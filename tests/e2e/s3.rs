@@ -174,7 +174,8 @@ fn a_template_that_is_read_again_triggers_once() {
     put("in/a.csv");
     put("other/b.csv");
     house.wait_ended(mark, "Seen");
-    let keys: Vec<_> = house.records(0).iter().filter_map(event).map(|event| event["s3"]["object"]["key"].clone()).collect();
+    let keys: Vec<_> =
+        house.records(0).iter().filter_map(event).map(|event| event["s3"]["object"]["key"].clone()).collect();
     assert_eq!(keys, ["other/b.csv"]);
 }
 
