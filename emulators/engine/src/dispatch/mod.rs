@@ -129,7 +129,8 @@ impl Dispatcher {
         let mut waiting = std::collections::VecDeque::new();
         let mut warm = false;
         for pool in self.pools.iter_mut().filter(|pool| !pool.pinned && !pool.retired) {
-            warm |= reload && (pool.warm || !pool.members.is_empty());
+            // Not for one that is starting: if its own init made the change, it would go on for ever.
+            warm |= reload && (pool.warm || pool.has_been_free());
             waiting.append(&mut pool.retire());
         }
         let pool = self.open_pool(revision, Some(client), false);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A call that a reload has moved so often waits for the instance that is starting.
-const MOST_MOVES: u32 = 3;
+const MOST_MOVES: u32 = 1;
 
 /// Whether the revision can start.
 pub(super) enum Build {
@@ -151,6 +151,11 @@ impl Pool {
     /// Whether an instance shall start although no call waits.
     pub(super) fn wants_warmth(&self) -> bool {
         self.warm && !self.retired && matches!(self.build, Build::Done(_)) && self.members.is_empty()
+    }
+
+    /// Whether an instance of it got through its init.
+    pub(super) fn has_been_free(&self) -> bool {
+        self.members.values().any(|member| !matches!(member.doing, Doing::Starting | Doing::Leaving))
     }
 
     /// How many members will be gone in a moment.
