@@ -11,7 +11,8 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-pub fn run(args: &CompletionsArgs, printer: &Printer) -> Result<Exit, Complaint> {
+#[expect(clippy::unnecessary_wraps, reason = "every verb ends alike")]
+pub fn run(args: &CompletionsArgs, printer: Printer) -> Result<Exit, Complaint> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "mlemu", &mut script);
     printer.bytes(&script);

@@ -5,7 +5,7 @@ use super::exit::{Complaint, Exit};
 use crate::report::print::{Printer, Tone};
 use crate::report::project;
 
-pub fn run(args: &ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(args: &ProjectArgs, printer: Printer) -> Result<Exit, Complaint> {
     let loaded = args.reading.load(&args.project)?;
     if printer.json {
         printer.result(&serde_json::to_string_pretty(&loaded.project).unwrap_or_default());
@@ -14,6 +14,9 @@ pub fn run(args: &ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {
     for warning in &loaded.project.warnings {
         printer.say(&format!("{} {warning}", printer.paint(Tone::Warn, "warning:")));
     }
-    printer.result(&project::lines(&loaded.project).join("\n"));
+    let lines = project::lines(&loaded.project);
+    if !lines.is_empty() {
+        printer.result(&lines.join("\n"));
+    }
     Ok(Exit::Ok)
 }

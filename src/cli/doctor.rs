@@ -1,8 +1,8 @@
 //! `mlemu doctor`: what this machine can do, and what to do about the rest.
 
 use super::exit::{Complaint, Exit};
-use crate::report::print::{Printer, Tone};
 use crate::daemon::folders;
+use crate::report::print::{Printer, Tone};
 
 /// One thing that was looked at.
 struct Finding {
@@ -12,10 +12,15 @@ struct Finding {
     fix: Option<String>,
 }
 
-pub fn run(printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(printer: Printer) -> Result<Exit, Complaint> {
     let mut findings: Vec<Finding> = mlemu_sandbox::findings()
         .into_iter()
-        .map(|finding| Finding { name: finding.name.into(), ok: finding.ok, text: finding.text, fix: finding.fix })
+        .map(|finding| Finding {
+            name: finding.name.into(),
+            ok: finding.ok,
+            text: finding.text,
+            fix: finding.fix,
+        })
         .collect();
     findings.extend(interpreters()?);
     findings.push(cache());
@@ -23,12 +28,18 @@ pub fn run(printer: &Printer) -> Result<Exit, Complaint> {
     if printer.json {
         let list: Vec<_> = findings
             .iter()
-            .map(|one| serde_json::json!({ "name": one.name, "ok": one.ok, "text": one.text, "fix": one.fix }))
+            .map(
+                |one| serde_json::json!({ "name": one.name, "ok": one.ok, "text": one.text, "fix": one.fix }),
+            )
             .collect();
         printer.result(&serde_json::to_string_pretty(&list).unwrap_or_default());
     } else {
         for finding in &findings {
-            let mark = if finding.ok { printer.paint(Tone::Good, "ok  ") } else { printer.paint(Tone::Warn, "note") };
+            let mark = if finding.ok {
+                printer.paint(Tone::Good, "ok  ")
+            } else {
+                printer.paint(Tone::Warn, "note")
+            };
             printer.result(&format!("{mark}  {}: {}", finding.name, finding.text));
             if let Some(fix) = &finding.fix {
                 printer.result(&format!("      {} {fix}", printer.paint(Tone::Quiet, "fix:")));
@@ -74,7 +85,8 @@ fn cache() -> Finding {
 
 /// Real credentials never reach a function; people like to know that they are there all the same.
 fn credentials() -> Option<Finding> {
-    let names = ["AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_CLIENT_SECRET"];
+    let names =
+        ["AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_CLIENT_SECRET"];
     let present: Vec<_> = names.into_iter().filter(|name| std::env::var_os(name).is_some()).collect();
     if present.is_empty() {
         return None;

@@ -1,10 +1,10 @@
 //! `mlemu env`: variables that point SDKs and tools at a running project.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::Printer;
-use super::talk::Talk;
 use super::ProjectArgs;
+use super::exit::{Complaint, Exit};
+use super::talk::Talk;
 use crate::config;
+use crate::report::print::Printer;
 use clap::{Args, ValueEnum};
 use mlemu_core::Environment;
 
@@ -23,12 +23,13 @@ enum Format {
     Sh,
     /// `NAME="value"`, for .env files
     Dotenv,
+    /// One object
     Json,
     /// Lines for `$GITHUB_ENV`
     Github,
 }
 
-pub async fn run(args: EnvArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: EnvArgs, printer: Printer) -> Result<Exit, Complaint> {
     let talk = Talk::need(&config::root(&args.project.project))?;
     let env: Environment = talk.get("/_mlemu/env").await?;
     let format = if printer.json { Format::Json } else { args.format };

@@ -21,9 +21,13 @@ enum Verb {
     /// All fixtures: built in, and those in ./events
     List,
     /// What a fixture is, and the parameters that it takes
-    Show { name: String },
+    Show {
+        /// As `list` calls it
+        name: String,
+    },
     /// Print an event
     Gen {
+        /// As `list` calls it
         name: String,
         #[command(flatten)]
         filling: Filling,
@@ -60,18 +64,17 @@ pub struct EventArgs {
     filling: Filling,
 }
 
-pub fn run(args: EventsArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> {
     let root = PathBuf::from(".");
     let library = library(&root);
     match args.verb {
-        Verb::List => list(&library, *printer),
-        Verb::Show { name } => show(&library, &name, *printer)?,
+        Verb::List => list(&library, printer),
+        Verb::Show { name } => show(&library, &name, printer)?,
         Verb::Gen { name, filling, output } => {
             let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
             match output {
-                Some(file) => std::fs::write(&file, event).map_err(|error| {
-                    Complaint::new(format!("cannot write {}: {error}", file.display()))
-                })?,
+                Some(file) => std::fs::write(&file, event)
+                    .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?,
                 None => printer.result(&String::from_utf8_lossy(&event)),
             }
         }
@@ -132,13 +135,24 @@ impl Filling {
 }
 
 impl EventArgs {
-    /// The event's bytes.
+    /// The event's bytes, which are JSON.
     pub fn event(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
+        let event = self.read(root)?;
+        serde_json::from_slice::<serde::de::IgnoredAny>(&event).map_err(|error| {
+            let what = if self.event == "-" { "stdin" } else { &self.event };
+            Complaint::usage(format!("the event is not JSON: {error}, in {what}"))
+        })?;
+        Ok(event)
+    }
+
+    fn read(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
         let given = self.event.trim_start();
         if given == "-" {
             let mut event = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut event);
-            return read.map(|_| event).map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
+            return read
+                .map(|_| event)
+                .map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
         }
         let file = Path::new(given);
         let is_scalar = || !file.is_file() && serde_json::from_str::<serde_json::Value>(given).is_ok();
@@ -148,12 +162,20 @@ impl EventArgs {
         let library = library(root);
         let request = self.filling.request(root)?;
         if !file.is_file() {
-            return library.render(given, &request).map_err(complaint);
+            return library.render(given, &request).map_err(|error| match error {
+                FixtureError::UnknownFixture { similar, .. }
+                    if similar.is_empty() && file.extension().is_some() =>
+                {
+                    Complaint::not_found(format!("there is no file `{given}`, and no fixture of that name"))
+                }
+                error => complaint(error),
+            });
         }
         if file.extension().is_some_and(|extension| extension == "hbs") || request.envelope.is_some() {
             return library.render_file(file, &request).map_err(complaint);
         }
-        std::fs::read(file).map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
+        std::fs::read(file)
+            .map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
     }
 }
 

@@ -3,12 +3,12 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use crate::report::print::{Printer, Tone};
 use super::talk::Talk;
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::{Daemon, Options};
 use crate::report::human::{self, Human};
+use crate::report::print::{Printer, Tone};
 use bytes::Bytes;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -29,25 +29,24 @@ pub struct InvokeArgs {
     project: ProjectArgs,
 }
 
-pub async fn run(args: InvokeArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: InvokeArgs, printer: Printer) -> Result<Exit, Complaint> {
     let root = config::root(&args.project.project);
     let event = Bytes::from(args.event.event(&root)?);
     let wanted = Wanted { qualifier: args.qualifier.clone(), queue: args.queue };
     let invoked = match Talk::find(&root) {
         Some(talk) => remote(&talk, &args, &wanted, event).await?,
-        None => alone(&args, wanted, event, *printer).await?,
+        None => alone(&args, wanted, event, printer).await?,
     };
-    Ok(show(&invoked, *printer))
+    Ok(show(&invoked, printer))
 }
 
 /// Through the daemon that runs.
 async fn remote(talk: &Talk, args: &InvokeArgs, wanted: &Wanted, event: Bytes) -> Result<Invoked, Complaint> {
-    let name = match &args.function {
-        Some(name) => name.clone(),
-        None => {
-            let functions: Vec<crate::daemon::control::FunctionLine> = talk.get("/_mlemu/functions").await?;
-            only(functions.into_iter().map(|function| function.name).collect())?
-        }
+    let name = if let Some(name) = &args.function {
+        name.clone()
+    } else {
+        let functions: Vec<crate::daemon::control::FunctionLine> = talk.get("/_mlemu/functions").await?;
+        only(functions.into_iter().map(|function| function.name).collect())?
     };
     let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
     let mut path = format!("/_mlemu/functions/{name}/invoke?queue={}", wanted.queue);
@@ -58,7 +57,12 @@ async fn remote(talk: &Talk, args: &InvokeArgs, wanted: &Wanted, event: Bytes) -
 }
 
 /// With a daemon of our own, for this one call.
-async fn alone(args: &InvokeArgs, wanted: Wanted, event: Bytes, printer: Printer) -> Result<Invoked, Complaint> {
+async fn alone(
+    args: &InvokeArgs,
+    wanted: Wanted,
+    event: Bytes,
+    printer: Printer,
+) -> Result<Invoked, Complaint> {
     if wanted.queue {
         return Err(Complaint::usage("`--queue` needs a running daemon").hint("start one with `mlemu up`"));
     }
@@ -108,7 +112,11 @@ fn show(invoked: &Invoked, printer: Printer) -> Exit {
         if let Some(truth) = &invoked.truth {
             printer.say(&printer.paint(Tone::Quiet, truth));
         }
-        printer.result(invoked.result.get());
+        if invoked.status == "queued" {
+            printer.say(&format!("queued as {}", invoked.invocation));
+        } else {
+            printer.result(invoked.result.get());
+        }
     }
     if failed { Exit::Failed } else { Exit::Ok }
 }

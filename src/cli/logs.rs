@@ -1,10 +1,10 @@
 //! `mlemu logs`: what functions of a running project wrote.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::Printer;
-use super::talk::Talk;
 use super::ProjectArgs;
+use super::exit::{Complaint, Exit};
+use super::talk::Talk;
 use crate::config;
+use crate::report::print::Printer;
 use bytes::Bytes;
 use clap::Args;
 use http::Method;
@@ -30,19 +30,22 @@ struct Told {
     lines: Vec<String>,
 }
 
-pub async fn run(args: LogsArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: LogsArgs, printer: Printer) -> Result<Exit, Complaint> {
     let talk = Talk::need(&config::root(&args.project.project))?;
     let path = if args.follow { "/_mlemu/stream" } else { "/_mlemu/stream?once=true" };
     let mut body = talk.call(Method::GET, path, Bytes::new()).await?;
     let mut open = Vec::new();
     while let Some(frame) = body.frame().await {
-        let gone = |error| Complaint::unreachable(format!("the daemon ended: {error}"));
-        let Ok(data) = frame.map_err(gone)?.into_data() else { continue };
+        let Ok(frame) = frame else {
+            printer.say("the daemon ended");
+            return Ok(Exit::Ok);
+        };
+        let Ok(data) = frame.into_data() else { continue };
         open.extend_from_slice(&data);
         while let Some(end) = open.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = open.drain(..=end).collect();
             if let Some(data) = line.strip_prefix(b"data: ") {
-                show(data, args.function.as_deref(), *printer);
+                show(data, args.function.as_deref(), printer);
             }
         }
     }

@@ -14,9 +14,9 @@ mod talk;
 mod up;
 
 use crate::config::{self as project_config, Loaded, Overrides};
+use crate::report::print::{self, Printer};
 use clap::{Args, Parser, Subcommand};
 use exit::Exit;
-use crate::report::print::{self, Printer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +27,9 @@ Examples:
   mlemu events gen aws/s3/put -p key=cat.png print an event of AWS's exact form
 
 Functions run as real processes behind the vendors' own runtime clients, on this machine only.";
+
+/// Where help lists the flags that every verb takes.
+const EVERYWHERE: &str = "Everywhere";
 
 /// AWS, Google and Azure functions on your own machine, offline, with the truth about memory and time.
 #[derive(Debug, Parser)]
@@ -42,16 +45,16 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Common {
     /// Say less: errors and results only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more; twice for the daemon's own trace
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Print JSON for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Colours: auto, always or never (NO_COLOR is honoured)
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "WHEN", default_value = "auto")]
     color: print::Color,
 }
 
@@ -120,7 +123,7 @@ pub fn main() -> ExitCode {
         ..Printer::new(common.color)
     };
     trace(common.verbose);
-    let exit = run(cli.verb, &printer);
+    let exit = run(cli.verb, printer);
     exit.unwrap_or_else(|complaint| {
         printer.complain(&complaint);
         complaint.exit
@@ -128,7 +131,7 @@ pub fn main() -> ExitCode {
     .into()
 }
 
-fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
+fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
     match verb {
         Verb::Up(args) => block_on(up::run(args, printer)),
         Verb::Invoke(args) => block_on(invoke::run(args, printer)),
@@ -143,7 +146,10 @@ fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, exit::Complaint>>) -> Result<T, exit::Complaint> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Half of the cores: the functions need the others, and a message within one thread wakes nobody.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build();
     let runtime = runtime.map_err(|error| exit::Complaint::new(format!("cannot start: {error}")))?;
     runtime.block_on(work)
 }
@@ -159,8 +165,7 @@ fn trace(verbose: u8) {
 impl Reading {
     fn overrides(&self) -> Result<Overrides, exit::Complaint> {
         let cache_dir = Some(crate::daemon::folders::cache().join("inline"));
-        let mut overrides =
-            Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
+        let mut overrides = Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
         for given in &self.parameters {
             let Some((name, value)) = given.split_once('=') else {
                 let complaint = exit::Complaint::usage(format!("`--parameter {given}` has no `=`"));

@@ -2,13 +2,13 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use crate::report::print::Printer;
 use super::talk::Talk;
 use crate::config;
 use crate::daemon::control::FunctionLine;
+use crate::report::print::Printer;
 use crate::report::table::table;
 
-pub async fn run(args: ProjectArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: ProjectArgs, printer: Printer) -> Result<Exit, Complaint> {
     let talk = Talk::need(&config::root(&args.project))?;
     let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
     if printer.json {

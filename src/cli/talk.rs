@@ -34,10 +34,6 @@ impl Talk {
         })
     }
 
-    pub fn located(&self) -> &Located {
-        &self.located
-    }
-
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Complaint> {
         let body = self.call(Method::GET, path, Bytes::new()).await?;
         read(body).await
@@ -76,7 +72,8 @@ fn refused(status: StatusCode, body: &[u8]) -> Complaint {
 }
 
 async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
-    let broken = |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
+    let broken =
+        |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
     let bytes = body.collect().await.map_err(|error| broken(&error))?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|error| broken(&error))
 }

@@ -1,15 +1,17 @@
 //! `mlemu up`: the daemon in the foreground.
 
-use super::exit::{Complaint, Exit};
-use crate::report::print::{Printer, Tone};
 use super::Reading;
-use crate::report::print;
+use super::exit::{Complaint, Exit};
+use crate::config;
 use crate::daemon::listener::Wish;
-use crate::daemon::{self, CONTROL_PORT, Daemon, Options};
+use crate::daemon::locator::{self, LocatorError};
+use crate::daemon::{self, CONTROL_PORT, Daemon, Options, StartError, folders};
 use crate::report::human::Human;
+use crate::report::print;
+use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use clap::Args;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,25 +55,29 @@ pub struct UpArgs {
     no_watch: bool,
 }
 
-pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
     if !args.host.is_loopback() {
         let what = format!("`--host {}` is refused: mlemu runs code for whoever reaches it", args.host);
         return Err(Complaint::usage(what).hint("listen on loopback and reach it through an SSH tunnel"));
     }
     let mut ends = Ends::new()?;
     let options = options(&args)?;
+    if let Some(located) = locator::find(&folders::locators(), &config::root(&args.path)) {
+        return Err(StartError::from(LocatorError::AlreadyUp(Box::new(located))).into());
+    }
     if !printer.json {
         for line in project::lines(&options.loaded.project) {
             printer.say(&line);
         }
     }
-    let human = Human::new(*printer);
+    let human = Human::new(printer);
+    let asked: BTreeSet<&str> = options.ports.keys().copied().collect();
     let started = Daemon::start(options, |shared| human.follow(shared.clone()));
     let daemon = tokio::select! {
         started = started => started?,
         exit = ends.next() => return Ok(exit),
     };
-    announce(&daemon, &args, printer);
+    announce(&daemon, &args, &asked, printer);
     let exit = tokio::select! {
         exit = ends.next() => exit,
         () = daemon.shared.stop.cancelled() => Exit::Ok,
@@ -86,11 +92,12 @@ pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
 
 fn options(args: &UpArgs) -> Result<Options, Complaint> {
     let loaded = args.reading.load(&args.path)?;
+    let said = &loaded.settings.ports;
     let mut ports = BTreeMap::new();
-    if let Some(port) = args.aws_port {
+    if let Some(port) = args.aws_port.or(said.aws) {
         ports.insert("aws", Wish { port, exact: true });
     }
-    let control = match args.control_port {
+    let control = match args.control_port.or(said.control) {
         Some(port) => Wish { port, exact: true },
         None => Wish { port: CONTROL_PORT, exact: false },
     };
@@ -109,7 +116,8 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
     })
 }
 
-fn announce(daemon: &Daemon, args: &UpArgs, printer: &Printer) {
+/// `asked`: the clouds whose port somebody chose.
+fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) {
     let later = [args.gcp_port, args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
         let note = "the Google and Azure listeners are not there yet: their ports are not opened";
@@ -122,13 +130,15 @@ fn announce(daemon: &Daemon, args: &UpArgs, printer: &Printer) {
         return printer.result(&ready.to_string());
     }
     for (name, address) in daemon.addresses() {
-        let moved = crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
+        let moved =
+            crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
         let moved = match moved {
-            Some(kind) if args.aws_port.is_none() => format!("  (port {} is taken)", kind.port),
+            Some(kind) if !asked.contains(name) => format!("  (port {} is taken)", kind.port),
             _ => String::new(),
         };
         printer.say(&format!("{}  http://{address}{moved}", printer.paint(print::Tone::Strong, name)));
     }
+    printer.say("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here");
     printer.say(&format!(
         "{}  control http://{}  (Ctrl-C ends it)",
         printer.paint(Tone::Good, "ready"),
@@ -145,7 +155,8 @@ struct Ends {
 
 impl Ends {
     fn new() -> Result<Self, Complaint> {
-        let on = |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
+        let on =
+            |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
         Ok(Self {
             interrupt: on(SignalKind::interrupt())?,
             terminate: on(SignalKind::terminate())?,

@@ -57,7 +57,9 @@ impl Refused {
     pub fn status(&self) -> StatusCode {
         match self {
             Refused::NoFunction { .. }
-            | Refused::Engine(Refusal::NoFunction { .. } | Refusal::NoRevision { .. }) => StatusCode::NOT_FOUND,
+            | Refused::Engine(Refusal::NoFunction { .. } | Refusal::NoRevision { .. }) => {
+                StatusCode::NOT_FOUND
+            }
             Refused::Engine(Refusal::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refused::Engine(Refusal::Throttled(_)) => StatusCode::TOO_MANY_REQUESTS,
             Refused::Engine(Refusal::Stopping) => StatusCode::SERVICE_UNAVAILABLE,

@@ -93,7 +93,8 @@ fn read(file: &Path) -> Option<Located> {
 fn paths(folder: &Path, project: &Path) -> (PathBuf, PathBuf) {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let head = digest.iter().take(8).fold(0_u64, |head, byte| (head << 8) | u64::from(*byte));
+    let name = format!("{head:016x}");
     (folder.join(format!("{name}.json")), folder.join(format!("{name}.lock")))
 }
 

@@ -180,7 +180,8 @@ impl Daemon {
             return Err(error);
         }
         if options.watch {
-            daemon.reload = Some(project::Reload::start(daemon.shared.clone(), builder, options.reading, options.loaded));
+            daemon.reload =
+                Some(project::Reload::start(daemon.shared.clone(), builder, options.reading, options.loaded));
         }
         Ok(daemon)
     }
@@ -265,7 +266,12 @@ impl Shared {
 
     /// What the log of the record's cloud says for it.
     pub fn lines(&self, record: &Record) -> Vec<String> {
-        record.subject.function.as_ref().map(|function| self.cloud(function).lines(record)).unwrap_or_default()
+        record
+            .subject
+            .function
+            .as_ref()
+            .map(|function| self.cloud(function).lines(record))
+            .unwrap_or_default()
     }
 
     /// Variables that point every vendor's SDK here.

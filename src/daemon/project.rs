@@ -88,7 +88,12 @@ impl Drop for Reload {
 }
 
 impl Reload {
-    pub(super) fn start(shared: Arc<Shared>, builder: Arc<Builder>, reading: Reading, loaded: Loaded) -> Self {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        builder: Arc<Builder>,
+        reading: Reading,
+        loaded: Loaded,
+    ) -> Self {
         let (changed, inbox) = mpsc::unbounded_channel();
         let files: BTreeSet<PathBuf> = loaded.files.iter().cloned().collect();
         let watched = files.clone();

@@ -21,6 +21,9 @@ impl Human {
 
     /// Follows a daemon's records from now until it ends.
     pub fn follow(self, shared: Arc<Shared>) {
+        if self.printer.quiet && !self.printer.json {
+            return;
+        }
         let (past, mut live) = shared.journal.follow(0);
         tokio::spawn(async move {
             for record in past {
@@ -87,9 +90,10 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
         What::BuildFailed { why } => (Tone::Bad, format!("cannot start: {why}")),
         What::Warning { text } => (Tone::Warn, format!("warning: {text}")),
         What::Refused { why } => (Tone::Warn, format!("refused: {why}")),
-        What::Unsupported { service, operation } => {
-            (Tone::Warn, format!("{service} {operation} is not there yet and was answered as not implemented"))
-        }
+        What::Unsupported { service, operation } => (
+            Tone::Warn,
+            format!("{service} {operation} is not there yet and was answered as not implemented"),
+        ),
         What::Ended { status, usage } => (tone(status), truth(usage)),
         What::Occurred { summary, .. } => (Tone::Quiet, summary.clone()),
         What::InstanceGone { why } if verbose => (Tone::Quiet, format!("instance gone: {why}")),
@@ -103,13 +107,18 @@ fn tone(status: &Status) -> Tone {
 
 /// The line that no cloud gives: what was measured, and what held the limit.
 pub fn truth(usage: &Usage) -> String {
+    if usage.peak_memory == 0 && usage.init.is_none() {
+        return "nothing was started".to_owned();
+    }
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
     let mut text = match (usage.start, usage.init) {
-        (StartKind::Cold, Some(init)) => format!("cold, init {:.0} ms measured", init.duration.as_secs_f64() * 1e3),
+        (StartKind::Cold, Some(init)) => {
+            format!("cold, init {:.0} ms measured", init.duration.as_secs_f64() * 1e3)
+        }
         _ => "warm".to_owned(),
     };
     if usage.queued.as_millis() > 0 {
-        text.push_str(&format!(", waited {} ms for a free instance", usage.queued.as_millis()));
+        text.push_str(&format!(", waited {} ms for an instance", usage.queued.as_millis()));
     }
     let (peak, limit) = (mib(usage.peak_memory), mib(usage.memory_limit));
     text.push_str(&format!(", peak {peak:.1} of {limit:.0} MB, limit held by {}", usage.enforcement));

@@ -54,11 +54,11 @@ impl Printer {
     /// Talk, for people.
     pub fn say(self, text: &str) {
         if !self.quiet {
-            self.write(text);
+            Self::write(text);
         }
     }
 
-    fn write(self, text: &str) {
+    fn write(text: &str) {
         let mut err = std::io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));
     }
@@ -66,11 +66,11 @@ impl Printer {
     pub fn complain(self, complaint: &Complaint) {
         if self.json {
             let error = serde_json::json!({ "error": complaint.what, "hint": complaint.hint });
-            return self.write(&error.to_string());
+            return Self::write(&error.to_string());
         }
-        self.write(&format!("{} {}", self.paint(Tone::Bad, "error:"), complaint.what));
+        Self::write(&format!("{} {}", self.paint(Tone::Bad, "error:"), complaint.what));
         if let Some(hint) = &complaint.hint {
-            self.write(&format!("\n{} {hint}", self.paint(Tone::Good, "hint:")));
+            Self::write(&format!("\n{} {hint}", self.paint(Tone::Good, "hint:")));
         }
     }
 

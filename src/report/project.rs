@@ -10,14 +10,23 @@ pub fn lines(project: &Project) -> Vec<String> {
     let functions = project.functions.iter().map(|function| function_row(function, project));
     let buckets = project.buckets.iter().map(|bucket| {
         let from = place(&bucket.from.file, bucket.from.line, project);
-        vec![bucket.name.clone(), bucket.cloud.clone(), "bucket".into(), String::new(), String::new(), String::new(), from]
+        vec![
+            bucket.name.clone(),
+            bucket.cloud.clone(),
+            "bucket".into(),
+            String::new(),
+            String::new(),
+            String::new(),
+            from,
+        ]
     });
     table(&[], functions.chain(buckets)).lines().map(str::to_owned).collect()
 }
 
 fn function_row(function: &FunctionDeclaration, project: &Project) -> Vec<String> {
     let memory = function.memory.map_or_else(|| "default".into(), |bytes| format!("{} MB", bytes / MIB));
-    let timeout = function.timeout.map_or_else(|| "default".into(), |time| format!("{} s", time.as_secs_f64()));
+    let timeout =
+        function.timeout.map_or_else(|| "default".into(), |time| format!("{} s", time.as_secs_f64()));
     let triggers: Vec<_> = function.triggers.iter().map(trigger).collect();
     vec![
         function.name.clone(),

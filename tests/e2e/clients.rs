@@ -89,7 +89,8 @@ impl Clients {
 #[track_caller]
 fn finish(command: &mut Command, what: &str) -> String {
     let output = command.output().expect("the client runs");
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{what}\n{said}\n{complained}");
     said.into_owned()
 }

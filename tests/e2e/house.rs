@@ -243,9 +243,11 @@ impl House {
     pub fn token(&self) -> String {
         let folder = self.plan.runtime.path().join("mlemu");
         let files = std::fs::read_dir(folder).expect("the locators").filter_map(Result::ok);
-        let file = files.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "json"));
+        let file =
+            files.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "json"));
         let located: Value =
-            serde_json::from_slice(&std::fs::read(file.expect("a locator")).expect("readable")).expect("JSON");
+            serde_json::from_slice(&std::fs::read(file.expect("a locator")).expect("readable"))
+                .expect("JSON");
         located["token"].as_str().expect("a token").to_owned()
     }
 }

@@ -90,7 +90,8 @@ fn code_from_a_bucket_and_from_a_folder_that_is_watched() {
     let house = plan().up();
     python.drive(&house, "lambda_api.py", "other sources");
     let mark = house.mark();
-    std::fs::write(house.plan.path("hot/app.py"), "def handler(event, context):\n    return 'reloaded'\n").expect("saved");
+    std::fs::write(house.plan.path("hot/app.py"), "def handler(event, context):\n    return 'reloaded'\n")
+        .expect("saved");
     let published = house.wait_published(mark, "hot");
     assert_eq!(published["reload"], true);
     let answer = python.aws(&house, &["lambda", "invoke", "--function-name", "hot", "/dev/stdout"]);
@@ -105,20 +106,41 @@ fn the_aws_command_line() {
     let made = std::process::Command::new("python3").args(zip).current_dir(house.plan.path("")).status();
     assert!(made.expect("python3").success());
     let create = [
-        "lambda", "create-function", "--function-name", "shipped", "--runtime", "python3.12", "--timeout", "30",
-        "--handler", "app.handler", "--role", "arn:aws:iam::000000000000:role/r", "--zip-file", "fileb://code.zip",
+        "lambda",
+        "create-function",
+        "--function-name",
+        "shipped",
+        "--runtime",
+        "python3.12",
+        "--timeout",
+        "30",
+        "--handler",
+        "app.handler",
+        "--role",
+        "arn:aws:iam::000000000000:role/r",
+        "--zip-file",
+        "fileb://code.zip",
     ];
     let created: Value = serde_json::from_str(&python.aws(&house, &create)).expect("JSON");
     assert_eq!(created["FunctionName"], "shipped");
     python.aws(&house, &["lambda", "wait", "function-active-v2", "--function-name", "shipped"]);
     let invoke = [
-        "lambda", "invoke", "--function-name", "shipped", "--payload", "{}", "--log-type", "Tail", "out.json",
+        "lambda",
+        "invoke",
+        "--function-name",
+        "shipped",
+        "--payload",
+        "{}",
+        "--log-type",
+        "Tail",
+        "out.json",
     ];
     let told: Value = serde_json::from_str(&python.aws(&house, &invoke)).expect("JSON");
     assert_eq!((told["StatusCode"].as_u64(), told["ExecutedVersion"].as_str()), (Some(200), Some("$LATEST")));
     assert!(told["LogResult"].is_string() && told["FunctionError"].is_null(), "{told}");
     assert_eq!(std::fs::read_to_string(house.plan.path("out.json")).expect("written"), "\"cold\"");
     python.aws(&house, &["lambda", "delete-function", "--function-name", "shipped"]);
-    let listed: Value = serde_json::from_str(&python.aws(&house, &["lambda", "list-functions"])).expect("JSON");
+    let listed: Value =
+        serde_json::from_str(&python.aws(&house, &["lambda", "list-functions"])).expect("JSON");
     assert_eq!(listed["Functions"].as_array().map(Vec::len), Some(1));
 }

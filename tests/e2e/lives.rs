@@ -8,7 +8,8 @@ use std::time::Duration;
 pub fn ends_within(pid: u32, patience: Duration) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
     let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return true };
-    let patience = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
+    let patience =
+        Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
     let mut watched = [PollFd::new(&handle, PollFlags::IN)];
     poll(&mut watched, Some(&patience)).is_ok_and(|ready| ready > 0)
 }

@@ -179,7 +179,8 @@ fn floods_of_output_are_cut_and_stall_nobody() {
     let (house, _) = house("flood");
     let before = lives::status_kib(house.pid(), "VmRSS");
     let most = if soak().is_some() { 1024 } else { 128 };
-    let floods = [("x", most), ("line\n", 1), ("\u{1b}]0;title\u{7}\u{1b}[2J\n", 1), ("\u{0}\u{1}\u{ff}\u{fe}", 16)];
+    let floods =
+        [("x", most), ("line\n", 1), ("\u{1b}]0;title\u{7}\u{1b}[2J\n", 1), ("\u{0}\u{1}\u{ff}\u{fe}", 16)];
     for (piece, megabytes) in floods {
         let event = json!({"do": "flood", "megabytes": megabytes, "piece": piece});
         let answer = invoke(&house, "Does", &event);
@@ -189,7 +190,11 @@ fn floods_of_output_are_cut_and_stall_nobody() {
     }
     let after = lives::status_kib(house.pid(), "VmHWM");
     assert!(after < before + 320 * 1024, "memory went from {before} to {after} KiB");
-    let longest = house.records(0).iter().filter_map(|record| Some(record["what"]["log"]["text"].as_str()?.len())).max();
+    let longest = house
+        .records(0)
+        .iter()
+        .filter_map(|record| Some(record["what"]["log"]["text"].as_str()?.len()))
+        .max();
     assert!(longest.is_some_and(|longest| longest <= 3 * 256 * 1024), "{longest:?}");
     let logs = house.mlemu(&["logs", "Does"]);
     assert!(!logs.stdout.contains(&0x1b), "escapes have no power over the terminal");
@@ -229,7 +234,10 @@ fn invocations_and_reloads_leave_the_daemon_as_it_was() {
     let (descriptors, memory) = measure();
     run(calls, reloads);
     let (later_descriptors, later_memory) = measure();
-    assert!(later_descriptors <= descriptors + 8, "descriptors went from {descriptors} to {later_descriptors}");
+    assert!(
+        later_descriptors <= descriptors + 8,
+        "descriptors went from {descriptors} to {later_descriptors}"
+    );
     assert!(later_memory < memory + 24 * 1024, "memory went from {memory} to {later_memory} KiB");
     assert_eq!(lives::zombies_of(house.pid()), 0);
     assert!(lives::with_variable("HOUSE", &mark).len() <= 4, "one instance a function, with its shim");

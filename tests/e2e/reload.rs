@@ -137,7 +137,8 @@ fn no_request_fails_or_is_lost_during_thirty_edits() {
             while !over.load(Ordering::SeqCst) {
                 let published = live.load(Ordering::SeqCst);
                 let word = said(&house, "First").0;
-                let number: usize = word.strip_prefix("edit ").map_or(0, |number| number.parse().expect("a number"));
+                let number: usize =
+                    word.strip_prefix("edit ").map_or(0, |number| number.parse().expect("a number"));
                 assert!(number >= published, "edit {number} answered after edit {published} was live");
                 asked.fetch_add(1, Ordering::SeqCst);
             }
@@ -146,7 +147,11 @@ fn no_request_fails_or_is_lost_during_thirty_edits() {
         for number in 1..=30 {
             save(&house, "First", |root| write(&root.join("first/app.py"), &says(&format!("edit {number}"))));
             live.store(number, Ordering::SeqCst);
-            assert_eq!(said(&house, "First").0, format!("edit {number}"), "the next request has the new code");
+            assert_eq!(
+                said(&house, "First").0,
+                format!("edit {number}"),
+                "the next request has the new code"
+            );
         }
         over.store(true, Ordering::SeqCst);
         poller.join().expect("no request failed");
@@ -199,14 +204,18 @@ fn the_template_is_followed_as_well() {
     write(&house.plan.path("template.yaml"), &more);
     house.wait(mark, "Third is declared", |record| is(record, "Third", "declared"));
     assert_eq!(said(&house, "Third").0, "other");
-    let configuration = http::send(house.aws(), "GET /2015-03-31/functions/Second/configuration", &[], b"").json();
+    let configuration =
+        http::send(house.aws(), "GET /2015-03-31/functions/Second/configuration", &[], b"").json();
     assert_eq!(configuration["MemorySize"], 512);
     assert_ne!(said(&house, "Second").1, second, "another limit is another process");
 
     let mark = house.mark();
     write(&house.plan.path("template.yaml"), "Resources: [");
     let warned = house.wait(mark, "a warning", |record| record["what"].get("warning").is_some());
-    assert!(warned["what"]["warning"]["text"].as_str().is_some_and(|text| text.contains("last good")), "{warned}");
+    assert!(
+        warned["what"]["warning"]["text"].as_str().is_some_and(|text| text.contains("last good")),
+        "{warned}"
+    );
     assert_eq!(said(&house, "First").0, "one");
 
     let mark = house.mark();

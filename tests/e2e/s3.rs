@@ -130,7 +130,8 @@ fn an_upload_starts_a_function_with_s3s_own_event() {
     assert_eq!(event["s3"]["bucket"]["arn"], "arn:aws:s3:::uploads");
     assert_eq!(event["s3"]["object"]["size"], 4);
     assert_eq!(event["s3"]["object"]["eTag"], "3ecfad755fa825f7a17c5526ec44e651", "the MD5 of the body");
-    let fixture = house.mlemu(&["events", "gen", "aws/s3/put", "-p", "key=in/a b+c é.csv", "-p", "bucket=uploads"]);
+    let fixture =
+        house.mlemu(&["events", "gen", "aws/s3/put", "-p", "key=in/a b+c é.csv", "-p", "bucket=uploads"]);
     let fixture: Value = serde_json::from_slice(&fixture.stdout).expect("a fixture");
     let fixture = &fixture["Records"][0];
     assert_eq!(shape(&event), shape(fixture));
@@ -173,7 +174,8 @@ fn a_template_that_is_read_again_triggers_once() {
     put("in/a.csv");
     put("other/b.csv");
     house.wait_ended(mark, "Seen");
-    let keys: Vec<_> = house.records(0).iter().filter_map(event).map(|event| event["s3"]["object"]["key"].clone()).collect();
+    let keys: Vec<_> =
+        house.records(0).iter().filter_map(event).map(|event| event["s3"]["object"]["key"].clone()).collect();
     assert_eq!(keys, ["other/b.csv"]);
 }
 

@@ -58,7 +58,8 @@ fn effects(house: &House) -> usize {
 /// Each listener with a request that would have an effect: the APIs, the control API, an instance's own.
 fn doors(house: &House) -> Vec<(SocketAddr, String, Vec<(String, String)>)> {
     let told = tells(house);
-    let runtime = told["env"]["AWS_LAMBDA_RUNTIME_API"].as_str().expect("an address").parse().expect("an address");
+    let runtime =
+        told["env"]["AWS_LAMBDA_RUNTIME_API"].as_str().expect("an address").parse().expect("an address");
     let token = ("Authorization".to_owned(), format!("Bearer {}", house.token()));
     vec![
         (house.aws(), INVOKE.into(), vec![]),
@@ -139,7 +140,8 @@ fn other_hosts_reach_no_listener() {
             format!("user@127.0.0.1:{port}"),
         ];
         for host in &hosts {
-            let mut all: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut all: Vec<_> =
+                headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             all.push(("Host", host));
             turned_away(&http::send_exactly(*to, line, &all, b"{}"), &format!("{line} as {host}"));
         }
@@ -158,7 +160,8 @@ fn pages_of_other_origins_reach_no_listener() {
     let before = effects(&house);
     for (to, line, headers) in &doors {
         for origin in ["http://evil.example", "null", "http://localhost:3000", "https://127.0.0.1", ""] {
-            let mut all: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut all: Vec<_> =
+                headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             all.push(("Content-Type", "text/plain"));
             all.push(("Origin", origin));
             let answer = http::send(*to, line, &all, b"{}");
@@ -170,7 +173,10 @@ fn pages_of_other_origins_reach_no_listener() {
             ("Access-Control-Request-Method", "POST"),
             ("Access-Control-Request-Private-Network", "true"),
         ];
-        turned_away(&http::send(*to, &format!("OPTIONS {path}"), &preflight, b""), &format!("OPTIONS {path}"));
+        turned_away(
+            &http::send(*to, &format!("OPTIONS {path}"), &preflight, b""),
+            &format!("OPTIONS {path}"),
+        );
     }
     assert_eq!(effects(&house), before, "nothing was executed");
 }
@@ -209,9 +215,13 @@ fn the_control_api_wants_its_token_and_changes_nothing_on_a_get() {
     let token = house.token();
     let bearer = format!("Bearer {token}");
     let near = format!("Bearer {}x", &token[..token.len() - 1]);
-    for given in [None, Some(""), Some("Bearer"), Some("Bearer wrong"), Some(near.as_str()), Some(token.as_str())] {
+    for given in
+        [None, Some(""), Some("Bearer"), Some("Bearer wrong"), Some(near.as_str()), Some(token.as_str())]
+    {
         let headers: Vec<_> = given.iter().map(|given| ("Authorization", *given)).collect();
-        for line in ["GET /_mlemu/functions", "POST /_mlemu/stop", "GET /_mlemu/stream?once=true", "GET /_mlemu/env"] {
+        for line in
+            ["GET /_mlemu/functions", "POST /_mlemu/stop", "GET /_mlemu/stream?once=true", "GET /_mlemu/env"]
+        {
             let answer = http::send(house.control(), line, &headers, b"");
             assert_eq!(answer.status, 401, "{line} with {given:?}");
             assert!(!answer.text().contains(&token));
@@ -226,7 +236,10 @@ fn the_control_api_wants_its_token_and_changes_nothing_on_a_get() {
     }
     let cmdline = std::fs::read_to_string(format!("/proc/{}/cmdline", house.pid())).expect("alive");
     let records = house.records(0).iter().map(ToString::to_string).collect::<String>();
-    assert!(![cmdline, records, house.said()].iter().any(|text| text.contains(&token)), "the token is nowhere");
+    assert!(
+        ![cmdline, records, house.said()].iter().any(|text| text.contains(&token)),
+        "the token is nowhere"
+    );
 }
 
 #[test]
@@ -259,7 +272,10 @@ fn slow_clients_are_let_go_and_keep_nobody_waiting() {
     for mut stream in slow {
         let mut rest = Vec::new();
         let ended = stream.read_to_end(&mut rest);
-        assert!(ended.is_ok() || !matches!(ended, Err(ref error) if error.kind() == std::io::ErrorKind::WouldBlock));
+        assert!(
+            ended.is_ok()
+                || !matches!(ended, Err(ref error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        );
     }
 }
 
@@ -269,7 +285,11 @@ fn bodies_over_the_limit_are_refused_in_the_vendors_words_and_not_kept() {
     let before = lives::status_kib(house.pid(), "VmHWM");
     let large = vec![b'1'; 6 * 1024 * 1024 + 1];
     let chunked = |body: &[u8]| {
-        let mut request = format!("{INVOKE} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n", house.aws()).into_bytes();
+        let mut request = format!(
+            "{INVOKE} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+            house.aws()
+        )
+        .into_bytes();
         for chunk in body.chunks(64 * 1024) {
             request.extend(format!("{:x}\r\n", chunk.len()).bytes());
             request.extend(chunk);
@@ -278,7 +298,9 @@ fn bodies_over_the_limit_are_refused_in_the_vendors_words_and_not_kept() {
         request.extend(b"0\r\n\r\n");
         http::raw(house.aws(), &request).expect("an answer")
     };
-    for answer in [http::send(house.aws(), INVOKE, &[], &large), chunked(&large), chunked(&vec![b'1'; 40_000_000])] {
+    for answer in
+        [http::send(house.aws(), INVOKE, &[], &large), chunked(&large), chunked(&vec![b'1'; 40_000_000])]
+    {
         assert_eq!(answer.status, 413, "{}", answer.text());
         assert_eq!(answer.header("x-amzn-errortype"), Some("RequestTooLargeException"));
     }
@@ -297,7 +319,10 @@ fn large_objects_go_to_disk_and_not_to_memory() {
     http::send(house.aws(), "PUT /large", &[], b"");
     let before = lives::status_kib(house.pid(), "VmHWM");
     let mut stream = http::connect(house.aws());
-    let head = format!("PUT /large/one HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {SIZE}\r\n\r\n", house.aws());
+    let head = format!(
+        "PUT /large/one HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {SIZE}\r\n\r\n",
+        house.aws()
+    );
     stream.write_all(head.as_bytes()).expect("written");
     let piece = vec![7; 1024 * 1024];
     for _ in 0..SIZE / piece.len() {
@@ -320,8 +345,13 @@ fn ambiguous_and_lying_bodies_are_refused() {
          2\r\n{{}}\r\n0\r\n\r\n"
     );
     let answer = http::raw(to, both.as_bytes()).expect("an answer");
-    assert!(answer.status == 400 || answer.json()["event"] == serde_json::json!({}), "the chunks count, or nothing");
-    let twice = format!("{INVOKE} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}1");
+    assert!(
+        answer.status == 400 || answer.json()["event"] == serde_json::json!({}),
+        "the chunks count, or nothing"
+    );
+    let twice = format!(
+        "{INVOKE} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}1"
+    );
     assert_eq!(http::raw(to, twice.as_bytes()).map(|answer| answer.status), Some(400), "two lengths");
 
     let framed = |decoded: &str, trailer: &str, body: &str| {
@@ -336,8 +366,16 @@ fn ambiguous_and_lying_bodies_are_refused() {
     let crc = "x-amz-checksum-crc32";
     assert_eq!(framed("5", crc, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"), 200);
     assert_eq!(framed("4", crc, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"), 400, "too long");
-    assert_eq!(framed("6", crc, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"), 400, "too short");
-    assert_eq!(framed("5", crc, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"), 400, "another sum");
+    assert_eq!(
+        framed("6", crc, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"),
+        400,
+        "too short"
+    );
+    assert_eq!(
+        framed("5", crc, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"),
+        400,
+        "another sum"
+    );
     assert_eq!(framed("5", crc, "zz\r\nhello\r\n0\r\n\r\n"), 400, "no size");
     assert_eq!(framed("5", crc, "ffffffffffffffff\r\nhello"), 400, "a size beyond all");
     assert_eq!(http::send(to, "GET /bodies/framed", &[], b"").text(), "hello", "what was good stays");
@@ -349,7 +387,9 @@ fn a_client_that_waits_for_100_continue_hears_it() {
     let to = house.aws();
     http::send(to, "PUT /waits", &[], b"");
     let mut stream = http::connect(to);
-    let head = format!("PUT /waits/one HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    let head = format!(
+        "PUT /waits/one HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).expect("written");
     let mut said = [0; 25];
     stream.read_exact(&mut said).expect("heard");
@@ -361,7 +401,13 @@ fn a_client_that_waits_for_100_continue_hears_it() {
 #[test]
 fn bytes_that_are_no_request_harm_nobody() {
     let house = plan().up();
-    for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"\0\0\0\0", b"GET", b"\r\n\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\0\0\0\0",
+        b"GET",
+        b"\r\n\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
         for to in [house.aws(), house.control()] {
             let mut stream = http::connect(to);
             let _ = stream.write_all(bytes);
@@ -388,13 +434,18 @@ fn a_function_sees_nothing_of_the_developers_own() {
     for (name, value) in secrets {
         assert!(env.get(name).is_none_or(|seen| seen != value), "{name} is seen");
     }
-    assert!(env.get("GITHUB_TOKEN").is_none() && env.get("AWS_PROFILE").is_none() && env.get("DATABASE_URL").is_none());
+    assert!(
+        env.get("GITHUB_TOKEN").is_none()
+            && env.get("AWS_PROFILE").is_none()
+            && env.get("DATABASE_URL").is_none()
+    );
     assert_eq!(env["OWN"], "declared");
     assert_eq!(env["AWS_ENDPOINT_URL"], format!("http://{}", house.aws()));
     assert_eq!(told["stdin"], "", "nobody speaks on stdin");
     for (fd, target) in told["fds"].as_object().expect("descriptors") {
         let target = target.as_str().expect("text");
-        let own = target.starts_with("pipe:") || target.starts_with("socket:") || target.starts_with("/proc/");
+        let own =
+            target.starts_with("pipe:") || target.starts_with("socket:") || target.starts_with("/proc/");
         assert!(own || target == "/dev/null" || target.contains("urandom"), "fd {fd} is {target}");
     }
     let remote = told["peers"].as_array().expect("peers");

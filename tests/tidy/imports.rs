@@ -35,7 +35,9 @@ fn check(folder: &str, manifest: &str, may: &[&str], never: &[&str]) -> Vec<Stri
     let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
     let names = dependencies.into_iter().flat_map(|table| table.keys());
     names
-        .filter(|name| never.contains(&name.as_str()) || (name.starts_with("mlemu") && !may.contains(&name.as_str())))
+        .filter(|name| {
+            never.contains(&name.as_str()) || (name.starts_with("mlemu") && !may.contains(&name.as_str()))
+        })
         .map(|name| format!("{folder} may not import {name}"))
         .collect()
 }

@@ -17,7 +17,8 @@ pub fn broken(source: &Source) -> Vec<String> {
     }
     for (line, name, length) in functions(&source.text) {
         if length > FUNCTION {
-            broken.push(format!("{}:{line}: fn {name} has {length} lines, more than {FUNCTION}", source.path));
+            broken
+                .push(format!("{}:{line}: fn {name} has {length} lines, more than {FUNCTION}", source.path));
         }
     }
     broken
@@ -31,7 +32,11 @@ pub fn median_broken(sources: &[Source]) -> Vec<String> {
         .collect();
     lengths.sort_unstable();
     let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
-    if median > MEDIAN { vec![format!("the median file has {median} lines, more than {MEDIAN}")] } else { Vec::new() }
+    if median > MEDIAN {
+        vec![format!("the median file has {median} lines, more than {MEDIAN}")]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Where each function starts, its name and its length, judged by indentation as rustfmt leaves it.
@@ -54,7 +59,8 @@ fn function_name(line: &str) -> Option<String> {
     let line = line.trim_start();
     let after = line.strip_prefix("fn ").or_else(|| {
         let (before, after) = line.split_once(" fn ")?;
-        let words = ["pub", "async", "const", "unsafe", "extern", "pub(crate)", "pub(super)", "\"C\"", "pub(in"];
+        let words =
+            ["pub", "async", "const", "unsafe", "extern", "pub(crate)", "pub(super)", "\"C\"", "pub(in"];
         before.split(' ').all(|word| words.contains(&word)).then_some(after)
     })?;
     if line.ends_with(';') || line.ends_with('}') {

@@ -1,17 +1,15 @@
 //! Credentials and signatures of requests.
 //!
 //! By default any credentials are good: the access key only chooses the account. With known keys a
-//! signature can be verified. Follows "Signature Version 4" of the IAM user guide, and for Amazon S3 "Signing
-//! and authenticating REST requests" (version 2) where old presigned URLs still use it.
+//! signature can be verified. Follows "Signature Version 4" of the IAM user guide.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod version2;
+
 use hmac::{Hmac, Mac};
 use http::HeaderMap;
 use mlemu_core::Timestamp;
 use mlemu_engine::objects::hex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -201,7 +199,7 @@ pub fn verify(
     bucket_resource: &str,
 ) -> Result<Option<Verified>, AuthFault> {
     if request.parameter("Signature").is_some() {
-        return verify_v2_query(request, keys, bucket_resource).map(|()| None);
+        return version2::verify_query(request, keys, bucket_resource).map(|()| None);
     }
     let parts = if request.parameter("X-Amz-Signature").is_some() {
         Version4::from_query(request)?
@@ -291,78 +289,6 @@ fn verify_v4(request: Signable<'_>, keys: &Keys, parts: Version4) -> Result<Veri
     Ok(Verified { access_key: credential.access_key, key, date, scope, signature })
 }
 
-/// Parameters that version 2 signs as part of the resource.
-const V2_PARAMETERS: [&str; 21] = [
-    "acl",
-    "delete",
-    "lifecycle",
-    "location",
-    "logging",
-    "notification",
-    "partNumber",
-    "policy",
-    "requestPayment",
-    "response-cache-control",
-    "response-content-disposition",
-    "response-content-encoding",
-    "response-content-language",
-    "response-content-type",
-    "response-expires",
-    "tagging",
-    "uploadId",
-    "uploads",
-    "versionId",
-    "versioning",
-    "versions",
-];
-
-fn verify_v2_query(request: Signable<'_>, keys: &Keys, resource: &str) -> Result<(), AuthFault> {
-    let access_key = request.parameter("AWSAccessKeyId").ok_or(AuthFault::Missing)?;
-    let secret = keys.secret(access_key)?;
-    let header = |name| request.header(name).unwrap_or_default();
-    let expires = request.parameter("Expires").unwrap_or_default();
-    let mut text =
-        format!("{}\n{}\n{}\n{expires}\n", request.method, header("content-md5"), header("content-type"));
-    let mut amz: BTreeMap<&str, String> = BTreeMap::new();
-    for name in request.headers.keys().filter(|name| name.as_str().starts_with("x-amz-")) {
-        let values: Vec<String> = request.headers.get_all(name).iter().map(canonical_value).collect();
-        amz.insert(name.as_str(), values.join(","));
-    }
-    // What a presigned URL carries of them counts like a header.
-    for (name, value) in request.query.iter().filter(|(name, _)| name.starts_with("x-amz-")) {
-        amz.insert(name, value.clone());
-    }
-    for (name, value) in amz {
-        let _ = writeln!(text, "{name}:{value}");
-    }
-    text.push_str(&utf8_percent_encode(resource, PATH).to_string());
-    let mut signed: Vec<_> =
-        request.query.iter().filter(|(name, _)| V2_PARAMETERS.contains(&name.as_str())).collect();
-    signed.sort();
-    for (at, (name, value)) in signed.into_iter().enumerate() {
-        text.push(if at == 0 { '?' } else { '&' });
-        text.push_str(name);
-        if !value.is_empty() {
-            let _ = write!(text, "={value}");
-        }
-    }
-    let provided = request.parameter("Signature").unwrap_or_default();
-    if is_v2_signature(secret, &text, provided) {
-        return Ok(());
-    }
-    let (access_key, provided) = (access_key.to_owned(), provided.to_owned());
-    Err(AuthFault::Mismatch { access_key, string_to_sign: text, provided })
-}
-
-fn is_v2_signature(secret: &str, text: &str, signature: &str) -> bool {
-    let (Ok(mac), Ok(signature)) =
-        (Hmac::<Sha1>::new_from_slice(secret.as_bytes()), STANDARD.decode(signature))
-    else {
-        return false;
-    };
-    mac.chain_update(text).verify_slice(&signature).is_ok()
-}
-
 /// Verifies the policy of a form upload, signed in version 4 or 2. `field` gives the form's fields.
 pub fn verify_policy<'a>(
     field: impl Fn(&str) -> Option<&'a str>,
@@ -382,7 +308,7 @@ pub fn verify_policy<'a>(
     }
     let (access_key, signature) =
         (field("awsaccesskeyid").ok_or(AuthFault::Missing)?, field("signature").unwrap_or_default());
-    let good = is_v2_signature(keys.secret(access_key)?, policy, signature);
+    let good = version2::is_signature(keys.secret(access_key)?, policy, signature);
     if good { Ok(()) } else { Err(mismatch(access_key, signature)) }
 }
 

@@ -91,18 +91,21 @@ impl Aws {
         self.settings.set_port(address.port());
     }
 
-    /// Routes that a project declared come before S3's catch-all, but never before a signed request.
+    /// Hosts and routes that a project declared come first: they leave alone what is signed or for another
+    /// service. S3 takes what nobody else does.
     pub async fn answer(&self, request: Request<Body>) -> Response {
-        if Lambda::is_lambda_path(request.uri().path()) {
-            return self.lambda.handle(request).await;
-        }
         let (parts, body) = request.into_parts();
         if let Some(found) = self.gateway.matches(&parts) {
             return self.gateway.handle(found, Request::from_parts(parts, body)).await;
         }
         let query = Iam::claims(&parts);
+        let lambda = Lambda::is_lambda_path(parts.uri.path());
         let request = Request::from_parts(parts, body);
-        if query { self.iam.handle(request).await } else { self.s3.handle(request).await }
+        match (query, lambda) {
+            (true, _) => self.iam.handle(request).await,
+            (false, true) => self.lambda.handle(request).await,
+            (false, false) => self.s3.handle(request).await,
+        }
     }
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {

@@ -100,8 +100,13 @@ pub trait Confined: Send + Sync {
     fn freeze(&self) -> Boxed<'_, ()>;
     fn thaw(&self) -> Boxed<'_, ()>;
 
-    /// Cheap: reads a few files of `/proc` and the cgroup.
+    /// Reads a few files of `/proc` and the cgroup.
     fn measure(&self) -> Reading;
+
+    /// Highest memory since the start, in bytes; cheap enough to ask after each invocation.
+    fn peak_memory(&self) -> u64 {
+        self.measure().peak_memory
+    }
 
     /// Completes once everything written before this call has been given to the [`Output`].
     fn drain(&self) -> Boxed<'_, ()>;

@@ -1,17 +1,17 @@
 //! The face of the engine: declaring, changing and invoking functions.
 
 use crate::admission::Admission;
-use crate::dispatch::Call;
+use crate::dispatch::{self, Call};
 use crate::journal::Journal;
 use crate::registry::Registry;
 use crate::watch::Watch;
 use mlemu_core::{
-    Build, Clock, Environment, FunctionId, Invoke, Limits, Mode, Refusal, Reply, Revision, Runtime, Sandbox,
-    Scope, Source, Subject, What,
+    Build, Clock, Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime,
+    Sandbox, Scope, Source, Subject, What,
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 /// What the engine is made of; the root package gives the real ones, tests give others.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl Policy {
     pub fn local(cores: usize) -> Self {
         Self {
             local_cap: Some(cores.max(1)),
-            keep_alive: Duration::from_secs(600),
+            keep_alive: Duration::from_mins(10),
             freeze_after: Duration::from_millis(20),
             account_concurrency: 1000,
             watch_ignore: Vec::new(),
@@ -89,6 +89,13 @@ pub struct FunctionView {
     pub in_flight: usize,
     /// Where it was declared, for people.
     pub from: Option<String>,
+}
+
+/// What came of asking to enter.
+enum Admitted {
+    WouldRun,
+    /// The call is under way.
+    Outcome(oneshot::Receiver<Box<Outcome>>),
 }
 
 /// A cheap handle; clones share one engine.
@@ -174,63 +181,57 @@ impl Engine {
 
     /// Runs a function on an event. In [`Mode::Wait`] completes with the outcome.
     pub async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
-        let parts = &self.inner.parts;
-        let (call, outcome) = match self.admit(invoke) {
-            Ok(Some(admitted)) => admitted,
-            Ok(None) => return Ok(Reply::WouldRun),
-            Err((subject, refusal)) => {
-                parts.record(subject, What::Refused { why: refusal.to_string() });
+        let mode = invoke.mode;
+        let subject = dispatch::subject(&invoke);
+        let mut outcome = match self.admit(invoke) {
+            Ok(Admitted::Outcome(outcome)) => outcome,
+            Ok(Admitted::WouldRun) => return Ok(Reply::WouldRun),
+            Err(refusal) => {
+                self.inner.parts.record(subject, What::Refused { why: refusal.to_string() });
                 return Err(refusal);
             }
         };
-        let mode = call.invoke.mode;
-        let Some(function) = self.inner.registry.get(&call.invoke.target) else {
-            return Err(Refusal::NoFunction { name: call.invoke.target.name.to_string() });
-        };
-        function.call(call);
         match mode {
             Mode::Wait => outcome.await.map(Reply::Done).map_err(|_| Refusal::Stopping),
+            // The function may have been deleted between its admission and now.
+            _ if matches!(outcome.try_recv(), Err(TryRecvError::Closed)) => Err(Refusal::Stopping),
             Mode::Queue | Mode::DryRun => Ok(Reply::Accepted),
         }
     }
 
-    /// Checks a call against the function's state and limits. `Ok(None)`: it would run, and shall not.
-    #[expect(clippy::type_complexity, reason = "a private pair of pairs")]
-    fn admit(
-        &self,
-        invoke: Invoke,
-    ) -> Result<Option<(Call, oneshot::Receiver<Box<mlemu_core::Outcome>>)>, (Subject, Refusal)> {
-        let subject = Subject {
-            function: Some(invoke.target.clone()),
-            invocation: Some(invoke.id.clone()),
-            cause: Some(invoke.cause.clone()),
-            ..Subject::default()
-        };
-        let refuse = |refusal| (subject.clone(), refusal);
-        let name = || invoke.target.name.to_string();
+    /// Checks a call against the function's state and limits, and hands it to the function.
+    fn admit(&self, invoke: Invoke) -> Result<Admitted, Refusal> {
         let Some(function) = self.inner.registry.get(&invoke.target) else {
-            return Err(refuse(Refusal::NoFunction { name: name() }));
+            return Err(Refusal::NoFunction { name: invoke.target.name.to_string() });
         };
-        let pinned = function.pinned(invoke.qualifier.as_deref()).map_err(|qualifier| {
-            refuse(Refusal::NoRevision { name: invoke.target.name.to_string(), qualifier })
-        })?;
+        let pinned = function
+            .pinned(invoke.qualifier.as_deref())
+            .map_err(|qualifier| Refusal::NoRevision { name: invoke.target.name.to_string(), qualifier })?;
         let limits = function.limits();
         let limit = if invoke.mode == Mode::Queue { limits.queued_request } else { limits.request };
         let size = invoke.payload.len() as u64;
         if size > limit {
-            return Err(refuse(Refusal::TooLarge { size, limit }));
+            return Err(Refusal::TooLarge { size, limit });
         }
         if invoke.mode == Mode::DryRun {
-            return Ok(None);
+            return Ok(Admitted::WouldRun);
         }
-        let permit = self
-            .inner
-            .admission
-            .enter(&function.in_flight, function.reserved(), invoke.mode)
-            .map_err(|throttle| refuse(Refusal::Throttled(throttle)))?;
+        let permit = self.inner.admission.enter(&function.in_flight, function.reserved(), invoke.mode);
+        let permit = Some(permit.map_err(Refusal::Throttled)?);
         let (done, outcome) = oneshot::channel();
-        let arrived = self.inner.parts.clock.elapsed();
-        Ok(Some((Call { invoke, pinned, arrived, done: Some(done), permit: Some(permit) }, outcome)))
+        let parts = self.inner.parts.clone();
+        let arrived = parts.clock.elapsed();
+        function.call(Box::new(Call {
+            parts,
+            invoke,
+            pinned,
+            moved: 0,
+            arrived,
+            startable: arrived,
+            done: Some(done),
+            permit,
+        }));
+        Ok(Admitted::Outcome(outcome))
     }
 
     /// Stops every function and completes when no instance is left.

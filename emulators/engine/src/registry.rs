@@ -5,12 +5,15 @@ use crate::face::{Draft, FunctionView, Parts};
 use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::{mpsc, oneshot};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::mpsc;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 #[derive(Default)]
 pub(crate) struct Registry {
     functions: RwLock<HashMap<FunctionId, Arc<Function>>>,
+    /// Deleted functions that are still ending their instances.
+    leaving: Mutex<Vec<oneshot::Receiver<()>>>,
 }
 
 /// One function: its facts, and the mailbox of the task that runs it.
@@ -79,19 +82,18 @@ impl Registry {
     pub(crate) fn delete(&self, id: &FunctionId, parts: &Parts) -> bool {
         let function = self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         let Some(function) = function else { return false };
-        function.send(Event::Stop(None));
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain_mut(|left| left.try_recv() == Err(TryRecvError::Empty));
+        leaving.push(function.stop());
+        drop(leaving);
         parts.record(Subject { function: Some(id.clone()), ..Subject::default() }, What::Deleted);
         true
     }
 
     pub(crate) async fn shutdown(&self) {
         let functions = std::mem::take(&mut *self.functions.write().unwrap_or_else(PoisonError::into_inner));
-        let mut waiting = Vec::new();
-        for function in functions.into_values() {
-            let (stopped, wait) = oneshot::channel();
-            function.send(Event::Stop(Some(stopped)));
-            waiting.push(wait);
-        }
+        let mut waiting = std::mem::take(&mut *self.leaving.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.extend(functions.values().map(|function| function.stop()));
         for wait in waiting {
             // An error means that the dispatcher is gone, which is what we wait for.
             let _ = wait.await;
@@ -174,8 +176,15 @@ impl Function {
         }
     }
 
-    pub(crate) fn call(&self, call: Call) {
+    pub(crate) fn call(&self, call: Box<Call>) {
         self.send(Event::Call(call));
+    }
+
+    /// Ends everything; the receiver hears when it has ended.
+    fn stop(&self) -> oneshot::Receiver<()> {
+        let (stopped, wait) = oneshot::channel();
+        self.send(Event::Stop(stopped));
+        wait
     }
 
     fn send(&self, event: Event) {

@@ -1,18 +1,19 @@
 //! Sources under watch: a saved file becomes a new revision.
 //!
-//! The operating system tells of changes; nothing is polled. The first change opens a short window, so that
-//! an editor's rename dance or a `git checkout` is one reload. Folders that ignore rules leave out are not
-//! watched at all: a virtual environment has thousands.
+//! The operating system tells of changes; nothing is polled. A [`Burst`] of changes is one reload, so that an
+//! editor's rename dance or a `git checkout` is one. Folders that ignore rules leave out are not watched at
+//! all: a virtual environment has thousands.
 
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use crate::face::Parts;
 use mlemu_core::{FunctionId, Subject, What};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rules::Rules;
-use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,10 @@ use tokio::sync::mpsc;
 
 /// Changes this close together are one.
 const QUIET: Duration = Duration::from_millis(15);
-/// A source that changes again and again is given ever more time, up to this: a function that writes into its
-/// own folder must not keep itself from running.
-const LONGEST_QUIET: Duration = Duration::from_millis(960);
-/// A source that was still for so long after a reload is not restless.
-const REST: Duration = Duration::from_millis(100);
-/// A source that never rests is reloaded after so many quiet windows all the same.
-const PATIENCE: u32 = 6;
+/// A source that never rests is reloaded so long after its first change all the same.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// A source that was just reloaded is not reloaded again before this.
+const REST: Duration = Duration::from_millis(250);
 
 pub(crate) struct Watch {
     orders: mpsc::UnboundedSender<Order>,
@@ -48,8 +46,7 @@ impl Watch {
             back: orders.clone(),
             watcher: None,
             watched: HashMap::new(),
-            quiet: QUIET,
-            last: Duration::ZERO,
+            bursts: BTreeMap::new(),
         };
         tokio::spawn(keeper.run(inbox));
         Self { orders }
@@ -72,84 +69,114 @@ struct Keeper {
     /// Made with the first folder, so that a daemon without sources has no inotify thread.
     watcher: Option<RecommendedWatcher>,
     watched: HashMap<FunctionId, Arc<Rules>>,
-    quiet: Duration,
-    /// When something was last reloaded, on the monotonic clock.
-    last: Duration,
+    bursts: BTreeMap<FunctionId, Burst>,
+}
+
+/// The changes of one source that belong together. Times are on the clock's monotonic side.
+#[derive(Default)]
+struct Burst {
+    /// First and last of the changes that no reload has taken up yet.
+    changes: Option<(Duration, Duration)>,
+    reloaded: Option<Duration>,
+}
+
+impl Burst {
+    fn change(&mut self, now: Duration) {
+        let (first, _) = self.changes.unwrap_or((now, now));
+        self.changes = Some((first, now));
+    }
+
+    /// When to reload, if anything changed.
+    fn due(&self) -> Option<Duration> {
+        let (first, last) = self.changes?;
+        let calm = (last + QUIET).min(first + PATIENCE);
+        Some(self.reloaded.map_or(calm, |reloaded| calm.max(reloaded + REST)))
+    }
 }
 
 impl Keeper {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
-        while let Some(order) = inbox.recv().await {
-            let mut touched = BTreeSet::new();
-            if self.take(order, &mut touched).is_break() {
-                return;
-            }
-            if touched.is_empty() {
-                continue;
-            }
-            if self.settle(&mut inbox, &mut touched).await.is_break() {
-                return;
-            }
-            self.pace();
-            for id in touched {
-                (self.changed)(id);
-            }
-        }
-    }
-
-    /// Takes what follows until nothing has for a window, or the source has been restless for too long. However
-    /// many events a window has, it stays one.
-    async fn settle(
-        &mut self,
-        inbox: &mut mpsc::UnboundedReceiver<Order>,
-        touched: &mut BTreeSet<FunctionId>,
-    ) -> ControlFlow<()> {
-        let patience = tokio::time::sleep(self.quiet * PATIENCE);
-        tokio::pin!(patience);
         loop {
+            let due = self.bursts.values().filter_map(Burst::due).min();
             let order = tokio::select! {
-                () = &mut patience => return ControlFlow::Continue(()),
-                order = tokio::time::timeout(self.quiet, inbox.recv()) => order,
+                biased;
+                () = self.wait_until(due) => {
+                    self.reload();
+                    continue;
+                }
+                order = inbox.recv() => order,
             };
             match order {
-                Err(_) => return ControlFlow::Continue(()),
-                Ok(None) => return ControlFlow::Break(()),
-                Ok(Some(order)) => self.take(order, touched)?,
+                Some(Order::Set(id, folder)) => self.set(id, folder),
+                Some(Order::Changed(event)) => {
+                    for id in self.touched(&event) {
+                        self.bursts.entry(id).or_default().change(self.parts.clock.elapsed());
+                    }
+                }
+                Some(Order::Stop) | None => return,
             }
         }
     }
 
-    /// Reloads that follow each other closely double the window; rest brings it back.
-    fn pace(&mut self) {
-        let now = self.parts.clock.elapsed();
-        let restless = now.saturating_sub(self.last) < self.quiet + REST;
-        self.quiet = if restless { (self.quiet * 2).min(LONGEST_QUIET) } else { QUIET };
-        self.last = now;
+    async fn wait_until(&self, due: Option<Duration>) {
+        match due {
+            Some(due) => self.parts.clock.sleep(due.saturating_sub(self.parts.clock.elapsed())).await,
+            None => std::future::pending().await,
+        }
     }
 
-    fn take(&mut self, order: Order, touched: &mut BTreeSet<FunctionId>) -> ControlFlow<()> {
-        match order {
-            Order::Set(id, folder) => self.set(id, folder),
-            Order::Changed(event) => touched.extend(self.touched(&event)),
-            Order::Stop => return ControlFlow::Break(()),
+    /// Reloads what is due.
+    fn reload(&mut self) {
+        let now = self.parts.clock.elapsed();
+        for (id, burst) in &mut self.bursts {
+            if burst.due().is_some_and(|due| due <= now) {
+                *burst = Burst { changes: None, reloaded: Some(now) };
+                (self.changed)(id.clone());
+            }
         }
-        ControlFlow::Continue(())
     }
 
     fn set(&mut self, id: FunctionId, folder: Option<PathBuf>) {
-        let Some(folder) = folder else {
-            self.watched.remove(&id);
-            return;
-        };
-        if self.watched.get(&id).is_some_and(|rules| rules.root() == folder) {
+        if self.watched.get(&id).map(|rules| rules.root()) == folder.as_deref() {
             return;
         }
+        self.bursts.remove(&id);
+        if let Some(rules) = self.watched.remove(&id) {
+            self.unwatch(&rules);
+        }
+        let Some(folder) = folder else { return };
         let known = self.watched.values().find(|rules| rules.root() == folder).cloned();
         let rules = known.unwrap_or_else(|| Arc::new(Rules::read(&folder, &self.parts.policy.watch_ignore)));
-        for folder in rules.folders() {
-            self.watch_folder(&folder, &id);
-        }
+        self.watch_tree(&rules, &folder, &id);
         self.watched.insert(id, rules);
+    }
+
+    /// Watches a folder and all in it that matters.
+    fn watch_tree(&mut self, rules: &Rules, root: &Path, id: &FunctionId) {
+        let mut known = BTreeSet::new();
+        loop {
+            // Folders that appear between the walk and the watch are found by walking again.
+            let found: Vec<_> =
+                rules.folders_from(root).into_iter().filter(|path| !known.contains(path)).collect();
+            if found.is_empty() {
+                return;
+            }
+            for folder in found {
+                self.watch_folder(&folder, id);
+                known.insert(folder);
+            }
+        }
+    }
+
+    /// Stops watching what no other function's source has.
+    fn unwatch(&mut self, rules: &Rules) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for folder in rules.folders_from(rules.root()) {
+            if !self.watched.values().any(|other| folder.starts_with(other.root())) {
+                // A folder that is gone is watched no longer anyway.
+                let _ = watcher.unwatch(&folder);
+            }
+        }
     }
 
     fn watch_folder(&mut self, folder: &Path, id: &FunctionId) {
@@ -157,7 +184,7 @@ impl Keeper {
             let back = self.back.clone();
             let made = notify::recommended_watcher(move |event: notify::Result<Event>| {
                 if let Ok(event) = event
-                    && tells_of_change(&event.kind)
+                    && tells_of_change(event.kind)
                 {
                     let _ = back.send(Order::Changed(event));
                 }
@@ -185,36 +212,31 @@ impl Keeper {
         self.parts.record(subject, What::Warning { text });
     }
 
-    /// The functions whose source the event touches. New folders are watched from here on.
+    /// The functions whose source the event touches. New folders are watched from here on, and changed ignore
+    /// rules hold.
     fn touched(&mut self, event: &Event) -> Vec<FunctionId> {
-        let mut touched = Vec::new();
-        let mut fresh = Vec::new();
-        for (id, rules) in &self.watched {
-            let everything = event.need_rescan();
-            if everything || event.paths.iter().any(|path| rules.matter(path)) {
-                touched.push(id.clone());
-                if everything
-                    || matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)))
-                {
-                    fresh.extend(
-                        event
-                            .paths
-                            .iter()
-                            .flat_map(|path| rules.folders_below(path))
-                            .map(|path| (path, id.clone())),
-                    );
+        let everything = event.need_rescan();
+        let appeared = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
+        let matters = |rules: &Rules| everything || event.paths.iter().any(|path| rules.matter(path));
+        let touched = self.watched.iter().filter(|(_, rules)| matters(rules));
+        let touched: Vec<_> = touched.map(|(id, rules)| (id.clone(), rules.clone())).collect();
+        for (id, rules) in &touched {
+            if everything || event.paths.iter().any(|path| rules.are_in(path)) {
+                let rules = Arc::new(Rules::read(rules.root(), &self.parts.policy.watch_ignore));
+                self.watch_tree(&rules, rules.root(), id);
+                self.watched.insert(id.clone(), rules);
+            } else if appeared {
+                for path in &event.paths {
+                    self.watch_tree(rules, path, id);
                 }
             }
         }
-        for (folder, id) in fresh {
-            self.watch_folder(&folder, &id);
-        }
-        touched
+        touched.into_iter().map(|(id, _)| id).collect()
     }
 }
 
 /// Reading a file is no change, and neither is a new access time: hashing a source must not feed itself.
-fn tells_of_change(kind: &EventKind) -> bool {
+fn tells_of_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => false,

@@ -54,8 +54,8 @@ impl Fence {
         folders
     }
 
-    /// A fence for one instance inside this one.
-    pub fn child(&self, name: &str, bounds: Bounds) -> io::Result<Fence> {
+    /// A fence for one instance inside this one, without limits yet.
+    pub fn child(&self, name: &str) -> io::Result<Fence> {
         let inside = |group: &Option<Group>| {
             group.as_ref().map(|group| Group { version: group.version, folder: group.folder.join(name) })
         };
@@ -66,17 +66,16 @@ impl Fence {
             processes: inside(&self.processes),
             freezer: inside(&self.freezer),
         };
-        let made = child.make(bounds);
-        if made.is_err() {
-            child.remove();
+        for folder in child.folders() {
+            if let Err(error) = fs::create_dir(folder) {
+                child.remove();
+                return Err(error);
+            }
         }
-        made.map(|()| child)
+        Ok(child)
     }
 
-    fn make(&self, bounds: Bounds) -> io::Result<()> {
-        for folder in self.folders() {
-            fs::create_dir(folder)?;
-        }
+    pub fn limit(&self, bounds: Bounds) -> io::Result<()> {
         if let Some(group) = &self.memory {
             group.limit_memory(bounds.memory)?;
         }
@@ -140,13 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_that_cannot_hold_leaves_nothing() {
+    fn a_fence_that_cannot_hold_says_so() {
         // A plain folder takes the mkdir but has no control files: the limit cannot be set.
         let plain = tempfile::tempdir().unwrap();
         let group = Some(Group { version: Version::Two, folder: plain.path().into() });
         let fence = Fence { memory: group, ..Fence::default() };
-        let bounds = Bounds { memory: 1 << 20, cpu: None, processes: 10 };
-        assert!(fence.child("one", bounds).is_err());
+        let child = fence.child("one").unwrap();
+        assert!(child.limit(Bounds { memory: 1 << 20, cpu: None, processes: 10 }).is_err());
+        assert!(fence.child("one").is_err(), "two instances in one group");
+        child.remove();
         assert_eq!(fs::read_dir(plain.path()).unwrap().count(), 0);
     }
 

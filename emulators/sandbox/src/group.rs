@@ -2,6 +2,7 @@
 //!
 //! Version 1 has a hierarchy of folders for each controller, version 2 one for all.
 
+use crate::tree;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -105,12 +106,12 @@ impl Group {
     }
 
     pub fn processes(&self) -> Vec<i32> {
-        let text = fs::read_to_string(self.procs()).unwrap_or_default();
+        let text = tree::text(self.procs()).unwrap_or_default();
         text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect()
     }
 
     pub fn charge(&self) -> io::Result<Charge> {
-        let text = fs::read_to_string(self.folder.join("memory.stat"))?;
+        let text = tree::text(self.folder.join("memory.stat"))?;
         let anonymous = match self.version {
             Version::One => number(&text, "rss"),
             Version::Two => number(&text, "anon"),
@@ -120,7 +121,7 @@ impl Group {
 
     /// How often the kernel killed a process here because the hard limit was reached.
     pub fn out_of_memory_kills(&self) -> u64 {
-        let text = fs::read_to_string(self.file("memory.oom_control", "memory.events")).unwrap_or_default();
+        let text = tree::text(self.file("memory.oom_control", "memory.events")).unwrap_or_default();
         number(&text, "oom_kill").unwrap_or(0)
     }
 

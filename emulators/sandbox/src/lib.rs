@@ -8,6 +8,8 @@
 //! whoever died first.
 
 #[cfg(target_os = "linux")]
+mod bay;
+#[cfg(target_os = "linux")]
 mod detect;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -52,7 +54,7 @@ pub use shim::shim_main;
 use std::path::PathBuf;
 
 /// The binary that becomes a shim, normally our own executable, and the arguments that make it call
-/// [`shim_main`]. The instance's name is added as the last argument, for people who look at `ps`.
+/// [`shim_main`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShimProgram {
     /// Absolute.

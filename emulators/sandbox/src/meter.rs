@@ -9,7 +9,7 @@
 
 use crate::fence::Fence;
 use crate::order::Ended;
-use crate::tree;
+use crate::tree::{self, Size};
 use mlemu_core::Reading;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -82,6 +82,22 @@ impl Meter {
         memo.reading()
     }
 
+    /// The peak alone. A single process is asked for it, the one thing that must be known after each
+    /// invocation; what a group is charged beyond that, the watchdog sees in time.
+    pub fn peak(&self) -> u64 {
+        let mut memo = self.memo();
+        if !memo.ended {
+            match *self.processes() {
+                [process] => {
+                    let peak = tree::size(process).map_or(0, |size| size.peak_resident);
+                    memo.peak = memo.peak.max(peak);
+                }
+                _ => drop(self.look(&mut memo)),
+            }
+        }
+        memo.peak
+    }
+
     /// Takes over what the shim learned when it collected the dead; no process is looked at any more.
     pub fn close(&self, ended: Option<&Ended>) {
         let mut memo = self.memo();
@@ -94,19 +110,18 @@ impl Meter {
 
     fn look(&self, memo: &mut Memo) -> Vec<i32> {
         let processes = self.processes();
-        let mut tree = Tree::default();
-        for pid in &processes {
-            tree.add(tree::size(*pid));
-        }
+        let sizes =
+            own_memories(processes.iter().filter_map(|pid| Some((*pid, tree::size(*pid)?))).collect());
+        let tree = Tree::of(&sizes);
         let charge = self.charge();
-        let mut memory = charge.max(tree.memory(&processes, &mut memo.shares));
+        let mut memory = charge.max(tree.memory(&mut memo.shares));
         // Nothing shall die for an estimate.
-        if memory > self.limit && tree.count > 1 {
+        if memory > self.limit && tree.processes.len() > 1 {
             memo.shares = Shares::default();
-            memory = charge.max(tree.memory(&processes, &mut memo.shares));
+            memory = charge.max(tree.memory(&mut memo.shares));
         }
         // A tree caught while it vanishes says nothing.
-        if tree.count > 0 {
+        if !tree.processes.is_empty() {
             memo.memory = memory;
             memo.peak = memo.peak.max(memory).max(tree.largest_peak);
         }
@@ -126,35 +141,44 @@ impl Meter {
     }
 }
 
-#[derive(Default)]
+/// Leaves out those that only borrow the memory of their parent.
+fn own_memories(sizes: Vec<(i32, Size)>) -> Vec<(i32, Size)> {
+    let borrows = |child: &(i32, Size)| {
+        let parent = sizes.iter().find(|(pid, _)| *pid == child.1.parent);
+        parent.is_some_and(|parent| tree::are_one_memory(*parent, *child))
+    };
+    sizes.iter().filter(|child| !borrows(child)).copied().collect()
+}
+
 struct Tree {
-    count: usize,
+    processes: Vec<i32>,
     resident: u64,
     largest: u64,
     largest_peak: u64,
 }
 
 impl Tree {
-    fn add(&mut self, size: Option<tree::Size>) {
-        let Some(size) = size else { return };
-        self.count += 1;
-        self.resident += size.resident;
-        self.largest = self.largest.max(size.resident);
-        self.largest_peak = self.largest_peak.max(size.peak_resident);
+    fn of(sizes: &[(i32, Size)]) -> Self {
+        Self {
+            processes: sizes.iter().map(|(pid, _)| *pid).collect(),
+            resident: sizes.iter().map(|(_, size)| size.resident).sum(),
+            largest: sizes.iter().map(|(_, size)| size.resident).max().unwrap_or(0),
+            largest_peak: sizes.iter().map(|(_, size)| size.peak_resident).max().unwrap_or(0),
+        }
     }
 
-    fn memory(&self, processes: &[i32], shares: &mut Shares) -> u64 {
-        if self.count < 2 {
+    fn memory(&self, shares: &mut Shares) -> u64 {
+        if self.processes.len() < 2 {
             return self.resident;
         }
-        if shares.are_old(processes, self.resident) {
-            shares.sum = processes.iter().filter_map(|pid| tree::share(*pid)).sum();
+        if shares.are_old(&self.processes, self.resident) {
+            shares.sum = self.processes.iter().filter_map(|pid| tree::share(*pid)).sum();
             shares.resident = self.resident;
-            shares.processes = processes.to_vec();
+            shares.processes.clone_from(&self.processes);
         }
         // What came or went since is taken as unshared.
         let now = (shares.sum + self.resident).saturating_sub(shares.resident);
-        now.clamp(self.largest, self.resident.max(self.largest))
+        now.clamp(self.largest, self.resident)
     }
 }
 
@@ -168,29 +192,26 @@ impl Shares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::Size;
 
     fn tree_of(sizes: &[u64]) -> Tree {
-        let mut tree = Tree::default();
-        for resident in sizes {
-            tree.add(Some(Size { resident: *resident, peak_resident: resident * 2, stopped: false }));
-        }
-        tree
+        let size = |resident: u64| Size { resident, peak_resident: resident * 2, ..Size::default() };
+        let sizes: Vec<_> = (1..).zip(sizes).map(|(pid, resident)| (pid, size(*resident))).collect();
+        Tree::of(&sizes)
     }
 
     #[test]
     fn a_single_process_counts_whole() {
-        assert_eq!(tree_of(&[500]).memory(&[1], &mut Shares::default()), 500);
+        assert_eq!(tree_of(&[500]).memory(&mut Shares::default()), 500);
         assert_eq!(tree_of(&[500]).largest_peak, 1000);
     }
 
     #[test]
     fn several_count_their_shares_and_growth_counts_whole() {
         let mut shares = Shares { processes: vec![1, 2], resident: 20_000, sum: 12_000 };
-        assert_eq!(tree_of(&[10_000, 10_100]).memory(&[1, 2], &mut shares), 12_100);
-        assert_eq!(tree_of(&[10_000, 9_000]).memory(&[1, 2], &mut shares), 11_000);
+        assert_eq!(tree_of(&[10_000, 10_100]).memory(&mut shares), 12_100);
+        assert_eq!(tree_of(&[10_000, 9_000]).memory(&mut shares), 11_000);
         // Never less than the largest alone, never more than all together.
-        assert_eq!(tree_of(&[10_000, 10]).memory(&[1, 2], &mut shares), 10_000);
+        assert_eq!(tree_of(&[10_000, 10]).memory(&mut shares), 10_000);
     }
 
     #[test]

@@ -1,24 +1,50 @@
 //! What the daemon and a shim say to each other, over the socket that is the shim's standard input.
 //!
-//! The daemon sends one [`Order`]: four bytes of length, then JSON. Closing its side means "end it", said or
-//! died. The shim answers with lines of JSON, each a [`Report`]. Nothing of this is ever on a command line,
-//! where everybody could read a secret.
+//! The daemon sends a [`Post`] when the shim starts and an [`Order`] when there is a function for it, each as
+//! four bytes of length and JSON. Closing its side means "end it", said or died. The shim answers with lines
+//! of JSON, each a [`Report`]. Nothing of this is ever on a command line, where everybody could read a secret.
 
 use crate::fence::Fence;
 use mlemu_core::Environment;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::path::PathBuf;
 
+/// Where a shim stands, before it knows for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
+pub struct Post {
     /// Process id of the daemon, to see at once when it is gone.
     pub daemon: i32,
+    pub fence: Fence,
+}
+
+/// The function to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// For people.
+    pub name: String,
+    /// With a path; names without one are not searched for.
     pub program: PathBuf,
     pub args: Vec<String>,
     pub env: Environment,
     pub folder: PathBuf,
-    pub fence: Fence,
     pub scratch: ScratchKind,
+}
+
+/// A message as it is sent.
+pub fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let body = serde_json::to_vec(message)?;
+    let length = u32::try_from(body.len()).map_err(io::Error::other)?;
+    Ok([&length.to_le_bytes()[..], &body].concat())
+}
+
+/// The body of the next message.
+pub fn receive(from: &mut impl io::Read) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let mut body = vec![0; u32::from_le_bytes(length) as usize];
+    from.read_exact(&mut body)?;
+    Ok(body)
 }
 
 /// How the private `/tmp` is made.

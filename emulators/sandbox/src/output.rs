@@ -9,6 +9,7 @@ use mlemu_core::sandbox::Output;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,11 +22,30 @@ const TURN: usize = 4;
 #[derive(Clone)]
 pub struct Drain {
     requests: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    watch: Arc<Watch>,
+}
+
+/// Enough of the pipes to see that nothing is in them, without waking the task.
+struct Watch {
+    ends: [OwnedFd; 2],
+    /// The task holds bytes that it has not handed over.
+    busy: AtomicBool,
+}
+
+impl Watch {
+    fn is_dry(&self) -> bool {
+        // In this order: bytes that have left a pipe are in the task's hands until they are handed over.
+        let dry = |end| rustix::io::ioctl_fionread(end).is_ok_and(|left| left == 0);
+        self.ends.iter().all(dry) && !self.busy.load(Ordering::SeqCst)
+    }
 }
 
 impl Drain {
     /// Completes once everything written before was handed over.
     pub async fn finish(self) {
+        if self.watch.is_dry() {
+            return;
+        }
         let (done, finished) = oneshot::channel();
         if self.requests.send(done).is_ok() {
             // The task gone means that both pipes were read to their end.
@@ -37,10 +57,13 @@ impl Drain {
 /// Starts to carry. The pipes must not block.
 pub fn carry(stdout: OwnedFd, stderr: OwnedFd, output: Arc<dyn Output>) -> io::Result<Drain> {
     let (requests, asked) = mpsc::unbounded_channel();
+    let ends = [stdout.try_clone()?, stderr.try_clone()?];
+    let watch = Arc::new(Watch { ends, busy: AtomicBool::new(false) });
     let stdout = Pipe::new(stdout, Stream::Stdout)?;
     let stderr = Pipe::new(stderr, Stream::Stderr)?;
-    tokio::spawn(Carrier { stdout, stderr, output, buffer: BytesMut::new() }.run(asked));
-    Ok(Drain { requests })
+    let carrier = Carrier { stdout, stderr, output, buffer: BytesMut::new(), watch: watch.clone() };
+    tokio::spawn(carrier.run(asked));
+    Ok(Drain { requests, watch })
 }
 
 struct Carrier {
@@ -48,6 +71,7 @@ struct Carrier {
     stderr: Pipe,
     output: Arc<dyn Output>,
     buffer: BytesMut,
+    watch: Arc<Watch>,
 }
 
 impl Carrier {
@@ -62,9 +86,16 @@ impl Carrier {
                     // Nobody waits any more: fine.
                     let _ = done.send(());
                 }
-                () = self.stderr.readable() => self.stderr.read(&mut self.buffer, &*self.output),
-                () = self.stdout.readable() => self.stdout.read(&mut self.buffer, &*self.output),
+                () = self.stderr.readable() => {
+                    self.watch.busy.store(true, Ordering::SeqCst);
+                    self.stderr.read(&mut self.buffer, &*self.output);
+                }
+                () = self.stdout.readable() => {
+                    self.watch.busy.store(true, Ordering::SeqCst);
+                    self.stdout.read(&mut self.buffer, &*self.output);
+                }
             }
+            self.watch.busy.store(false, Ordering::SeqCst);
             turns += 1;
             if turns % TURN == 0 {
                 tokio::task::yield_now().await;

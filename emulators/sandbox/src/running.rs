@@ -219,6 +219,14 @@ impl Confined for Running {
         reading
     }
 
+    fn peak_memory(&self) -> u64 {
+        let peak = self.inner.meter.peak();
+        if peak > self.inner.limit && !self.inner.has_ended() {
+            self.inner.end(Ending::OutOfMemory);
+        }
+        peak
+    }
+
     fn drain(&self) -> Boxed<'_, ()> {
         Box::pin(self.drain.clone().finish())
     }

@@ -1,19 +1,22 @@
-//! The process between the daemon and one function: raises the walls, starts the function, and stays until
-//! nothing of it is left.
+//! The process between the daemon and one function: takes its post, starts the function when it is told
+//! which, and stays until nothing of it is left.
 //!
 //! It must start within a millisecond and survive anything that the function does: one thread, no async
 //! runtime, outside of the function's own limits. It ends the function when the daemon closes the socket,
 //! which the kernel does for a daemon that died, however it died.
 
+mod seat;
 mod signals;
 pub mod sweep;
-mod walls;
+mod tmp;
 
-use crate::order::{Ended, How, Order, Report};
+use crate::order::{Ended, How, Order, Post, Report, receive};
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
+use seat::Seat;
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
@@ -22,7 +25,7 @@ use std::process::ExitCode;
 /// Call it before anything else in `main`: it expects standard input to be the daemon's socket, closes every
 /// other descriptor it inherited, and needs to be the only thread.
 pub fn shim_main(_args: impl Iterator<Item = OsString>) -> ExitCode {
-    walls::close_inherited();
+    seat::close_inherited();
     match Socket::take().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -30,44 +33,62 @@ pub fn shim_main(_args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(mut socket: Socket) -> io::Result<()> {
-    let order = socket.order()?;
+    let post: Post = serde_json::from_slice(&receive(&mut socket.stream)?)?;
     let signals = signals::Signals::block()?;
-    let started = become_supervisor(&order).and_then(|()| walls::start(&order));
-    let first = match started {
-        Ok(first) => first,
-        Err(why) => {
-            order.fence.remove();
-            return socket.report(&Report::Failed { why });
+    let seat = match become_supervisor(&post).and_then(|()| Seat::take(&post.fence)) {
+        Ok(seat) => seat,
+        Err(error) => {
+            post.fence.remove();
+            return socket.report(&Report::Failed { why: error.to_string() });
         }
     };
-    let told = socket.report(&Report::Started { process: first.as_raw_nonzero().get() });
-    let mut shim = Shim { socket, signals, dead: sweep::Dead::new(first) };
-    if told.is_ok() {
-        shim.wait();
-    }
-    shim.end(&order)
+    // Only the function's own processes may keep its pipes open.
+    silence(rustix::stdio::dup2_stdout)?;
+    silence(rustix::stdio::dup2_stderr)?;
+    let dead = sweep::Dead::new(seat.process);
+    Shim { socket, signals, dead, post }.serve(seat)
 }
 
 /// Becomes the one that orphans of the function fall to, in a session without a terminal.
-fn become_supervisor(order: &Order) -> Result<(), String> {
-    let said = |what: &'static str| move |error: rustix::io::Errno| format!("{what}: {error}");
-    rustix::process::setsid().map_err(said("cannot leave the session"))?;
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .map_err(said("cannot adopt orphans"))?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
-        .map_err(said("cannot watch the parent"))?;
+fn become_supervisor(post: &Post) -> io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     let _ = rustix::thread::set_name(c"mlemu-shim");
-    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
-    if parent == Some(order.daemon) { Ok(()) } else { Err("the daemon is gone".into()) }
+    if is_orphan(post) { Err(io::Error::other("the daemon is gone")) } else { Ok(()) }
+}
+
+fn is_orphan(post: &Post) -> bool {
+    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(post.daemon)
 }
 
 struct Shim {
     socket: Socket,
     signals: signals::Signals,
     dead: sweep::Dead,
+    post: Post,
 }
 
 impl Shim {
+    fn serve(mut self, seat: Seat) -> io::Result<()> {
+        let process = seat.process.as_raw_nonzero().get();
+        // No order means that the daemon had no use for us.
+        let last_words = match receive(&mut self.socket.stream).map(|order| begin(seat, &order)) {
+            Ok(Ok(())) => {
+                if self.socket.report(&Report::Started { process }).is_ok() {
+                    self.wait();
+                }
+                Report::Ended(self.end())
+            }
+            Ok(Err(why)) => {
+                self.end();
+                Report::Failed { why }
+            }
+            Err(_) => Report::Ended(self.end()),
+        };
+        self.socket.report(&last_words)
+    }
+
     /// Returns when the first process has ended or must end.
     fn wait(&mut self) {
         loop {
@@ -92,24 +113,29 @@ impl Shim {
         }
     }
 
-    fn end(mut self, order: &Order) -> io::Result<()> {
-        sweep::everything(&order.fence, &mut self.dead);
+    fn end(&mut self) -> Ended {
+        let fence = &self.post.fence;
+        sweep::everything(fence, &mut self.dead);
         let ended = Ended {
             how: self.dead.first_ended().unwrap_or(How::Signal(Signal::KILL.as_raw())),
-            out_of_memory: order.fence.out_of_memory_kills() > 0,
+            out_of_memory: fence.out_of_memory_kills() > 0,
             peak_resident: self.dead.peak_resident,
             cpu_micros: self.dead.cpu_micros,
         };
-        order.fence.remove();
-        if is_orphan(order) {
-            sweep::leave_no_session(&order.fence);
+        fence.remove();
+        if is_orphan(&self.post) {
+            sweep::leave_no_session(fence);
         }
-        self.socket.report(&Report::Ended(ended))
+        ended
     }
 }
 
-fn is_orphan(order: &Order) -> bool {
-    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(order.daemon)
+/// Has the function started; the error is for a person.
+fn begin(seat: Seat, order: &[u8]) -> Result<(), String> {
+    let Order { name, .. } = serde_json::from_slice(order).map_err(|error| error.to_string())?;
+    // What `top` and the like show, cut by the kernel; a name with a zero byte keeps the old one.
+    let _ = std::ffi::CString::new(name).map(|name| rustix::thread::set_name(&name));
+    seat.give(order)
 }
 
 /// The daemon's socket, which was our standard input.
@@ -120,16 +146,8 @@ struct Socket {
 impl Socket {
     fn take() -> io::Result<Self> {
         let stream: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
-        walls::silence(rustix::stdio::dup2_stdin)?;
+        silence(rustix::stdio::dup2_stdin)?;
         Ok(Self { stream: stream.into() })
-    }
-
-    fn order(&mut self) -> io::Result<Order> {
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length)?;
-        let mut order = vec![0; u32::from_le_bytes(length) as usize];
-        self.stream.read_exact(&mut order)?;
-        Ok(serde_json::from_slice(&order)?)
     }
 
     fn report(&mut self, report: &Report) -> io::Result<()> {
@@ -137,4 +155,10 @@ impl Socket {
         line.push(b'\n');
         self.stream.write_all(&line)
     }
+}
+
+/// Puts nothing in the place of a standard stream.
+fn silence(put: impl FnOnce(OwnedFd) -> rustix::io::Result<()>) -> io::Result<()> {
+    let nothing = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(put(nothing)?)
 }

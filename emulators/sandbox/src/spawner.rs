@@ -4,55 +4,51 @@
 //! an async runtime come and go, so none of them may be a parent. This one stays as long as anything that it
 //! started, and also keeps the mounts of the scratch folders.
 
+use crate::ShimProgram;
+use crate::bay::{Bay, Pipes};
 use crate::fence::{Bounds, Fence};
 use crate::order::{Order, ScratchKind};
 use crate::scratch::{Provided, Scratch};
-use crate::{ShimProgram, session};
 use mlemu_core::SandboxSpec;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::Child;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Processes and threads that one instance may have, as the clouds allow.
 const PROCESSES: u32 = 1024;
+/// Between looks whether a shim that was told to end has ended.
+const SOON: Duration = Duration::from_millis(1);
+/// How long nothing must have been asked for before the next bay is prepared: not while functions start.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// What the thread needs to know of an instance.
 pub struct Launch {
-    pub name: String,
-    pub tmp_name: String,
-    pub tmp: u64,
-    pub memory: u64,
-    pub cpu: Option<f64>,
-    /// Its fence and scratch folder are filled in by the thread.
-    pub order: Order,
+    tmp_name: String,
+    tmp: u64,
+    memory: u64,
+    cpu: Option<f64>,
+    /// Its scratch folder is filled in by the thread.
+    order: Order,
 }
 
 impl From<&SandboxSpec> for Launch {
     fn from(spec: &SandboxSpec) -> Self {
         let order = Order {
-            daemon: i32::try_from(std::process::id()).unwrap_or(0),
+            name: spec.name.clone(),
             program: spec.program.clone(),
             args: spec.args.clone(),
             env: spec.env.clone(),
             folder: spec.folder.clone(),
-            fence: Fence::default(),
             scratch: ScratchKind::Plain { folder: PathBuf::new() },
         };
-        Self {
-            name: session::file_name(&spec.name),
-            tmp_name: spec.tmp_name.clone(),
-            tmp: spec.tmp,
-            memory: spec.memory,
-            cpu: spec.cpu,
-            order,
-        }
+        Self { tmp_name: spec.tmp_name.clone(), tmp: spec.tmp, memory: spec.memory, cpu: spec.cpu, order }
     }
 }
 
@@ -67,12 +63,6 @@ pub struct Launched {
     pub fence: Fence,
     pub tmp: Option<OwnedFd>,
     spawner: Spawner,
-}
-
-/// Ends of the pipes that the function writes to; reading does not block.
-pub struct Pipes {
-    pub stdout: OwnedFd,
-    pub stderr: OwnedFd,
 }
 
 impl Drop for Launched {
@@ -117,8 +107,7 @@ impl Spawner {
         let body = move || match Scratch::open(&base, &session) {
             Ok(scratch) => {
                 let _ = ready.send(Ok(scratch.is_sized()));
-                Thread { shim, scratch, fence, shims: HashMap::new(), leaving: Vec::new(), count: 0 }
-                    .run(&work);
+                Thread::new(shim, scratch, fence).run(&work);
             }
             Err(error) => drop(ready.send(Err(error))),
         };
@@ -153,28 +142,47 @@ struct Thread {
     scratch: Scratch,
     /// Around all instances.
     fence: Fence,
+    spare: Option<Bay>,
     shims: HashMap<u64, (Child, Fence)>,
     leaving: Vec<Leaving>,
     count: u64,
 }
 
 impl Thread {
+    fn new(shim: ShimProgram, scratch: Scratch, fence: Fence) -> Self {
+        Self { shim, scratch, fence, spare: None, shims: HashMap::new(), leaving: Vec::new(), count: 0 }
+    }
+
     fn run(mut self, work: &mpsc::Receiver<Request>) {
+        // Nobody waits yet; if it fails, so will a launch, and say why.
+        self.spare = self.prepare().ok();
         loop {
-            let request = if self.leaving.is_empty() {
-                work.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected)
-            } else {
-                work.recv_timeout(Duration::from_millis(1))
-            };
-            match request {
+            match self.next(work) {
                 Ok(request) => self.serve(request),
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) if self.leaving.is_empty() => break,
-                Err(mpsc::RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(1)),
+                Err(RecvTimeoutError::Timeout) if self.leaving.is_empty() => self.spare = self.prepare().ok(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
             self.collect();
         }
+        if let Some(spare) = self.spare.take() {
+            self.retire(spare);
+        }
+        while !self.leaving.is_empty() {
+            thread::sleep(SOON);
+            self.collect();
+        }
         self.fence.remove();
+    }
+
+    fn next(&self, work: &mpsc::Receiver<Request>) -> Result<Request, RecvTimeoutError> {
+        if !self.leaving.is_empty() {
+            work.recv_timeout(SOON)
+        } else if self.spare.is_none() {
+            work.recv_timeout(QUIET)
+        } else {
+            work.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        }
     }
 
     fn serve(&mut self, request: Request) {
@@ -210,56 +218,46 @@ impl Thread {
         });
     }
 
-    fn launch(&mut self, launch: Launch, spawner: Spawner) -> io::Result<Launched> {
+    fn prepare(&mut self) -> io::Result<Bay> {
         self.count += 1;
+        Bay::prepare(&self.shim, &self.fence, &format!("instance-{}", self.count))
+    }
+
+    /// Lets go of a bay: its shim ends because its socket closes.
+    fn retire(&mut self, bay: Bay) {
+        self.count += 1;
+        self.leaving.push(Leaving { id: self.count, child: bay.child, fence: bay.fence, done: Vec::new() });
+    }
+
+    fn launch(&mut self, launch: Launch, spawner: Spawner) -> io::Result<Launched> {
         let Provided { kind, mount } = self.scratch.provide(&launch.tmp_name, launch.tmp)?;
         // Files of a memory file system are charged to the group although they don't count.
         let uncounted = if mount.is_some() { launch.tmp } else { 0 };
-        let bounds = Bounds { memory: launch.memory + uncounted, cpu: launch.cpu, processes: PROCESSES };
-        let fence = self.fence.child(&format!("{}-{}", launch.name, self.count), bounds)?;
-        let order = Order { fence: fence.clone(), scratch: kind, ..launch.order };
-        let started = self.start(&launch.name, &order);
-        if started.is_err() {
-            fence.remove();
-        }
-        let (child, socket, pipes) = started?;
+        let memory = launch.memory.saturating_add(uncounted);
+        let bounds = Bounds { memory, cpu: launch.cpu, processes: PROCESSES };
+        let Bay { child, fence, socket, pipes } =
+            self.assign(&Order { scratch: kind, ..launch.order }, bounds)?;
+        self.count += 1;
         let (id, shim) = (self.count, i32::try_from(child.id()).unwrap_or(0));
         self.shims.insert(id, (child, fence.clone()));
         Ok(Launched { id, shim, socket: Some(socket), pipes: Some(pipes), fence, tmp: mount, spawner })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is where processes are started")]
-    fn start(&self, name: &str, order: &Order) -> io::Result<(Child, UnixStream, Pipes)> {
-        let order = serde_json::to_vec(order)?;
-        let (mut ours, theirs) = UnixStream::pair()?;
-        let (stdout, stdout_writer) = pipe()?;
-        let (stderr, stderr_writer) = pipe()?;
-        let mut child = Command::new(&self.shim.program)
-            .args(&self.shim.args)
-            .arg(name)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(stdout_writer)
-            .stderr(stderr_writer)
-            .spawn()?;
-        ours.set_write_timeout(Some(Duration::from_secs(5)))?;
-        let sent = ours
-            .write_all(&u32::try_from(order.len()).unwrap_or(0).to_le_bytes())
-            .and_then(|()| ours.write_all(&order))
-            .and_then(|()| ours.set_nonblocking(true));
-        if let Err(error) = sent {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(error);
+    /// Gives the order to the bay that stands ready, or to a new one if there is none or somebody killed it.
+    fn assign(&mut self, order: &Order, bounds: Bounds) -> io::Result<Bay> {
+        if let Some(mut spare) = self.spare.take() {
+            match spare.give(order, bounds) {
+                Ok(()) => return Ok(spare),
+                Err(_) => self.retire(spare),
+            }
         }
-        Ok((child, ours, Pipes { stdout, stderr }))
+        let mut bay = self.prepare()?;
+        match bay.give(order, bounds) {
+            Ok(()) => Ok(bay),
+            Err(error) => {
+                self.retire(bay);
+                Err(error)
+            }
+        }
     }
-}
-
-/// A pipe whose reading end does not block and whose writing end does.
-fn pipe() -> io::Result<(OwnedFd, Stdio)> {
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    rustix::io::ioctl_fionbio(&reader, true)?;
-    Ok((reader, Stdio::from(writer)))
 }

@@ -48,7 +48,7 @@ impl Bench {
         let functions = FakeFunctions::new();
         let lambda = fake::lambda(&functions);
         let declared = function("f", triggers);
-        let revision = lambda.declare(&declared);
+        let revision = lambda.declare(&declared, true);
         let gateway = Gateway::new(lambda);
         gateway.declare(&revision.function, &declared);
         Self { functions, gateway }
@@ -373,6 +373,24 @@ async fn a_url_streams() {
     assert_eq!((got.status, &got.body[..]), (201, &b"whole"[..]));
     bench.functions.ends(|invoke| Ok(outcome(invoke, Err(FunctionFailure::Stopped))));
     assert_eq!(bench.get(&bench.url()).await.status, 502);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_does_not_look_whole() {
+    let bench = Bench::new(vec![TriggerDeclaration::Url { cors: None, streaming: true }]);
+    bench.functions.script(|invoke| {
+        Box::pin(async move {
+            invoke.stream.clone().unwrap().chunk(Bytes::from_static(b"half")).await;
+            Ok(outcome(&invoke, Err(FunctionFailure::OutOfMemory { limit: 1 })))
+        })
+    });
+    let request = request("GET", &bench.url(), &[], "");
+    let (parts, body) = request.into_parts();
+    let matched = bench.gateway.matches(&parts).unwrap();
+    let response = bench.gateway.handle(matched, Request::from_parts(parts, body)).await;
+    let mut body = response.into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+    assert!(body.frame().await.unwrap().is_err());
 }
 
 #[tokio::test]

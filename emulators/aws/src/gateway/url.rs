@@ -16,7 +16,7 @@ use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
 use mlemu_core::{Answer, FunctionId, Invoke};
-use std::convert::Infallible;
+use std::io;
 
 /// Of answers that do not name their type.
 const CONTENT_TYPE: &str = "application/json";
@@ -140,11 +140,14 @@ fn plain(feed: &Feed, first: Bytes) -> Proxied {
 fn rest_of(first: Bytes, feed: Feed) -> Body {
     Body::from_stream(stream::unfold((Some(first), feed), |(first, mut feed)| async move {
         if let Some(first) = first {
-            return Some((Ok::<_, Infallible>(first), (None, feed)));
+            return Some((Ok(first), (None, feed)));
         }
         match feed.next().await {
             Piece::Chunk(chunk) => Some((Ok(chunk), (None, feed))),
-            Piece::End(_) => None,
+            // An answer that breaks off must not look whole: the connection ends with it.
+            Piece::End(reply) => door::answered(reply)
+                .err()
+                .map(|_| (Err(io::Error::other("the function failed")), (None, feed))),
         }
     }))
 }

@@ -129,6 +129,11 @@ struct Route {
     path: &'static str,
 }
 
+/// Each operation with its method and path, for the table of what is covered.
+pub fn coverage() -> impl Iterator<Item = (Operation, &'static Method, &'static str)> {
+    ROUTES.iter().map(|route| (route.operation, &route.method, route.path))
+}
+
 /// The operation that a request asks for, and the decoded parts of its path that vary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {

@@ -41,7 +41,11 @@ type Family = (Language, Vec<String>, &'static [(&'static str, &'static str)]);
 fn family(runtime: &str) -> Result<Family, Unsupported> {
     if let Some(version) = runtime.strip_prefix("python") {
         let provided = &[("boto3", "boto3"), ("botocore", "boto3")];
-        return Ok((Language::Python { version: version.into() }, PYTHON_CLIENTS.map(Into::into).into(), provided));
+        return Ok((
+            Language::Python { version: version.into() },
+            PYTHON_CLIENTS.map(Into::into).into(),
+            provided,
+        ));
     }
     if let Some(version) = runtime.strip_prefix("nodejs") {
         let client = if takes_callbacks(runtime) { CALLBACK_NODE_CLIENT } else { NODE_CLIENT };

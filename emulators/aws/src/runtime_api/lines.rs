@@ -81,11 +81,12 @@ fn report(id: &str, status: &Status, usage: &Usage) -> String {
         usage.memory_limit / MIB,
     );
     if let Some(init) = init {
-        line.push_str(&format!("Init Duration: {} ms\t", millis(init)));
+        line.extend(["Init Duration: ", &millis(init), " ms\t"]);
     }
     // A handler's own exception is no failure of the platform: it has no status here.
-    if !matches!(status, Status::Ok | Status::Error { .. }) {
-        line.push_str(&format!("Status: {}\t", word(status)));
+    let own = matches!(status, Status::Error { kind } if !kind.starts_with("Runtime."));
+    if !own && !status.is_ok() {
+        line.extend(["Status: ", &word(status), "\t"]);
     }
     line
 }

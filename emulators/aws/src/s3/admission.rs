@@ -6,9 +6,10 @@ use super::address::Address;
 use super::fault::{Code, Fault};
 use super::query::Query;
 use super::routes::Op;
-use super::{Front, dates};
+use super::{Front, dates, encode};
 use crate::auth::{self, AuthFault, Signable, Verified};
 use axum::extract::ConnectInfo;
+use http::HeaderMap;
 use http::request::Parts as Head;
 use mlemu_core::{Scope, Timestamp};
 use std::net::SocketAddr;
@@ -118,6 +119,20 @@ pub(super) fn refused(fault: AuthFault) -> Fault {
         }
         AuthFault::Malformed { why } => Fault::because(Code::AuthorizationHeaderMalformed, why),
         AuthFault::Skewed => Fault::new(Code::RequestTimeTooSkewed),
+    }
+}
+
+/// A presigned request carries in its query what others send as headers, so that the URL alone is enough.
+/// Its checksums are of no body and are ignored, as S3 ignores them.
+pub(super) fn hoist(query: &Query, headers: &mut HeaderMap) {
+    if !query.has("X-Amz-Signature") && !query.has("Signature") {
+        return;
+    }
+    for (name, value) in query.pairs() {
+        let is_said = name.starts_with("x-amz-") && !name.contains("checksum") && !headers.contains_key(name);
+        if is_said {
+            encode::set(headers, name, value);
+        }
     }
 }
 

@@ -227,6 +227,8 @@ impl<S: Stream<Item = Result<Bytes, Fault>> + Unpin> Stream for Unframed<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{self, Keys, Signable};
+    use http::HeaderMap;
 
     /// The payload and the trailers.
     type Decoded = (Vec<u8>, Vec<(String, String)>);
@@ -265,6 +267,63 @@ mod tests {
             }
         }
         assert_eq!(decode("0\r\n\r\n", 0, 4).unwrap().0, b"");
+    }
+
+    /// The example of the vendor's page, 65 KiB in two chunks.
+    fn example(signature: &str) -> (Vec<u8>, HeaderMap) {
+        let seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
+        let headers = [
+            ("host", "s3.amazonaws.com".to_owned()),
+            ("x-amz-date", "20130524T000000Z".to_owned()),
+            ("x-amz-storage-class", "REDUCED_REDUNDANCY".to_owned()),
+            (
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,\
+                     SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;\
+                     x-amz-decoded-content-length;x-amz-storage-class,Signature={seed}"
+                ),
+            ),
+            ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".to_owned()),
+            ("content-encoding", "aws-chunked".to_owned()),
+            ("x-amz-decoded-content-length", "66560".to_owned()),
+            ("content-length", "66824".to_owned()),
+        ];
+        let headers = headers
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        let first = "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648";
+        let last = "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9";
+        let body = format!(
+            "10000;chunk-signature={first}\r\n{}\r\n400;chunk-signature={signature}\r\n{}\r\n\
+             0;chunk-signature={last}\r\n\r\n",
+            "a".repeat(65_536),
+            "a".repeat(1024)
+        );
+        (body.into_bytes(), headers)
+    }
+
+    #[test]
+    fn signatures_of_chunks_are_a_chain() {
+        let good = "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497";
+        for (signature, is_good) in [(good, true), (&good.replace('5', "6"), false), ("", false)] {
+            let (body, headers) = example(signature);
+            let request = Signable {
+                method: "PUT",
+                path: "/examplebucket/chunkObject.txt",
+                query: &[],
+                headers: &headers,
+            };
+            let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned();
+            let keys = Keys::new([("AKIAIOSFODNN7EXAMPLE".to_owned(), secret)]);
+            let now = auth::date("20130524T000000Z").unwrap();
+            let verified = auth::verify(request, &keys, now, "").unwrap();
+            let mut decoder = Decoder::new(66_560, verified);
+            let mut input = Bytes::from(body);
+            while decoder.next(&mut input).unwrap().is_some() {}
+            assert_eq!(decoder.finish().is_ok(), is_good);
+        }
     }
 
     #[test]

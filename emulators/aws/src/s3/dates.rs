@@ -30,7 +30,7 @@ pub(super) fn seconds_of_http(text: &str) -> Option<i64> {
 
 /// Of `2007-12-01T12:00:00.000Z`.
 pub(super) fn of_iso(text: &str) -> Option<Timestamp> {
-    text.parse::<Jiff>().ok().map(|at| Timestamp(at.as_microsecond()))
+    text.contains('T').then(|| text.parse::<Jiff>().ok())?.map(|at| Timestamp(at.as_microsecond()))
 }
 
 /// Whole seconds since 1970.

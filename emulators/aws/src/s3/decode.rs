@@ -66,8 +66,8 @@ fn kept(headers: &HeaderMap) -> BTreeMap<&'static str, String> {
 
 /// `aws-chunked` is how the body travelled, not what it is.
 fn without_framing(encodings: &str) -> String {
-    let others = encodings.split(',').map(str::trim).filter(|one| !one.eq_ignore_ascii_case("aws-chunked"));
-    others.collect::<Vec<_>>().join(",")
+    let others = encodings.split(',').filter(|one| !one.trim().eq_ignore_ascii_case("aws-chunked"));
+    others.collect::<Vec<_>>().join(",").trim().to_owned()
 }
 
 fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Fault> {

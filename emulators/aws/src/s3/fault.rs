@@ -4,6 +4,7 @@
 
 use http::StatusCode;
 use mlemu_engine::objects;
+use thiserror::Error;
 
 macro_rules! codes {
     ($($name:ident $status:literal $message:literal)*) => {
@@ -30,8 +31,10 @@ macro_rules! codes {
 
 codes! {
     AccessDenied 403 "Access Denied"
+    AccessForbidden 403 "CORSResponse: CORS is not enabled for this bucket."
     AuthorizationHeaderMalformed 400 "The authorization header that you provided is not valid."
     AuthorizationQueryParametersError 400 "The authorization query parameters that you provided are not valid."
+    BadRequest 400 "Insufficient information. Origin request header needed."
     BadDigest 400 "The Content-MD5 you specified did not match what we received."
     BucketAlreadyOwnedByYou 409 "Your previous request to create the named bucket succeeded and you already own it."
     BucketNotEmpty 409 "The bucket you tried to delete is not empty"
@@ -81,7 +84,8 @@ codes! {
 }
 
 /// An error answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
 pub(super) struct Fault {
     pub code: Code,
     pub message: String,

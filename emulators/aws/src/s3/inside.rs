@@ -59,11 +59,7 @@ impl S3 {
             content,
             attributes: Attributes::default(),
             how: Created::Put,
-            origin: Origin {
-                cause: Cause::Mlemu,
-                source_ip: "127.0.0.1".into(),
-                request_id: "SEED".into(),
-            },
+            origin: Origin { cause: Cause::Mlemu, source_ip: "127.0.0.1".into(), request_id: "SEED".into() },
         };
         objects.put(bucket, new, |_| Ok::<_, Fault>(()))?;
         Ok(())

@@ -16,6 +16,7 @@ mod encode;
 mod event;
 mod fault;
 mod inside;
+mod leftover;
 mod notifications;
 mod ops;
 mod payload;
@@ -23,6 +24,7 @@ mod policy;
 mod query;
 mod range;
 mod routes;
+mod sip;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -31,7 +33,7 @@ pub use address::is_s3_host;
 pub use event::S3Event;
 pub use inside::{ReadFault, SeedFault};
 pub use notifications::{Subscription, SubscriptionFault};
-pub use routes::coverage;
+pub use routes::{Covered, coverage};
 
 use crate::auth::Keys;
 use address::address;
@@ -131,12 +133,13 @@ impl S3 {
         let request_id = encode::new_request_id();
         let resource = head.uri.path().to_owned();
         let is_head = head.method == Method::HEAD;
+        let body = leftover::patient(body, &head.headers);
         let answer = self.answer(head, body, &request_id).await;
         let response = answer.unwrap_or_else(|fault| encode::fault(&fault, &resource, &request_id, is_head));
         encode::finish(response, &request_id)
     }
 
-    async fn answer(&self, head: Head, body: Body, request_id: &str) -> Answer {
+    async fn answer(&self, mut head: Head, body: Body, request_id: &str) -> Answer {
         let host = admission::host(&head);
         let place = address(&host, head.uri.path())?;
         let level = match (&place.bucket, &place.key) {
@@ -148,6 +151,7 @@ impl S3 {
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let route = routes::find(&head.method, level, &query, &head.headers).ok_or(Code::MethodNotAllowed)?;
         let admitted = admission::admit(&self.front, &head, &query, &place, route.op)?;
+        admission::hoist(&query, &mut head.headers);
         let call = Call {
             source_ip: admission::source_ip(&head),
             trace: admission::trace(&head, request_id),
@@ -180,6 +184,7 @@ impl S3 {
             Op::BucketLocation => ops::buckets::location(front, call),
             Op::BucketAcl => ops::buckets::acl(front, call),
             Op::Absent(code) => Err(ops::buckets::absent(front, call, code)),
+            Op::Preflight => Err(ops::buckets::preflight(call)),
             Op::Fixed(document) => ops::buckets::fixed(front, call, document),
             Op::GetNotification => ops::notification::get(front, call),
             Op::PutNotification => ops::notification::put(front, call, body).await,
@@ -191,7 +196,7 @@ impl S3 {
             Op::GetObject => ops::get::object(front, call),
             Op::HeadObject => ops::get::head(front, call),
             Op::ObjectAcl => ops::get::acl(front, call),
-            Op::ObjectAttributes => ops::get::attributes(front, call),
+            Op::ObjectAttributes => ops::attributes::get(front, call),
             Op::DeleteObject => ops::delete::object(front, call),
             Op::DeleteObjects => ops::delete::objects(front, call, body).await,
             Op::CopyObject => ops::copy::object(front, call).await,

@@ -37,19 +37,25 @@ pub(super) async fn receive(
     body: Body,
     usual: Option<ChecksumKind>,
 ) -> Result<Content, Fault> {
-    take_in(front, call, body, usual, LARGEST).await
+    take_in(front, call, body, Claims::of(call)?, usual, LARGEST).await
 }
 
 /// Receives a document.
 pub(super) async fn document(front: &Front, call: &Call, body: Body) -> Result<Bytes, Fault> {
-    let content = take_in(front, call, body, None, DOCUMENT).await.map_err(|fault| match fault.code {
+    read_document(front, call, body, Claims::of(call)?).await
+}
+
+/// Receives a document that comes with a checksum which is not its own.
+pub(super) async fn document_beside_checksum(front: &Front, call: &Call, body: Body) -> Result<Bytes, Fault> {
+    read_document(front, call, body, Claims::with(call, Claim::None)?).await
+}
+
+async fn read_document(front: &Front, call: &Call, body: Body, claims: Claims) -> Result<Bytes, Fault> {
+    let content = take_in(front, call, body, claims, None, DOCUMENT).await;
+    let content = content.map_err(|fault| match fault.code {
         Code::EntityTooLarge => Fault::new(Code::MaxMessageLengthExceeded),
         _ => fault,
     })?;
-    whole(&content).await
-}
-
-pub(super) async fn whole(content: &Content) -> Result<Bytes, Fault> {
     content.body.bytes().await.map_err(|error| mlemu_engine::objects::Fault::from(error).into())
 }
 
@@ -57,10 +63,10 @@ async fn take_in(
     front: &Front,
     call: &Call,
     body: Body,
+    claims: Claims,
     usual: Option<ChecksumKind>,
     limit: u64,
 ) -> Result<Content, Fault> {
-    let claims = Claims::of(call)?;
     if claims.length > limit {
         return Err(too_large(claims.length, limit));
     }
@@ -82,12 +88,20 @@ async fn take_in(
     Ok(content)
 }
 
-/// For a form's file, which claims nothing.
-pub(super) async fn receive_plain<S>(front: &Front, body: S, limit: u64) -> Result<Content, Fault>
+/// Receives a form's file, whose checksum may stand in a field.
+pub(super) async fn receive_file<S>(
+    front: &Front,
+    body: S,
+    claim: Claim,
+    limit: u64,
+) -> Result<Content, Fault>
 where
     S: Stream<Item = Result<Bytes, Fault>>,
 {
-    front.objects().receive(body, &[ChecksumKind::Crc64Nvme], limit).await
+    let kind = claim.kind().unwrap_or(ChecksumKind::Crc64Nvme);
+    let content = front.objects().receive(body, &[kind], limit).await?;
+    claim.check(&content, &[])?;
+    Ok(content)
 }
 
 pub(super) fn too_large(size: u64, limit: u64) -> Fault {
@@ -97,7 +111,7 @@ pub(super) fn too_large(size: u64, limit: u64) -> Fault {
 }
 
 /// The client went away, or sent less than it announced.
-fn broken(error: axum::Error) -> Fault {
+pub(super) fn broken(error: axum::Error) -> Fault {
     tracing::debug!("a body broke off: {error}");
     Code::IncompleteBody.into()
 }
@@ -108,11 +122,16 @@ fn is_signed_framing(call: &Call) -> bool {
 
 impl Claims {
     fn of(call: &Call) -> Result<Self, Fault> {
+        Self::with(call, Claim::of(&call.headers)?)
+    }
+
+    fn with(call: &Call, checksum: Claim) -> Result<Self, Fault> {
         let sha256 = call.header("x-amz-content-sha256");
         let encodings = call.header("content-encoding").unwrap_or_default();
+        let names_framing = encodings.split(',').any(|one| one.trim().eq_ignore_ascii_case("aws-chunked"));
+        // The name of the encoding alone frames nothing: some clients send it with a plain body.
         let framed = sha256.is_some_and(|value| value.starts_with("STREAMING-"))
-            || encodings.split(',').any(|one| one.trim().eq_ignore_ascii_case("aws-chunked"));
-        let checksum = Claim::of(&call.headers)?;
+            || names_framing && call.headers.contains_key("x-amz-decoded-content-length");
         if matches!(checksum, Claim::Trailer(_)) && !framed {
             return Err(Fault::because(Code::InvalidRequest, "x-amz-trailer needs an aws-chunked body"));
         }
@@ -145,14 +164,20 @@ impl Claims {
                 return Err(Code::XAmzContentSHA256Mismatch.into());
             }
         }
-        let claimed = match &self.checksum {
+        self.checksum.check(content, trailers)
+    }
+}
+
+impl Claim {
+    fn check(&self, content: &Content, trailers: &[(String, String)]) -> Result<(), Fault> {
+        let (kind, value) = match self {
             Claim::None => return Ok(()),
             Claim::Value(kind, value) => (*kind, value.clone()),
             Claim::Trailer(kind) => (*kind, trailing(*kind, trailers)?),
         };
-        match content.checksum(claimed.0) {
-            Some(sum) if sum.value == claimed.1 => Ok(()),
-            _ => Err(checksum::mismatch(claimed.0)),
+        match content.checksum(kind) {
+            Some(sum) if sum.value == value => Ok(()),
+            _ => Err(checksum::mismatch(kind)),
         }
     }
 }

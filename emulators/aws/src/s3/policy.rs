@@ -71,6 +71,7 @@ impl Policy {
     fn covers(&self, name: &str) -> bool {
         FREE.contains(&name)
             || name.starts_with("x-ignore-")
+            || name.starts_with("x-amz-checksum-")
             || self.conditions.iter().any(|condition| match condition {
                 Condition::Equal { field, .. } | Condition::Begins { field, .. } => field == name,
                 Condition::Length { .. } => false,
@@ -98,6 +99,9 @@ fn begins(field: &str, value: &str, with: &str) -> bool {
 fn read(condition: &Value) -> Result<Vec<Condition>, Fault> {
     let bad = || invalid("Invalid Policy: Invalid condition.");
     if let Value::Object(pairs) = condition {
+        if pairs.is_empty() {
+            return Err(bad());
+        }
         let equal = |(field, value): (&String, &Value)| {
             let value = value.as_str().ok_or_else(bad)?;
             Ok(Condition::Equal {
@@ -185,6 +189,8 @@ mod tests {
             r#"{"expiration": "2030-01-01T00:00:00Z"}"#,
             r#"{"expiration": "soon", "conditions": []}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": [1]}"#,
+            r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": [{}]}"#,
+            r#"{"expiration": "2030-01-01 00:00:00Z", "conditions": []}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": [["eq", "key", "x"]]}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": [["like", "$key", "x"]]}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": [["content-length-range", -1, 5]]}"#,

@@ -31,6 +31,7 @@ pub(super) enum Op {
     ObjectAcl,
     ObjectAttributes,
     PostForm,
+    Preflight,
     PutNotification,
     PutObject,
     PutTagging,
@@ -148,6 +149,8 @@ pub(super) const TABLE: &[Route] = &[
     row("GET", Bucket, "list-type=2", "ListObjectsV2", Op::ListObjectsV2),
     row("GET", Bucket, "", "ListObjects", Op::ListObjects),
     row("HEAD", Bucket, "", "HeadBucket", Op::HeadBucket),
+    row("OPTIONS", Bucket, "", "OPTIONS bucket", Op::Preflight),
+    row("OPTIONS", Object, "", "OPTIONS object", Op::Preflight),
     // Buckets: changing.
     row("PUT", Bucket, "notification", "PutBucketNotificationConfiguration", Op::PutNotification),
     row("PUT", Bucket, "accelerate", "PutBucketAccelerateConfiguration", Unsupported),
@@ -255,9 +258,25 @@ pub(super) fn find(
     TABLE.iter().find(|route| route.fits(method, level, query, headers))
 }
 
-/// Each operation's name and whether it is here, for the table of what is covered.
-pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {
-    TABLE.iter().map(|route| (route.name, route.op != Op::Unsupported))
+/// How much of an operation is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covered {
+    Here,
+    /// It answers as for a bucket that was never configured.
+    AsNew,
+    Missing,
+}
+
+/// Each operation's name and how much of it is here, for the table of what is covered.
+pub fn coverage() -> impl Iterator<Item = (&'static str, Covered)> {
+    TABLE.iter().map(|route| {
+        let covered = match route.op {
+            Op::Unsupported => Covered::Missing,
+            Op::Absent(_) | Op::Fixed(_) => Covered::AsNew,
+            _ => Covered::Here,
+        };
+        (route.name, covered)
+    })
 }
 
 #[cfg(test)]

@@ -410,6 +410,20 @@ pub(super) struct ObjectChecksum {
 pub(super) struct ObjectParts {
     #[serde(rename = "PartsCount")]
     pub count: usize,
+    pub part_number_marker: u16,
+    pub next_part_number_marker: u16,
+    pub max_parts: usize,
+    pub is_truncated: bool,
+    pub part: Vec<AttributesPart>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AttributesPart {
+    pub part_number: u16,
+    pub size: u64,
+    #[serde(rename = "$value")]
+    pub checksums: Vec<ChecksumElement>,
 }
 
 #[derive(Debug, Serialize)]

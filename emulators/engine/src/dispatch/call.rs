@@ -3,21 +3,38 @@
 use crate::admission::Permit;
 use crate::face::Parts;
 use mlemu_core::record::Status;
-use mlemu_core::{BuildFailure, FunctionFailure, Invoke, Outcome, Revision, StartKind, Subject, Usage, What};
+use mlemu_core::{
+    BuildFailure, FunctionFailure, Invoke, Outcome, Refusal, Revision, StartKind, Subject, Usage, What,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Dropping a call without completing it tells its caller that the daemon is stopping.
-#[derive(Debug)]
+/// Dropping a call without completing it tells its caller that the daemon is stopping, and the records too.
 pub(crate) struct Call {
+    pub(crate) parts: Parts,
     pub(crate) invoke: Invoke,
     /// The revision asked for; `None`: whatever is the newest when it begins.
     pub(crate) pinned: Option<Arc<Revision>>,
+    /// How often a reload took away the instance that was starting for it.
+    pub(crate) moved: u32,
     /// On the clock's monotonic side.
     pub(crate) arrived: Duration,
+    /// From when on an instance could have served it: when it came, or when its revision was built.
+    pub(crate) startable: Duration,
+    /// None once it is completed.
     pub(crate) done: Option<oneshot::Sender<Box<Outcome>>>,
     pub(crate) permit: Option<Permit>,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.permit = None;
+        if self.done.is_some() {
+            let why = Refusal::Stopping.to_string();
+            self.parts.record(subject(&self.invoke), What::Refused { why });
+        }
+    }
 }
 
 impl Call {
@@ -31,17 +48,12 @@ impl Call {
     }
 
     pub(crate) fn subject(&self, revision: &Revision) -> Subject {
-        Subject {
-            function: Some(self.invoke.target.clone()),
-            revision: Some(revision.label.as_str().into()),
-            instance: None,
-            invocation: Some(self.invoke.id.clone()),
-            cause: Some(self.invoke.cause.clone()),
-        }
+        Subject { revision: Some(revision.label.as_str().into()), ..subject(&self.invoke) }
     }
 
     /// Completes a call whose revision could not be built.
-    pub(crate) fn not_startable(mut self, parts: &Parts, revision: &Revision, failure: &BuildFailure) {
+    pub(crate) fn not_startable(mut self, revision: &Revision, failure: &BuildFailure) {
+        let parts = self.parts.clone();
         let why = match &failure.hint {
             Some(hint) => format!("{}\nhint: {hint}", failure.why),
             None => failure.why.clone(),
@@ -65,5 +77,15 @@ impl Call {
             usage,
             log: Vec::new(),
         });
+    }
+}
+
+/// What records of a call are about, as long as no revision serves it.
+pub(crate) fn subject(invoke: &Invoke) -> Subject {
+    Subject {
+        function: Some(invoke.target.clone()),
+        invocation: Some(invoke.id.clone()),
+        cause: Some(invoke.cause.clone()),
+        ..Subject::default()
     }
 }

@@ -3,14 +3,16 @@
 //! Theory of operation. Everything that can happen is one [`Event`] in one mailbox, so there is one order of
 //! things and no lock. Each revision that has calls or instances is a [`Pool`]. After every event
 //! [`Dispatcher::pump`] gives waiting calls to idle instances (the most recently used first, so that spare
-//! ones grow old and are reaped), then starts instances for calls that still wait, under the local cap. A
-//! publish retires the newest pool: its waiting calls move to the new one, its idle instances stop, its busy
-//! ones end their invocation and then stop, and so do those that were starting for a call.
+//! ones grow old and are reaped), then starts instances for calls that still wait, under the local cap. The
+//! pool whose call waits longest comes first, and idle instances of others make room for it. An instance
+//! that has just answered counts as one that takes a call in a moment: a caller who comes again at once
+//! needs no second instance. A publish retires the newest pool: its waiting calls move to the new one, its
+//! idle instances stop, its busy ones end their invocation and then stop.
 
 mod call;
 mod pool;
 
-pub(crate) use call::Call;
+pub(crate) use call::{Call, subject};
 
 use crate::face::Parts;
 use crate::instance::{self, Order};
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Everything a dispatcher can be told.
 pub(crate) enum Event {
-    Call(Call),
+    Call(Box<Call>),
     Publish {
         revision: Arc<Revision>,
         client: Arc<dyn Runtime>,
@@ -33,6 +35,10 @@ pub(crate) enum Event {
         pool: u64,
         result: Result<Arc<Built>, BuildFailure>,
     },
+    /// The instance is about to complete its call, and will be free in a moment.
+    Answered(InstanceId),
+    /// That moment has become long: do not wait for it.
+    Lingers(InstanceId),
     /// The instance can take a call.
     Free(InstanceId),
     /// The instance is no more; `returned` is a call that it never began.
@@ -42,7 +48,7 @@ pub(crate) enum Event {
     },
     Reserve(Option<u32>),
     /// End everything now; the sender hears when it has ended.
-    Stop(Option<oneshot::Sender<()>>),
+    Stop(oneshot::Sender<()>),
 }
 
 pub(crate) struct Dispatcher {
@@ -81,38 +87,42 @@ impl Dispatcher {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Call(call) => self.enqueue(call),
-            Event::Publish { revision, client, reload } => self.publish(revision, client, reload),
-            Event::Built { pool, result } => self.built(pool, result),
-            Event::Free(instance) => {
-                if let Some(pool) = self.pool_of(instance) {
-                    pool.free(instance);
+            Event::Call(call) => {
+                if let Some(pool) = self.pool_for(&call) {
+                    pool.queue.push_back(call);
                 }
             }
+            Event::Publish { revision, client, reload } => self.publish(revision, client, reload),
+            Event::Built { pool, result } => self.built(pool, result),
+            Event::Answered(instance) => self.tell(instance, Pool::answered),
+            Event::Lingers(instance) => self.tell(instance, Pool::lingers),
+            Event::Free(instance) => self.tell(instance, Pool::free),
             Event::Gone { instance, returned } => self.gone(instance, returned),
             Event::Reserve(concurrency) => self.reserved = concurrency,
             Event::Stop(_) => {}
         }
     }
 
-    fn enqueue(&mut self, call: Call) {
-        let pool = match &call.pinned {
-            None => self.pools.iter_mut().find(|pool| !pool.pinned && !pool.retired),
-            Some(revision) => {
-                let known = self.pools.iter().any(|pool| pool.pinned && pool.revision == *revision);
-                if !known {
-                    self.open_pool(revision.clone(), None, true);
-                }
-                self.pools.iter_mut().find(|pool| pool.pinned && pool.revision == *revision)
-            }
-        };
-        // There is no newest pool only before the first publish, which comes before every call.
-        let Some(pool) = pool else { return };
-        pool.queue.push_back(call);
-        if let Build::Failed = pool.build {
-            let key = pool.key;
-            self.build(key);
+    fn tell(&mut self, instance: InstanceId, news: fn(&mut Pool, InstanceId)) {
+        if let Some(pool) = self.pools.iter_mut().find(|pool| pool.members.contains_key(&instance)) {
+            news(pool, instance);
         }
+    }
+
+    /// Where a call waits; a build that failed is tried again for it. `None` only before the first publish,
+    /// which comes before every call.
+    fn pool_for(&mut self, call: &Call) -> Option<&mut Pool> {
+        let pinned = call.pinned.as_ref();
+        if let Some(revision) = pinned
+            && !self.pools.iter().any(|pool| pool.serves(pinned))
+        {
+            self.open_pool(revision.clone(), None, true);
+        }
+        let index = self.pools.iter().position(|pool| pool.serves(pinned))?;
+        if let Build::Failed = self.pools[index].build {
+            self.build(self.pools[index].key);
+        }
+        Some(&mut self.pools[index])
     }
 
     fn publish(&mut self, revision: Arc<Revision>, client: Arc<dyn Runtime>, reload: bool) {
@@ -120,7 +130,7 @@ impl Dispatcher {
         let mut warm = false;
         for pool in self.pools.iter_mut().filter(|pool| !pool.pinned && !pool.retired) {
             // Not for one that is starting: if its own init made the change, it would go on for ever.
-            warm |= reload && pool.has_been_free();
+            warm |= reload && (pool.warm || pool.has_been_free());
             waiting.append(&mut pool.retire());
         }
         let pool = self.open_pool(revision, Some(client), false);
@@ -163,11 +173,16 @@ impl Dispatcher {
     fn built(&mut self, key: u64, result: Result<Arc<Built>, BuildFailure>) {
         let Some(pool) = self.pools.iter_mut().find(|pool| pool.key == key) else { return };
         match result {
-            Ok(built) => pool.build = Build::Done(built),
+            Ok(built) => {
+                pool.build = Build::Done(built);
+                // What they waited for so far was the build, which has records of its own.
+                let now = self.parts.clock.elapsed();
+                pool.queue.iter_mut().for_each(|call| call.startable = now);
+            }
             Err(failure) => {
                 pool.build = Build::Failed;
                 for call in pool.queue.drain(..) {
-                    call.not_startable(&self.parts, &pool.revision, &failure);
+                    call.not_startable(&pool.revision, &failure);
                 }
             }
         }
@@ -175,38 +190,21 @@ impl Dispatcher {
 
     fn gone(&mut self, instance: InstanceId, returned: Option<Box<Call>>) {
         self.instances.fetch_sub(1, Ordering::AcqRel);
-        if let Some(pool) = self.pool_of(instance) {
-            pool.members.remove(&instance);
-            pool.idle.retain(|idle| *idle != instance);
-            let mut homeless = pool.orphans();
-            // They waited longest: they go to the front, on whatever revision is the newest by now.
-            while let Some(call) = homeless.pop_back() {
-                self.put_back(call);
+        self.tell(instance, Pool::gone);
+        let mut homeless: Vec<_> = self.pools.iter_mut().flat_map(Pool::orphans).collect();
+        homeless.extend(returned);
+        for call in homeless {
+            if let Some(pool) = self.pool_for(&call) {
+                // It waited longest: it goes to the front, on whatever revision is the newest by now.
+                pool.queue.push_front(call);
             }
         }
-        if let Some(call) = returned {
-            self.put_back(*call);
-        }
         self.sweep();
-    }
-
-    fn put_back(&mut self, call: Call) {
-        let to = self.pools.iter_mut().find(|pool| match &call.pinned {
-            None => !pool.pinned && !pool.retired,
-            Some(revision) => pool.pinned && pool.revision == *revision,
-        });
-        if let Some(pool) = to {
-            pool.queue.push_front(call);
-        }
     }
 
     /// Drops retired pools that have nobody left.
     fn sweep(&mut self) {
         self.pools.retain(|pool| !pool.retired || !pool.members.is_empty());
-    }
-
-    fn pool_of(&mut self, instance: InstanceId) -> Option<&mut Pool> {
-        self.pools.iter_mut().find(|pool| pool.members.contains_key(&instance))
     }
 
     /// How many instances may live at once.
@@ -216,26 +214,42 @@ impl Dispatcher {
         local.min(reserved)
     }
 
+    fn alive(&self) -> usize {
+        self.instances.load(Ordering::Acquire)
+    }
+
+    fn leaving(&self) -> usize {
+        self.pools.iter().map(Pool::leaving).sum()
+    }
+
     fn pump(&mut self) {
-        for index in 0..self.pools.len() {
+        // A reservation may have become lower than what lives.
+        while self.alive() - self.leaving() > self.cap() && self.stop_an_idle_one(None) {}
+        let mut order: Vec<_> = (0..self.pools.len()).collect();
+        order.sort_by_key(|index| {
+            let since = self.pools[*index].waits_since();
+            (since.is_none(), since)
+        });
+        for index in order {
             self.pools[index].assign();
-            while self.pools[index].wants_instance() && self.room(index) {
-                self.start(index);
-            }
+            self.start_what_is_wanted(index);
         }
     }
 
-    /// Whether one more instance may start, making room from another pool's idle ones if need be.
-    fn room(&mut self, index: usize) -> bool {
-        if self.instances.load(Ordering::Acquire) < self.cap() {
-            return true;
+    /// Starts instances as far as there is room, and has others make room for what remains.
+    fn start_what_is_wanted(&mut self, index: usize) {
+        let mut short = self.pools[index].short_of();
+        while self.alive() < self.cap() && (short > 0 || self.pools[index].wants_warmth()) {
+            self.start(index);
+            short = short.saturating_sub(1);
         }
-        for (other, pool) in self.pools.iter_mut().enumerate() {
-            if other != index && pool.stop_oldest_idle() {
-                break;
-            }
-        }
-        false
+        while short > self.leaving() && self.stop_an_idle_one(Some(index)) {}
+    }
+
+    /// `spared`: the pool that needs the room.
+    fn stop_an_idle_one(&mut self, spared: Option<usize>) -> bool {
+        let mut others = self.pools.iter_mut().enumerate().filter(|(index, _)| Some(*index) != spared);
+        others.any(|(_, pool)| pool.stop_oldest_idle())
     }
 
     fn start(&mut self, index: usize) {
@@ -254,26 +268,22 @@ impl Dispatcher {
         self.instances.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Halts every instance and waits for the last. Calls that never began are dropped, which their callers
-    /// see as a refusal.
-    async fn stop(
-        mut self,
-        mut events: mpsc::UnboundedReceiver<Event>,
-        stopped: Option<oneshot::Sender<()>>,
-    ) {
+    /// Halts every instance and waits for the last. Calls that never began are dropped, which tells their
+    /// callers.
+    async fn stop(mut self, mut events: mpsc::UnboundedReceiver<Event>, stopped: oneshot::Sender<()>) {
         self.halt.cancel();
         for pool in &mut self.pools {
             pool.queue.clear();
             drop(pool.retire());
         }
-        while self.instances.load(Ordering::Acquire) > 0 {
+        while self.alive() > 0 {
             if let Some(Event::Gone { .. }) = events.recv().await {
                 self.instances.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        if let Some(stopped) = stopped {
-            let _ = stopped.send(());
-        }
+        // Who calls from here on gets the call back; what was called before is dropped with the mailbox.
+        drop(events);
+        let _ = stopped.send(());
     }
 }
 

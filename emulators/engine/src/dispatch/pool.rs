@@ -3,9 +3,15 @@
 use super::{Call, Orders};
 use crate::face::Parts;
 use crate::instance::Order;
+use futures_util::FutureExt;
 use mlemu_core::{BuildFailure, Built, InstanceId, Revision, Runtime, Subject, What};
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A call that a reload has moved so often waits for the instance that is starting.
+const MOST_MOVES: u32 = 1;
 
 /// Whether the revision can start.
 pub(super) enum Build {
@@ -24,20 +30,29 @@ pub(super) struct Pool {
     /// Takes no more calls.
     pub(super) retired: bool,
     pub(super) build: Build,
-    pub(super) queue: VecDeque<Call>,
+    pub(super) queue: VecDeque<Box<Call>>,
     pub(super) members: HashMap<InstanceId, Member>,
     /// Longest idle first.
-    pub(super) idle: Vec<InstanceId>,
+    idle: Vec<InstanceId>,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
 }
 
 pub(super) struct Member {
     orders: Orders,
-    /// Has not yet been free for the first time.
-    starting: bool,
-    /// Was told to stop.
-    stopping: bool,
+    doing: Doing,
+}
+
+/// What a member does, as far as the dispatcher was told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Starting,
+    Idle,
+    Busy,
+    /// It has answered and will be idle in a moment.
+    Settling,
+    /// It was told to stop and has nothing left to do.
+    Leaving,
 }
 
 impl Pool {
@@ -56,25 +71,50 @@ impl Pool {
         }
     }
 
+    /// Whether calls belong here that ask for this pinned revision, or for the newest.
+    pub(super) fn serves(&self, pinned: Option<&Arc<Revision>>) -> bool {
+        match pinned {
+            None => !self.pinned && !self.retired,
+            Some(revision) => self.pinned && self.revision == *revision,
+        }
+    }
+
     pub(super) fn started(&mut self, id: InstanceId, orders: Orders) {
         self.warm = false;
-        self.members.insert(id, Member { orders, starting: true, stopping: false });
+        self.members.insert(id, Member { orders, doing: Doing::Starting });
     }
 
     pub(super) fn free(&mut self, id: InstanceId) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.starting = false;
+        if self.turn(id, &[Doing::Starting, Doing::Busy, Doing::Settling], Doing::Idle) {
             self.idle.push(id);
         }
         if self.retired {
             self.assign();
-            self.stop_idle();
+            while self.stop_oldest_idle() {}
         }
     }
 
-    /// Whether an instance has come through its init.
-    pub(super) fn has_been_free(&self) -> bool {
-        self.members.values().any(|member| !member.starting)
+    pub(super) fn answered(&mut self, id: InstanceId) {
+        self.turn(id, &[Doing::Busy], Doing::Settling);
+    }
+
+    pub(super) fn lingers(&mut self, id: InstanceId) {
+        self.turn(id, &[Doing::Settling], Doing::Busy);
+    }
+
+    pub(super) fn gone(&mut self, id: InstanceId) {
+        self.members.remove(&id);
+        self.idle.retain(|idle| *idle != id);
+    }
+
+    fn turn(&mut self, id: InstanceId, from: &[Doing], to: Doing) -> bool {
+        match self.members.get_mut(&id) {
+            Some(member) if from.contains(&member.doing) => {
+                member.doing = to;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Hands waiting calls to idle instances.
@@ -82,47 +122,84 @@ impl Pool {
         while !self.queue.is_empty() {
             let Some(id) = self.idle.pop() else { return };
             let Some(call) = self.queue.pop_front() else { return };
-            if let Some(member) = self.members.get(&id)
-                && let Err(lost) = member.orders.send(Order::Run(call))
+            let Some(member) = self.members.get_mut(&id) else { continue };
+            member.doing = Doing::Busy;
+            if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
             {
                 // It ended this very moment; its `Gone` is on the way.
+                member.doing = Doing::Leaving;
                 self.queue.push_front(call);
             }
         }
     }
 
-    /// Whether calls wait that no starting instance will take.
-    pub(super) fn wants_instance(&self) -> bool {
-        let Build::Done(_) = self.build else { return false };
-        let starting = self.members.values().filter(|member| member.starting).count();
-        !self.retired && (self.queue.len() > starting || (self.warm && self.members.is_empty()))
+    /// When the call came that waits longest, on the clock's monotonic side.
+    pub(super) fn waits_since(&self) -> Option<Duration> {
+        self.queue.front().map(|call| call.arrived)
     }
 
-    /// No new calls from now on. Idle instances stop, busy ones when they are done, and starting ones when they
-    /// have served the calls that they were started for: a function whose init touches its own source would
-    /// otherwise never run. Returns the calls that wait for nobody here.
-    pub(super) fn retire(&mut self) -> VecDeque<Call> {
+    /// How many calls wait that no instance will take in a moment.
+    pub(super) fn short_of(&self) -> usize {
+        if self.retired || !matches!(self.build, Build::Done(_)) {
+            return 0;
+        }
+        let soon = |member: &&Member| matches!(member.doing, Doing::Starting | Doing::Settling);
+        self.queue.len().saturating_sub(self.members.values().filter(soon).count())
+    }
+
+    /// Whether an instance shall start although no call waits.
+    pub(super) fn wants_warmth(&self) -> bool {
+        self.warm && !self.retired && matches!(self.build, Build::Done(_)) && self.members.is_empty()
+    }
+
+    /// Whether an instance of it got through its init.
+    pub(super) fn has_been_free(&self) -> bool {
+        self.members.values().any(|member| !matches!(member.doing, Doing::Starting | Doing::Leaving))
+    }
+
+    /// How many members will be gone in a moment.
+    pub(super) fn leaving(&self) -> usize {
+        self.members.values().filter(|member| member.doing == Doing::Leaving).count()
+    }
+
+    /// No more calls: idle and starting instances stop now, busy ones when they are done. Returns the calls that
+    /// move on. A call that had to move too often stays with an instance that is starting for it: a function
+    /// whose init touches its own source would otherwise never run.
+    pub(super) fn retire(&mut self) -> VecDeque<Box<Call>> {
         self.retired = true;
+        self.idle.clear();
+        let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
+        let mut moving = VecDeque::new();
+        for mut call in std::mem::take(&mut self.queue) {
+            if call.moved >= MOST_MOVES && self.queue.len() < starting {
+                self.queue.push_back(call);
+            } else {
+                call.moved += u32::from(starting > 0);
+                moving.push_back(call);
+            }
+        }
         let mut promised = self.queue.len();
         for member in self.members.values_mut() {
-            if member.starting && promised > 0 {
+            if member.doing == Doing::Starting && promised > 0 {
                 promised -= 1;
                 continue;
             }
-            member.stop();
+            let _ = member.orders.send(Order::Stop);
+            if matches!(member.doing, Doing::Starting | Doing::Idle) {
+                member.doing = Doing::Leaving;
+            }
         }
-        self.idle.clear();
-        self.orphans()
+        moving
     }
 
-    /// Takes the calls out that no instance of a retired pool will serve.
-    pub(super) fn orphans(&mut self) -> VecDeque<Call> {
+    /// Takes the calls out that no instance of a retired pool will serve any more.
+    pub(super) fn orphans(&mut self) -> VecDeque<Box<Call>> {
         if !self.retired {
             return VecDeque::new();
         }
-        let staying = self.members.values().filter(|member| !member.stopping).count();
-        self.queue.split_off(staying.min(self.queue.len()))
+        let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
+        self.queue.split_off(starting.min(self.queue.len()))
     }
 
     pub(super) fn stop_oldest_idle(&mut self) -> bool {
@@ -130,19 +207,11 @@ impl Pool {
             return false;
         }
         let id = self.idle.remove(0);
-        self.members.get_mut(&id).is_some_and(Member::stop)
-    }
-
-    fn stop_idle(&mut self) {
-        while self.stop_oldest_idle() {}
-    }
-}
-
-impl Member {
-    /// Whether it was still there to hear it.
-    fn stop(&mut self) -> bool {
-        self.stopping = true;
-        self.orders.send(Order::Stop).is_ok()
+        if let Some(member) = self.members.get_mut(&id) {
+            member.doing = Doing::Leaving;
+            let _ = member.orders.send(Order::Stop);
+        }
+        true
     }
 }
 
@@ -160,7 +229,11 @@ pub(super) async fn build(
     let result = match client.needs(&revision) {
         Ok(needs) => {
             let (told, subject) = (parts.clone(), subject.clone());
-            parts.build.build(needs, Arc::new(move |what| told.record(subject.clone(), what))).await
+            let work = parts.build.build(needs, Arc::new(move |what| told.record(subject.clone(), what)));
+            // Calls wait for this result: it must come, whatever happens.
+            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+                Err(BuildFailure { why: "the build broke off: this is a fault of mlemu".into(), hint: None })
+            })
         }
         Err(unsupported) => Err(BuildFailure { why: unsupported.why, hint: unsupported.hint }),
     };

@@ -1,12 +1,15 @@
 //! One invocation in flight, from the event to its one completion.
 
-use super::process::{self, Process};
+use super::process::{self, Process, Trouble};
 use super::{Call, Instance};
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::runtime::{Delivery, ReportedError, SessionReply};
 use mlemu_core::{Answer, Ending, FunctionFailure, Outcome, StartKind, Timestamp, Usage, What};
 use std::time::Duration;
+
+/// After an answer the next call waits for the instance this long; then another one is asked.
+const SETTLING: Duration = Duration::from_millis(100);
 
 /// When an invocation must have ended: on the wall clock for the function, on the monotonic one for us.
 struct Deadline {
@@ -22,6 +25,16 @@ enum Landing {
     Halted,
 }
 
+/// How a process went on after its answer.
+enum Settled {
+    /// It asked for more.
+    Asked,
+    /// Not yet.
+    Lingers,
+    /// It is to end, or has ended.
+    Ended,
+}
+
 /// How a flight went; the process, if it may serve on, is back in its place.
 struct Flown {
     result: Result<Answer, FunctionFailure>,
@@ -31,7 +44,7 @@ struct Flown {
 }
 
 impl Instance {
-    pub(super) async fn fly(&mut self, mut call: Call) {
+    pub(super) async fn fly(&mut self, mut call: Box<Call>) {
         let picked = self.parts.clock.elapsed();
         let mut subject = call.subject(&self.plan.revision);
         subject.instance = Some(self.plan.id);
@@ -42,12 +55,15 @@ impl Instance {
         let flown = self.execute(&call, &deadline).await;
         let mut usage = self.usage(&call, picked, &flown);
         let early = !call.invoke.wants_log;
+        self.line.answered();
         if early {
             call.complete(self.outcome(&call, flown.result.clone(), usage.clone()));
+            // The caller's answer goes out before we look at memory.
+            tokio::task::yield_now().await;
         }
         if let Some(process) = &self.process {
             process.drain().await;
-            usage.peak_memory = process.measure().peak_memory;
+            usage.peak_memory = process.peak_memory();
         }
         self.peak_memory = usage.peak_memory;
         self.log.flush();
@@ -61,18 +77,16 @@ impl Instance {
     /// Hands the event over, starting the process first if there is none, and waits for whichever comes
     /// first: the answer, the end of the process, or the deadline.
     async fn execute(&mut self, call: &Call, deadline: &Deadline) -> Flown {
-        let (mut process, init) = match self.process.take() {
-            Some(process) => (process, self.untold.take()),
-            None => match self.start_inside(deadline).await {
-                Ok((process, init)) => (process, Some(init)),
-                Err(trouble) => {
-                    return Flown {
-                        result: Err(trouble.failure),
-                        init: None,
-                        peak_memory: trouble.peak_memory,
-                    };
+        let (mut process, init) = if let Some(process) = self.process.take() {
+            (process, self.untold.take())
+        } else {
+            let (init, started) = self.start_inside(deadline).await;
+            match started {
+                Ok(process) => (process, Some(init)),
+                Err(Trouble { failure, peak_memory }) => {
+                    return Flown { result: Err(failure), init: Some(init), peak_memory };
                 }
-            },
+            }
         };
         process.thaw().await;
         let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
@@ -100,15 +114,9 @@ impl Instance {
     }
 
     /// The init that a crash or a failed init phase left to this invocation, inside its own time.
-    async fn start_inside(&mut self, deadline: &Deadline) -> Result<(Process, Init), process::Trouble> {
+    async fn start_inside(&mut self, deadline: &Deadline) -> (Init, Result<Process, Trouble>) {
         let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
-        tokio::select! {
-            biased;
-            started = process::init(&self.parts, &self.plan, &self.log, left, Phase::Invoke) => started,
-            () = self.halt.cancelled() => {
-                Err(process::Trouble { failure: FunctionFailure::Stopped, peak_memory: 0 })
-            }
-        }
+        process::init(&self.parts, &self.plan, &self.log, left, Phase::Invoke, self.halt.cancelled()).await
     }
 
     /// What a landing means for the caller, and whether the process can take another event.
@@ -131,27 +139,37 @@ impl Instance {
     /// Waits until the client asks for more, so that nothing of this event goes on; a process that does not
     /// within the invocation's time is ended.
     async fn settle(&mut self, deadline: &Deadline) {
-        let Some(process) = &mut self.process else { return };
-        let ended = process.ended();
         let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
-        let settled = tokio::select! {
-            biased;
-            () = process.session.idle() => true,
-            _ = ended => false,
-            () = self.parts.clock.sleep(left) => false,
-            () = self.halt.cancelled() => false,
-        };
-        if !settled && let Some(process) = self.process.take() {
+        let mut settled = self.settled(left.min(SETTLING)).await;
+        if let Settled::Lingers = settled {
+            self.line.lingers();
+            settled = self.settled(left.saturating_sub(SETTLING)).await;
+        }
+        if !matches!(settled, Settled::Asked)
+            && let Some(process) = self.process.take()
+        {
             process.kill().await;
         }
     }
 
-    fn usage(&self, call: &Call, picked: std::time::Duration, flown: &Flown) -> Usage {
-        let told = flown.init.filter(|init| init.phase == Phase::Init);
-        let waited = picked.saturating_sub(call.arrived);
+    async fn settled(&mut self, wait: Duration) -> Settled {
+        let Some(process) = &mut self.process else { return Settled::Ended };
+        let ended = process.ended();
+        tokio::select! {
+            biased;
+            () = process.session.idle() => Settled::Asked,
+            _ = ended => Settled::Ended,
+            () = self.parts.clock.sleep(wait) => Settled::Lingers,
+            () = self.halt.cancelled() => Settled::Ended,
+        }
+    }
+
+    fn usage(&mut self, call: &Call, picked: Duration, flown: &Flown) -> Usage {
+        // The first call may have waited for the start of its instance, which is reported apart.
+        let startup = std::mem::take(&mut self.startup);
         let handler = self.parts.clock.elapsed().saturating_sub(picked);
         Usage {
-            queued: if told.is_some() { waited.saturating_sub(self.startup) } else { waited },
+            queued: picked.saturating_sub(call.startable).saturating_sub(startup),
             start: if flown.init.is_some() { StartKind::Cold } else { StartKind::Warm },
             init: flown.init,
             handler,

@@ -5,7 +5,7 @@ use mlemu_core::sandbox::Output;
 use mlemu_core::{LogLine, Record, Runtime, Sink, Stream, Subject, What};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A longer line is cut into pieces of this many bytes.
+/// A longer line is cut into pieces of at most this many bytes.
 const LINE_LIMIT: usize = 256 * 1024;
 
 /// Most of an invocation's log that is kept for its caller, in bytes; of more the newest half stays.
@@ -68,7 +68,7 @@ impl Log {
         self.record(&mut current, what);
     }
 
-    /// Ends the lines that are begun, and gives the invocation's log.
+    /// Gives the invocation's log, if its caller wants it.
     pub(super) fn take(&self) -> Vec<String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.tail.take().unwrap_or_default().lines
@@ -108,16 +108,30 @@ impl Output for Log {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let open = current.open_line(stream);
-            open.extend_from_slice(piece);
-            if open.ends_with(b"\n") || open.len() >= LINE_LIMIT {
-                let mut line = std::mem::take(open);
-                if line.ends_with(b"\n") {
-                    line.pop();
-                }
+            let (text, ends) = match piece {
+                [text @ .., b'\n'] => (text, true),
+                text => (text, false),
+            };
+            open.extend_from_slice(text);
+            let mut line = std::mem::take(open);
+            while line.len() > LINE_LIMIT {
+                let rest = line.split_off(cut(&line));
                 self.line(&mut current, stream, &line);
+                line = rest;
+            }
+            if ends {
+                self.line(&mut current, stream, &line);
+            } else {
+                *current.open_line(stream) = line;
             }
         }
     }
+}
+
+/// Where to cut a line that is too long: at its limit, or a little before so as not to cut a letter.
+fn cut(line: &[u8]) -> usize {
+    let goes_on = |at: &usize| line[*at] & 0b1100_0000 == 0b1000_0000;
+    (LINE_LIMIT - 3..=LINE_LIMIT).rev().find(|at| !goes_on(at)).unwrap_or(LINE_LIMIT)
 }
 
 impl Current {

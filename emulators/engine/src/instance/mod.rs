@@ -5,15 +5,17 @@
 //! completed once, however the process ends.
 
 mod flight;
+mod line;
 mod log;
 mod process;
 
 use crate::dispatch::{Call, Event};
 use crate::face::Parts;
+use line::Line;
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
-use mlemu_core::{Built, InstanceId, Revision, Runtime, Subject, What};
-use process::Process;
+use mlemu_core::{Built, FunctionFailure, InstanceId, Revision, Runtime, Subject, What};
+use process::{Process, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -28,7 +30,7 @@ pub(crate) struct Plan {
 }
 
 pub(crate) enum Order {
-    Run(Call),
+    Run(Box<Call>),
     /// Take no more calls; end when the one in flight has ended.
     Stop,
 }
@@ -41,13 +43,14 @@ struct Instance {
     process: Option<Process>,
     /// An init that no invocation has told of yet.
     untold: Option<Init>,
-    /// How long the start took that the first call waited for.
+    /// How long the init phase took, whether or not it failed; the first call may have waited for it.
     startup: Duration,
     /// Highest memory known so far, in bytes.
     peak_memory: u64,
     orders: mpsc::UnboundedReceiver<Order>,
-    dispatcher: mpsc::UnboundedSender<Event>,
     halt: CancellationToken,
+    /// Dropped last: it says that all of the above is gone.
+    line: Line,
 }
 
 /// Starts the task. `halt` ends it at once, whatever it does.
@@ -60,6 +63,7 @@ pub(crate) fn spawn(
     let (sender, orders) = mpsc::unbounded_channel();
     let log = Arc::new(Log::new(parts.clone(), plan.client.clone(), subject(&plan)));
     let instance = Instance {
+        line: Line::new(plan.id, dispatcher),
         parts,
         plan,
         log,
@@ -68,7 +72,6 @@ pub(crate) fn spawn(
         startup: Duration::ZERO,
         peak_memory: 0,
         orders,
-        dispatcher,
         halt,
     };
     tokio::spawn(instance.live());
@@ -86,7 +89,7 @@ fn subject(plan: &Plan) -> Subject {
 
 /// Why an instance stopped waiting for work.
 enum Rest {
-    Work(Call),
+    Work(Box<Call>),
     End(String),
 }
 
@@ -102,19 +105,24 @@ impl Instance {
     /// The init phase before the first call. A failed one is repeated inside that call. `Some`: end instead.
     async fn first_init(&mut self) -> Option<String> {
         let Self { parts, plan, log, orders, halt, .. } = self;
-        let limit = plan.revision.limits.init;
-        let started = tokio::select! {
-            biased;
-            started = process::init(parts, plan, log, limit, Phase::Init) => started,
-            () = halt.cancelled() => return Some("stopped while starting".into()),
-            // Nothing but `Stop` is ordered before the first `Free`.
-            _ = orders.recv() => return Some("replaced while starting".into()),
+        let stop = async {
+            tokio::select! {
+                () = halt.cancelled() => {}
+                // Nothing but `Stop` is ordered before the first `Free`.
+                _ = orders.recv() => {}
+            }
         };
+        let limit = plan.revision.limits.init;
+        let (init, started) = process::init(parts, plan, log, limit, Phase::Init, stop).await;
+        self.startup = init.duration;
         match started {
-            Ok((process, init)) => {
-                self.startup = init.duration;
+            Ok(process) => {
                 self.untold = Some(init);
                 self.process = Some(process);
+            }
+            Err(Trouble { failure: FunctionFailure::Stopped, .. }) => {
+                let why = if self.halt.is_cancelled() { "stopped" } else { "replaced" };
+                return Some(format!("{why} while starting"));
             }
             Err(trouble) => self.peak_memory = trouble.peak_memory,
         }
@@ -123,9 +131,7 @@ impl Instance {
 
     async fn serve(&mut self) -> String {
         loop {
-            if self.dispatcher.send(Event::Free(self.plan.id)).is_err() {
-                return "the function is gone".into();
-            }
+            self.line.free();
             match self.rest().await {
                 Rest::Work(call) => self.fly(call).await,
                 Rest::End(why) => return why,
@@ -148,11 +154,12 @@ impl Instance {
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Rest::End("stopped".into()),
+            // Before the orders: a call that has just come goes to another instance, not to a dead process.
+            ending = ended => Rest::End(format!("the process ended while idle: {ending:?}")),
             order = self.orders.recv() => match order {
                 Some(Order::Run(call)) => Rest::Work(call),
                 Some(Order::Stop) | None => Rest::End("replaced".into()),
             },
-            ending = ended => Rest::End(format!("the process ended while idle: {ending:?}")),
             () = &mut keep => Rest::End("idle for long".into()),
             () = rest => Rest::End("stopped".into()),
         }
@@ -160,10 +167,9 @@ impl Instance {
 
     async fn end(mut self, why: String) {
         self.orders.close();
-        let mut returned = None;
         while let Some(order) = self.orders.recv().await {
             if let Order::Run(call) = order {
-                returned = Some(Box::new(call));
+                self.line.give_back(call);
             }
         }
         if let Some(process) = self.process.take() {
@@ -172,6 +178,5 @@ impl Instance {
         self.log.flush();
         self.parts.sandbox.forget(&process::tmp_name(&self.plan));
         self.parts.record(subject(&self.plan), What::InstanceGone { why });
-        let _ = self.dispatcher.send(Event::Gone { instance: self.plan.id, returned });
     }
 }

@@ -24,18 +24,23 @@ pub(super) struct Trouble {
     pub(super) peak_memory: u64,
 }
 
-/// Starts a process and waits for its init, for at most `limit`.
+/// Starts a process and waits for its init, for at most `limit` and no longer than until `stop` completes.
+/// Whatever fails, nothing of the process is left then.
 pub(super) async fn init(
     parts: &Parts,
     plan: &Plan,
     log: &Arc<Log>,
     limit: Duration,
     phase: Phase,
-) -> Result<(Process, Init), Trouble> {
+    stop: impl Future<Output = ()>,
+) -> (Init, Result<Process, Trouble>) {
     let (runtime, version) = (plan.revision.runtime.clone(), plan.built.version.clone());
     log.say(What::InitStarted { runtime, version });
     let began = parts.clock.elapsed();
-    let started = Process::start(parts, plan, log.clone(), limit, phase).await;
+    let started = match Process::start(parts, plan, log.clone()).await {
+        Ok(process) => process.initialize(parts, plan, limit, phase, stop).await,
+        Err(why) => Err(Trouble { failure: FunctionFailure::NotStartable { why }, peak_memory: 0 }),
+    };
     let init = Init { duration: parts.clock.elapsed().saturating_sub(began), phase };
     log.flush();
     let status = match &started {
@@ -43,40 +48,49 @@ pub(super) async fn init(
         Err(trouble) => Status::of::<()>(&Err(trouble.failure.clone())),
     };
     log.say(What::InitEnded { init, status });
-    Ok((started?, init))
+    (init, started)
 }
 
 impl Process {
-    /// Starts it and waits until its client asks for work.
-    async fn start(
+    async fn start(parts: &Parts, plan: &Plan, log: Arc<Log>) -> Result<Self, String> {
+        let session = plan.client.open(&plan.revision, &plan.built, plan.id).await;
+        let session = session.map_err(|error| error.to_string())?;
+        let spec = spec(plan, session.command(), log);
+        let confined = parts.sandbox.start(spec).await.map_err(|error| error.to_string())?;
+        Ok(Self { session, confined, frozen: false })
+    }
+
+    /// Waits until its client asks for work.
+    async fn initialize(
+        mut self,
         parts: &Parts,
         plan: &Plan,
-        log: Arc<Log>,
         limit: Duration,
         phase: Phase,
+        stop: impl Future<Output = ()>,
     ) -> Result<Self, Trouble> {
-        let unstartable =
-            |why: String| Trouble { failure: FunctionFailure::NotStartable { why }, peak_memory: 0 };
-        let session = plan.client.open(&plan.revision, &plan.built, plan.id).await;
-        let mut session = session.map_err(|error| unstartable(error.to_string()))?;
-        let spec = spec(plan, session.command(), log);
-        let confined = parts.sandbox.start(spec).await.map_err(|error| unstartable(error.to_string()))?;
-        let expired = parts.clock.sleep(limit);
         let failure = tokio::select! {
             biased;
-            ready = session.ready() => match ready {
-                Ok(()) => return Ok(Self { session, confined, frozen: false }),
-                Err(ReportedError { body, kind }) => FunctionFailure::Reported { body, kind, phase: Phase::Init },
+            ready = self.session.ready() => match ready {
+                Ok(()) => None,
+                Err(ReportedError { body, kind }) => {
+                    Some(FunctionFailure::Reported { body, kind, phase: Phase::Init })
+                }
             },
-            ending = confined.ended() => failure_of(ending, plan, Phase::Init),
-            () = expired => match phase {
+            ending = self.confined.ended() => Some(failure_of(ending, plan, Phase::Init)),
+            () = stop => Some(FunctionFailure::Stopped),
+            () = parts.clock.sleep(limit) => Some(match phase {
                 Phase::Init => FunctionFailure::TimedOut { after: limit },
                 Phase::Invoke => FunctionFailure::TimedOut { after: plan.revision.limits.timeout },
-            },
+            }),
         };
-        let process = Self { session, confined, frozen: false };
-        let peak_memory = process.measure().peak_memory;
-        process.kill().await;
+        let Some(failure) = failure else {
+            // What the init wrote is told before what the invocation writes.
+            self.drain().await;
+            return Ok(self);
+        };
+        let peak_memory = self.measure().peak_memory;
+        self.kill().await;
         Err(Trouble { failure, peak_memory })
     }
 
@@ -93,6 +107,11 @@ impl Process {
 
     pub(super) fn measure(&self) -> Reading {
         self.confined.measure()
+    }
+
+    /// Highest memory so far, in bytes.
+    pub(super) fn peak_memory(&self) -> u64 {
+        self.confined.peak_memory()
     }
 
     pub(super) async fn drain(&self) {

@@ -25,7 +25,7 @@ pub use commit::NewObject;
 pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Page};
 pub use log::Changes;
-pub use object::{Attributes, Content, Object, Origin};
+pub use object::{Attributes, Content, Object, Origin, PartMark};
 pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
 
 use bucket::Bucket;

@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::digest::{Checksum, ChecksumKind};
+use super::upload::{PartName, UploadId};
 use mlemu_core::{Cause, Epoch, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +16,18 @@ pub struct Content {
     /// Lower-case hex MD5, or what the dialect made of the parts; without quotes.
     pub etag: Arc<str>,
     pub checksums: Vec<Checksum>,
-    /// Sizes in bytes of the parts it was joined from; empty when it came in one piece.
-    pub parts: Arc<[u64]>,
+    /// What it was joined from; empty when it came in one piece.
+    pub parts: Arc<[PartMark]>,
     pub(super) epoch: Epoch,
+}
+
+/// What is remembered of a part of a finished upload.
+#[derive(Clone, Debug)]
+pub struct PartMark {
+    pub name: PartName,
+    /// In bytes.
+    pub size: u64,
+    pub checksums: Vec<Checksum>,
 }
 
 impl Content {
@@ -59,5 +69,5 @@ pub struct Object {
     pub content: Content,
     pub attributes: Attributes,
     /// The upload that made it, so that a repeated completion can be told from a wrong one.
-    pub upload: Option<super::UploadId>,
+    pub upload: Option<UploadId>,
 }

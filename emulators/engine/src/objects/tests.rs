@@ -146,7 +146,8 @@ async fn parts_join_in_the_order_they_are_named() {
     let joined = Joined { parts: &view.parts, etag: "e-3".into(), checksums: vec![], origin: origin() };
     let object = objects.complete_upload(&bucket, &view, joined.clone(), |_| Ok::<_, Fault>(())).unwrap();
     assert_eq!(object.content.body.bytes().await.unwrap(), "onetwoten");
-    assert_eq!(*object.content.parts, [3, 3, 3]);
+    let sizes: Vec<_> = object.content.parts.iter().map(|part| part.size).collect();
+    assert_eq!(sizes, [3, 3, 3]);
     let again = objects.complete_upload(&bucket, &view, joined, |_| Ok::<_, Fault>(())).unwrap_err();
     assert_eq!(again, Fault::NoUpload { id: id.to_string() });
     assert_eq!(objects.delete_bucket(&bucket), Err(Fault::BucketNotEmpty { name: "shelf".into() }));

@@ -3,7 +3,7 @@
 use super::bucket::BucketId;
 use super::commit::NewObject;
 use super::digest::ChecksumKind;
-use super::object::{Attributes, Content, Object, Origin};
+use super::object::{Attributes, Content, Object, Origin, PartMark};
 use super::{Body, Checksum, Fault, Objects};
 use mlemu_core::Timestamp;
 use mlemu_core::occurrence::Created;
@@ -42,6 +42,13 @@ pub struct Part {
     pub name: PartName,
     pub content: Content,
     pub created: Timestamp,
+}
+
+impl Part {
+    fn mark(&self) -> PartMark {
+        let Content { body, checksums, .. } = &self.content;
+        PartMark { name: self.name.clone(), size: body.len(), checksums: checksums.clone() }
+    }
 }
 
 /// The checksum that the joined object shall have.
@@ -180,7 +187,7 @@ impl Joined<'_> {
             md5: None,
             etag: self.etag.as_str().into(),
             checksums: self.checksums.clone(),
-            parts: self.parts.iter().map(|part| part.content.size()).collect(),
+            parts: self.parts.iter().map(|part| part.mark()).collect(),
             epoch,
         }
     }

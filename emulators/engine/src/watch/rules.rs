@@ -1,27 +1,13 @@
 //! What of a source folder matters.
 
-use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder};
 use std::path::{Path, PathBuf};
 
+const PROJECT_RULES: &str = ".gitignore";
+
 /// Folders and files that never are a function's code, whatever the project says.
-const NEVER: [&str; 15] = [
-    ".git/",
-    ".hg/",
-    ".svn/",
-    ".venv/",
-    "venv/",
-    "node_modules/",
-    "__pycache__/",
-    ".mlemu/",
-    ".aws-sam/",
-    ".pytest_cache/",
-    ".idea/",
-    "*.pyc",
-    "*.log",
-    "*.sw?",
-    "*~",
-];
+const NEVER: [&str; 8] = [".*/", "venv/", "node_modules/", "__pycache__/", "*.pyc", "*.log", "*.sw?", "*~"];
 
 /// Trained models are code here, although most projects keep them out of git.
 const MODELS: [&str; 10] = [
@@ -47,7 +33,7 @@ impl Rules {
     pub(super) fn read(root: &Path, also: &[String]) -> Self {
         let mut builder = GitignoreBuilder::new(root);
         // A file that cannot be read adds no rule. The constants parse, and the last rule wins.
-        let _ = builder.add(root.join(".gitignore"));
+        let _ = builder.add(root.join(PROJECT_RULES));
         let ours = MODELS.iter().chain(&NEVER).copied();
         for pattern in ours.chain(also.iter().map(String::as_str)) {
             let _ = builder.add_line(None, pattern);
@@ -67,31 +53,25 @@ impl Rules {
             && !self.ignored.matched_path_or_any_parents(path, path.is_dir()).is_ignore()
     }
 
-    /// The source folder and every folder in it that matters. Links are not followed.
-    pub(super) fn folders(&self) -> Vec<PathBuf> {
-        let mut folders = vec![self.root.clone()];
-        folders.extend(self.folders_below(&self.root));
-        folders
+    /// Whether this file holds the project's own rules.
+    pub(super) fn are_in(&self, path: &Path) -> bool {
+        path == self.root.join(PROJECT_RULES)
     }
 
-    /// `path` itself, if it is a folder that matters, and those in it.
-    pub(super) fn folders_below(&self, path: &Path) -> Vec<PathBuf> {
-        if !path.is_dir() || (path != self.root && !self.matter(path)) {
+    /// `path` itself, if it is a folder that matters, and every such folder in it. Links are not followed.
+    pub(super) fn folders_from(&self, path: &Path) -> Vec<PathBuf> {
+        if !path.is_dir() || path.is_symlink() && path != self.root || path != self.root && !self.matter(path)
+        {
             return Vec::new();
         }
-        let ignored = self.ignored.clone();
-        WalkBuilder::new(path)
-            .standard_filters(false)
-            .follow_links(false)
-            .filter_entry(move |entry| {
-                entry.file_type().is_some_and(|kind| kind.is_dir())
-                    && !ignored.matched(entry.path(), true).is_ignore()
-            })
-            .build()
-            .filter_map(Result::ok)
-            .map(ignore::DirEntry::into_path)
-            .filter(|folder| *folder != self.root)
-            .collect()
+        let (ignored, top) = (self.ignored.clone(), path.to_owned());
+        let matters = move |entry: &DirEntry| {
+            let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            entry.path() == top || (folder && !ignored.matched(entry.path(), true).is_ignore())
+        };
+        let walk =
+            WalkBuilder::new(path).standard_filters(false).follow_links(false).filter_entry(matters).build();
+        walk.filter_map(Result::ok).map(DirEntry::into_path).collect()
     }
 }
 
@@ -111,6 +91,7 @@ mod tests {
         assert!(rules.matter(&root.join("app.py")));
         assert!(rules.matter(&root.join("pkg/model.onnx")));
         for path in [
+            "notes.md",
             "data/rows.csv",
             "x.log",
             "node_modules/x/index.js",
@@ -120,6 +101,6 @@ mod tests {
         ] {
             assert!(!rules.matter(&root.join(path)), "{path}");
         }
-        assert_eq!(rules.folders(), [root.to_owned(), root.join("pkg")]);
+        assert_eq!(rules.folders_from(root), [root.to_owned(), root.join("pkg")]);
     }
 }

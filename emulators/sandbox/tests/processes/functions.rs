@@ -29,6 +29,7 @@ pub fn play(args: Vec<String>) -> ExitCode {
         "orphan" => orphan(),
         "bomb" => bomb(),
         "workers" => workers(number(1), number(2)),
+        "borrow" => borrow(number(1)),
         "hog" => hog(),
         "keep" => keep(&args[1]),
         "fill" => fill(&args[1], number(2)),
@@ -198,6 +199,21 @@ fn workers(mib: u64, count: u64) {
     }
     say("forked");
     pause();
+}
+
+/// A child that never gets from `vfork` to `exec`.
+fn borrow(mib: u64) {
+    let _memory = filled(mib);
+    let text = "borrowed\n";
+    // SAFETY: the child only makes system calls, on memory that its parent, which waits, keeps alive.
+    unsafe {
+        if libc::syscall(libc::SYS_vfork) == 0 {
+            libc::write(1, text.as_ptr().cast(), text.len());
+            loop {
+                libc::pause();
+            }
+        }
+    }
 }
 
 /// A child that fills memory; the parent would live.

@@ -12,6 +12,7 @@ pub const TESTS: &[Test] = &[
     ("a_short_peak_past_the_limit_is_out_of_memory", a_short_peak_past_the_limit_is_out_of_memory),
     ("a_child_past_the_limit_ends_all", a_child_past_the_limit_ends_all),
     ("shared_memory_counts_once", shared_memory_counts_once),
+    ("borrowed_memory_counts_once", borrowed_memory_counts_once),
     ("files_in_tmp_are_no_memory_and_have_a_limit", files_in_tmp_are_no_memory_and_have_a_limit),
     ("cpu_time_is_counted", cpu_time_is_counted),
     ("a_cpu_share_is_held", a_cpu_share_is_held),
@@ -89,6 +90,20 @@ fn shared_memory_counts_once() {
         said.wait_for("forked").await;
         let reading = running.measure();
         assert!((58 * MIB..80 * MIB).contains(&reading.memory), "{reading:?}");
+        running.kill();
+        assert_eq!(soon(running.ended()).await, Ending::Killed);
+    });
+}
+
+fn borrowed_memory_counts_once() {
+    everywhere(|stage| async move {
+        // As every program does for a moment that starts another one.
+        let (mut spec, said) = spec(&["borrow", "60"]);
+        spec.memory = 100 * MIB;
+        let running = stage.start(spec).await;
+        said.wait_for("borrowed").await;
+        let reading = running.measure();
+        assert!(near(reading.memory, 62 * MIB, 8), "{reading:?}");
         running.kill();
         assert_eq!(soon(running.ended()).await, Ending::Killed);
     });

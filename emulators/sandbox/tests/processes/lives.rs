@@ -2,9 +2,9 @@
 
 use crate::runner::Test;
 use crate::stage::{Stage, block_on, everywhere, numbers, soon, spec};
-use mlemu_core::{Ending, Enforcement, Sandbox};
+use mlemu_core::{Ending, Sandbox};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub const TESTS: &[Test] = &[
     ("an_exit_code_arrives", an_exit_code_arrives),
@@ -253,17 +253,17 @@ fn many_lives_leave_nothing() {
             soon(running.drain()).await;
         };
         round(0).await;
-        let before = (descriptors(), zombies());
+        let before = descriptors();
         for index in 0..200 {
             round(index).await;
         }
         tokio::task::yield_now().await;
-        let after = (descriptors(), zombies());
-        assert!(after.0 <= before.0 + 1, "descriptors: {} before, {} after", before.0, after.0);
-        assert_eq!(after.1, 0);
-        if stage.processes.enforcement() != Enforcement::Watchdog {
-            assert_eq!(groups(), 0);
-        }
+        // A shim may stand ready for the next one, with its socket and pipes, or not.
+        let after = descriptors();
+        assert!(after <= before + 3, "descriptors: {before} before, {after} after");
+        assert_eq!(zombies(), 0);
+        let (groups, kinds) = groups();
+        assert!(groups <= kinds, "{groups} groups of {kinds} kinds");
     });
 }
 
@@ -283,26 +283,28 @@ fn zombies() -> usize {
     all.filter(is_zombie).count()
 }
 
-/// Instances' groups of this process that are still there.
-fn groups() -> usize {
+/// How many groups for instances this process has, and in how many hierarchies.
+fn groups() -> (usize, usize) {
     let mine = format!("mlemu-{}-", std::process::id());
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let points =
         mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
-    points.map(|point| sub_groups(point.as_ref(), &mine)).sum()
+    let mut sessions = Vec::new();
+    points.for_each(|point| find_sessions(point.as_ref(), &mine, &mut sessions));
+    (sessions.iter().map(|session| folders(session).len()).sum(), sessions.len())
 }
 
-fn sub_groups(folder: &std::path::Path, mine: &str) -> usize {
-    let folders = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir());
-    folders
-        .map(|entry| {
-            let is_session = entry.file_name().to_string_lossy().starts_with(mine);
-            let inside = || fs::read_dir(entry.path()).into_iter().flatten().flatten();
-            if is_session {
-                inside().filter(|entry| entry.path().is_dir()).count()
-            } else {
-                sub_groups(&entry.path(), mine)
-            }
-        })
-        .sum()
+fn folders(parent: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
+fn find_sessions(parent: &Path, mine: &str, found: &mut Vec<PathBuf>) {
+    for folder in folders(parent) {
+        if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(mine)) {
+            found.push(folder);
+        } else {
+            find_sessions(&folder, mine, found);
+        }
+    }
 }

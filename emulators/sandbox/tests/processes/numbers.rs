@@ -7,14 +7,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub fn print() -> ExitCode {
+    for finding in mlemu_sandbox::findings() {
+        println!("{} {}: {}", if finding.ok { "ok" } else { "--" }, finding.name, finding.text);
+    }
     block_on(async {
+        let before = Instant::now();
+        let stage = Stage::new();
+        println!("ready after {:?}", before.elapsed());
+        drop(stage);
         let old = Stage::restricted(Enforcement::Cgroup1);
         let none = Stage::restricted(Enforcement::Watchdog);
         for (name, stage) in
             [("as detected", Stage::new()), ("old control groups", old), ("no control groups", none)]
         {
             println!("{name}: {}", stage.processes.enforcement());
-            starts(&stage).await;
+            starts(&stage, "start to running program, after a pause", 20, Duration::from_millis(300)).await;
+            starts(&stage, "start to running program, in a row", 100, Duration::ZERO).await;
             looks(&stage, &["hold", "60"], "held").await;
             looks(&stage, &["workers", "60", "4"], "forked").await;
             freezes(&stage).await;
@@ -30,9 +38,10 @@ fn show(what: &str, mut times: Vec<Duration>) {
     println!("  {what}: p50 {:?}, p95 {:?}, max {:?}", at(50), at(95), at(100));
 }
 
-async fn starts(stage: &Stage) {
+async fn starts(stage: &Stage, what: &str, count: u32, pause: Duration) {
     let (mut started, mut ended) = (Vec::new(), Vec::new());
-    for _ in 0..100 {
+    for _ in 0..count {
+        tokio::time::sleep(pause).await;
         let before = Instant::now();
         let running = stage.start(spec(&["pause"]).0).await;
         started.push(before.elapsed());
@@ -41,7 +50,7 @@ async fn starts(stage: &Stage) {
         soon(running.ended()).await;
         ended.push(before.elapsed());
     }
-    show("start to running program", started);
+    show(what, started);
     show("kill to nothing left", ended);
 }
 

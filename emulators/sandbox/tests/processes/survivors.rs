@@ -41,9 +41,11 @@ pub fn daemon(args: Vec<String>) -> ExitCode {
         if args.iter().any(|arg| arg == "frozen") {
             running.freeze().await;
         }
-        let own = std::process::id();
-        let shim = fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
-        println!("{text}shim={shim}\nready");
+        // Long enough for the spawner to have a spare shim ready, which must not survive either.
+        let (spin, spun) = crate::stage::spec(&["spin", "100"]);
+        let _spin = processes.start(spin).await.unwrap();
+        spun.wait_for("spun").await;
+        println!("{text}\nready");
         std::future::pending::<()>().await;
     });
     ExitCode::SUCCESS
@@ -53,7 +55,10 @@ struct Daemon {
     child: Child,
     /// Everything it started, held so that no number can be used again unseen.
     handles: Vec<(i32, OwnedFd)>,
+    /// Of the function with the descendants.
     shim: i32,
+    /// That function and its descendants.
+    tree: Vec<i32>,
     /// What must be gone when this test is over.
     _scratch: tempfile::TempDir,
 }
@@ -81,10 +86,12 @@ impl Daemon {
         pids.extend(numbers(&text, "thread"));
         assert_eq!(pids.len(), 5, "{text}");
         let shim = parent_of(pids[0]);
-        pids.push(shim);
-        let handle =
-            |pid: &i32| (*pid, pidfd_open(Pid::from_raw(*pid).unwrap(), PidfdFlags::empty()).unwrap());
-        Self { child, handles: pids.iter().map(handle).collect(), shim, _scratch: scratch }
+        let all = descendants(child.id() as i32);
+        assert!(pids.iter().all(|pid| all.contains(pid)), "{pids:?} in {all:?}");
+        // Two shims and the other function; then a spare shim and who waits in it, on a machine with time.
+        assert!((8..=10).contains(&all.len()), "{all:?}");
+        let handle = |pid: i32| (pid, pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap());
+        Self { child, handles: all.into_iter().map(handle).collect(), shim, tree: pids, _scratch: scratch }
     }
 
     fn signal(&mut self, signal: Signal) {
@@ -94,17 +101,40 @@ impl Daemon {
 
     /// Waits up to 3 s for all of them to be gone.
     fn assert_alone(&self) {
-        for (pid, handle) in &self.handles {
-            let mut end = [PollFd::new(handle, PollFlags::IN)];
-            let limit = Timespec { tv_sec: 3, tv_nsec: 0 };
-            assert_eq!(poll(&mut end, Some(&limit)), Ok(1), "{pid} survives: {}", command_line(*pid));
-        }
+        assert_gone(self.handles.iter());
     }
 }
 
+fn assert_gone<'a>(handles: impl Iterator<Item = &'a (i32, OwnedFd)>) {
+    for (pid, handle) in handles {
+        let mut end = [PollFd::new(handle, PollFlags::IN)];
+        let limit = Timespec { tv_sec: 3, tv_nsec: 0 };
+        assert_eq!(poll(&mut end, Some(&limit)), Ok(1), "{pid} survives: {}", command_line(*pid));
+    }
+}
+
+/// Found by asking everybody, because orphans of orphans count too.
+fn descendants(root: i32) -> Vec<i32> {
+    let everybody = || {
+        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    };
+    let mut found = vec![root];
+    let mut next = 0;
+    while next < found.len() {
+        let parent = found[next];
+        found.extend(everybody().filter(|pid: &i32| *pid > 0 && try_parent_of(*pid) == Some(parent)));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+fn try_parent_of(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}
+
 fn parent_of(pid: i32) -> i32 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+    try_parent_of(pid).unwrap()
 }
 
 fn command_line(pid: i32) -> String {
@@ -142,7 +172,8 @@ fn a_killed_shim_takes_its_function_along() {
         return;
     }
     kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::KILL).unwrap();
-    daemon.assert_alone();
+    // The daemon and its other instances live on.
+    assert_gone(daemon.handles.iter().filter(|(pid, _)| daemon.tree.contains(pid)));
 }
 
 fn the_next_daemon_ends_what_was_left() {
@@ -155,7 +186,7 @@ fn the_next_daemon_ends_what_was_left() {
     kill_process(Pid::from_raw(daemon.child.id() as i32).unwrap(), Signal::STOP).unwrap();
     kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::KILL).unwrap();
     daemon.signal(Signal::KILL);
-    let escaped = daemon.handles[2].0;
+    let escaped = daemon.tree[2];
     assert!(Path::new(&format!("/proc/{escaped}")).exists(), "nothing was left, this test shows nothing");
     let _next = Stage::new();
     daemon.assert_alone();
@@ -163,7 +194,7 @@ fn the_next_daemon_ends_what_was_left() {
 
 /// Whether the function is in a group of ours.
 fn has_groups(daemon: &Daemon) -> bool {
-    fs::read_to_string(format!("/proc/{}/cgroup", daemon.handles[0].0)).unwrap().contains("/mlemu-")
+    fs::read_to_string(format!("/proc/{}/cgroup", daemon.tree[0])).unwrap().contains("/mlemu-")
 }
 
 fn a_thread_that_ends_kills_nobody() {

@@ -259,7 +259,7 @@ async fn declared_functions_are_in_the_same_catalog() {
         triggers: vec![TriggerDeclaration::Url { cors: None, streaming: true }],
         from: Provenance { file: "template.yaml".into(), line: 4 },
     };
-    let revision = bench.lambda.declare(&declared);
+    let revision = bench.lambda.declare(&declared, true);
     assert_eq!((revision.number, revision.label.as_str()), (1, "$LATEST"));
     let id = bench.lambda.resolve("WhichFlower").unwrap();
     assert_eq!(&*id.name, "which-flower");
@@ -272,7 +272,7 @@ async fn declared_functions_are_in_the_same_catalog() {
     assert_eq!(read["Concurrency"], json!({ "ReservedConcurrentExecutions": 2 }));
     let url = bench.get("/2021-10-31/functions/which-flower/url").await.json();
     assert_eq!(url["InvokeMode"], "RESPONSE_STREAM");
-    assert_eq!(bench.lambda.declare(&declared).number, 2);
+    assert_eq!(bench.lambda.declare(&declared, true).number, 2);
     assert!(bench.lambda.forget(&id));
     assert_eq!(bench.lambda.resolve("which-flower"), None);
 }

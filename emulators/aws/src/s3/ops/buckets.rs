@@ -129,3 +129,13 @@ pub(in crate::s3) fn fixed(front: &Front, call: &Call, document: &str) -> Answer
     front.objects().bucket(&call.bucket_id())?;
     Ok(encode::document_of(StatusCode::OK, format!("{}{document}", encode::DECLARATION)))
 }
+
+/// No bucket has a configuration of cross-origin requests.
+pub(in crate::s3) fn preflight(call: &Call) -> Fault {
+    let code = if call.headers.contains_key(http::header::ORIGIN) {
+        Code::AccessForbidden
+    } else {
+        Code::BadRequest
+    };
+    Fault::new(code)
+}

@@ -4,9 +4,11 @@
 
 use crate::auth;
 use crate::s3::call::Call;
+use crate::s3::checksum::Claim;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::policy::Policy;
+use crate::s3::sip::{Gate, Sips};
 use crate::s3::{Front, address, admission, decode, payload, wire};
 use axum::body::Body;
 use futures_util::TryStreamExt;
@@ -62,8 +64,11 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
             "The body of your POST request is not well-formed multipart/form-data.",
         )
     })?;
-    let mut multipart = Multipart::new(body.into_data_stream(), boundary);
+    let gate = Gate::default();
+    let sips = Sips::new(body.into_data_stream().map_err(payload::broken), gate.clone());
+    let mut multipart = Multipart::new(sips.map_err(std::io::Error::other), boundary);
     let (form, file) = read(&mut multipart).await?;
+    gate.open();
     let mut fields = form.fields.clone();
     fields.insert("bucket".into(), call.bucket.clone());
     fields.insert("key".into(), form.key()?);
@@ -72,11 +77,13 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     let bucket = BucketId::new(&scope, &call.bucket);
     front.objects().bucket(&bucket)?;
     let (least, most) = limits.unwrap_or((0, payload::LARGEST));
-    let mut attributes = decode::attributes(&form.headers())?;
+    let headers = form.headers();
+    let claim = Claim::of(&headers)?;
+    let mut attributes = decode::attributes(&headers)?;
     if let Some(tagging) = form.get("tagging") {
         attributes.tags = decode::tags_of_document(decode::xml(tagging.as_bytes())?)?;
     }
-    let content = payload::receive_plain(front, file.map_err(broken), most).await?;
+    let content = payload::receive_file(front, file.map_err(broken), claim, most).await?;
     if content.size() < least {
         return Err(Fault::new(Code::EntityTooSmall)
             .with("ProposedSize", content.size().to_string())
@@ -117,7 +124,12 @@ async fn read<'a>(multipart: &mut Multipart<'a>) -> Result<(Form, Field<'a>), Fa
 
 fn broken(error: multer::Error) -> Fault {
     tracing::debug!("a form broke off: {error}");
-    Code::MalformedPOSTRequest.into()
+    let own = match error {
+        multer::Error::StreamReadFailed(why) => why.downcast::<std::io::Error>().ok(),
+        _ => None,
+    };
+    let own = own.and_then(|why| why.into_inner()).and_then(|why| why.downcast::<Fault>().ok());
+    own.map_or_else(|| Code::MalformedPOSTRequest.into(), |fault| *fault)
 }
 
 /// The policy always holds; its signature only counts when signatures are verified.

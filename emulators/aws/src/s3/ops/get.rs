@@ -5,7 +5,7 @@ use crate::s3::call::Call;
 use crate::s3::conditions::{Conditions, Freshness};
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
-use crate::s3::{Front, dates, range, wire};
+use crate::s3::{Front, checksum, range};
 use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
 use mlemu_engine::objects::{Body as Bytes, Object};
@@ -79,11 +79,21 @@ fn described(call: &Call, object: &Object) -> Result<(Response<Body>, Option<Ran
     Ok((response, part))
 }
 
-/// Only who asks for a checksum gets one, and never with a part: clients would check the part against it.
+/// Only who asks for a checksum gets one. A whole part has its own; another range has none, because clients
+/// would check it against the whole's.
 fn add_checksum(headers: &mut HeaderMap, call: &Call, object: &Object, is_part: bool) {
+    let content = &object.content;
     let enabled = call.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"));
-    if let Some(sum) = object.content.checksums.first().filter(|_| enabled && !is_part) {
-        encode::set_checksum(headers, sum, object.content.parts.len());
+    let Some(sum) = content.checksums.first().filter(|_| enabled) else { return };
+    let number = call.query.get("partNumber").and_then(|text| text.parse::<usize>().ok());
+    let part = number.and_then(|number| content.parts.get(number.checked_sub(1)?));
+    match part.map(|part| part.checksums.first()) {
+        Some(Some(own)) => {
+            encode::set(headers, checksum::header(own.kind), &checksum::text(own, 0));
+            encode::set(headers, "x-amz-checksum-type", checksum::kind_of_sum(sum.of_parts));
+        }
+        None if !is_part => encode::set_checksum(headers, sum, content.parts.len()),
+        Some(None) | None => {}
     }
 }
 
@@ -114,44 +124,12 @@ fn wanted_part(call: &Call, object: &Object) -> Result<Option<Range<u64>>, Fault
             Err(Code::InvalidPartNumber.into())
         };
     }
-    let length = *parts.get(number - 1).ok_or(Code::InvalidPartNumber)?;
-    let start: u64 = parts[..number - 1].iter().sum();
-    Ok(Some(start..start + length))
+    let part = parts.get(number - 1).ok_or(Code::InvalidPartNumber)?;
+    let start: u64 = parts[..number - 1].iter().map(|part| part.size).sum();
+    Ok(Some(start..start + part.size))
 }
 
 pub(in crate::s3) fn acl(front: &Front, call: &Call) -> Answer {
     current(front, call)?;
     Ok(super::buckets::owner_only(call))
-}
-
-pub(in crate::s3) fn attributes(front: &Front, call: &Call) -> Answer {
-    let object = current(front, call)?;
-    let values =
-        call.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
-    let wanted: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
-    if wanted.is_empty() {
-        let message = "x-amz-object-attributes header is required";
-        return Err(Fault::because(Code::InvalidRequest, message));
-    }
-    let content = &object.content;
-    let checksum = content.checksums.first().map(|sum| wire::ObjectChecksum {
-        checksum_type: crate::s3::checksum::kind_of_sum(sum.of_parts),
-        // Without the number of parts, unlike everywhere else.
-        checksums: encode::checksums(
-            &[mlemu_engine::objects::Checksum { of_parts: false, ..sum.clone() }],
-            0,
-        ),
-    });
-    let has = |name: &str| wanted.contains(&name);
-    let parts = has("ObjectParts") && !content.parts.is_empty();
-    let mut response = encode::xml(&wire::GetObjectAttributesResponse {
-        xmlns: wire::Ns,
-        etag: has("ETag").then(|| content.etag.to_string()),
-        checksum: checksum.filter(|_| has("Checksum")),
-        object_parts: parts.then(|| wire::ObjectParts { count: content.parts.len() }),
-        storage_class: has("StorageClass").then(|| encode::storage_class(&object)),
-        object_size: has("ObjectSize").then(|| content.size()),
-    })?;
-    encode::set(response.headers_mut(), "last-modified", &dates::http(object.created));
-    Ok(response)
 }

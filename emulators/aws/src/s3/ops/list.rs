@@ -91,6 +91,8 @@ pub(in crate::s3) fn v1(front: &Front, call: &Call) -> Answer {
     let has_delimiter = !call.query.text("delimiter").is_empty();
     encode::xml(&wire::ListBucketResult {
         marker: Some(spelling.write(marker)),
+        // Clients do not decode it in this version of the listing.
+        prefix: call.query.text("prefix").to_owned(),
         // Without a delimiter the last key is the next marker, and S3 does not repeat it.
         next_marker: page.next.as_deref().filter(|_| has_delimiter).map(|next| spelling.write(next)),
         ..result(call, &page, spelling, limit, true)
@@ -99,7 +101,7 @@ pub(in crate::s3) fn v1(front: &Front, call: &Call) -> Answer {
 
 pub(in crate::s3) fn v2(front: &Front, call: &Call) -> Answer {
     let (spelling, limit) = (Spelling::of(call)?, call.number("max-keys", MOST, MOST)?);
-    let token = call.query.get("continuation-token");
+    let token = call.query.get("continuation-token").filter(|token| !token.is_empty());
     let start = call.query.get("start-after");
     let after = match token {
         Some(token) => unwrap_token(token)?,
@@ -109,7 +111,7 @@ pub(in crate::s3) fn v2(front: &Front, call: &Call) -> Answer {
     let with_owner = call.query.get("fetch-owner") == Some("true");
     encode::xml(&wire::ListBucketResult {
         start_after: start.map(|start| spelling.write(start)),
-        continuation_token: token.map(str::to_owned),
+        continuation_token: call.query.get("continuation-token").map(str::to_owned),
         next_continuation_token: page.next.as_deref().map(|next| URL_SAFE_NO_PAD.encode(next)),
         key_count: Some(page.objects.len() + page.prefixes.len()),
         ..result(call, &page, spelling, limit, with_owner)

@@ -1,5 +1,6 @@
 //! The operations, by family.
 
+pub(super) mod attributes;
 pub(super) mod buckets;
 pub(super) mod copy;
 pub(super) mod delete;

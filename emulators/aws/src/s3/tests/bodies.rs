@@ -34,6 +34,8 @@ async fn framed_bodies_with_trailers() {
     assert_eq!((good.status.as_u16(), good.header("x-amz-checksum-crc32")), (200, "NhCmhg=="));
     let got = world.send("GET /pics/k").await;
     assert_eq!((got.body.as_str(), got.header("content-encoding")), ("hello", ""));
+    let unframed = world.send("PUT /pics/plain\ncontent-encoding: aws-chunked\n\nhello").await;
+    assert_eq!((unframed.status.as_u16(), world.send("GET /pics/plain").await.body.as_str()), (200, "hello"));
     let lied = send(announced, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n").await;
     assert_eq!(lied.code(), (400, "BadDigest"));
     let silent = send(announced, "5\r\nhello\r\n0\r\n\r\n").await;

@@ -81,6 +81,9 @@ async fn forms_that_are_none() {
     let long = "x".repeat(30_000);
     let reply = post(&world, &[("key", "k"), ("x-amz-meta-a", &long)], "hello").await;
     assert_eq!(reply.code(), (400, "MaxPostPreDataLengthExceededError"));
+    let endless = vec![b'x'; 2_000_000];
+    let reply = world.send_with("POST /pics\ncontent-type: multipart/form-data; boundary=B", endless).await;
+    assert_eq!(reply.code(), (400, "MaxPostPreDataLengthExceededError"));
     let strict = world_with(Settings { strict_auth: true, ..settings() });
     assert_eq!(post(&strict, &[("key", "k")], "hello").await.code(), (403, "AccessDenied"));
 }

@@ -38,6 +38,9 @@ async fn parts_become_an_object() {
     assert_eq!(world.send("GET /pics?uploads").await.element("UploadId"), id);
     let wanted = list(&[(1, &etags[0]), (2, &etags[1])]);
     let finish = format!("POST /pics/k?uploadId={id}\n\n{wanted}");
+    let sum = "x-amz-checksum-crc32: AAAAAA==-2";
+    let wrong = world.send(&format!("POST /pics/k?uploadId={id}\n{sum}\n\n{wanted}")).await;
+    assert_eq!(wrong.code(), (400, "BadDigest"));
     let done = world.send(&finish).await;
     assert!(done.element("ETag").ends_with("-2&quot;") && done.element("ChecksumCRC32").ends_with("-2"));
     assert_eq!(
@@ -46,7 +49,13 @@ async fn parts_become_an_object() {
     );
     let again = world.send(&finish).await;
     assert_eq!((again.status.as_u16(), again.element("ETag")), (200, done.element("ETag")));
-    let second = world.send("GET /pics/k?partNumber=2").await;
+    let told =
+        world.send("GET /pics/k?attributes\nx-amz-object-attributes: ObjectParts\nx-amz-max-parts: 1").await;
+    assert_eq!((told.element("PartsCount"), told.element("IsTruncated")), ("2", "true"));
+    assert_eq!((told.element("PartNumber"), told.element("Size")), ("1", "5242880"));
+    let second = world.send("GET /pics/k?partNumber=2\nx-amz-checksum-mode: ENABLED").await;
+    let own = [second.header("x-amz-checksum-crc32"), second.header("x-amz-checksum-type")];
+    assert_eq!(own, ["fDe0XQ==", "COMPOSITE"]);
     assert_eq!((second.status.as_u16(), second.body.as_str()), (206, "tail"));
     assert_eq!((second.header("x-amz-mp-parts-count"), second.header("content-type")), ("2", "image/png"));
     assert_eq!(world.send("GET /pics/k?partNumber=3").await.code(), (416, "InvalidPartNumber"));

@@ -34,6 +34,17 @@ async fn what_is_put_is_got() {
 }
 
 #[tokio::test]
+async fn a_presigned_url_carries_its_headers() {
+    let world = world();
+    let url =
+        "AWSAccessKeyId=a&Signature=s&Expires=4102444800&x-amz-meta-by=me&x-amz-checksum-crc32=AAAAAA%3D%3D";
+    assert_eq!(world.send(&format!("PUT /pics/k?{url}\n\nhello")).await.status, 200);
+    assert_eq!(world.send("HEAD /pics/k").await.header("x-amz-meta-by"), "me");
+    world.send("PUT /pics/k?x-amz-meta-by=me\n\nhello").await;
+    assert_eq!(world.send("HEAD /pics/k").await.header("x-amz-meta-by"), "");
+}
+
+#[tokio::test]
 async fn what_is_missing_is_named() {
     let world = world();
     let missing = world.send("GET /pics/no").await;
@@ -167,6 +178,8 @@ async fn tags_and_attributes() {
     assert_eq!(told.element("ChecksumType"), "FULL_OBJECT");
     assert_eq!(told.element("ChecksumCRC64NVME").len(), 12);
     assert_eq!(told.element("StorageClass"), "");
+    let preflight = world.send("OPTIONS /pics/k\norigin: http://localhost:1").await;
+    assert_eq!(preflight.code(), (403, "AccessForbidden"));
 }
 
 fn base64_of(bytes: &[u8]) -> String {

@@ -1,0 +1,44 @@
+//! What an instance tells its dispatcher.
+
+use crate::dispatch::{Call, Event};
+use mlemu_core::InstanceId;
+use tokio::sync::mpsc;
+
+/// The line to the dispatcher. However an instance ends, by a panic too, the last word is that it is gone.
+/// A dispatcher that does not listen any more has ended everything already.
+pub(super) struct Line {
+    instance: InstanceId,
+    dispatcher: mpsc::UnboundedSender<Event>,
+    returned: Option<Box<Call>>,
+}
+
+impl Line {
+    pub(super) fn new(instance: InstanceId, dispatcher: mpsc::UnboundedSender<Event>) -> Self {
+        Self { instance, dispatcher, returned: None }
+    }
+
+    pub(super) fn free(&self) {
+        let _ = self.dispatcher.send(Event::Free(self.instance));
+    }
+
+    /// Must be said before the caller can know its outcome, and so before it can call again.
+    pub(super) fn answered(&self) {
+        let _ = self.dispatcher.send(Event::Answered(self.instance));
+    }
+
+    pub(super) fn lingers(&self) {
+        let _ = self.dispatcher.send(Event::Lingers(self.instance));
+    }
+
+    /// Another instance shall run this call: this one has not begun it.
+    pub(super) fn give_back(&mut self, call: Box<Call>) {
+        self.returned = Some(call);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let returned = self.returned.take();
+        let _ = self.dispatcher.send(Event::Gone { instance: self.instance, returned });
+    }
+}

@@ -1,0 +1,198 @@
+//! A fake vendor: sessions that play scripts instead of speaking with a process.
+
+use super::process::{KEY, Process};
+use super::script::{self, Step};
+use super::world::{Delivered, World};
+use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply, Unsupported};
+use mlemu_core::{
+    Answer, Boxed, Built, Ending, InstanceId, Language, Needs, Record, Revision, Runtime, Session, What,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `revision.handler` is the script of its init, the payload that of an invocation.
+pub struct FakeRuntime(pub Arc<World>);
+
+impl Runtime for FakeRuntime {
+    fn needs(&self, revision: &Revision) -> Result<Needs, Unsupported> {
+        if revision.runtime == "unknown" {
+            return Err(Unsupported { why: "no runtime `unknown`".into(), hint: Some("try fake1".into()) });
+        }
+        Ok(Needs {
+            source: revision.source.folder().to_owned(),
+            language: Language::Executable { name: "fake".into() },
+            client_packages: Vec::new(),
+            provided_packages: Vec::new(),
+            self_contained: true,
+        })
+    }
+
+    fn open<'a>(
+        &'a self,
+        revision: &'a Arc<Revision>,
+        built: &'a Arc<Built>,
+        _instance: InstanceId,
+    ) -> Boxed<'a, Result<Box<dyn Session>, std::io::Error>> {
+        let key = self.0.key();
+        let start = self.0.count(&revision.handler);
+        let session = FakeSession {
+            world: self.0.clone(),
+            key,
+            revision: revision.number,
+            init: script::steps(script::alternative(&revision.handler, start)),
+            limit: revision.limits.response,
+            command: Command {
+                program: built.program.clone(),
+                args: Vec::new(),
+                env: [(KEY.to_owned(), key.to_string())].into(),
+                folder: built.code.clone(),
+            },
+            after: After::default(),
+        };
+        self.0.note(|seen| seen.sessions += 1);
+        Box::pin(async move {
+            let session: Box<dyn Session> = Box::new(session);
+            Ok(session)
+        })
+    }
+
+    fn lines(&self, record: &Record) -> Vec<String> {
+        match &record.what {
+            What::InitStarted { .. } => vec!["init".into()],
+            What::Started => vec!["start".into()],
+            What::Log(line) => vec![line.text.clone()],
+            What::Ended { .. } => vec!["end".into()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+struct FakeSession {
+    world: Arc<World>,
+    key: u64,
+    revision: u64,
+    init: Vec<Step>,
+    limit: u64,
+    command: Command,
+    after: After,
+}
+
+/// What the process does once it has answered.
+#[derive(Clone, Copy, Default)]
+struct After {
+    die: bool,
+    linger: Duration,
+}
+
+/// How a script came out.
+enum Played {
+    Through,
+    Reply(SessionReply),
+}
+
+impl Drop for FakeSession {
+    fn drop(&mut self) {
+        self.world.forget(self.key);
+        self.world.note(|seen| seen.sessions -= 1);
+    }
+}
+
+impl FakeSession {
+    fn process(&self) -> Arc<Process> {
+        self.world.process(self.key)
+    }
+
+    async fn play(&mut self, steps: Vec<Step>) -> Played {
+        let process = self.process();
+        self.after = After::default();
+        for step in steps {
+            match step {
+                Step::Write(stream, bytes) => process.write(stream, bytes),
+                Step::Fill(count) => process.write(mlemu_core::Stream::Stdout, vec![b'x'; count]),
+                Step::Sleep(wait) => crate::fake::pass(wait).await,
+                Step::Gate(gate) => self.world.pass(&gate).await,
+                Step::Memory(bytes) => process.uses(bytes),
+                Step::Linger(wait) => self.after.linger = wait,
+                Step::Die => self.after.die = true,
+                Step::DieLater(wait) => die_later(process.clone(), wait),
+                Step::Ok(text) => return Played::Reply(self.answer(text)),
+                Step::Error(kind) => {
+                    let body = format!("{{\"errorType\":\"{kind}\"}}").into();
+                    return Played::Reply(SessionReply::Error(ReportedError { body, kind: Some(kind) }));
+                }
+                Step::Large => return Played::Reply(SessionReply::TooLarge { limit: self.limit }),
+                Step::Exit(code) => return end(&process, Ending::Exit(code)).await,
+                Step::Signal(signal) => return end(&process, Ending::Signal(signal)).await,
+                Step::Oom => return end(&process, Ending::OutOfMemory).await,
+                Step::Hang => std::future::pending().await,
+                Step::Panic => panic!("the script says so"),
+            }
+        }
+        Played::Through
+    }
+
+    fn answer(&self, text: Option<String>) -> SessionReply {
+        let body = text.unwrap_or_else(|| self.revision.to_string()).into();
+        SessionReply::Answer(Answer { body, content_type: None, streamed: false })
+    }
+}
+
+async fn end(process: &Process, ending: Ending) -> Played {
+    process.end(ending);
+    std::future::pending().await
+}
+
+fn die_later(process: Arc<Process>, wait: Duration) {
+    tokio::spawn(async move {
+        crate::fake::pass(wait).await;
+        process.end(Ending::Exit(1));
+    });
+}
+
+impl Session for FakeSession {
+    fn command(&self) -> &Command {
+        &self.command
+    }
+
+    fn ready(&mut self) -> Boxed<'_, Result<(), ReportedError>> {
+        let init = std::mem::take(&mut self.init);
+        Box::pin(async move {
+            match self.play(init).await {
+                Played::Reply(SessionReply::Error(error)) => Err(error),
+                Played::Reply(_) | Played::Through => Ok(()),
+            }
+        })
+    }
+
+    fn invoke(&mut self, delivery: Delivery) -> Boxed<'_, SessionReply> {
+        Box::pin(async move {
+            let process = self.process();
+            if !process.lives() {
+                return std::future::pending().await;
+            }
+            process.set_busy(true);
+            let delivered =
+                Delivered { id: delivery.invoke.id.clone(), process: self.key, left: delivery.left };
+            self.world.note(|seen| seen.deliveries.push(delivered));
+            let payload = String::from_utf8_lossy(&delivery.invoke.payload).into_owned();
+            match self.play(script::steps(&payload)).await {
+                Played::Reply(reply) => reply,
+                Played::Through => self.answer(None),
+            }
+        })
+    }
+
+    fn idle(&mut self) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            let process = self.process();
+            if self.after.die {
+                process.end(Ending::Exit(0));
+            }
+            if !process.lives() {
+                return std::future::pending().await;
+            }
+            crate::fake::pass(self.after.linger).await;
+            process.set_busy(false);
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! The engine at its boundary: real dispatchers, instances and watch; fake builds, processes and protocols;
+//! time that stands still until everybody waits.
+
+mod building;
+mod concurrency;
+mod endings;
+mod fake;
+mod idle;
+mod inits;
+mod property;
+mod records;
+mod reload;
+mod stopping;
+mod watching;

@@ -1,0 +1,36 @@
+//! The documentation, run and compared: what a page says is what happens.
+//!
+//! `page` plays the console blocks of READMEs and guides against the real binary and the vendors' own
+//! clients. `reference` makes the generated parts of docs/reference anew; `MLEMU_BLESS=1` writes them.
+
+#![expect(clippy::disallowed_methods, reason = "tests start the real program")]
+
+mod generated;
+mod markdown;
+mod matching;
+mod page;
+mod reference;
+mod stage;
+mod tools;
+
+use page::play;
+
+#[test]
+fn readme() {
+    play("README.md", "", &["node", "npm"]);
+}
+
+#[test]
+fn diabetes() {
+    play("examples/diabetes/README.md", "examples/diabetes", &[]);
+}
+
+#[test]
+fn thumbnailer() {
+    play("examples/thumbnailer/README.md", "examples/thumbnailer", &["node", "npm"]);
+}
+
+#[test]
+fn which_flower() {
+    play("examples/which-flower/README.md", "examples/which-flower", &[]);
+}
