@@ -65,7 +65,10 @@ fn invoke_prints_one_json_document_for_programs() {
     for (function, code, status) in [("Echo", 0, "ok"), ("Fails", 1, "error")] {
         let output = run(&plan, &["invoke", function, "--json"]);
         let document: Value = serde_json::from_str(&exits(&output, code)).expect("one document");
-        assert_eq!((&document["schema_version"], &document["status"]), (&Value::from(1), &Value::from(status)));
+        assert_eq!(
+            (&document["schema_version"], &document["status"]),
+            (&Value::from(1), &Value::from(status))
+        );
         assert!(document["log"].as_array().is_some_and(|log| log.len() >= 3), "{document}");
         assert!(document["report"]["peak_memory"].as_u64() > Some(1_000_000), "{document}");
     }
@@ -102,10 +105,13 @@ fn events_come_from_stdin_files_fixtures_and_arguments() {
         .expect("the program starts");
     child.stdin.take().expect("stdin").write_all(b"{\"from\": \"stdin\"}").expect("written");
     assert_eq!(exits(&child.wait_with_output().expect("ends"), 0), "{\"from\": \"stdin\"}\n");
-    for (event, expected) in [("event.json", "{\"from\": \"a file\"}\n"), ("7", "7\n"), ("null", "null\n"), ("\"a\"", "\"a\"\n")] {
+    for (event, expected) in
+        [("event.json", "{\"from\": \"a file\"}\n"), ("7", "7\n"), ("null", "null\n"), ("\"a\"", "\"a\"\n")]
+    {
         assert_eq!(exits(&run(&plan, &["invoke", "Echo", "--event", event]), 0), expected, "{event}");
     }
-    let fixture = run(&plan, &["invoke", "Echo", "--event", "aws/s3/put", "-p", "key=a b.png", "-p", "bucket=mine"]);
+    let fixture =
+        run(&plan, &["invoke", "Echo", "--event", "aws/s3/put", "-p", "key=a b.png", "-p", "bucket=mine"]);
     let event: Value = serde_json::from_str(&exits(&fixture, 0)).expect("JSON");
     assert_eq!(event["Records"][0]["s3"]["object"]["key"], "a+b.png");
 }
@@ -161,7 +167,8 @@ fn fixtures_are_listed_shown_and_made() {
     for name in ["aws/s3/put", "aws/sqs/message", "aws/apigw/http-v2", "ml/tabular"] {
         assert!(list.contains(name), "{name} in {list}");
     }
-    let names: Value = serde_json::from_str(&exits(&run(&plan, &["events", "list", "--json"]), 0)).expect("JSON");
+    let names: Value =
+        serde_json::from_str(&exits(&run(&plan, &["events", "list", "--json"]), 0)).expect("JSON");
     assert!(names.as_array().is_some_and(|names| names.len() >= 14), "{names}");
     let show = exits(&run(&plan, &["events", "show", "aws/s3/put"]), 0);
     assert!(show.contains("bucket") && show.contains("uploads"), "{show}");
@@ -180,7 +187,10 @@ fn a_running_project_is_told_about() {
     exits(&house.mlemu(&["invoke", "Echo"]), 0);
     let ps = exits(&house.mlemu(&["ps"]), 0);
     let line = ps.lines().find(|line| line.starts_with("Echo")).expect("a line for Echo");
-    assert!(line.contains("python3.12") && line.contains("128 MB") && line.contains("template.yaml:5"), "{ps}");
+    assert!(
+        line.contains("python3.12") && line.contains("128 MB") && line.contains("template.yaml:5"),
+        "{ps}"
+    );
     let functions: Value = serde_json::from_str(&exits(&house.mlemu(&["ps", "--json"]), 0)).expect("JSON");
     assert_eq!(functions.as_array().map(Vec::len), Some(2));
 
@@ -233,8 +243,12 @@ fn what_mlemu_reads_and_finds() {
     assert!(lines.contains("template.yaml:5"), "{lines}");
 
     let findings: Value = serde_json::from_str(&exits(&run(&plan, &["doctor", "--json"]), 0)).expect("JSON");
-    let names: Vec<_> = findings.as_array().expect("a list").iter().map(|one| one["name"].to_string()).collect();
-    assert!(names.iter().any(|name| name.contains("python")) && names.iter().any(|name| name.contains("cache")), "{names:?}");
+    let names: Vec<_> =
+        findings.as_array().expect("a list").iter().map(|one| one["name"].to_string()).collect();
+    assert!(
+        names.iter().any(|name| name.contains("python")) && names.iter().any(|name| name.contains("cache")),
+        "{names:?}"
+    );
     for shell in ["bash", "zsh", "fish"] {
         assert!(exits(&run(&plan, &["completions", shell]), 0).contains("mlemu"), "{shell}");
     }

@@ -91,6 +91,31 @@ fn node_in_both_module_systems() {
     assert_eq!(document["errorType"], "Runtime.ImportModuleError", "{document}");
 }
 
+#[test]
+fn node_streams_its_answer() {
+    if !has("node") {
+        return;
+    }
+    let code = "export const handler = awslambda.streamifyResponse(async (event, stream) => {\n  \
+                const head = { statusCode: 201, headers: { 'X-Made-By': 'stream' } };\n  \
+                stream = awslambda.HttpResponseStream.from(stream, head);\n  \
+                for (const word of ['one ', 'two ', 'three']) stream.write(word);\n  stream.end();\n});\n";
+    let url = "FunctionUrlConfig: { AuthType: NONE, InvokeMode: RESPONSE_STREAM }";
+    let streaming = |name: &str, runtime: &str| {
+        function(name, runtime, "index.handler", "code").replace("CodeUri:", &format!("{url}, CodeUri:"))
+    };
+    let functions = streaming("Older", "nodejs20.x") + &streaming("Newer", "nodejs24.x");
+    let house = Plan::new().file("template.yaml", &template(&functions)).file("code/index.mjs", code).up();
+    for name in ["Older", "Newer"] {
+        let told = http::send(house.aws(), &format!("GET /2021-10-31/functions/{name}/url"), &[], b"").json();
+        let url = told["FunctionUrl"].as_str().unwrap_or_else(|| panic!("no URL in {told}"));
+        let host = url.trim_start_matches("http://").trim_end_matches('/');
+        let answer = http::send_exactly(house.aws(), "GET /", &[("Host", host)], b"");
+        assert_eq!((answer.status, answer.text().as_str()), (201, "one two three"), "{name}");
+        assert_eq!(answer.header("x-made-by"), Some("stream"), "{name}");
+    }
+}
+
 /// The runtime's protocol spoken by a shell, as custom runtimes of the vendor's tutorial do.
 const BOOTSTRAP: &str = r#"#!/bin/sh
 set -eu

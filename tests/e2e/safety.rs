@@ -55,20 +55,37 @@ fn effects(house: &House) -> usize {
     started + buckets
 }
 
-/// Each listener with a request that would have an effect: the APIs, the control API, an instance's own.
-fn doors(house: &House) -> Vec<(SocketAddr, String, Vec<(String, String)>)> {
+/// A listener, and a request that would have an effect.
+struct Door {
+    to: SocketAddr,
+    line: &'static str,
+    /// What its own clients send as proof of who they are.
+    proof: Option<String>,
+}
+
+impl Door {
+    fn send(&self, headers: &[(&str, &str)]) -> Answer {
+        let proof = self.proof.iter().map(|proof| ("Authorization", proof.as_str()));
+        let all: Vec<_> = proof.chain(headers.iter().copied()).collect();
+        http::send_exactly(self.to, self.line, &all, b"{}")
+    }
+}
+
+/// Every kind of listener: the APIs, the control API, an instance's own.
+fn doors(house: &House) -> Vec<Door> {
     let told = tells(house);
     let runtime =
         told["env"]["AWS_LAMBDA_RUNTIME_API"].as_str().expect("an address").parse().expect("an address");
-    let token = ("Authorization".to_owned(), format!("Bearer {}", house.token()));
+    let bearer = Some(format!("Bearer {}", house.token()));
+    let door = |to, line, proof: &Option<String>| Door { to, line, proof: proof.clone() };
     vec![
-        (house.aws(), INVOKE.into(), vec![]),
-        (house.aws(), "PUT /made-by-a-stranger".into(), vec![]),
-        (house.aws(), "POST /?Action=GetCallerIdentity&Version=2011-06-15".into(), vec![]),
-        (house.control(), "POST /_mlemu/functions/Tells/invoke".into(), vec![token.clone()]),
-        (house.control(), "GET /_mlemu/stream?once=true".into(), vec![token.clone()]),
-        (house.control(), "POST /_mlemu/stop".into(), vec![token]),
-        (runtime, "GET /2018-06-01/runtime/invocation/next".into(), vec![]),
+        door(house.aws(), INVOKE, &None),
+        door(house.aws(), "PUT /made-by-a-stranger", &None),
+        door(house.aws(), "POST /?Action=GetCallerIdentity&Version=2011-06-15", &None),
+        door(house.control(), "POST /_mlemu/functions/Tells/invoke", &bearer),
+        door(house.control(), "GET /_mlemu/stream?once=true", &bearer),
+        door(house.control(), "POST /_mlemu/stop", &bearer),
+        door(runtime, "GET /2018-06-01/runtime/invocation/next", &None),
     ]
 }
 
@@ -126,8 +143,8 @@ fn other_hosts_reach_no_listener() {
     let house = plan().up();
     let doors = doors(&house);
     let before = effects(&house);
-    for (to, line, headers) in &doors {
-        let port = to.port();
+    for door in &doors {
+        let port = door.to.port();
         let hosts = [
             "evil.example".into(),
             format!("evil.example:{port}"),
@@ -140,15 +157,10 @@ fn other_hosts_reach_no_listener() {
             format!("user@127.0.0.1:{port}"),
         ];
         for host in &hosts {
-            let mut all: Vec<_> =
-                headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            all.push(("Host", host));
-            turned_away(&http::send_exactly(*to, line, &all, b"{}"), &format!("{line} as {host}"));
+            turned_away(&door.send(&[("Host", host)]), &format!("{} as {host}", door.line));
         }
         let twice = [("Host", "127.0.0.1"), ("Host", "evil.example")];
-        let mut all: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        all.extend(twice);
-        turned_away(&http::send_exactly(*to, line, &all, b"{}"), &format!("{line} with two hosts"));
+        turned_away(&door.send(&twice), &format!("{} with two hosts", door.line));
     }
     assert_eq!(effects(&house), before, "nothing was executed");
 }
@@ -158,25 +170,20 @@ fn pages_of_other_origins_reach_no_listener() {
     let house = plan().up();
     let doors = doors(&house);
     let before = effects(&house);
-    for (to, line, headers) in &doors {
+    for door in &doors {
+        let host = door.to.to_string();
         for origin in ["http://evil.example", "null", "http://localhost:3000", "https://127.0.0.1", ""] {
-            let mut all: Vec<_> =
-                headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            all.push(("Content-Type", "text/plain"));
-            all.push(("Origin", origin));
-            let answer = http::send(*to, line, &all, b"{}");
-            turned_away(&answer, &format!("{line} from {origin:?}"));
+            let headers = [("Host", host.as_str()), ("Content-Type", "text/plain"), ("Origin", origin)];
+            turned_away(&door.send(&headers), &format!("{} from {origin:?}", door.line));
         }
-        let path = line.split(' ').nth(1).expect("a path");
+        let path = door.line.split(' ').nth(1).expect("a path");
         let preflight = [
             ("Origin", "http://evil.example"),
             ("Access-Control-Request-Method", "POST"),
             ("Access-Control-Request-Private-Network", "true"),
         ];
-        turned_away(
-            &http::send(*to, &format!("OPTIONS {path}"), &preflight, b""),
-            &format!("OPTIONS {path}"),
-        );
+        let line = format!("OPTIONS {path}");
+        turned_away(&http::send(door.to, &line, &preflight, b""), &line);
     }
     assert_eq!(effects(&house), before, "nothing was executed");
 }

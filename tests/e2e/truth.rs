@@ -25,7 +25,8 @@ fn max_memory_used_is_the_process_trees_own_peak() {
     let event = std::fs::read(house.plan.path("event.json")).expect("an event");
     for _ in 0..3 {
         let mark = house.mark();
-        let answer = http::send(house.aws(), "POST /2015-03-31/functions/Predict/invocations", &[], &event).json();
+        let answer =
+            http::send(house.aws(), "POST /2015-03-31/functions/Predict/invocations", &[], &event).json();
         assert_eq!(answer["prediction"], 199.42, "{answer}");
         let told = house.wait_ended(mark, "Predict")["usage"]["peak_memory"].as_f64().expect("a number");
         let own = answer["high_water_kib"].as_f64().expect("a number") * 1024.0;
@@ -40,7 +41,8 @@ fn diabetes_is_predicted_over_http_as_well() {
     let event = std::fs::read(house.plan.path("event.json")).expect("an event");
     let answer = http::send(house.aws(), "POST /predict", &[("Content-Type", "application/json")], &event);
     assert_eq!((answer.status, &answer.json()["prediction"]), (200, &Value::from(199.42)));
-    let wrong = http::send(house.aws(), "POST /predict", &[("Content-Type", "application/json")], b"{\"age\": 59}");
+    let wrong =
+        http::send(house.aws(), "POST /predict", &[("Content-Type", "application/json")], b"{\"age\": 59}");
     assert_eq!(wrong.status, 400, "{}", wrong.text());
 }
 
@@ -65,11 +67,19 @@ fn which_flower_finds_the_daisy_in_a_bucket() {
 fn the_thumbnailer_makes_thumbnails_of_uploads() {
     let house = Plan::of_example("thumbnailer").up();
     let picture = std::fs::read(house.plan.path("meadow.jpg")).expect("a picture");
-    let put = http::send(house.aws(), "PUT /uploads/my%20holiday%2B1.jpg", &[("Content-Type", "image/jpeg")], &picture);
+    let put = http::send(
+        house.aws(),
+        "PUT /uploads/my%20holiday%2B1.jpg",
+        &[("Content-Type", "image/jpeg")],
+        &picture,
+    );
     assert_eq!(put.status, 200, "{}", put.text());
     let ended = house.wait(0, "the thumbnailer ended", |record| is(record, "Thumbnailer", "ended"));
     assert_eq!(ended["what"]["ended"]["status"]["status"], "ok", "{ended}");
     let thumbnail = http::send(house.aws(), "GET /thumbnails/thumb-my%20holiday%2B1.jpg", &[], b"");
     assert_eq!((thumbnail.status, thumbnail.header("content-type")), (200, Some("image/jpeg")));
-    assert!(thumbnail.body.starts_with(&[0xff, 0xd8]) && thumbnail.body.len() < picture.len(), "a small JPEG");
+    assert!(
+        thumbnail.body.starts_with(&[0xff, 0xd8]) && thumbnail.body.len() < picture.len(),
+        "a small JPEG"
+    );
 }
