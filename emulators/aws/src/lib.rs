@@ -1,8 +1,12 @@
 //! Amazon's dialect: Lambda, its Runtime API, S3, and what tools ask before they deploy.
 
 pub mod auth;
+pub mod gateway;
 pub mod iam;
 pub mod lambda;
+mod plug;
 pub mod profile;
 pub mod runtime_api;
 pub mod s3;
+
+pub use plug::{Aws, Ground};

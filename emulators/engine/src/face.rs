@@ -41,6 +41,8 @@ pub struct Policy {
     pub freeze_after: Duration,
     /// Invocations of all functions at once; more are throttled.
     pub account_concurrency: usize,
+    /// Patterns of source files whose changes are no new code, as in `.gitignore`.
+    pub watch_ignore: Vec<String>,
 }
 
 impl Policy {
@@ -51,6 +53,7 @@ impl Policy {
             keep_alive: Duration::from_mins(10),
             freeze_after: Duration::from_millis(20),
             account_concurrency: 1000,
+            watch_ignore: Vec::new(),
         }
     }
 }

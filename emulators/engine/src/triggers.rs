@@ -1,1 +1,177 @@
 //! From a change of an object to the functions that wait for it.
+//!
+//! One task reads the change log in order, from its own place in it. Whoever changed the object has long
+//! been answered: nothing waits for triggers but those who ask [`Triggers::settled`].
+
+use crate::Engine;
+use crate::objects::{BucketId, Changes, Objects};
+use mlemu_core::occurrence::{Fact, ObjectChange, ObjectOccurrence};
+use mlemu_core::{
+    Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply, Sink,
+    Subject, What,
+};
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Runs functions. The engine does; tests have their own.
+pub trait Invoker: Send + Sync + 'static {
+    fn invoke(&self, invoke: Invoke) -> impl Future<Output = Result<Reply, Refusal>> + Send;
+}
+
+impl Invoker for Engine {
+    async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
+        Engine::invoke(self, invoke).await
+    }
+}
+
+/// Which changes of a bucket start which function.
+#[derive(Clone)]
+pub struct Rule {
+    /// The id under which it was configured.
+    pub id: String,
+    pub changes: Vec<ObjectChange>,
+    /// Keys must begin with it.
+    pub prefix: String,
+    /// Keys must end with it.
+    pub suffix: String,
+    pub target: FunctionId,
+    /// Which revision, by the vendor's label; `None` is the latest.
+    pub qualifier: Option<String>,
+    pub shape: Arc<dyn EventShape>,
+}
+
+impl Rule {
+    fn matches(&self, fact: &ObjectOccurrence) -> bool {
+        self.changes.contains(&fact.change)
+            && fact.key.starts_with(&self.prefix)
+            && fact.key.ends_with(&self.suffix)
+    }
+}
+
+/// A bucket's rules, and the newest commit when they were set: older ones do not concern them.
+struct Rules {
+    since: u64,
+    rules: Arc<[Rule]>,
+}
+
+/// What the reading task needs beside the table.
+#[derive(Clone)]
+pub struct TriggerParts<I> {
+    pub invoker: I,
+    pub clock: Arc<dyn Clock>,
+    pub sink: Arc<dyn Sink>,
+    /// Makes an id for each invocation.
+    pub new_id: fn() -> InvocationId,
+}
+
+/// The table of rules. A cheap handle; clones share one table.
+#[derive(Clone)]
+pub struct Triggers {
+    objects: Objects,
+    table: Arc<Mutex<HashMap<BucketId, Rules>>>,
+    done: Arc<watch::Sender<u64>>,
+}
+
+impl Triggers {
+    pub fn new(objects: Objects) -> Self {
+        Self { objects, table: Arc::default(), done: Arc::new(watch::channel(0).0) }
+    }
+
+    /// Replaces the rules of a bucket; none removes them. Only later commits concern the new ones.
+    pub fn set(&self, bucket: &BucketId, rules: Vec<Rule>) {
+        let since = self.objects.sequence();
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if rules.is_empty() {
+            table.remove(bucket);
+        } else {
+            table.insert(bucket.clone(), Rules { since, rules: rules.into() });
+        }
+    }
+
+    /// Waits until every commit before this call has reached its functions' queues.
+    pub async fn settled(&self) {
+        let wanted = self.objects.sequence();
+        let mut done = self.done.subscribe();
+        // The sender lives as long as `self`.
+        let _ = done.wait_for(|done| *done >= wanted).await;
+    }
+
+    /// The reading task; give it to a runtime. Commits made before this call are not seen.
+    pub fn run<I: Invoker>(&self, parts: TriggerParts<I>) -> impl Future<Output = ()> + Send + use<I> {
+        let changes = self.objects.changes();
+        self.done.send_replace(self.objects.sequence());
+        read(self.clone(), changes, parts)
+    }
+
+    fn hits(&self, occurrence: &Occurrence) -> Vec<Rule> {
+        let Fact::Object(fact) = &occurrence.fact;
+        let bucket = BucketId::new(&fact.scope, &fact.bucket);
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        match table.get(&bucket) {
+            Some(held) if held.since < occurrence.sequence => {
+                held.rules.iter().filter(|rule| rule.matches(fact)).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+async fn read<I: Invoker>(triggers: Triggers, mut changes: Changes, parts: TriggerParts<I>) {
+    loop {
+        let occurrence = changes.next().await;
+        for rule in triggers.hits(&occurrence) {
+            fire(&parts, &occurrence, &rule).await;
+        }
+        triggers.done.send_replace(occurrence.sequence);
+    }
+}
+
+async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule: &Rule) {
+    let id = (parts.new_id)();
+    let cause = Cause::Occurrence { sequence: occurrence.sequence, trace: trace(&occurrence.cause) };
+    let subject = Subject {
+        function: Some(rule.target.clone()),
+        invocation: Some(id.clone()),
+        cause: Some(cause.clone()),
+        ..Subject::default()
+    };
+    let occurred = What::Occurred { sequence: occurrence.sequence, summary: summary(occurrence) };
+    parts.sink.send(parts.clock.now(), subject.clone(), occurred);
+    let invoke = Invoke {
+        id,
+        target: rule.target.clone(),
+        qualifier: rule.qualifier.clone(),
+        mode: Mode::Queue,
+        payload: rule.shape.event(occurrence, &rule.id),
+        attributes: Vec::new(),
+        cause,
+        wants_log: false,
+        stream: None,
+    };
+    if let Err(refusal) = parts.invoker.invoke(invoke).await {
+        let text = format!("{} was not started by {}: {refusal}", rule.target, summary(occurrence));
+        parts.sink.send(parts.clock.now(), subject, What::Warning { text });
+    }
+}
+
+fn trace(cause: &Cause) -> Arc<str> {
+    match cause {
+        Cause::Request(trace) | Cause::Occurrence { trace, .. } => trace.clone(),
+        Cause::Mlemu => "".into(),
+    }
+}
+
+fn summary(occurrence: &Occurrence) -> String {
+    let Fact::Object(fact) = &occurrence.fact;
+    let verb = match fact.change {
+        ObjectChange::Created(_) => "created",
+        ObjectChange::Deleted => "deleted",
+        ObjectChange::Marked => "hidden",
+    };
+    format!("{verb} {}/{}", fact.bucket, fact.key)
+}
+
+#[cfg(test)]
+mod tests;

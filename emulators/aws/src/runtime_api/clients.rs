@@ -6,8 +6,9 @@ use mlemu_core::runtime::Unsupported;
 use mlemu_core::{Built, Language, Needs, Revision, Source};
 use std::path::{Path, PathBuf};
 
-/// Pinned to the major version whose protocol was tried; wheels differ between Python versions.
-const PYTHON_CLIENT: &str = "awslambdaric>=4.0.4,<5";
+/// The newest that was tried; the last one has no wheel for Python 3.9.
+const PYTHON_CLIENTS: [&str; 2] =
+    ["awslambdaric==4.0.4; python_version < \"3.10\"", "awslambdaric==4.2.2; python_version >= \"3.10\""];
 const NODE_CLIENT: &str = "aws-lambda-ric@4.0.2";
 
 /// Stands in for the Node client's native addon, which needs a C++ build.
@@ -32,11 +33,15 @@ type Family = (Language, Vec<String>, &'static [(&'static str, &'static str)]);
 fn family(runtime: &str) -> Result<Family, Unsupported> {
     if let Some(version) = runtime.strip_prefix("python") {
         let provided = &[("boto3", "boto3"), ("botocore", "boto3")];
-        return Ok((Language::Python { version: version.into() }, vec![PYTHON_CLIENT.into()], provided));
+        return Ok((
+            Language::Python { version: version.into() },
+            PYTHON_CLIENTS.map(Into::into).into(),
+            provided,
+        ));
     }
     if let Some(version) = runtime.strip_prefix("nodejs") {
         let version = version.trim_end_matches(".x").into();
-        let provided = &[("@aws-sdk/", "@aws-sdk/"), ("@smithy/", "@smithy/")];
+        let provided = &[("@aws-sdk/", "@aws-sdk/*@3"), ("@smithy/", "@smithy/*")];
         return Ok((Language::Node { version }, vec![NODE_CLIENT.into()], provided));
     }
     if runtime.starts_with("provided") {

@@ -1,1 +1,125 @@
 //! The object core: one store under every cloud's dialect.
+//!
+//! Metadata lives in memory, ordered by key, so that a listing is a scan of a range. Bodies are inline when
+//! small and files of opaque names when not; a copy shares the body. Every commit gets the next number of one
+//! counter and is written to one change log, which triggers read at their own pace.
+//!
+//! The core knows no dialect: entity tags of joined objects, name rules and preconditions come from the
+//! caller. A precondition is a closure that sees the object as it is at the moment of the commit.
+
+mod body;
+mod bucket;
+mod commit;
+mod digest;
+mod intake;
+mod listing;
+mod log;
+mod object;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+pub use body::Body;
+pub use bucket::{BucketId, BucketView};
+pub use commit::NewObject;
+pub use digest::{Checksum, ChecksumKind, Digests, hex};
+pub use listing::{ListQuery, Page};
+pub use log::Changes;
+pub use object::{Attributes, Content, Object, Origin};
+pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
+
+use bucket::Bucket;
+use log::Log;
+use mlemu_core::{Clock, Epoch};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use thiserror::Error;
+use tokio::sync::watch;
+
+/// What the store itself refuses. Each dialect has its own words for these.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    #[error("there is no bucket `{name}`")]
+    NoBucket { name: String },
+    #[error("the bucket `{name}` exists already")]
+    BucketExists { name: String },
+    #[error("the bucket `{name}` is not empty")]
+    BucketNotEmpty { name: String },
+    #[error("there is no object `{key}`")]
+    NoObject { key: String },
+    #[error("there is no upload `{id}`")]
+    NoUpload { id: String },
+    #[error("the body is longer than the {limit} bytes allowed")]
+    TooLarge { limit: u64 },
+    #[error("the store was reset in the meantime")]
+    Stale,
+    #[error("the disk failed: {why}")]
+    Disk { why: String },
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Fault::Disk { why: error.to_string() }
+    }
+}
+
+/// A cheap handle; clones share one store.
+#[derive(Clone)]
+pub struct Objects {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    store: Mutex<Store>,
+    /// The newest sequence; wakes the readers of the log.
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Store {
+    epoch: Epoch,
+    sequence: u64,
+    buckets: BTreeMap<BucketId, Bucket>,
+    log: Log,
+}
+
+impl Store {
+    fn bucket(&self, id: &BucketId) -> Result<&Bucket, Fault> {
+        self.buckets.get(id).ok_or_else(|| id.missing())
+    }
+
+    fn bucket_mut(&mut self, id: &BucketId) -> Result<&mut Bucket, Fault> {
+        self.buckets.get_mut(id).ok_or_else(|| id.missing())
+    }
+}
+
+impl Objects {
+    /// `folder` takes the bodies of large objects; it is made when the first one comes.
+    pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let (newest, _) = watch::channel(0);
+        Self { shared: Arc::new(Shared { folder, clock, store: Mutex::default(), newest }) }
+    }
+
+    /// The number of the newest commit.
+    pub fn sequence(&self) -> u64 {
+        self.lock().sequence
+    }
+
+    /// Forgets everything and begins the next epoch. Bodies that are still being received belong to the
+    /// old one and will be refused.
+    pub fn reset(&self) {
+        let mut store = self.lock();
+        store.epoch.0 += 1;
+        store.log.clear();
+        let buckets = std::mem::take(&mut store.buckets);
+        drop(store);
+        drop(buckets);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

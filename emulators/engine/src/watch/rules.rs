@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const PROJECT_RULES: &str = ".gitignore";
 
 /// Folders and files that never are a function's code, whatever the project says.
-const NEVER: [&str; 14] = [
+const NEVER: [&str; 15] = [
     ".git/",
     ".hg/",
     ".svn/",
@@ -20,6 +20,7 @@ const NEVER: [&str; 14] = [
     ".pytest_cache/",
     ".idea/",
     "*.pyc",
+    "*.log",
     "*.sw?",
     "*~",
 ];
@@ -44,11 +45,13 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn read(root: &Path) -> Self {
+    /// `also`: patterns that the project leaves out, as in `.gitignore`.
+    pub(super) fn read(root: &Path, also: &[String]) -> Self {
         let mut builder = GitignoreBuilder::new(root);
         // A file that cannot be read adds no rule. The constants parse, and the last rule wins.
         let _ = builder.add(root.join(PROJECT_RULES));
-        for pattern in MODELS.iter().chain(&NEVER) {
+        let ours = MODELS.iter().chain(&NEVER).copied();
+        for pattern in ours.chain(also.iter().map(String::as_str)) {
             let _ = builder.add_line(None, pattern);
         }
         let ignored = builder.build().unwrap_or_else(|_| Gitignore::empty());
@@ -73,8 +76,8 @@ impl Rules {
 
     /// `path` itself, if it is a folder that matters, and every such folder in it. Links are not followed.
     pub(super) fn folders_from(&self, path: &Path) -> Vec<PathBuf> {
-        if !path.is_dir() || path.is_symlink() && path != self.root || path != self.root && !self.matter(path)
-        {
+        let inner = path != self.root;
+        if !path.is_dir() || (inner && (path.is_symlink() || !self.matter(path))) {
             return Vec::new();
         }
         let (ignored, top) = (self.ignored.clone(), path.to_owned());
@@ -100,12 +103,13 @@ mod tests {
         for folder in ["pkg", "data", "node_modules/x", "pkg/__pycache__"] {
             std::fs::create_dir_all(root.join(folder)).expect("made");
         }
-        let rules = Rules::read(root);
+        let rules = Rules::read(root, &["notes.md".into()]);
         assert!(rules.matter(&root.join("app.py")));
         assert!(rules.matter(&root.join("pkg/model.onnx")));
         for path in [
             "data/rows.csv",
             "x.log",
+            "notes.md",
             "node_modules/x/index.js",
             "pkg/__pycache__/a.pyc",
             ".app.py.swp",

@@ -1,1 +1,0 @@
-//! STS and the few IAM calls that tools make before CreateFunction.

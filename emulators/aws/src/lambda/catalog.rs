@@ -1,0 +1,156 @@
+//! What only this vendor keeps of a function: role, tags, policy, versions, URL. The engine holds what runs.
+
+use super::target::{LATEST, Target};
+use super::wire::{Cors, Kept, Tags};
+use mlemu_core::{FunctionId, Revision, Source, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// All functions of one account and region, by name.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    functions: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub id: FunctionId,
+    /// Another name that people use for it, e.g. its logical id in a template.
+    pub alias: Option<String>,
+    pub latest: Facts,
+    pub versions: BTreeMap<u64, Version>,
+    /// The number that the next published version gets.
+    pub next: u64,
+    pub tags: Tags,
+    /// Statements by the qualifier that they were added to; "" is the function itself.
+    pub policies: BTreeMap<String, Vec<Value>>,
+    pub url: Option<UrlConfig>,
+}
+
+/// The vendor's facts of one version.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub role: String,
+    pub description: String,
+    pub architectures: Vec<String>,
+    /// Configuration that has no effect here and is told again.
+    pub kept: Kept,
+    pub modified: Timestamp,
+    /// Changes with every change.
+    pub revision_id: String,
+}
+
+/// A published version: code and configuration that no longer change.
+#[derive(Clone, Debug)]
+pub struct Version {
+    pub facts: Facts,
+    /// The description of `$LATEST` when this was published from it; a version may have its own.
+    pub described_as: String,
+    pub revision: Arc<Revision>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UrlConfig {
+    pub auth_type: String,
+    pub cors: Option<Cors>,
+    /// Answers go out while they are made.
+    pub streaming: bool,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+}
+
+/// Which version a qualifier means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Latest,
+    Number(u64),
+}
+
+impl Catalog {
+    /// By name, else by the other name that people use.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.functions
+            .get(name)
+            .or_else(|| self.functions.values().find(|entry| entry.alias.as_deref() == Some(name)))
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
+        let name = self.get(name)?.id.name.to_string();
+        self.functions.get_mut(&name)
+    }
+
+    /// Whether a function has exactly this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.functions.contains_key(name)
+    }
+
+    pub fn insert(&mut self, entry: Entry) {
+        self.functions.insert(entry.id.name.to_string(), entry);
+    }
+
+    pub fn remove(&mut self, name: &str) -> Option<Entry> {
+        self.functions.remove(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.functions.values()
+    }
+}
+
+impl Entry {
+    pub fn new(id: FunctionId, latest: Facts) -> Self {
+        Self {
+            id,
+            alias: None,
+            latest,
+            versions: BTreeMap::new(),
+            next: 1,
+            tags: Tags::new(),
+            policies: BTreeMap::new(),
+            url: None,
+        }
+    }
+
+    /// `None`: there is no such version.
+    pub fn which(&self, target: &Target) -> Option<Which> {
+        match target.qualifier.as_deref() {
+            None | Some(LATEST) => Some(Which::Latest),
+            Some(qualifier) => {
+                let number = qualifier.parse().ok()?;
+                self.versions.contains_key(&number).then_some(Which::Number(number))
+            }
+        }
+    }
+
+    /// The newest published version, if `latest` is no different from it.
+    pub fn unchanged(&self, latest: &Revision) -> Option<u64> {
+        let (number, version) = self.versions.last_key_value()?;
+        let same = version.facts.role == self.latest.role
+            && version.described_as == self.latest.description
+            && version.facts.architectures == self.latest.architectures
+            && version.facts.kept == self.latest.kept
+            && same_runnable(&version.revision, latest);
+        same.then_some(*number)
+    }
+
+    /// Keeps `pinned` as the next version.
+    pub fn add_version(&mut self, pinned: Arc<Revision>, description: Option<String>, revision_id: String) {
+        let mut facts = Facts { revision_id, ..self.latest.clone() };
+        if let Some(description) = description {
+            facts.description = description;
+        }
+        let described_as = self.latest.description.clone();
+        self.versions.insert(self.next, Version { facts, described_as, revision: pinned });
+        self.next += 1;
+    }
+}
+
+/// Whether two revisions run the same. A folder in place may have changed with every number.
+fn same_runnable(a: &Revision, b: &Revision) -> bool {
+    let same_code = match (&a.source, &b.source) {
+        (Source::Folder(_), Source::Folder(_)) => a.number == b.number,
+        (a, b) => a == b,
+    };
+    same_code && a.runtime == b.runtime && a.handler == b.handler && a.env == b.env && a.limits == b.limits
+}

@@ -1,0 +1,129 @@
+//! Functions that a project declares, and what else is put into the catalog without a request.
+
+use super::Lambda;
+use super::catalog::{Entry, Facts, UrlConfig};
+use super::target::LATEST;
+use super::wire::{Cors, Kept};
+use crate::profile;
+use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
+use mlemu_core::{FunctionId, Revision, Source};
+use mlemu_engine::{Draft, FunctionView};
+use std::sync::Arc;
+
+/// Where functions run that do not say.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
+impl Lambda {
+    /// Makes a declared function exist, or be as it is declared now. Its folder runs in place; `watch` reloads it
+    /// when it changes.
+    pub fn declare(&self, declared: &FunctionDeclaration, watch: bool) -> Arc<Revision> {
+        let id = self.id_of(&declared.name);
+        let mut limits = profile::limits(
+            declared.memory.unwrap_or(profile::DEFAULT_MEMORY),
+            declared.timeout.unwrap_or(profile::DEFAULT_TIMEOUT),
+            declared.tmp.unwrap_or(profile::DEFAULT_TMP),
+        );
+        limits.concurrency = declared.concurrency;
+        let draft = Draft {
+            id: id.clone(),
+            label: LATEST.into(),
+            source: Source::Folder(declared.source.clone()),
+            runtime: declared.runtime.clone(),
+            handler: declared.handler.clone(),
+            env: declared.env.clone(),
+            limits,
+            client: self.client.clone(),
+            from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
+            watch,
+        };
+        let mut catalog = self.catalog();
+        let revision = self.functions.publish(draft);
+        self.functions.reserve(&id, declared.concurrency);
+        let facts = self.facts(self.settings.default_role(), String::new(), None, Kept::new());
+        let url = self.declared_url(declared);
+        if !catalog.has(&id.name) {
+            catalog.insert(Entry::new(id.clone(), facts.clone()));
+        }
+        if let Some(entry) = catalog.get_mut(&id.name) {
+            entry.latest = facts;
+            entry.alias.clone_from(&declared.alias);
+            entry.url = url;
+        }
+        revision
+    }
+
+    /// Forgets a function that is no longer declared. `false`: there was none.
+    pub fn forget(&self, id: &FunctionId) -> bool {
+        let mut catalog = self.catalog();
+        catalog.remove(&id.name).is_some() && self.functions.delete(id)
+    }
+
+    pub(super) fn id_of(&self, name: &str) -> FunctionId {
+        FunctionId::new(self.settings.scope.clone(), name)
+    }
+
+    /// Facts as of now, with a revision id of their own.
+    pub(super) fn facts(
+        &self,
+        role: String,
+        description: String,
+        architectures: Option<Vec<String>>,
+        kept: Kept,
+    ) -> Facts {
+        Facts {
+            role,
+            description,
+            architectures: architectures.unwrap_or_else(|| vec![ARCHITECTURE.to_owned()]),
+            kept,
+            modified: self.functions.clock().now(),
+            revision_id: fresh_id(),
+        }
+    }
+
+    /// What would make the newest revision once more.
+    pub(super) fn draft_of(&self, view: &FunctionView) -> Draft {
+        let latest = &view.latest;
+        Draft {
+            id: view.id.clone(),
+            label: LATEST.into(),
+            source: latest.source.clone(),
+            runtime: latest.runtime.clone(),
+            handler: latest.handler.clone(),
+            env: latest.env.clone(),
+            limits: latest.limits.clone(),
+            client: self.client.clone(),
+            from: view.from.clone(),
+            watch: matches!(latest.source, Source::Folder(_)),
+        }
+    }
+
+    fn declared_url(&self, declared: &FunctionDeclaration) -> Option<UrlConfig> {
+        declared.triggers.iter().find_map(|trigger| {
+            let TriggerDeclaration::Url { cors, streaming } = trigger else { return None };
+            let now = self.functions.clock().now();
+            Some(UrlConfig {
+                auth_type: "NONE".into(),
+                cors: cors.as_ref().map(url_cors),
+                streaming: *streaming,
+                created: now,
+                modified: now,
+            })
+        })
+    }
+}
+
+/// A revision id.
+pub(super) fn fresh_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn url_cors(cors: &mlemu_core::declare::Cors) -> Cors {
+    Cors {
+        allow_credentials: cors.credentials.then_some(true),
+        allow_headers: cors.headers.clone(),
+        allow_methods: cors.methods.clone(),
+        allow_origins: cors.origins.clone(),
+        expose_headers: Vec::new(),
+        max_age: cors.max_age,
+    }
+}

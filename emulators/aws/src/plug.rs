@@ -1,0 +1,178 @@
+//! The whole of this cloud behind one port: which service a request is for, and what a project declares.
+
+use crate::auth::Keys;
+use crate::gateway::Gateway;
+use crate::iam::Iam;
+use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
+use crate::runtime_api::{LambdaRuntime, Surroundings};
+use crate::s3::{self, S3, Subscription};
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use http::request::Parts;
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
+use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime};
+use mlemu_engine::Engine;
+use mlemu_engine::objects::Objects;
+use mlemu_engine::triggers::{TriggerParts, Triggers};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What this cloud lives on.
+#[derive(Clone)]
+pub struct Ground {
+    pub engine: Engine,
+    pub objects: Objects,
+    /// Files for instances, such as the stand-in for Node's native addon.
+    pub folder: PathBuf,
+    pub region: String,
+    pub account: String,
+    pub strict_auth: bool,
+    /// Watch declared sources.
+    pub watch: bool,
+}
+
+/// The services, plugged together.
+pub struct Aws {
+    lambda: Arc<Lambda>,
+    gateway: Gateway,
+    s3: S3,
+    iam: Iam,
+    runtime: Arc<LambdaRuntime>,
+    settings: Arc<Settings>,
+    watch: bool,
+}
+
+impl Aws {
+    /// Must be called inside a tokio runtime: the triggers' reading task starts here.
+    pub fn new(ground: Ground) -> Arc<Self> {
+        let settings = Arc::new(Settings::new(&ground.account, &ground.region));
+        let runtime = Arc::new(LambdaRuntime::new(Surroundings {
+            account: ground.account.clone(),
+            region: ground.region.clone(),
+            folder: ground.folder,
+        }));
+        let triggers = Triggers::new(ground.objects.clone());
+        let parts = ground.engine.parts();
+        tokio::spawn(triggers.run(TriggerParts {
+            invoker: ground.engine.clone(),
+            clock: parts.clock.clone(),
+            sink: parts.journal.clone(),
+            new_id: || InvocationId(uuid::Uuid::new_v4().to_string().into()),
+        }));
+        let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
+        Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+            let known = this.clone();
+            let s3 = S3::new(s3::Parts {
+                objects: ground.objects,
+                triggers,
+                clock,
+                sink,
+                functions: Arc::new(move |arn| known.upgrade()?.lambda.resolve(arn)),
+                settings: s3::Settings {
+                    region: ground.region,
+                    account: ground.account,
+                    strict_auth: ground.strict_auth,
+                    keys: Keys::default(),
+                },
+            });
+            let functions = Arc::new(ground.engine);
+            let iam = Iam::new(settings.clone(), functions.clone());
+            let lambda = Arc::new(Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3)));
+            let gateway = Gateway::new(lambda.clone());
+            Self { lambda, gateway, s3, iam, runtime, settings, watch: ground.watch }
+        })
+    }
+
+    /// Told once where the listener is; functions and URLs point there from then on.
+    pub fn bound(&self, address: SocketAddr) {
+        self.runtime.set_endpoint(&format!("http://{address}"));
+        self.settings.set_port(address.port());
+    }
+
+    /// Routes that a project declared come before S3's catch-all, but never before a signed request.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        if Lambda::is_lambda_path(request.uri().path()) {
+            return self.lambda.handle(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        if let Some(found) = self.gateway.matches(&parts) {
+            return self.gateway.handle(found, Request::from_parts(parts, body)).await;
+        }
+        let query = Iam::claims(&parts);
+        let request = Request::from_parts(parts, body);
+        if query { self.iam.handle(request).await } else { self.s3.handle(request).await }
+    }
+
+    pub fn admits_origin(&self, parts: &Parts) -> bool {
+        self.gateway.origin_allowed(parts)
+    }
+
+    /// Makes a declared function real, with its routes and triggers.
+    pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        let revision = self.lambda.declare(function, self.watch);
+        let id = revision.function.clone();
+        self.gateway.declare(&id, function);
+        for (index, trigger) in function.triggers.iter().enumerate() {
+            if let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger {
+                let subscription = Subscription {
+                    id: Some(format!("{}-{index}", function.name)),
+                    function: id.clone(),
+                    events: events.clone(),
+                    prefix: prefix.clone(),
+                    suffix: suffix.clone(),
+                };
+                self.s3.subscribe(bucket, subscription).map_err(|fault| fault.to_string())?;
+            }
+        }
+        Ok(id)
+    }
+
+    pub fn withdraw(&self, function: &FunctionId) {
+        self.gateway.forget(function);
+        self.lambda.forget(function);
+    }
+
+    pub async fn declare_bucket(&self, bucket: &BucketDeclaration) -> Result<(), String> {
+        let id = self.s3.declare_bucket(&bucket.name);
+        match &bucket.seed {
+            Some(folder) => self.s3.seed(&id, folder).await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Lambda's own log lines for a record.
+    pub fn lines(&self, record: &Record) -> Vec<String> {
+        self.runtime.lines(record)
+    }
+
+    /// Variables for SDKs and tools outside of functions. No session token: a stale one of the shell would win.
+    pub fn environment(&self, address: SocketAddr) -> Environment {
+        let pairs = [
+            ("AWS_ENDPOINT_URL", format!("http://{address}")),
+            ("AWS_ACCESS_KEY_ID", self.settings.account.clone()),
+            ("AWS_SECRET_ACCESS_KEY", "mlemu".into()),
+            ("AWS_REGION", self.settings.region.clone()),
+            ("AWS_DEFAULT_REGION", self.settings.region.clone()),
+            ("AWS_EC2_METADATA_DISABLED", "true".into()),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// Lambda reads deployment packages out of our own buckets.
+fn fetch(s3: &S3) -> FetchObject {
+    let s3 = s3.clone();
+    Arc::new(move |bucket, key, version| {
+        let s3 = s3.clone();
+        Box::pin(async move {
+            let _ = version;
+            s3.read(&bucket, &key).await.map_err(|error| match error {
+                s3::ReadFault::NoSuchBucket => FetchFault::NoSuchBucket,
+                s3::ReadFault::NoSuchKey => FetchFault::NoSuchKey,
+                s3::ReadFault::Io(error) => FetchFault::Other(error.to_string()),
+            })
+        })
+    })
+}

@@ -1,0 +1,78 @@
+//! What the daemon asks of S3 without a request: files that a bucket begins with, and packages to deploy.
+
+use super::S3;
+use bytes::Bytes;
+use mlemu_core::Cause;
+use mlemu_core::occurrence::Created;
+use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why files could not be put into a bucket.
+#[derive(Debug, Error)]
+pub enum SeedFault {
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] Fault),
+}
+
+/// Why an object could not be read.
+#[derive(Debug, Error)]
+pub enum ReadFault {
+    #[error("there is no such bucket")]
+    NoSuchBucket,
+    #[error("there is no such key")]
+    NoSuchKey,
+    #[error("cannot read the object: {0}")]
+    Io(std::io::Error),
+}
+
+impl S3 {
+    /// Puts every file of a folder into a bucket, under its path within the folder.
+    pub async fn seed(&self, bucket: &BucketId, folder: &Path) -> Result<(), SeedFault> {
+        let mut open = vec![folder.to_owned()];
+        while let Some(path) = open.pop() {
+            let failed = |source| SeedFault::File { path: path.clone(), source };
+            let mut entries = tokio::fs::read_dir(&path).await.map_err(failed)?;
+            while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+                let kind = entry.file_type().await.map_err(failed)?;
+                if kind.is_dir() {
+                    open.push(entry.path());
+                } else if kind.is_file() {
+                    self.seed_file(bucket, folder, &entry.path()).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn seed_file(&self, bucket: &BucketId, folder: &Path, file: &Path) -> Result<(), SeedFault> {
+        let failed = |source| SeedFault::File { path: file.to_owned(), source };
+        let bytes = Bytes::from(tokio::fs::read(file).await.map_err(failed)?);
+        let objects = self.front.objects();
+        let body = futures_util::stream::iter([Ok::<_, Fault>(bytes)]);
+        let content = objects.receive(body, &[], u64::MAX).await?;
+        let key = file.strip_prefix(folder).unwrap_or(file).to_string_lossy().replace('\\', "/");
+        let new = NewObject {
+            key: key.into(),
+            content,
+            attributes: Attributes::default(),
+            how: Created::Put,
+            origin: Origin { cause: Cause::Mlemu, source_ip: "127.0.0.1".into(), request_id: "SEED".into() },
+        };
+        objects.put(bucket, new, |_| Ok::<_, Fault>(()))?;
+        Ok(())
+    }
+
+    /// The bytes of an object in the default account.
+    pub async fn read(&self, bucket: &str, key: &str) -> Result<Bytes, ReadFault> {
+        let objects = self.front.objects();
+        let id = BucketId::new(&self.front.scope, bucket);
+        let object = objects.get(&id, key).map_err(|fault| match fault {
+            Fault::NoBucket { .. } => ReadFault::NoSuchBucket,
+            _ => ReadFault::NoSuchKey,
+        })?;
+        object.content.body.bytes().await.map_err(ReadFault::Io)
+    }
+}

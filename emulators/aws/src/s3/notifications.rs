@@ -1,0 +1,295 @@
+//! Notification configurations: what a bucket tells to which function, checked as S3 checks it.
+//!
+//! Follows "Amazon S3 Event Notifications" of the Amazon S3 user guide.
+
+use super::event::S3Event;
+use super::fault::{Code, Fault};
+use super::wire::{Filter, FilterRule, FunctionConfiguration, NotificationConfiguration};
+use super::{Front, encode};
+use mlemu_core::occurrence::{Created, ObjectChange};
+use mlemu_core::{FunctionId, Scope};
+use mlemu_engine::objects::BucketId;
+use mlemu_engine::triggers::Rule;
+use percent_encoding::percent_decode_str;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use thiserror::Error;
+
+/// The configurations of all buckets that have one, as they are answered.
+#[derive(Default)]
+pub(super) struct Notifications {
+    table: Mutex<HashMap<BucketId, NotificationConfiguration>>,
+}
+
+impl Notifications {
+    pub fn get(&self, bucket: &BucketId) -> NotificationConfiguration {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.get(bucket).cloned().unwrap_or_default()
+    }
+
+    fn set(&self, bucket: &BucketId, configuration: NotificationConfiguration) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.insert(bucket.clone(), configuration);
+    }
+
+    pub fn forget(&self, bucket: &BucketId) {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+    }
+}
+
+/// A trigger as a project declares it.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Made up when absent.
+    pub id: Option<String>,
+    /// In S3's spelling, e.g. `s3:ObjectCreated:*`.
+    pub events: Vec<String>,
+    pub prefix: Option<String>,
+    pub suffix: Option<String>,
+    pub function: FunctionId,
+}
+
+/// What S3 would refuse in a declared trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{why}")]
+pub struct SubscriptionFault {
+    pub why: String,
+}
+
+pub(super) fn subscribe(
+    front: &Front,
+    bucket: &BucketId,
+    subscription: Subscription,
+) -> Result<(), SubscriptionFault> {
+    let FunctionId { scope, name } = &subscription.function;
+    let rule = |name: &str, value: Option<String>| Some(FilterRule { name: name.into(), value: value? });
+    let rules: Vec<_> = [rule("Prefix", subscription.prefix), rule("Suffix", subscription.suffix)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut configuration = front.notifications.get(bucket);
+    configuration.functions.push(FunctionConfiguration {
+        id: subscription.id.unwrap_or_default(),
+        function: format!("arn:aws:lambda:{}:{}:function:{name}", scope.region, scope.account),
+        events: subscription.events,
+        filter: (!rules.is_empty()).then_some(Filter { key: super::wire::KeyFilter { rules } }),
+    });
+    install(front, bucket, configuration, Destinations::Trusted)
+        .map_err(|fault| SubscriptionFault { why: fault.message })
+}
+
+/// Whether the functions must exist when a configuration is saved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Destinations {
+    Checked,
+    Trusted,
+}
+
+/// Makes `configuration` the bucket's own, whole, or refuses it and leaves the old one.
+pub(super) fn install(
+    front: &Front,
+    bucket: &BucketId,
+    mut configuration: NotificationConfiguration,
+    destinations: Destinations,
+) -> Result<(), Fault> {
+    refuse_other_targets(&configuration)?;
+    let mut rules = Vec::new();
+    for entry in &mut configuration.functions {
+        if entry.id.is_empty() {
+            entry.id = encode::new_request_id();
+        }
+        rules.push(rule(front, entry, destinations)?);
+    }
+    check_overlaps(&rules)?;
+    front.objects().bucket(bucket)?;
+    front.parts.triggers.set(bucket, rules);
+    front.notifications.set(bucket, configuration);
+    Ok(())
+}
+
+fn refuse_other_targets(configuration: &NotificationConfiguration) -> Result<(), Fault> {
+    let what = if !configuration.queues.is_empty() {
+        "QueueConfiguration"
+    } else if !configuration.topics.is_empty() {
+        "TopicConfiguration"
+    } else if configuration.event_bridge.is_some() {
+        "EventBridgeConfiguration"
+    } else {
+        return Ok(());
+    };
+    Err(Fault::not_implemented(&format!("{what} in PutBucketNotificationConfiguration")))
+}
+
+fn rule(front: &Front, entry: &mut FunctionConfiguration, destinations: Destinations) -> Result<Rule, Fault> {
+    let arn = Arn::parse(&entry.function)
+        .ok_or_else(|| Fault::argument("CloudFunction", &entry.function, "The ARN could not be parsed"))?;
+    let target = match (front.parts.functions)(&entry.function) {
+        Some(target) => target,
+        None if destinations == Destinations::Trusted => arn.function(),
+        None => return Err(no_destination(&entry.function)),
+    };
+    let qualifier = arn.qualifier.map(str::to_owned);
+    let mut changes = Vec::new();
+    for event in &entry.events {
+        changes.extend_from_slice(changes_of(event).ok_or_else(|| unknown_event(event))?);
+    }
+    if entry.events.is_empty() {
+        return Err(Code::MalformedXML.into());
+    }
+    let (prefix, suffix) = filters(entry)?;
+    Ok(Rule { id: entry.id.clone(), changes, prefix, suffix, target, qualifier, shape: Arc::new(S3Event) })
+}
+
+fn no_destination(arn: &str) -> Fault {
+    let value = format!("Not authorized to invoke function [{arn}]");
+    Fault::argument(arn, &value, "Unable to validate the following destination configurations")
+}
+
+fn unknown_event(event: &str) -> Fault {
+    Fault::argument("Event", event, "A specified event is not supported for notifications.")
+}
+
+/// The prefix and the suffix of an entry, as keys have them; their names are put in S3's own case.
+fn filters(entry: &mut FunctionConfiguration) -> Result<(String, String), Fault> {
+    let (mut prefix, mut suffix) = (None, None);
+    for rule in entry.filter.iter_mut().flat_map(|filter| &mut filter.key.rules) {
+        let (slot, name) = match rule.name.to_ascii_lowercase().as_str() {
+            "prefix" => (&mut prefix, "Prefix"),
+            "suffix" => (&mut suffix, "Suffix"),
+            _ => {
+                let message = "filter rule name must be either prefix or suffix";
+                return Err(Fault::argument("FilterRule.Name", &rule.name, message));
+            }
+        };
+        if slot.replace(decoded(&rule.value)).is_some() {
+            let message = format!("Cannot specify more than one {} rule in a filter.", name.to_lowercase());
+            return Err(Fault::argument("FilterRule.Name", &rule.name, message));
+        }
+        name.clone_into(&mut rule.name);
+    }
+    Ok((prefix.unwrap_or_default(), suffix.unwrap_or_default()))
+}
+
+/// Filters are given as keys stand in events: a plus is a space.
+fn decoded(value: &str) -> String {
+    percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+/// One object may concern only one rule.
+fn check_overlaps(rules: &[Rule]) -> Result<(), Fault> {
+    let message = "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are overlapping for the same event type.";
+    for (at, first) in rules.iter().enumerate() {
+        for second in &rules[at + 1..] {
+            let same_event = first.changes.iter().any(|change| second.changes.contains(change));
+            let starts = |a: &str, b: &str| a.starts_with(b) || b.starts_with(a);
+            let ends = |a: &str, b: &str| a.ends_with(b) || b.ends_with(a);
+            if same_event && starts(&first.prefix, &second.prefix) && ends(&first.suffix, &second.suffix) {
+                return Err(Fault::because(Code::InvalidArgument, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Events that S3 knows and that never happen here.
+const OTHERS: [&str; 22] = [
+    "s3:IntelligentTiering",
+    "s3:LifecycleExpiration:*",
+    "s3:LifecycleExpiration:Delete",
+    "s3:LifecycleExpiration:DeleteMarkerCreated",
+    "s3:LifecycleTransition",
+    "s3:ObjectAcl:Put",
+    "s3:ObjectAnnotation:*",
+    "s3:ObjectAnnotation:Delete",
+    "s3:ObjectAnnotation:Put",
+    "s3:ObjectRestore:*",
+    "s3:ObjectRestore:Completed",
+    "s3:ObjectRestore:Delete",
+    "s3:ObjectRestore:Post",
+    "s3:ObjectRetention:Put",
+    "s3:ObjectTagging:*",
+    "s3:ObjectTagging:Delete",
+    "s3:ObjectTagging:Put",
+    "s3:ReducedRedundancyLostObject",
+    "s3:Replication:*",
+    "s3:Replication:OperationFailedReplication",
+    "s3:Replication:OperationMissedThreshold",
+    "s3:Replication:OperationReplicatedAfterThreshold",
+];
+
+const CREATED: &[ObjectChange] = &[
+    ObjectChange::Created(Created::Put),
+    ObjectChange::Created(Created::Post),
+    ObjectChange::Created(Created::Copy),
+    ObjectChange::Created(Created::Multipart),
+];
+const REMOVED: &[ObjectChange] = &[ObjectChange::Deleted, ObjectChange::Marked];
+
+/// What an event's name of a configuration stands for; `None`: S3 has no such event.
+fn changes_of(event: &str) -> Option<&'static [ObjectChange]> {
+    match event {
+        "s3:ObjectCreated:*" => Some(CREATED),
+        "s3:ObjectRemoved:*" => Some(REMOVED),
+        _ if OTHERS.contains(&event) => Some(&[]),
+        _ => {
+            let name = event.strip_prefix("s3:")?;
+            let one =
+                |all: &'static [ObjectChange]| all.iter().position(|one| super::event::name(*one) == name);
+            one(CREATED).map(|at| &CREATED[at..=at]).or_else(|| one(REMOVED).map(|at| &REMOVED[at..=at]))
+        }
+    }
+}
+
+/// The parts of a function's ARN.
+struct Arn<'a> {
+    region: &'a str,
+    account: &'a str,
+    name: &'a str,
+    qualifier: Option<&'a str>,
+}
+
+impl<'a> Arn<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let (["arn", _, "lambda", region, account, "function", name], rest) = parts.split_at_checked(7)?
+        else {
+            return None;
+        };
+        let qualifier = match rest {
+            [] => None,
+            [qualifier] => Some(*qualifier),
+            _ => return None,
+        };
+        (!name.is_empty()).then_some(Self { region, account, name, qualifier })
+    }
+
+    fn function(&self) -> FunctionId {
+        FunctionId::new(Arc::new(Scope::new("aws", self.account, self.region)), self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_events() {
+        assert_eq!(changes_of("s3:ObjectCreated:*").unwrap().len(), 4);
+        assert_eq!(changes_of("s3:ObjectCreated:Post").unwrap(), [ObjectChange::Created(Created::Post)]);
+        assert_eq!(changes_of("s3:ObjectRemoved:Delete").unwrap(), [ObjectChange::Deleted]);
+        assert_eq!(changes_of("s3:ObjectTagging:Put").unwrap(), []);
+        assert!(changes_of("ObjectCreated:Put").is_none());
+        assert!(changes_of("s3:ObjectCreated:Burn").is_none());
+    }
+
+    #[test]
+    fn arns() {
+        let arn = Arn::parse("arn:aws:lambda:us-east-1:000000000000:function:f:live").unwrap();
+        assert_eq!((&*arn.function().name, arn.qualifier), ("f", Some("live")));
+        for wrong in
+            ["f", "arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:lambda:r:a:function:", "", "::::::"]
+        {
+            assert!(Arn::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The operations, by family.
+
+pub(super) mod buckets;
+pub(super) mod copy;
+pub(super) mod delete;
+pub(super) mod form;
+pub(super) mod get;
+pub(super) mod list;
+pub(super) mod multipart;
+pub(super) mod notification;
+pub(super) mod put;
+pub(super) mod tagging;
+pub(super) mod uploads;

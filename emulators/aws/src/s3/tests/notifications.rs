@@ -1,0 +1,110 @@
+//! Notification configurations and the events they lead to.
+
+use super::*;
+
+const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:score";
+
+fn entry(events: &[&str], rules: &[(&str, &str)]) -> String {
+    let events = format!("<Event>{}</Event>", events.join("</Event><Event>"));
+    let rule = |(name, value): &(&str, &str)| {
+        format!("<FilterRule><Name>{name}</Name><Value>{value}</Value></FilterRule>")
+    };
+    let rules = rules.iter().map(rule).collect::<Vec<_>>().concat();
+    format!(
+        "<CloudFunctionConfiguration><Id>up</Id><CloudFunction>{ARN}</CloudFunction>{events}\
+         <Filter><S3Key>{rules}</S3Key></Filter></CloudFunctionConfiguration>"
+    )
+}
+
+async fn configure(world: &World, entries: &str) -> Reply {
+    let document = format!("<NotificationConfiguration>{entries}</NotificationConfiguration>");
+    world.send(&format!("PUT /pics?notification\n\n{document}")).await
+}
+
+#[tokio::test]
+async fn an_upload_reaches_the_function() {
+    let mut world = world();
+    let events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:Delete"];
+    assert_eq!(
+        configure(&world, &entry(&events, &[("prefix", "in/"), ("SUFFIX", ".jpg")])).await.status,
+        200
+    );
+    let put = world.send("PUT /pics/in/red%20flower.jpg\n\nhello").await;
+    world.send("PUT /pics/out/x.jpg\n\nx").await;
+    world.send("PUT /pics/in/x.png\n\nx").await;
+    world.send("DELETE /pics/in/red%20flower.jpg").await;
+    let events = world.events().await;
+    let names: Vec<_> = events.iter().map(|event| event["eventName"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ObjectCreated:Put", "ObjectRemoved:Delete"]);
+    assert_eq!(events[0]["s3"]["object"]["key"], "in/red+flower.jpg");
+    assert_eq!(events[0]["s3"]["configurationId"], "up");
+    assert_eq!(events[0]["responseElements"]["x-amz-request-id"], put.header("x-amz-request-id"));
+    assert_eq!(events[0]["responseElements"]["x-amz-id-2"], put.header("x-amz-id-2"));
+    let sequencers: Vec<_> =
+        events.iter().map(|event| event["s3"]["object"]["sequencer"].to_string()).collect();
+    assert!(sequencers[0] < sequencers[1]);
+}
+
+#[tokio::test]
+async fn a_configuration_is_answered_as_s3_spells_it() {
+    let world = world();
+    assert!(world.send("GET /pics?notification").await.body.contains("<NotificationConfiguration xmlns="));
+    configure(&world, &entry(&["s3:ObjectCreated:Put"], &[("prefix", "in/")])).await;
+    let got = world.send("GET /pics?notification").await;
+    assert_eq!(
+        (got.element("Id"), got.element("CloudFunction"), got.element("Event")),
+        ("up", ARN, "s3:ObjectCreated:Put")
+    );
+    assert_eq!((got.element("Name"), got.element("Value")), ("Prefix", "in/"));
+    configure(&world, "").await;
+    assert_eq!(world.send("GET /pics?notification").await.elements("Id").len(), 0);
+}
+
+#[tokio::test]
+async fn wrong_configurations_are_refused_and_the_old_one_stays() {
+    let world = world();
+    let good = entry(&["s3:ObjectCreated:*"], &[("prefix", "in/")]);
+    configure(&world, &good).await;
+    let message = |reply: &Reply| {
+        assert_eq!(reply.code(), (400, "InvalidArgument"));
+        reply.element("Message").to_owned()
+    };
+    let unknown = configure(&world, &good.replace("score", "other")).await;
+    assert_eq!(message(&unknown), "Unable to validate the following destination configurations");
+    let unreadable = configure(&world, &good.replace(ARN, "score")).await;
+    assert_eq!(message(&unreadable), "The ARN could not be parsed");
+    let filter = configure(&world, &entry(&["s3:ObjectCreated:*"], &[("infix", "x")])).await;
+    assert_eq!(message(&filter), "filter rule name must be either prefix or suffix");
+    let event = configure(&world, &entry(&["s3:ObjectBurned"], &[])).await;
+    assert_eq!(message(&event), "A specified event is not supported for notifications.");
+    let other = entry(&["s3:ObjectCreated:Put"], &[("prefix", "in/a"), ("suffix", ".jpg")]);
+    assert!(message(&configure(&world, &format!("{good}{other}")).await).contains("ambiguously defined"));
+    let queue =
+        "<QueueConfiguration><Queue>arn:aws:sqs:us-east-1:000000000000:q</Queue></QueueConfiguration>";
+    let refused = configure(&world, queue).await;
+    assert_eq!(refused.code(), (501, "NotImplemented"));
+    assert!(refused.element("Message").contains("QueueConfiguration"));
+    assert_eq!(world.send("GET /pics?notification").await.element("Value"), "in/");
+}
+
+#[tokio::test]
+async fn declared_triggers_add_up() {
+    let mut world = world();
+    let scope = Arc::new(Scope::new("aws", "000000000000", "us-east-1"));
+    let subscription = |suffix: &str| Subscription {
+        id: Some(format!("on{suffix}")),
+        events: vec!["s3:ObjectCreated:*".into()],
+        prefix: None,
+        suffix: Some(suffix.into()),
+        function: FunctionId::new(scope.clone(), "score"),
+    };
+    world.s3.subscribe("fresh", subscription(".jpg")).unwrap();
+    world.s3.subscribe("fresh", subscription(".png")).unwrap();
+    assert!(world.s3.subscribe("fresh", subscription(".JPG.jpg")).unwrap_err().why.contains("ambiguously"));
+    world.send("PUT /fresh/a.png\n\nx").await;
+    world.send("PUT /fresh/a.jpg\n\nx").await;
+    world.send("PUT /fresh/copy.jpg\nx-amz-copy-source: fresh/a.png").await;
+    let ids: Vec<_> =
+        world.events().await.iter().map(|event| event["s3"]["configurationId"].to_string()).collect();
+    assert_eq!(ids, ["\"on.png\"", "\"on.jpg\"", "\"on.jpg\""]);
+}

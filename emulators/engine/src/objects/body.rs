@@ -1,0 +1,237 @@
+//! Bodies of objects: bytes in memory or pieces of files, shared by everything that holds them.
+
+use super::digest::{ChecksumKind, Digests, Hasher};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How much one read of a file brings.
+const READ: u64 = 1024 * 1024;
+
+/// A file that lives as long as something points at it.
+#[derive(Debug)]
+pub(super) struct StoredFile {
+    path: PathBuf,
+}
+
+impl StoredFile {
+    /// Takes over the file at `path`, which may not exist yet.
+    pub fn own(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Blocking.
+    pub fn rename(&mut self, to: PathBuf) -> io::Result<()> {
+        std::fs::rename(&self.path, &to)?;
+        self.path = to;
+        Ok(())
+    }
+}
+
+impl Drop for StoredFile {
+    fn drop(&mut self) {
+        let path = std::mem::take(&mut self.path);
+        // Unlinking gigabytes takes a while: not on a thread that serves requests.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || std::fs::remove_file(path))),
+            Err(_) => drop(std::fs::remove_file(path)),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Inline(Bytes),
+    File { file: Arc<StoredFile>, range: Range<u64> },
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        match self {
+            Piece::Inline(bytes) => bytes.len() as u64,
+            Piece::File { range, .. } => range.end - range.start,
+        }
+    }
+
+    fn slice(&self, part: Range<u64>) -> Self {
+        match self {
+            Piece::Inline(bytes) => Piece::Inline(bytes.slice(part.start as usize..part.end as usize)),
+            Piece::File { file, range } => {
+                Piece::File { file: file.clone(), range: range.start + part.start..range.start + part.end }
+            }
+        }
+    }
+
+    /// Blocking where it is a file.
+    fn read(self) -> io::Result<Bytes> {
+        let (file, range) = match self {
+            Piece::Inline(bytes) => return Ok(bytes),
+            Piece::File { file, range } => (file, range),
+        };
+        let wanted = range.end - range.start;
+        let mut opened = std::fs::File::open(file.path())?;
+        opened.seek(SeekFrom::Start(range.start))?;
+        let mut bytes = Vec::with_capacity(wanted as usize);
+        opened.take(wanted).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 != wanted {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(bytes.into())
+    }
+}
+
+/// Immutable bytes of any length. Cloning, slicing and joining never copy them.
+#[derive(Clone, Debug)]
+pub struct Body {
+    pieces: Arc<[Piece]>,
+    len: u64,
+}
+
+impl Body {
+    pub(super) fn file(file: StoredFile, len: u64) -> Self {
+        Self { pieces: [Piece::File { file: Arc::new(file), range: 0..len }].into(), len }
+    }
+
+    /// In bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, when they are in memory in one piece.
+    pub fn inline(&self) -> Option<Bytes> {
+        match &*self.pieces {
+            [] => Some(Bytes::new()),
+            [Piece::Inline(bytes)] => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
+    /// The part of it within `range`, which is cut to what there is.
+    pub fn slice(&self, range: Range<u64>) -> Self {
+        let mut at = 0;
+        let mut pieces = Vec::new();
+        for piece in &*self.pieces {
+            let start = range.start.max(at);
+            let end = range.end.min(at + piece.len());
+            if start < end {
+                pieces.push(piece.slice(start - at..end - at));
+            }
+            at += piece.len();
+        }
+        Self::of(pieces)
+    }
+
+    /// The bodies laid end to end.
+    pub fn join<'a>(bodies: impl IntoIterator<Item = &'a Body>) -> Self {
+        Self::of(bodies.into_iter().flat_map(|body| body.pieces.iter().cloned()).collect())
+    }
+
+    fn of(pieces: Vec<Piece>) -> Self {
+        let len = pieces.iter().map(Piece::len).sum();
+        Self { pieces: pieces.into(), len }
+    }
+
+    /// The bytes in order; the next read runs while the last chunk is used.
+    pub fn stream(&self) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
+        let pieces = self.pieces.clone();
+        let reads = (0..pieces.len()).flat_map(move |at| in_reads(&pieces[at]));
+        stream::iter(reads).map(read).buffered(2)
+    }
+
+    /// Reads it all into memory; for bodies known to be small enough.
+    pub async fn bytes(&self) -> io::Result<Bytes> {
+        if let Some(bytes) = self.inline() {
+            return Ok(bytes);
+        }
+        let chunks: Vec<Bytes> = self.stream().try_collect().await?;
+        Ok(chunks.concat().into())
+    }
+
+    /// Reads it once more for checksums that nobody asked for when it came.
+    pub async fn digest(&self, kinds: &[ChecksumKind]) -> io::Result<Digests> {
+        let mut hasher = Hasher::new(kinds);
+        let mut chunks = std::pin::pin!(self.stream());
+        while let Some(chunk) = chunks.try_next().await? {
+            hasher = tokio::task::spawn_blocking(move || {
+                hasher.update(&chunk);
+                hasher
+            })
+            .await
+            .map_err(io::Error::other)?;
+        }
+        Ok(hasher.finish())
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        let len = bytes.len() as u64;
+        Self { pieces: [Piece::Inline(bytes)].into(), len }
+    }
+}
+
+/// A piece as the parts that one read each brings.
+fn in_reads(piece: &Piece) -> impl Iterator<Item = Piece> + Send + use<> {
+    let piece = piece.clone();
+    let len = piece.len();
+    let step = if matches!(piece, Piece::Inline(_)) { len.max(1) } else { READ };
+    (0..len.div_ceil(step)).map(move |at| piece.slice(at * step..len.min((at + 1) * step)))
+}
+
+async fn read(piece: Piece) -> io::Result<Bytes> {
+    match piece {
+        Piece::Inline(bytes) => Ok(bytes),
+        file @ Piece::File { .. } => {
+            tokio::task::spawn_blocking(move || file.read()).await.map_err(io::Error::other)?
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &'static str) -> Body {
+        Body::from(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[tokio::test]
+    async fn slices_cross_pieces_and_stop_at_the_end() {
+        let joined = Body::join([&body("one"), &body(""), &body("two"), &body("three")]);
+        assert_eq!(joined.len(), 11);
+        assert_eq!(joined.slice(2..7).bytes().await.unwrap(), "etwot");
+        assert_eq!(joined.slice(9..99).bytes().await.unwrap(), "ee");
+        assert!(joined.slice(40..50).is_empty());
+        assert_eq!(joined.slice(4..6).inline(), Some(Bytes::from_static(b"wo")));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_whole_and_in_ranges_and_leaves_with_its_last_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let content: Vec<u8> = (0..3 * READ + 17).map(|at| (at % 251) as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let whole = Body::file(StoredFile::own(path.clone()), content.len() as u64);
+        let tail = whole.slice(READ - 5..READ * 2 + 5);
+        assert_eq!(whole.bytes().await.unwrap(), content);
+        drop(whole);
+        assert_eq!(tail.bytes().await.unwrap(), content[READ as usize - 5..READ as usize * 2 + 5]);
+        tokio::task::spawn_blocking(move || {
+            std::thread::scope(|scope| scope.spawn(move || drop(tail)).join()).unwrap();
+        })
+        .await
+        .unwrap();
+        assert!(!path.exists());
+    }
+}

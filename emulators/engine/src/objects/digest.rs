@@ -1,0 +1,163 @@
+//! Checksums, all computed in one pass over the bytes.
+
+use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
+use md5::{Digest as _, Md5};
+use sha1::Sha1;
+use sha2::Sha256;
+use std::fmt::Write as _;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChecksumKind {
+    Crc32,
+    Crc32c,
+    Crc64Nvme,
+    Sha1,
+    Sha256,
+}
+
+impl ChecksumKind {
+    fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            ChecksumKind::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            ChecksumKind::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            ChecksumKind::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            ChecksumKind::Sha1 | ChecksumKind::Sha256 => None,
+        }
+    }
+
+    /// Length of a value in bytes.
+    pub fn width(self) -> usize {
+        match self {
+            ChecksumKind::Crc32 | ChecksumKind::Crc32c => 4,
+            ChecksumKind::Crc64Nvme => 8,
+            ChecksumKind::Sha1 => 20,
+            ChecksumKind::Sha256 => 32,
+        }
+    }
+
+    /// The checksum of `bytes` alone.
+    pub fn of(self, bytes: &[u8]) -> Bytes {
+        let mut hash = Hash::new(self);
+        hash.update(bytes);
+        hash.finish()
+    }
+
+    /// The checksum of two pieces laid end to end, from theirs. `None`: this kind has no such sum.
+    pub fn join(self, first: &[u8], second: &[u8], second_len: u64) -> Option<Bytes> {
+        let joined =
+            crc_fast::checksum_combine(self.crc()?, from_bytes(first), from_bytes(second), second_len);
+        Some(to_bytes(joined, self.width()))
+    }
+}
+
+fn from_bytes(value: &[u8]) -> u64 {
+    value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+fn to_bytes(value: u64, width: usize) -> Bytes {
+    Bytes::copy_from_slice(&value.to_be_bytes()[8 - width..])
+}
+
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A checksum in big-endian bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    pub kind: ChecksumKind,
+    pub value: Bytes,
+    /// It is the checksum of the checksums of the parts, not of the bytes.
+    pub of_parts: bool,
+}
+
+/// MD5 and the checksums that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    pub md5: [u8; 16],
+    pub checksums: Vec<Checksum>,
+}
+
+enum Hash {
+    Crc(crc_fast::Digest, usize),
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+impl Hash {
+    fn new(kind: ChecksumKind) -> Self {
+        match (kind.crc(), kind) {
+            (Some(algorithm), kind) => Hash::Crc(crc_fast::Digest::new(algorithm), kind.width()),
+            (None, ChecksumKind::Sha1) => Hash::Sha1(Sha1::new()),
+            (None, _) => Hash::Sha256(Sha256::new()),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hash::Crc(hash, _) => hash.update(bytes),
+            Hash::Sha1(hash) => hash.update(bytes),
+            Hash::Sha256(hash) => hash.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Bytes {
+        match self {
+            Hash::Crc(hash, width) => to_bytes(hash.finalize(), width),
+            Hash::Sha1(hash) => Bytes::copy_from_slice(&hash.finalize()),
+            Hash::Sha256(hash) => Bytes::copy_from_slice(&hash.finalize()),
+        }
+    }
+}
+
+/// Computes [`Digests`] while bytes go by.
+pub(super) struct Hasher {
+    md5: Md5,
+    others: Vec<(ChecksumKind, Hash)>,
+}
+
+impl Hasher {
+    pub fn new(kinds: &[ChecksumKind]) -> Self {
+        Self { md5: Md5::new(), others: kinds.iter().map(|kind| (*kind, Hash::new(*kind))).collect() }
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        for (_, hash) in &mut self.others {
+            hash.update(bytes);
+        }
+    }
+
+    pub fn finish(self) -> Digests {
+        let sum = |(kind, hash): (_, Hash)| Checksum { kind, value: hash.finish(), of_parts: false };
+        Digests { md5: self.md5.finalize().into(), checksums: self.others.into_iter().map(sum).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values_of_the_nine_digits() {
+        assert_eq!(hex(&ChecksumKind::Crc32.of(b"123456789")), "cbf43926");
+        assert_eq!(hex(&ChecksumKind::Crc32c.of(b"123456789")), "e3069283");
+        assert_eq!(hex(&ChecksumKind::Crc64Nvme.of(b"123456789")), "ae8b14860a799888");
+        assert_eq!(hex(&ChecksumKind::Sha1.of(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(ChecksumKind::Sha256.of(b"abc").len(), ChecksumKind::Sha256.width());
+    }
+
+    #[test]
+    fn joined_sums_equal_the_sum_of_the_whole() {
+        for kind in [ChecksumKind::Crc32, ChecksumKind::Crc32c, ChecksumKind::Crc64Nvme] {
+            let joined = kind.join(&kind.of(b"one half, "), &kind.of(b"the other"), 9);
+            assert_eq!(joined, Some(kind.of(b"one half, the other")), "{kind:?}");
+        }
+        assert_eq!(ChecksumKind::Sha1.join(b"", b"", 0), None);
+    }
+}

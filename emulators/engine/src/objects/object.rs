@@ -1,0 +1,63 @@
+//! What an object is: its content, what was said about it, and who wrote it.
+
+use super::body::Body;
+use super::digest::{Checksum, ChecksumKind};
+use mlemu_core::{Cause, Epoch, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes and what is known of them. Cheap to clone: copies share the bytes.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pub body: Body,
+    /// Absent when the content was joined from parts.
+    pub md5: Option<[u8; 16]>,
+    /// Lower-case hex MD5, or what the dialect made of the parts; without quotes.
+    pub etag: Arc<str>,
+    pub checksums: Vec<Checksum>,
+    /// Sizes in bytes of the parts it was joined from; empty when it came in one piece.
+    pub parts: Arc<[u64]>,
+    pub(super) epoch: Epoch,
+}
+
+impl Content {
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        self.body.len()
+    }
+
+    pub fn checksum(&self, kind: ChecksumKind) -> Option<&Checksum> {
+        self.checksums.iter().find(|checksum| checksum.kind == kind)
+    }
+}
+
+/// What a writer says about an object. The names in `headers` are the dialect's own; the store only keeps
+/// them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Headers that are answered as they came.
+    pub headers: BTreeMap<&'static str, String>,
+    pub metadata: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Who asked for a change, and what made them ask.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub cause: Cause,
+    pub source_ip: String,
+    pub request_id: String,
+}
+
+/// One version of one object; immutable.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub key: Arc<str>,
+    /// The commit that made it.
+    pub sequence: u64,
+    pub created: Timestamp,
+    pub content: Content,
+    pub attributes: Attributes,
+    /// The upload that made it, so that a repeated completion can be told from a wrong one.
+    pub upload: Option<super::UploadId>,
+}

@@ -1,0 +1,190 @@
+//! Nothing of any function survives its daemon, however that died.
+
+use crate::runner::Test;
+use crate::stage::{Stage, block_on, numbers, shim, soon, spec};
+use mlemu_core::{Ending, Enforcement, Sandbox};
+use mlemu_sandbox::Processes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+
+pub const TESTS: &[Test] = &[
+    ("nothing_survives_a_killed_daemon", nothing_survives_a_killed_daemon),
+    ("nothing_survives_a_terminated_daemon", nothing_survives_a_terminated_daemon),
+    ("the_frozen_do_not_survive_either", the_frozen_do_not_survive_either),
+    ("a_killed_shim_takes_its_function_along", a_killed_shim_takes_its_function_along),
+    ("the_next_daemon_ends_what_was_left", the_next_daemon_ends_what_was_left),
+    ("a_thread_that_ends_kills_nobody", a_thread_that_ends_kills_nobody),
+];
+
+/// Plays a daemon with one function that has descendants of every kind.
+pub fn daemon(args: Vec<String>) -> ExitCode {
+    block_on(async {
+        let scratch = PathBuf::from(&args[0]);
+        let most = args.iter().find_map(|arg| match arg.as_str() {
+            "cgroup1" => Some(Enforcement::Cgroup1),
+            "watchdog" => Some(Enforcement::Watchdog),
+            _ => None,
+        });
+        let processes = match most {
+            Some(most) => Processes::restricted(shim(), scratch, most),
+            None => Processes::new(shim(), scratch),
+        };
+        let processes = processes.unwrap();
+        let (spec, said) = spec(&["tree"]);
+        let running = processes.start(spec).await.unwrap();
+        let text = said.wait_for("thread=").await;
+        if args.iter().any(|arg| arg == "frozen") {
+            running.freeze().await;
+        }
+        let own = std::process::id();
+        let shim = fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
+        println!("{text}shim={shim}\nready");
+        std::future::pending::<()>().await;
+    });
+    ExitCode::SUCCESS
+}
+
+struct Daemon {
+    child: Child,
+    /// Everything it started, held so that no number can be used again unseen.
+    handles: Vec<(i32, OwnedFd)>,
+    shim: i32,
+    /// What must be gone when this test is over.
+    _scratch: tempfile::TempDir,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Daemon {
+    fn start(args: &[&str]) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("daemon")
+            .arg(scratch.path())
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let text = lines.take_while(|line| line != "ready").collect::<Vec<_>>().join("\n");
+        let mut pids = numbers(&text, "pids");
+        pids.extend(numbers(&text, "thread"));
+        assert_eq!(pids.len(), 5, "{text}");
+        let shim = parent_of(pids[0]);
+        pids.push(shim);
+        let handle =
+            |pid: &i32| (*pid, pidfd_open(Pid::from_raw(*pid).unwrap(), PidfdFlags::empty()).unwrap());
+        Self { child, handles: pids.iter().map(handle).collect(), shim, _scratch: scratch }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        kill_process(Pid::from_raw(self.child.id() as i32).unwrap(), signal).unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits up to 3 s for all of them to be gone.
+    fn assert_alone(&self) {
+        for (pid, handle) in &self.handles {
+            let mut end = [PollFd::new(handle, PollFlags::IN)];
+            let limit = Timespec { tv_sec: 3, tv_nsec: 0 };
+            assert_eq!(poll(&mut end, Some(&limit)), Ok(1), "{pid} survives: {}", command_line(*pid));
+        }
+    }
+}
+
+fn parent_of(pid: i32) -> i32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+}
+
+fn command_line(pid: i32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " ")
+}
+
+fn nothing_survives_a_killed_daemon() {
+    for args in [&[][..], &["cgroup1"], &["watchdog"]] {
+        let mut daemon = Daemon::start(args);
+        daemon.signal(Signal::KILL);
+        daemon.assert_alone();
+    }
+}
+
+fn nothing_survives_a_terminated_daemon() {
+    for args in [&[][..], &["cgroup1"], &["watchdog"]] {
+        let mut daemon = Daemon::start(args);
+        daemon.signal(Signal::TERM);
+        daemon.assert_alone();
+    }
+}
+
+fn the_frozen_do_not_survive_either() {
+    for args in [&["frozen"][..], &["frozen", "cgroup1"], &["frozen", "watchdog"]] {
+        let mut daemon = Daemon::start(args);
+        daemon.signal(Signal::KILL);
+        daemon.assert_alone();
+    }
+}
+
+fn a_killed_shim_takes_its_function_along() {
+    let daemon = Daemon::start(&[]);
+    if !has_groups(&daemon) {
+        eprintln!("skipped: without control groups nobody can tell what a killed shim left");
+        return;
+    }
+    kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::KILL).unwrap();
+    daemon.assert_alone();
+}
+
+fn the_next_daemon_ends_what_was_left() {
+    let mut daemon = Daemon::start(&[]);
+    if !has_groups(&daemon) {
+        eprintln!("skipped: without control groups nobody can tell what was left");
+        return;
+    }
+    // Stopped, the daemon cannot clean up after its shim; then it dies as well.
+    kill_process(Pid::from_raw(daemon.child.id() as i32).unwrap(), Signal::STOP).unwrap();
+    kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::KILL).unwrap();
+    daemon.signal(Signal::KILL);
+    let escaped = daemon.handles[2].0;
+    assert!(Path::new(&format!("/proc/{escaped}")).exists(), "nothing was left, this test shows nothing");
+    let _next = Stage::new();
+    daemon.assert_alone();
+}
+
+/// Whether the function is in a group of ours.
+fn has_groups(daemon: &Daemon) -> bool {
+    fs::read_to_string(format!("/proc/{}/cgroup", daemon.handles[0].0)).unwrap().contains("/mlemu-")
+}
+
+fn a_thread_that_ends_kills_nobody() {
+    let stage = Stage::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    std::thread::scope(|scope| {
+        // Started from a thread that is gone a moment later, as those of a blocking pool are.
+        let start = || handle.block_on(stage.start(spec(&["pause"]).0));
+        let running = scope.spawn(start).join().unwrap();
+        let mut ended = running.ended();
+        assert_eq!(futures_util::FutureExt::now_or_never(&mut ended), None);
+        let cpu = runtime.block_on(async {
+            let (spin, said) = spec(&["spin", "20"]);
+            let other = stage.start(spin).await;
+            said.wait_for("spun").await;
+            other.measure().cpu
+        });
+        assert!(!cpu.is_zero());
+        assert!(running.measure().memory > 0, "it died with the thread that asked for it");
+        running.kill();
+        assert_eq!(runtime.block_on(soon(ended)), Ending::Killed);
+    });
+}

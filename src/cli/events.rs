@@ -1,0 +1,164 @@
+//! `mlemu events`, and the event that `mlemu invoke` sends.
+
+use super::exit::{Complaint, Exit};
+use crate::report::print::{Printer, Tone};
+use crate::report::table::table;
+use clap::{Args, Subcommand};
+use mlemu_core::Clock;
+use mlemu_engine::SystemClock;
+use mlemu_fixtures::{FixtureError, Library, Param, Request};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// All fixtures: built in, and those in ./events
+    List,
+    /// What a fixture is, and the parameters that it takes
+    Show { name: String },
+    /// Print an event
+    Gen {
+        name: String,
+        #[command(flatten)]
+        filling: Filling,
+        /// Write it to a file
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// How a fixture is filled in.
+#[derive(Debug, Args)]
+pub struct Filling {
+    /// A parameter: NAME=TEXT, NAME=@FILE, or NAME:=JSON; dots reach into objects
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    params: Vec<String>,
+    /// Where ids come from: the same seed gives the same event
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Records in the event, for batches
+    #[arg(long, default_value_t = 1)]
+    count: u32,
+    /// Wrap a payload in an envelope, e.g. aws/apigw/http-v2
+    #[arg(long = "as", value_name = "ENVELOPE")]
+    envelope: Option<String>,
+}
+
+/// The event of an invocation.
+#[derive(Debug, Args)]
+pub struct EventArgs {
+    /// A fixture's name, a file, JSON, or - for stdin
+    #[arg(short, long, value_name = "EVENT", default_value = "{}")]
+    event: String,
+    #[command(flatten)]
+    filling: Filling,
+}
+
+pub fn run(args: EventsArgs, printer: &Printer) -> Result<Exit, Complaint> {
+    let root = PathBuf::from(".");
+    let library = library(&root);
+    match args.verb {
+        Verb::List => list(&library, *printer),
+        Verb::Show { name } => show(&library, &name, *printer)?,
+        Verb::Gen { name, filling, output } => {
+            let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
+            match output {
+                Some(file) => std::fs::write(&file, event)
+                    .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?,
+                None => printer.result(&String::from_utf8_lossy(&event)),
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn library(root: &Path) -> Library {
+    let own = root.join("events");
+    Library::new(own.is_dir().then_some(own))
+}
+
+fn list(library: &Library, printer: Printer) {
+    let listings = library.list();
+    if printer.json {
+        let names: Vec<_> = listings
+            .iter()
+            .map(|listing| serde_json::json!({ "name": listing.name, "title": listing.title, "problem": listing.problem }))
+            .collect();
+        return printer.result(&serde_json::to_string_pretty(&names).unwrap_or_default());
+    }
+    let rows = listings.into_iter().map(|listing| {
+        let title = match listing.problem {
+            Some(problem) => printer.paint(Tone::Bad, &problem),
+            None => listing.title,
+        };
+        vec![listing.name, title]
+    });
+    printer.result(&table(&[], rows));
+}
+
+fn show(library: &Library, name: &str, printer: Printer) -> Result<(), Complaint> {
+    let fixture = library.show(name).map_err(complaint)?;
+    printer.result(&format!("{}  {}", printer.paint(Tone::Strong, &fixture.name), fixture.title));
+    if !fixture.provenance.is_empty() {
+        printer.result(&format!("after {}", fixture.provenance));
+    }
+    let rows = fixture.params.iter().map(|param| {
+        let default = if param.required { "required".into() } else { param.default.to_string() };
+        vec![format!("  {}", param.name), param.kind.to_string(), default, param.doc.clone()]
+    });
+    printer.result(&table(&["  PARAMETER", "TYPE", "DEFAULT", "WHAT IT IS"], rows));
+    Ok(())
+}
+
+impl Filling {
+    fn request(&self, root: &Path) -> Result<Request, Complaint> {
+        let params = self.params.iter().map(|given| given.parse::<Param>().map_err(complaint));
+        Ok(Request {
+            params: params.collect::<Result<_, _>>()?,
+            seed: self.seed,
+            now: SystemClock::new().now().0,
+            count: self.count,
+            project_root: Some(root.to_owned()),
+            envelope: self.envelope.clone(),
+        })
+    }
+}
+
+impl EventArgs {
+    /// The event's bytes.
+    pub fn event(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
+        let given = self.event.trim_start();
+        if given == "-" {
+            let mut event = Vec::new();
+            let read = std::io::stdin().lock().read_to_end(&mut event);
+            return read
+                .map(|_| event)
+                .map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
+        }
+        if given.starts_with(['{', '[', '"']) {
+            return Ok(given.as_bytes().to_vec());
+        }
+        let file = Path::new(given);
+        let library = library(root);
+        let request = self.filling.request(root)?;
+        if !file.is_file() {
+            return library.render(given, &request).map_err(complaint);
+        }
+        if file.extension().is_some_and(|extension| extension == "hbs") || request.envelope.is_some() {
+            return library.render_file(file, &request).map_err(complaint);
+        }
+        std::fs::read(file)
+            .map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
+    }
+}
+
+fn complaint(error: FixtureError) -> Complaint {
+    let hint = error.hint();
+    Complaint { hint, exit: Exit::NotFound, ..Complaint::usage(error.to_string()) }
+}

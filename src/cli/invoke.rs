@@ -1,0 +1,119 @@
+//! `mlemu invoke`: one call, its answer on stdout, everything else on stderr.
+
+use super::ProjectArgs;
+use super::events::EventArgs;
+use super::exit::{Complaint, Exit};
+use super::talk::Talk;
+use crate::config;
+use crate::daemon::invoke::{Invoked, Refused, Wanted};
+use crate::daemon::{Daemon, Options};
+use crate::report::human::{self, Human};
+use crate::report::print::{Printer, Tone};
+use bytes::Bytes;
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+#[derive(Debug, Args)]
+pub struct InvokeArgs {
+    /// The function's name; may be left out where there is only one
+    function: Option<String>,
+    #[command(flatten)]
+    event: EventArgs,
+    /// A version of the function
+    #[arg(long)]
+    qualifier: Option<String>,
+    /// Do not wait for the answer (needs a running project)
+    #[arg(long)]
+    queue: bool,
+    #[command(flatten)]
+    project: ProjectArgs,
+}
+
+pub async fn run(args: InvokeArgs, printer: &Printer) -> Result<Exit, Complaint> {
+    let root = config::root(&args.project.project);
+    let event = Bytes::from(args.event.event(&root)?);
+    let wanted = Wanted { qualifier: args.qualifier.clone(), queue: args.queue };
+    let invoked = match Talk::find(&root) {
+        Some(talk) => remote(&talk, &args, &wanted, event).await?,
+        None => alone(&args, wanted, event, *printer).await?,
+    };
+    Ok(show(&invoked, *printer))
+}
+
+/// Through the daemon that runs.
+async fn remote(talk: &Talk, args: &InvokeArgs, wanted: &Wanted, event: Bytes) -> Result<Invoked, Complaint> {
+    let name = match &args.function {
+        Some(name) => name.clone(),
+        None => {
+            let functions: Vec<crate::daemon::control::FunctionLine> = talk.get("/_mlemu/functions").await?;
+            only(functions.into_iter().map(|function| function.name).collect())?
+        }
+    };
+    let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+    let mut path = format!("/_mlemu/functions/{name}/invoke?queue={}", wanted.queue);
+    if let Some(qualifier) = &wanted.qualifier {
+        path.push_str(&format!("&qualifier={}", utf8_percent_encode(qualifier, NON_ALPHANUMERIC)));
+    }
+    talk.post(&path, event).await
+}
+
+/// With a daemon of our own, for this one call.
+async fn alone(
+    args: &InvokeArgs,
+    wanted: Wanted,
+    event: Bytes,
+    printer: Printer,
+) -> Result<Invoked, Complaint> {
+    if wanted.queue {
+        return Err(Complaint::usage("`--queue` needs a running daemon").hint("start one with `mlemu up`"));
+    }
+    let loaded = args.project.reading.load(&args.project.project)?;
+    let names = loaded.project.functions.iter().map(|function| function.name.clone()).collect();
+    let name = match &args.function {
+        Some(name) => name.clone(),
+        None => only(names)?,
+    };
+    let options = Options { offline: args.project.reading.offline, ..Options::private(loaded) };
+    let human = Human::new(printer);
+    let daemon = Daemon::start(options, |shared| human.steps(shared.clone())).await?;
+    let invoked = tokio::select! {
+        invoked = daemon.shared.invoke(&name, wanted, event) => invoked,
+        interrupted = tokio::signal::ctrl_c() => {
+            daemon.shutdown().await;
+            return match interrupted {
+                Ok(()) => Err(Complaint { exit: Exit::Interrupted, ..Complaint::new("interrupted") }),
+                Err(error) => Err(Complaint::new(error.to_string())),
+            };
+        }
+    };
+    daemon.shutdown().await;
+    invoked.map_err(|refused| match refused {
+        Refused::NoFunction { .. } => Complaint::not_found(refused.to_string()),
+        Refused::Engine(_) => Complaint::new(refused.to_string()),
+    })
+}
+
+fn only(mut names: Vec<String>) -> Result<String, Complaint> {
+    match names.len() {
+        1 => Ok(names.remove(0)),
+        0 => Err(Complaint::not_found("the project declares no function")
+            .hint("run `mlemu config` to see what was read, or name a file as `--project app.py:handler`")),
+        _ => Err(Complaint::usage(format!("which function? There are: {}", names.join(", ")))),
+    }
+}
+
+fn show(invoked: &Invoked, printer: Printer) -> Exit {
+    let failed = invoked.status == "error";
+    if printer.json {
+        printer.result(&serde_json::to_string(invoked).unwrap_or_default());
+    } else {
+        for line in invoked.log.iter().flat_map(|text| text.trim_end().split('\n')) {
+            printer.say(&printer.paint(Tone::Quiet, &human::harmless(line)));
+        }
+        if let Some(truth) = &invoked.truth {
+            printer.say(&printer.paint(Tone::Quiet, truth));
+        }
+        printer.result(invoked.result.get());
+    }
+    if failed { Exit::Failed } else { Exit::Ok }
+}

@@ -1,0 +1,178 @@
+//! The command line: one file a verb.
+
+mod completions;
+mod config;
+mod doctor;
+mod env;
+mod events;
+pub mod exit;
+mod invoke;
+mod logs;
+
+mod ps;
+mod talk;
+mod up;
+
+use crate::config::{self as project_config, Loaded, Overrides};
+use crate::report::print::{self, Printer};
+use clap::{Args, Parser, Subcommand};
+use exit::Exit;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlemu up                                   run the functions of the project in this folder
+  mlemu invoke Predict --event event.json    call one of them and print what it answers
+  mlemu events gen aws/s3/put -p key=cat.png print an event of AWS's exact form
+
+Functions run as real processes behind the vendors' own runtime clients, on this machine only.";
+
+/// AWS, Google and Azure functions on your own machine, offline, with the truth about memory and time.
+#[derive(Debug, Parser)]
+#[command(name = "mlemu", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Flags that every verb takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Say less: errors and results only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; twice for the daemon's own trace
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    json: bool,
+    /// Colours: auto, always or never (NO_COLOR is honoured)
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: print::Color,
+}
+
+/// Which project is meant, and how it is read.
+#[derive(Debug, Args)]
+pub struct ProjectArgs {
+    /// The project's folder, a template or mlemu.toml in it, or `app.py:handler`
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    project: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// How project files are read.
+#[derive(Debug, Default, Args)]
+pub struct Reading {
+    /// A value for a template's parameter; may be given many times
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+    /// Read this template instead of looking for one
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Use what is in the cache and never a package registry
+    #[arg(long, env = "MLEMU_OFFLINE")]
+    offline: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the project's functions, buckets and routes until Ctrl-C
+    Up(up::UpArgs),
+    /// Call a function with an event and print its answer
+    Invoke(invoke::InvokeArgs),
+    /// Show what functions wrote
+    Logs(logs::LogsArgs),
+    /// List the functions of a running project
+    Ps(ProjectArgs),
+    /// Print the variables that point SDKs and tools at a running project
+    Env(env::EnvArgs),
+    /// Make events in the vendors' exact form
+    Events(events::EventsArgs),
+    /// Show the project as mlemu reads it
+    Config(ProjectArgs),
+    /// Check what this machine can do and what is missing
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Parses the arguments, runs the verb and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a mistake in the call.
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let common = cli.common;
+    let printer = Printer {
+        quiet: common.quiet,
+        json: common.json,
+        verbose: common.verbose > 0,
+        ..Printer::new(common.color)
+    };
+    trace(common.verbose);
+    let exit = run(cli.verb, &printer);
+    exit.unwrap_or_else(|complaint| {
+        printer.complain(&complaint);
+        complaint.exit
+    })
+    .into()
+}
+
+fn run(verb: Verb, printer: &Printer) -> Result<Exit, exit::Complaint> {
+    match verb {
+        Verb::Up(args) => block_on(up::run(args, printer)),
+        Verb::Invoke(args) => block_on(invoke::run(args, printer)),
+        Verb::Logs(args) => block_on(logs::run(args, printer)),
+        Verb::Ps(args) => block_on(ps::run(args, printer)),
+        Verb::Env(args) => block_on(env::run(args, printer)),
+        Verb::Events(args) => events::run(args, printer),
+        Verb::Config(args) => config::run(&args, printer),
+        Verb::Doctor => doctor::run(printer),
+        Verb::Completions(args) => completions::run(&args, printer),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, exit::Complaint>>) -> Result<T, exit::Complaint> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| exit::Complaint::new(format!("cannot start: {error}")))?;
+    runtime.block_on(work)
+}
+
+/// The operator's own log; what users see are records.
+fn trace(verbose: u8) {
+    let usual = if verbose > 1 { "debug" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MLEMU_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+impl Reading {
+    fn overrides(&self) -> Result<Overrides, exit::Complaint> {
+        let cache_dir = Some(crate::daemon::folders::cache().join("inline"));
+        let mut overrides = Overrides { template: self.template.clone(), cache_dir, ..Overrides::default() };
+        for given in &self.parameters {
+            let Some((name, value)) = given.split_once('=') else {
+                let complaint = exit::Complaint::usage(format!("`--parameter {given}` has no `=`"));
+                return Err(complaint.hint("write it as --parameter NAME=VALUE"));
+            };
+            overrides.parameters.insert(name.into(), value.into());
+        }
+        Ok(overrides)
+    }
+
+    /// Reads the project at `start`.
+    fn load(&self, start: &std::path::Path) -> Result<Loaded, exit::Complaint> {
+        let read = project_config::load(start, &self.overrides()?);
+        read.map_err(|error| exit::Complaint::config(error.to_string()))
+    }
+}

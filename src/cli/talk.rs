@@ -1,0 +1,83 @@
+//! Speaking with a running daemon over its control API.
+
+use super::exit::Complaint;
+use crate::daemon::folders;
+use crate::daemon::locator::{self, Located};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// The daemon of a project.
+pub struct Talk {
+    located: Located,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Talk {
+    /// `None`: no daemon of that project runs.
+    pub fn find(root: &Path) -> Option<Self> {
+        let located = locator::find(&folders::locators(), root)?;
+        Some(Self { located, client: Client::builder(TokioExecutor::new()).build_http() })
+    }
+
+    /// The daemon, or a complaint that says how to start one.
+    pub fn need(root: &Path) -> Result<Self, Complaint> {
+        Self::find(root).ok_or_else(|| {
+            Complaint::unreachable(format!("no mlemu is up for the project in {}", root.display()))
+                .hint("start it with `mlemu up`, or name the project with --project")
+        })
+    }
+
+    pub fn located(&self) -> &Located {
+        &self.located
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Complaint> {
+        let body = self.call(Method::GET, path, Bytes::new()).await?;
+        read(body).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, Complaint> {
+        let body = self.call(Method::POST, path, body).await?;
+        read(body).await
+    }
+
+    /// The body of an answer that was no error.
+    pub async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Incoming, Complaint> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.located.control))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.located.token))
+            .body(Full::new(body))
+            .map_err(|error| Complaint::usage(format!("cannot ask for {path}: {error}")))?;
+        let gone = |error: &dyn std::fmt::Display| {
+            Complaint::unreachable(format!("the daemon at {} does not answer: {error}", self.located.control))
+        };
+        let response = self.client.request(request).await.map_err(|error| gone(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = response.into_body().collect().await.map_err(|error| gone(&error))?.to_bytes();
+        Err(refused(status, &body))
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> Complaint {
+    let document: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let why = document["error"].as_str().unwrap_or("the daemon gave no reason").to_owned();
+    if status == StatusCode::NOT_FOUND { Complaint::not_found(why) } else { Complaint::new(why) }
+}
+
+async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
+    let broken =
+        |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
+    let bytes = body.collect().await.map_err(|error| broken(&error))?.to_bytes();
+    serde_json::from_slice(&bytes).map_err(|error| broken(&error))
+}

@@ -1,0 +1,165 @@
+//! `mlemu up`: the daemon in the foreground.
+
+use super::Reading;
+use super::exit::{Complaint, Exit};
+use crate::daemon::listener::Wish;
+use crate::daemon::{self, CONTROL_PORT, Daemon, Options};
+use crate::report::human::Human;
+use crate::report::print;
+use crate::report::print::{Printer, Tone};
+use crate::report::project;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// The project's folder, a template or mlemu.toml in it, or `app.py:handler`
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Address to listen on; loopback addresses only
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Port of the AWS APIs [default: 4566, or the next free one; 0: any]
+    #[arg(long, value_name = "PORT")]
+    aws_port: Option<u16>,
+    /// Port of the Google APIs [default: 8085]
+    #[arg(long, value_name = "PORT")]
+    gcp_port: Option<u16>,
+    /// Port of Azure Functions [default: 7071]
+    #[arg(long, value_name = "PORT")]
+    azure_port: Option<u16>,
+    /// Port of Azure Blob Storage [default: 10000]
+    #[arg(long, value_name = "PORT")]
+    blob_port: Option<u16>,
+    /// Port of Azure Queue Storage [default: 10001]
+    #[arg(long, value_name = "PORT")]
+    queue_port: Option<u16>,
+    /// Port of the control API [default: 4600, or the next free one; 0: any]
+    #[arg(long, value_name = "PORT")]
+    control_port: Option<u16>,
+    /// Scale functions as the cloud does instead of to this machine's cores
+    #[arg(long)]
+    faithful: bool,
+    /// Verify request signatures instead of accepting any credentials
+    #[arg(long)]
+    strict_auth: bool,
+    /// Do not reload functions when their files change
+    #[arg(long)]
+    no_watch: bool,
+}
+
+pub async fn run(args: UpArgs, printer: &Printer) -> Result<Exit, Complaint> {
+    if !args.host.is_loopback() {
+        let what = format!("`--host {}` is refused: mlemu runs code for whoever reaches it", args.host);
+        return Err(Complaint::usage(what).hint("listen on loopback and reach it through an SSH tunnel"));
+    }
+    let mut ends = Ends::new()?;
+    let options = options(&args)?;
+    if !printer.json {
+        for line in project::lines(&options.loaded.project) {
+            printer.say(&line);
+        }
+    }
+    let human = Human::new(*printer);
+    let started = Daemon::start(options, |shared| human.follow(shared.clone()));
+    let daemon = tokio::select! {
+        started = started => started?,
+        exit = ends.next() => return Ok(exit),
+    };
+    announce(&daemon, &args, printer);
+    let exit = tokio::select! {
+        exit = ends.next() => exit,
+        () = daemon.shared.stop.cancelled() => Exit::Ok,
+    };
+    printer.say("stopping");
+    tokio::select! {
+        () = daemon.shutdown() => Ok(exit),
+        // A second Ctrl-C does not wait: the shims end with this process.
+        exit = ends.next() => Ok(exit),
+    }
+}
+
+fn options(args: &UpArgs) -> Result<Options, Complaint> {
+    let loaded = args.reading.load(&args.path)?;
+    let mut ports = BTreeMap::new();
+    if let Some(port) = args.aws_port {
+        ports.insert("aws", Wish { port, exact: true });
+    }
+    let control = match args.control_port {
+        Some(port) => Wish { port, exact: true },
+        None => Wish { port: CONTROL_PORT, exact: false },
+    };
+    let reading = daemon::Reading { start: args.path.clone(), overrides: args.reading.overrides()? };
+    Ok(Options {
+        reading,
+        host: args.host,
+        ports,
+        control,
+        offline: args.reading.offline,
+        faithful: args.faithful,
+        strict_auth: args.strict_auth,
+        watch: !args.no_watch,
+        announce: true,
+        ..Options::private(loaded)
+    })
+}
+
+fn announce(daemon: &Daemon, args: &UpArgs, printer: &Printer) {
+    let later = [args.gcp_port, args.azure_port, args.blob_port, args.queue_port];
+    if later.iter().any(Option::is_some) {
+        let note = "the Google and Azure listeners are not there yet: their ports are not opened";
+        printer.say(&format!("{} {note}", printer.paint(Tone::Warn, "note:")));
+    }
+    if printer.json {
+        let clouds: BTreeMap<_, _> =
+            daemon.addresses().map(|(name, address)| (name, format!("http://{address}"))).collect();
+        let ready = serde_json::json!({ "ready": true, "clouds": clouds, "control": format!("http://{}", daemon.control) });
+        return printer.result(&ready.to_string());
+    }
+    for (name, address) in daemon.addresses() {
+        let moved =
+            crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
+        let moved = match moved {
+            Some(kind) if args.aws_port.is_none() => format!("  (port {} is taken)", kind.port),
+            _ => String::new(),
+        };
+        printer.say(&format!("{}  http://{address}{moved}", printer.paint(print::Tone::Strong, name)));
+    }
+    printer.say(&format!(
+        "{}  control http://{}  (Ctrl-C ends it)",
+        printer.paint(Tone::Good, "ready"),
+        daemon.control
+    ));
+}
+
+/// The signals that end a daemon.
+struct Ends {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Ends {
+    fn new() -> Result<Self, Complaint> {
+        let on =
+            |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+            _ = self.hangup.recv() => Exit::Terminated,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The only list of clouds, and what the daemon wants of each.
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::request::Parts;
+use http::{Request, Response};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
+use mlemu_engine::Engine;
+use mlemu_engine::objects::Objects;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a cloud is given to live on.
+#[derive(Clone)]
+pub struct Ground {
+    pub engine: Engine,
+    pub objects: Objects,
+    /// Files that a cloud keeps for its instances.
+    pub folder: PathBuf,
+    pub region: String,
+    pub account: String,
+    pub strict_auth: bool,
+    /// Watch declared sources.
+    pub watch: bool,
+}
+
+/// One cloud, plugged in.
+pub trait Cloud: Send + Sync {
+    /// Told once where its listener is.
+    fn bound(&self, address: SocketAddr);
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>>;
+    /// Whether the request's target lets in the web page that sent it.
+    fn admits_origin(&self, parts: &Parts) -> bool;
+    /// Makes a declared function real. `Err` says why the vendor would refuse it.
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String>;
+    fn withdraw(&self, function: &FunctionId);
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>>;
+    /// What this vendor's log says for a record.
+    fn lines(&self, record: &Record) -> Vec<String>;
+    /// The document that a caller gets for a failure.
+    fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes;
+    /// Variables that point this vendor's SDKs here.
+    fn environment(&self, address: SocketAddr) -> Environment;
+}
+
+/// A cloud that can be plugged in.
+pub struct Kind {
+    pub name: &'static str,
+    /// Where its SDKs and tools look for an emulator.
+    pub port: u16,
+    pub plug: fn(Ground) -> Arc<dyn Cloud>,
+}
+
+pub const CLOUDS: &[Kind] = &[Kind { name: "aws", port: 4566, plug: aws }];
+
+fn aws(ground: Ground) -> Arc<dyn Cloud> {
+    mlemu_aws::Aws::new(mlemu_aws::Ground {
+        engine: ground.engine,
+        objects: ground.objects,
+        folder: ground.folder,
+        region: ground.region,
+        account: ground.account,
+        strict_auth: ground.strict_auth,
+        watch: ground.watch,
+    })
+}
+
+impl Cloud for mlemu_aws::Aws {
+    fn bound(&self, address: SocketAddr) {
+        self.bound(address);
+    }
+
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn admits_origin(&self, parts: &Parts) -> bool {
+        self.admits_origin(parts)
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.declare(function)
+    }
+
+    fn withdraw(&self, function: &FunctionId) {
+        self.withdraw(function);
+    }
+
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(self.declare_bucket(bucket))
+    }
+
+    fn lines(&self, record: &Record) -> Vec<String> {
+        self.lines(record)
+    }
+
+    fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes {
+        mlemu_aws::lambda::ending::body(failure, invocation)
+    }
+
+    fn environment(&self, address: SocketAddr) -> Environment {
+        self.environment(address)
+    }
+}

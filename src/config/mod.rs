@@ -1,0 +1,204 @@
+//! Configuration: the files of a project become one declaration of it.
+//!
+//! `mlemu.toml` is the project's own word; templates of AWS SAM and CloudFormation are detected and read as they
+//! are. Whatever the file, the product is [`mlemu_core::declare::Project`].
+
+mod dotenv;
+mod error;
+mod import;
+mod limits;
+mod merge;
+mod model;
+mod native;
+mod overlay;
+mod paths;
+mod quantity;
+mod schema;
+mod settings;
+mod start;
+#[cfg(test)]
+mod tests;
+mod text;
+mod triggers;
+
+pub use error::{ConfigError, Place, Snippet};
+pub use import::samconfig::assignments;
+pub use schema::schema;
+pub use settings::{Ports, QueueDeclaration, Settings};
+
+use import::{Template, World, detect, samconfig};
+use mlemu_core::declare::Project;
+use native::Native;
+use serde::Serialize;
+use start::Start;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The project's own file, in its folder.
+pub const FILE: &str = "mlemu.toml";
+/// Name of the stack that templates see, and beginning of the names that they do not give.
+const STACK: &str = "local";
+const SAM_CONFIG: &str = "samconfig.toml";
+const AWS_PORT: u16 = 4566;
+
+const NOTHING: &str =
+    "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template";
+
+/// What the command line says about reading the project.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Values of template parameters, stronger than those of any file.
+    pub parameters: BTreeMap<String, String>,
+    /// The template to read instead of those that would be found.
+    pub template: Option<PathBuf>,
+    /// A folder of ours, for code that stands inside of templates. `None`: such functions are left out.
+    pub cache_dir: Option<PathBuf>,
+    /// Where the addresses of queues begin, e.g. `http://127.0.0.1:4566`. `None`: as the project's ports say.
+    pub endpoint: Option<String>,
+}
+
+/// A project as its files say.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Loaded {
+    pub project: Project,
+    pub settings: Settings,
+    /// The files that were read: when one changes, load again.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the project at `start`: a folder, a `mlemu.toml`, a template, or `app.py:handler`.
+///
+/// A folder in which nothing is declared gives an empty project with a warning.
+pub fn load(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let here = std::env::current_dir().unwrap_or_default();
+    read(start, overrides).map_err(|error| error.seen_from(&here))
+}
+
+fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let mut overrides = overrides.clone();
+    let native = match Start::of(start)? {
+        Start::Single { file, handler } => return Ok(single(&file, &handler)),
+        Start::Folder(root) => root.join(FILE),
+        Start::Native(file) => file,
+        Start::Template(file) => {
+            let native = file.with_file_name(FILE);
+            overrides.template = Some(file);
+            native
+        }
+    };
+    let root = native.parent().unwrap_or(Path::new("/")).to_owned();
+    let mut loading = Loading { overrides: &overrides, root: &root, loaded: Loaded::default() };
+    let native = if native.is_file() { Some(loading.native(&native)?) } else { None };
+    loading.templates(native.as_ref())?;
+    loading.finish(native)
+}
+
+/// The folder of the project at `start`, without reading it: daemons are found by it.
+pub fn root(start: &Path) -> PathBuf {
+    match Start::of(start) {
+        Ok(Start::Folder(root)) => root,
+        Ok(Start::Native(file) | Start::Template(file) | Start::Single { file, .. }) => {
+            file.parent().unwrap_or(Path::new("/")).to_owned()
+        }
+        Err(_) => start.to_owned(),
+    }
+}
+
+fn single(file: &Path, handler: &str) -> Loaded {
+    let function = start::single(file, handler);
+    let project = Project {
+        name: function.name.clone(),
+        root: function.source.clone(),
+        functions: vec![function],
+        ..Project::default()
+    };
+    Loaded { project, ..Loaded::default() }
+}
+
+/// The AWS listener's address, as far as it is known before it listens.
+fn endpoint(ports: &Ports) -> String {
+    format!("http://127.0.0.1:{}", ports.aws.filter(|port| *port > 0).unwrap_or(AWS_PORT))
+}
+
+/// A template that somebody named: it must be one.
+fn named_template(file: &Path) -> Result<Template, ConfigError> {
+    Template::read(file)?.ok_or_else(|| ConfigError::new("this template declares no function").in_file(file))
+}
+
+/// A project on its way from files to declarations.
+struct Loading<'a> {
+    overrides: &'a Overrides,
+    root: &'a Path,
+    loaded: Loaded,
+}
+
+impl Loading<'_> {
+    fn native(&mut self, file: &Path) -> Result<Native, ConfigError> {
+        let native = Native::read(file, self.root)?;
+        self.loaded.files.push(file.to_owned());
+        self.loaded.files.extend(native.env_file());
+        self.loaded.settings = native.settings();
+        Ok(native)
+    }
+
+    fn templates(&mut self, native: Option<&Native>) -> Result<(), ConfigError> {
+        if let Some(template) = &self.overrides.template {
+            let file = paths::join(&std::env::current_dir().unwrap_or_default(), template);
+            return self.template(&named_template(&file)?, native);
+        }
+        let config = self.root.join(SAM_CONFIG);
+        let chosen = samconfig::read(&config)?.and_then(|config| config.template);
+        let chosen = chosen.map(|template| paths::join(self.root, &template)).filter(|file| file.is_file());
+        if let Some(file) = &chosen {
+            self.loaded.files.push(config);
+            self.template(&named_template(file)?, native)?;
+        }
+        for template in detect::templates(self.root)? {
+            let path = &template.text.path;
+            if chosen.is_none() || (path.parent() != Some(self.root) && Some(path) != chosen.as_ref()) {
+                self.template(&template, native)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what a template declares.
+    fn template(&mut self, template: &Template, native: Option<&Native>) -> Result<(), ConfigError> {
+        let beside = template.text.path.with_file_name(SAM_CONFIG);
+        let config = samconfig::read(&beside)?;
+        let mut parameters = config.as_ref().map(|config| config.parameters.clone()).unwrap_or_default();
+        parameters.extend(native.map(|native| native.parameters().clone()).unwrap_or_default());
+        parameters.extend(self.overrides.parameters.clone());
+        let settings = &self.loaded.settings;
+        let world = World {
+            account: settings.account.clone(),
+            region: settings.region.clone(),
+            stack: STACK.into(),
+            endpoint: self.overrides.endpoint.clone().unwrap_or_else(|| endpoint(&settings.ports)),
+            parameters,
+        };
+        let cache = self.overrides.cache_dir.as_deref();
+        let imported = import::read(template, self.root, &world, cache)?;
+        self.loaded.files.push(template.text.path.clone());
+        self.loaded.files.extend(config.map(|_| beside));
+        merge::absorb(&mut self.loaded, imported, self.root)
+    }
+
+    fn finish(mut self, native: Option<Native>) -> Result<Loaded, ConfigError> {
+        let project = &mut self.loaded.project;
+        let folder = self.root.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = native.as_ref().and_then(|native| native.name().map(str::to_owned)).or(folder);
+        project.name = name.unwrap_or_else(|| "project".into());
+        project.root = self.root.to_owned();
+        if let Some(native) = native {
+            native.apply(project, &mut self.loaded.settings)?;
+        }
+        if project.functions.is_empty() {
+            project.warnings.push(NOTHING.into());
+        }
+        merge::imply_buckets(project);
+        self.loaded.files.sort();
+        self.loaded.files.dedup();
+        Ok(self.loaded)
+    }
+}

@@ -1,0 +1,211 @@
+//! The control API: what the command line and tools ask of a running daemon.
+//!
+//! Everything lives under `/_mlemu/`, wants the daemon's token, and changes nothing on a GET.
+
+use super::Shared;
+use super::listener::Service;
+use crate::daemon::invoke::{Invoked, Wanted};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::future::BoxFuture;
+use futures_util::{Stream, StreamExt, stream};
+use http::request::Parts;
+use http::{StatusCode, header};
+use mlemu_core::Record;
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+use tower::ServiceExt;
+
+/// Largest event that the control API takes, in bytes; the function's own limit comes after.
+const EVENT_LIMIT: usize = 64 * 1024 * 1024;
+
+pub struct Control {
+    router: Router,
+}
+
+impl Control {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let guarded = Router::new()
+            .route("/_mlemu/functions", get(functions))
+            .route("/_mlemu/functions/{name}/invoke", post(invoke))
+            .route("/_mlemu/stream", get(follow))
+            .route("/_mlemu/env", get(environment))
+            .route("/_mlemu/stop", post(stop))
+            .layer(DefaultBodyLimit::max(EVENT_LIMIT))
+            .layer(middleware::from_fn_with_state(shared.clone(), authorize));
+        let router = Router::new()
+            .route("/_mlemu/health", get(health))
+            .merge(guarded)
+            .fallback(unknown)
+            .with_state(shared);
+        Self { router }
+    }
+}
+
+impl Service for Control {
+    fn answer(&self, request: http::Request<Body>) -> BoxFuture<'_, Response> {
+        let router = self.router.clone();
+        Box::pin(async move { router.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+    }
+
+    fn admits_origin(&self, _: &Parts) -> bool {
+        false
+    }
+}
+
+/// An error of the control API: a status and what to do about it.
+struct Fault(StatusCode, String);
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
+    }
+}
+
+async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
+    if same(given, shared.token.as_bytes()) {
+        return next.run(request).await;
+    }
+    let why = "the control API wants `Authorization: Bearer TOKEN`; the command line reads the token itself";
+    Fault(StatusCode::UNAUTHORIZED, why.into()).into_response()
+}
+
+/// Takes as long for a near miss as for a far one.
+fn same(given: &[u8], wanted: &[u8]) -> bool {
+    let differing = given.iter().zip(wanted).fold(0, |sum, (a, b)| sum | (a ^ b));
+    given.len() == wanted.len() && differing == 0
+}
+
+async fn health() -> impl IntoResponse {
+    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+async fn unknown() -> Fault {
+    Fault(StatusCode::NOT_FOUND, "the control API has no such path".into())
+}
+
+/// One function as `mlemu ps` shows it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FunctionLine {
+    pub name: String,
+    pub cloud: String,
+    pub runtime: String,
+    pub handler: String,
+    /// In MiB.
+    pub memory: u64,
+    /// In seconds.
+    pub timeout: f64,
+    pub revision: u64,
+    pub instances: usize,
+    pub in_flight: usize,
+    pub from: Option<String>,
+}
+
+async fn functions(State(shared): State<Arc<Shared>>) -> Json<Vec<FunctionLine>> {
+    Json(shared.engine.all_functions().iter().map(FunctionLine::of).collect())
+}
+
+impl FunctionLine {
+    pub fn of(view: &mlemu_engine::FunctionView) -> Self {
+        let latest = &view.latest;
+        Self {
+            name: view.id.name.to_string(),
+            cloud: view.id.scope.cloud.to_string(),
+            runtime: latest.runtime.clone(),
+            handler: latest.handler.clone(),
+            memory: latest.limits.memory / (1024 * 1024),
+            timeout: latest.limits.timeout.as_secs_f64(),
+            revision: latest.number,
+            instances: view.instances,
+            in_flight: view.in_flight,
+            from: view.from.clone(),
+        }
+    }
+}
+
+async fn invoke(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Query(wanted): Query<Wanted>,
+    event: Bytes,
+) -> Result<Json<Invoked>, Fault> {
+    let invoked = shared.invoke(&name, wanted, event).await;
+    invoked.map(Json).map_err(|refused| Fault(refused.status(), refused.to_string()))
+}
+
+async fn environment(State(shared): State<Arc<Shared>>) -> Json<mlemu_core::Environment> {
+    Json(shared.environment())
+}
+
+async fn stop(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.stop.cancel();
+    StatusCode::ACCEPTED
+}
+
+#[derive(Deserialize)]
+struct After {
+    /// Records with a greater sequence; `last`: only new ones.
+    #[serde(default)]
+    after: u64,
+    /// End after what is there.
+    #[serde(default)]
+    once: bool,
+}
+
+/// A record, and how its cloud's log says it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    lines: Vec<String>,
+}
+
+async fn follow(
+    State(shared): State<Arc<Shared>>,
+    Query(after): Query<After>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let (past, live) = shared.journal.follow(after.after);
+    let live = stream::unfold(live, |mut live| async move {
+        loop {
+            match live.recv().await {
+                Ok(record) => return Some((record, live)),
+                // A slow reader loses the oldest; the sequence numbers show the gap.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    let live = if after.once { live.take(0) } else { live.take(usize::MAX) };
+    let records = stream::iter(past).chain(live).map(move |record| Ok(shared.told(&record)));
+    Sse::new(records).keep_alive(KeepAlive::default())
+}
+
+impl Shared {
+    fn told(&self, record: &Record) -> Event {
+        let told = Told { lines: self.lines(record), record };
+        let data = serde_json::to_string(&told).unwrap_or_default();
+        Event::default().id(record.sequence.to_string()).data(data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn tokens_match_whole() {
+        assert!(same(b"abc", b"abc"));
+        for other in [&b"ab"[..], b"abd", b"abcd", b""] {
+            assert!(!same(other, b"abc"));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Who may speak to a listener: programs on this machine, and web pages only where they were let in.
+//!
+//! A browser sends requests to the loopback interface for any page that asks it to, and a name under a
+//! stranger's control can be made to point here. So the `Host` must be a name of this machine, and an
+//! `Origin` must be this very listener or one that a route allows; both before anything else is done.
+
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, StatusCode, header};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Why a request was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// The `Host` is missing, doubled, or no name of this machine.
+    Host,
+    /// A web page of another origin sent it.
+    Origin,
+}
+
+impl Stranger {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Stranger::Host => StatusCode::MISDIRECTED_REQUEST,
+            Stranger::Origin => StatusCode::FORBIDDEN,
+        }
+    }
+
+    pub fn why(self) -> &'static str {
+        match self {
+            Stranger::Host => {
+                "mlemu answers requests to 127.0.0.1, [::1], localhost and *.localhost at its own port only"
+            }
+            Stranger::Origin => {
+                "mlemu refuses requests that a web page of another origin sends; allow its origin in the route's CORS configuration"
+            }
+        }
+    }
+}
+
+/// Checks a request before any side effect. `allowed` says whether the target lets this page's origin in.
+pub fn check(parts: &Parts, port: u16, allowed: impl FnOnce(&Parts) -> bool) -> Result<(), Stranger> {
+    let host = host(&parts.headers).ok_or(Stranger::Host)?;
+    if !is_this_machine(&host, port) {
+        return Err(Stranger::Host);
+    }
+    if let Some(authority) = parts.uri.authority()
+        && !authority.as_str().eq_ignore_ascii_case(host.as_str())
+    {
+        return Err(Stranger::Host);
+    }
+    let foreign = match parts.headers.get(header::ORIGIN) {
+        Some(origin) => !origin.as_bytes().eq_ignore_ascii_case(format!("http://{host}").as_bytes()),
+        None => parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site"),
+    };
+    if foreign && !allowed(parts) { Err(Stranger::Origin) } else { Ok(()) }
+}
+
+/// The one `Host` of a request.
+fn host(headers: &HeaderMap) -> Option<Authority> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    let host = Authority::try_from(host.as_bytes()).ok()?;
+    (!host.as_str().contains('@')).then_some(host)
+}
+
+/// Literals and `localhost` names only: a name that some resolver answers is no proof of anything.
+fn is_this_machine(host: &Authority, port: u16) -> bool {
+    if host.as_str().ends_with(':') || host.port().is_some() && host.port_u16() != Some(port) {
+        return false;
+    }
+    let name = host.host().to_ascii_lowercase();
+    if let Some(literal) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return literal.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
+    }
+    if let Ok(IpAddr::V4(address)) = name.parse() {
+        return address.is_loopback();
+    }
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    name == "localhost" || name.strip_suffix(".localhost").is_some_and(|labels| !labels.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    #[track_caller]
+    fn verdict(headers: &[(&str, &str)], uri: &str) -> Result<(), Stranger> {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        check(&parts, 4566, |_| false)
+    }
+
+    #[test]
+    fn names_of_this_machine() {
+        let good = [
+            "127.0.0.1:4566",
+            "127.0.0.1",
+            "[::1]:4566",
+            "localhost:4566",
+            "LOCALHOST:4566",
+            "localhost.:4566",
+            "bucket.localhost:4566",
+            "bucket.s3.us-east-1.localhost:4566",
+            "abc.lambda-url.us-east-1.localhost:4566",
+        ];
+        for host in good {
+            assert_eq!(verdict(&[("host", host)], "/"), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_names() {
+        let bad = [
+            "evil.example",
+            "localhost6:4566",
+            "127.0.0.1.nip.io:4566",
+            "0.0.0.0:4566",
+            "2130706433:4566",
+            "localhost.evil.example",
+            "evillocalhost",
+            ".localhost",
+            "127.0.0.1:80",
+            "127.0.0.1:",
+            "user@127.0.0.1:4566",
+            "[::2]:4566",
+            "",
+        ];
+        for host in bad {
+            assert_eq!(verdict(&[("host", host)], "/"), Err(Stranger::Host), "{host}");
+        }
+        assert_eq!(verdict(&[], "/"), Err(Stranger::Host));
+        let twice = [("host", "127.0.0.1:4566"), ("host", "evil.example")];
+        assert_eq!(verdict(&twice, "/"), Err(Stranger::Host));
+        let host = [("host", "127.0.0.1:4566")];
+        assert_eq!(verdict(&host, "http://evil.example/"), Err(Stranger::Host));
+    }
+
+    #[test]
+    fn pages_of_other_origins() {
+        let host = ("host", "127.0.0.1:4566");
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:3000", "https://127.0.0.1:4566"] {
+            assert_eq!(verdict(&[host, ("origin", origin)], "/"), Err(Stranger::Origin), "{origin}");
+        }
+        assert_eq!(verdict(&[host, ("origin", "http://127.0.0.1:4566")], "/"), Ok(()));
+        assert_eq!(verdict(&[host, ("sec-fetch-site", "cross-site")], "/"), Err(Stranger::Origin));
+        assert_eq!(verdict(&[host, ("sec-fetch-site", "none")], "/"), Ok(()));
+    }
+
+    #[test]
+    fn a_route_can_let_a_page_in() {
+        let request = Request::builder().uri("/predict").header("host", "127.0.0.1:4566");
+        let request = request.header("origin", "http://localhost:3000").body(()).expect("a request");
+        assert_eq!(check(&request.into_parts().0, 4566, |_| true), Ok(()));
+    }
+}

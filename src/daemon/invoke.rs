@@ -1,0 +1,132 @@
+//! An invocation asked for by a person: by name, with its log, as one document.
+
+use super::Shared;
+use crate::report::human;
+use bytes::Bytes;
+use http::StatusCode;
+use mlemu_core::{Cause, FunctionId, InvocationId, Invoke, Mode, Outcome, Refusal, Reply};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// How the invocation is wanted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    /// A revision's label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qualifier: Option<String>,
+    /// Do not wait for the outcome.
+    #[serde(default)]
+    pub queue: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Invoked {
+    pub schema_version: u32,
+    pub invocation: String,
+    /// `ok`, `error` or `queued`.
+    pub status: String,
+    /// The answer, or the vendor's error document; a string when it is no JSON.
+    pub result: Box<RawValue>,
+    /// The vendor's log lines.
+    pub log: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<serde_json::Value>,
+    /// The report in words, with what no vendor tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truth: Option<String>,
+}
+
+#[derive(Debug, Error)]
+pub enum Refused {
+    #[error("there is no function `{name}`{}", hint(.known))]
+    NoFunction { name: String, known: Vec<String> },
+    #[error(transparent)]
+    Engine(#[from] Refusal),
+}
+
+fn hint(known: &[String]) -> String {
+    if known.is_empty() {
+        return "; the project declares none".into();
+    }
+    format!("; there are: {}", known.join(", "))
+}
+
+impl Refused {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Refused::NoFunction { .. }
+            | Refused::Engine(Refusal::NoFunction { .. } | Refusal::NoRevision { .. }) => {
+                StatusCode::NOT_FOUND
+            }
+            Refused::Engine(Refusal::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refused::Engine(Refusal::Throttled(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Refused::Engine(Refusal::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl Shared {
+    /// Invokes the function that is called `name`, in its project file or in its cloud.
+    pub async fn invoke(&self, name: &str, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
+        let target = self.find(name)?;
+        let id = InvocationId(uuid::Uuid::new_v4().to_string().into());
+        let invoke = Invoke {
+            id: id.clone(),
+            target: target.clone(),
+            qualifier: wanted.qualifier,
+            mode: if wanted.queue { Mode::Queue } else { Mode::Wait },
+            payload: event,
+            attributes: Vec::new(),
+            cause: Cause::Request(id.0.clone()),
+            wants_log: true,
+            stream: None,
+        };
+        match self.engine.invoke(invoke).await? {
+            Reply::Done(outcome) => Ok(self.invoked(&target, *outcome)),
+            Reply::Accepted | Reply::WouldRun => Ok(Invoked {
+                schema_version: 1,
+                invocation: id.to_string(),
+                status: "queued".into(),
+                result: RawValue::NULL.to_owned(),
+                log: Vec::new(),
+                report: None,
+                truth: None,
+            }),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<FunctionId, Refused> {
+        let views = self.engine.all_functions();
+        let alias = self.alias(name);
+        let found = views.iter().find(|view| *view.id.name == *name || alias.as_ref() == Some(&view.id));
+        found.map(|view| view.id.clone()).ok_or_else(|| Refused::NoFunction {
+            name: name.into(),
+            known: views.iter().map(|view| view.id.name.to_string()).collect(),
+        })
+    }
+
+    fn invoked(&self, target: &FunctionId, outcome: Outcome) -> Invoked {
+        let (status, body) = match &outcome.result {
+            Ok(answer) => ("ok", answer.body.clone()),
+            Err(failure) => ("error", self.cloud(target).failure(failure, &outcome.id.0)),
+        };
+        Invoked {
+            schema_version: 1,
+            invocation: outcome.id.to_string(),
+            status: status.into(),
+            result: raw(&body),
+            log: outcome.log,
+            report: serde_json::to_value(&outcome.usage).ok(),
+            truth: Some(human::truth(&outcome.usage)),
+        }
+    }
+}
+
+fn raw(body: &Bytes) -> Box<RawValue> {
+    let text = String::from_utf8_lossy(body);
+    serde_json::from_str(&text)
+        .or_else(|_| serde_json::value::to_raw_value(text.as_ref()))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

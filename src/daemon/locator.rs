@@ -1,0 +1,157 @@
+//! How the command line finds the daemon of a project: a small file, readable by its owner only.
+//!
+//! A lock that the kernel frees with the process tells a living daemon from the file of a dead one.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What a daemon tells its own command line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Located {
+    pub pid: u32,
+    pub version: String,
+    pub project: PathBuf,
+    /// `http://127.0.0.1:PORT` of the control API.
+    pub control: String,
+    /// Cloud name to `http://127.0.0.1:PORT`.
+    pub clouds: BTreeMap<String, String>,
+    /// Opens the control API.
+    pub token: String,
+}
+
+#[derive(Debug, Error)]
+pub enum LocatorError {
+    #[error("this project is already up (process {}, control API {})", .0.pid, .0.control)]
+    AlreadyUp(Box<Located>),
+    #[error("another mlemu of this project is just starting")]
+    Starting,
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+/// Held by the daemon for its life; removes the file when dropped.
+#[derive(Debug)]
+pub struct Claim {
+    file: PathBuf,
+    _lock: File,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // The next daemon overwrites what cannot be removed.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+impl Claim {
+    /// Claims the project for this process.
+    pub fn take(folder: &Path, project: &Path) -> Result<Self, LocatorError> {
+        let io = |source| LocatorError::Io { path: folder.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
+        let (file, lock) = paths(folder, project);
+        let lock = private(&lock).map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { file, _lock: lock }),
+            Err(TryLockError::WouldBlock) => match read(&file) {
+                Some(located) => Err(LocatorError::AlreadyUp(Box::new(located))),
+                None => Err(LocatorError::Starting),
+            },
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
+    /// Tells the command line where the daemon is.
+    pub fn announce(&self, located: &Located) -> Result<(), LocatorError> {
+        let io = |source| LocatorError::Io { path: self.file.clone(), source };
+        let text = serde_json::to_vec_pretty(located).map_err(|error| io(error.into()))?;
+        let fresh = self.file.with_extension("tmp");
+        let mut file = private(&fresh).map_err(io)?;
+        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
+        std::fs::rename(&fresh, &self.file).map_err(io)
+    }
+}
+
+/// The living daemon of a project, if there is one.
+pub fn find(folder: &Path, project: &Path) -> Option<Located> {
+    let (file, lock) = paths(folder, project);
+    let lock = File::open(lock).ok()?;
+    match lock.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => read(&file),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+fn read(file: &Path) -> Option<Located> {
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
+
+fn paths(folder: &Path, project: &Path) -> (PathBuf, PathBuf) {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    (folder.join(format!("{name}.json")), folder.join(format!("{name}.lock")))
+}
+
+fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn located() -> Located {
+        Located {
+            pid: 7,
+            version: "0".into(),
+            project: "/p".into(),
+            control: "http://127.0.0.1:1".into(),
+            clouds: BTreeMap::new(),
+            token: "t".into(),
+        }
+    }
+
+    #[test]
+    fn one_daemon_a_project_and_none_after_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = Path::new("/some/project");
+        let claim = Claim::take(folder.path(), project).expect("free");
+        assert!(matches!(Claim::take(folder.path(), project), Err(LocatorError::Starting)));
+        claim.announce(&located()).expect("written");
+        assert_eq!(find(folder.path(), project).map(|found| found.pid), Some(7));
+        let second = Claim::take(folder.path(), project);
+        assert!(matches!(second, Err(LocatorError::AlreadyUp(found)) if found.pid == 7));
+        assert!(Claim::take(folder.path(), Path::new("/other")).is_ok());
+        drop(claim);
+        assert!(find(folder.path(), project).is_none());
+    }
+
+    #[test]
+    fn a_file_without_a_living_owner_is_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = Path::new("/p");
+        let claim = Claim::take(folder.path(), project).expect("free");
+        claim.announce(&located()).expect("written");
+        let (file, _) = paths(folder.path(), project);
+        let kept = std::fs::read(&file).expect("there");
+        drop(claim);
+        std::fs::write(&file, kept).expect("left behind");
+        assert!(find(folder.path(), project).is_none());
+    }
+
+    #[test]
+    fn the_token_is_readable_by_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let claim = Claim::take(folder.path(), Path::new("/p")).expect("free");
+        claim.announce(&located()).expect("written");
+        let (file, _) = paths(folder.path(), Path::new("/p"));
+        let mode = std::fs::metadata(file).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

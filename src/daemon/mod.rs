@@ -1,0 +1,301 @@
+//! The daemon: parts put together, listeners opened, a project made real, and all of it stopped again.
+//!
+//! [`Daemon::start`] reads like a recipe. [`listener`] and [`guard`] stand before every port, [`control`] is
+//! the API of our own command line, [`locator`] is how that finds us, and [`project`] turns declarations
+//! into functions and buckets.
+
+pub mod control;
+pub mod folders;
+pub mod guard;
+pub mod invoke;
+pub mod listener;
+pub mod locator;
+mod project;
+
+use crate::clouds::{CLOUDS, Cloud, Ground};
+use crate::config::{Loaded, Overrides};
+use folders::Folders;
+use http::request::Parts as RequestParts;
+use listener::{Service, Serving, Wish};
+use locator::{Claim, Located, LocatorError};
+use mlemu_core::{Environment, FunctionId, Record};
+use mlemu_engine::objects::Objects;
+use mlemu_engine::{Engine, Journal, Parts, Policy, SystemClock};
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+/// How many records are kept for those who come late.
+const JOURNAL: usize = 10_000;
+
+/// The port of the control API and the dashboard.
+pub const CONTROL_PORT: u16 = 4600;
+
+/// How a project was read, so that it can be read again.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    pub start: PathBuf,
+    pub overrides: Overrides,
+}
+
+/// How a daemon shall be.
+#[derive(Debug)]
+pub struct Options {
+    pub loaded: Loaded,
+    pub reading: Reading,
+    pub host: IpAddr,
+    /// Wished ports by cloud name; a cloud that is not named gets its usual one.
+    pub ports: BTreeMap<&'static str, Wish>,
+    pub control: Wish,
+    /// Never reach for a package registry.
+    pub offline: bool,
+    /// Scale as the cloud does, not as this machine can.
+    pub faithful: bool,
+    pub strict_auth: bool,
+    pub watch: bool,
+    /// Be the daemon of this project that the command line finds.
+    pub announce: bool,
+    /// The binary to start as shim, if it is not this one.
+    pub program: Option<PathBuf>,
+}
+
+impl Options {
+    /// A private daemon: any ports, found by nobody.
+    pub fn private(loaded: Loaded) -> Self {
+        let any = Wish { port: 0, exact: true };
+        Self {
+            loaded,
+            reading: Reading::default(),
+            host: Ipv4Addr::LOCALHOST.into(),
+            ports: CLOUDS.iter().map(|kind| (kind.name, any)).collect(),
+            control: any,
+            offline: false,
+            faithful: false,
+            strict_auth: false,
+            watch: false,
+            announce: false,
+            program: None,
+        }
+    }
+}
+
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("cannot listen on port {port} for {what}: {source}")]
+    Listen { what: String, port: u16, source: std::io::Error },
+    #[error(transparent)]
+    Locator(#[from] LocatorError),
+    #[error("cannot use {}: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("preparing the project failed: {why}")]
+    Prepare { why: String, hint: Option<String> },
+    #[error("{from}: {why}")]
+    Refused { from: String, why: String },
+}
+
+/// What listeners and the control API share.
+pub struct Shared {
+    pub engine: Engine,
+    pub journal: Arc<Journal>,
+    pub token: String,
+    /// Cancelled when somebody asks the daemon to stop.
+    pub stop: CancellationToken,
+    plugged: Vec<Plugged>,
+    /// Names in project files that differ from those in the cloud.
+    aliases: RwLock<HashMap<String, FunctionId>>,
+}
+
+/// A cloud and where it listens.
+struct Plugged {
+    name: &'static str,
+    cloud: Arc<dyn Cloud>,
+    address: SocketAddr,
+}
+
+/// A cloud behind its listener.
+struct Front(Arc<dyn Cloud>);
+
+impl Service for Front {
+    fn answer(
+        &self,
+        request: http::Request<axum::body::Body>,
+    ) -> futures_util::future::BoxFuture<'_, http::Response<axum::body::Body>> {
+        self.0.answer(request)
+    }
+
+    fn admits_origin(&self, parts: &RequestParts) -> bool {
+        self.0.admits_origin(parts)
+    }
+}
+
+/// A running daemon. [`Daemon::shutdown`] ends it in order; dropping it ends it at once.
+pub struct Daemon {
+    pub shared: Arc<Shared>,
+    pub control: SocketAddr,
+    serving: Vec<Serving>,
+    claim: Option<Claim>,
+    folders: Folders,
+    reload: Option<project::Reload>,
+}
+
+impl Daemon {
+    pub async fn start(options: Options, watcher: impl FnOnce(&Arc<Shared>)) -> Result<Self, StartError> {
+        let folders = Folders::open()?;
+        let root = options.loaded.project.root.clone();
+        let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
+        let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
+        let engine = engine(&options, &folders, builder.clone())?;
+        let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone());
+        let ground = Ground {
+            engine: engine.clone(),
+            objects,
+            folder: folders.cache.join("clients"),
+            region: options.loaded.settings.region.clone(),
+            account: options.loaded.settings.account.clone(),
+            strict_auth: options.strict_auth,
+            watch: options.watch,
+        };
+        let (plugged, mut serving) = plug(&options, &ground).await?;
+        let shared = Arc::new(Shared {
+            journal: engine.parts().journal.clone(),
+            engine,
+            token: uuid::Uuid::new_v4().simple().to_string(),
+            stop: CancellationToken::new(),
+            plugged,
+            aliases: RwLock::default(),
+        });
+        let (control, listening) = open_control(&options, &shared).await?;
+        serving.push(listening);
+        watcher(&shared);
+        if let Some(claim) = &claim {
+            claim.announce(&shared.located(&root, control))?;
+        }
+        let prepared = project::make_real(&shared, &builder, &options.loaded.project).await;
+        let mut daemon = Self { shared, control, serving, claim, folders, reload: None };
+        if let Err(error) = prepared {
+            daemon.shutdown().await;
+            return Err(error);
+        }
+        if options.watch {
+            daemon.reload =
+                Some(project::Reload::start(daemon.shared.clone(), builder, options.reading, options.loaded));
+        }
+        Ok(daemon)
+    }
+
+    /// Where each cloud listens.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        self.shared.plugged.iter().map(|plugged| (plugged.name, plugged.address))
+    }
+
+    /// Ends every instance, then the listeners. Nothing is left afterwards.
+    pub async fn shutdown(self) {
+        drop(self.reload);
+        self.shared.engine.shutdown().await;
+        drop(self.serving);
+        drop(self.claim);
+        drop(self.folders);
+    }
+}
+
+fn engine(
+    options: &Options,
+    folders: &Folders,
+    builder: Arc<mlemu_bundle::Builder>,
+) -> Result<Engine, StartError> {
+    let io = |source| StartError::Folder { path: folders.run.clone(), source };
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().map_err(io)?,
+    };
+    let shim = mlemu_sandbox::ShimProgram { program, args: vec!["shim".into()] };
+    let sandbox = mlemu_sandbox::Processes::new(shim, folders.run.join("scratch")).map_err(io)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut policy = Policy::local(cores);
+    policy.watch_ignore.clone_from(&options.loaded.settings.watch_ignore);
+    if options.faithful {
+        policy.local_cap = None;
+    }
+    Ok(Engine::new(Parts {
+        clock: Arc::new(SystemClock::new()),
+        build: builder,
+        sandbox: Arc::new(sandbox),
+        journal: Arc::new(Journal::new(JOURNAL)),
+        policy,
+    }))
+}
+
+async fn plug(options: &Options, ground: &Ground) -> Result<(Vec<Plugged>, Vec<Serving>), StartError> {
+    let mut plugged = Vec::new();
+    let mut serving = Vec::new();
+    for kind in CLOUDS {
+        let usual = Wish { port: kind.port, exact: false };
+        let wish = options.ports.get(kind.name).copied().unwrap_or(usual);
+        let failed = |source| StartError::Listen { what: kind.name.into(), port: wish.port, source };
+        let listener = listener::bind(options.host, wish).await.map_err(failed)?;
+        let cloud = (kind.plug)(ground.clone());
+        let address = listener.local_addr().map_err(failed)?;
+        cloud.bound(address);
+        serving.push(listener::serve(listener, Arc::new(Front(cloud.clone()))).map_err(failed)?);
+        plugged.push(Plugged { name: kind.name, cloud, address });
+    }
+    Ok((plugged, serving))
+}
+
+async fn open_control(options: &Options, shared: &Arc<Shared>) -> Result<(SocketAddr, Serving), StartError> {
+    let port = options.control.port;
+    let failed = |source| StartError::Listen { what: "the control API".into(), port, source };
+    let listener = listener::bind(options.host, options.control).await.map_err(failed)?;
+    let control = control::Control::new(shared.clone());
+    let serving = listener::serve(listener, Arc::new(control)).map_err(failed)?;
+    Ok((serving.address, serving))
+}
+
+impl Shared {
+    fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
+        self.cloud_named(&function.scope.cloud)
+    }
+
+    fn cloud_named(&self, name: &str) -> &Arc<dyn Cloud> {
+        let found = self.plugged.iter().find(|plugged| plugged.name == name).or(self.plugged.first());
+        &found.unwrap_or_else(|| unreachable!("a daemon has at least one cloud")).cloud
+    }
+
+    /// What the log of the record's cloud says for it.
+    pub fn lines(&self, record: &Record) -> Vec<String> {
+        record
+            .subject
+            .function
+            .as_ref()
+            .map(|function| self.cloud(function).lines(record))
+            .unwrap_or_default()
+    }
+
+    /// Variables that point every vendor's SDK here.
+    pub fn environment(&self) -> Environment {
+        let each = self.plugged.iter().map(|plugged| plugged.cloud.environment(plugged.address));
+        each.flatten().collect()
+    }
+
+    fn alias(&self, name: &str) -> Option<FunctionId> {
+        self.aliases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn located(&self, project: &std::path::Path, control: SocketAddr) -> Located {
+        Located {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            project: project.to_owned(),
+            control: format!("http://{control}"),
+            clouds: self
+                .plugged
+                .iter()
+                .map(|plugged| (plugged.name.to_owned(), format!("http://{}", plugged.address)))
+                .collect(),
+            token: self.token.clone(),
+        }
+    }
+}

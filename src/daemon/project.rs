@@ -1,0 +1,160 @@
+//! A declared project becomes functions and buckets, and follows its files.
+
+use super::{Reading, Shared, StartError};
+use crate::config::{self, Loaded};
+use mlemu_bundle::{Builder, Surrounding};
+use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
+use mlemu_core::{Sink, Subject, What};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Changes of a project file this close together are one.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// Runs what must be prepared, then declares buckets and functions.
+pub(super) async fn make_real(
+    shared: &Arc<Shared>,
+    builder: &Builder,
+    project: &Project,
+) -> Result<(), StartError> {
+    for text in &project.warnings {
+        shared.say(What::Warning { text: text.clone() });
+    }
+    let python = project.functions.iter().find_map(|function| function.runtime.strip_prefix("python"));
+    for step in &project.prepare {
+        prepare(shared, builder, step, python).await?;
+    }
+    for bucket in &project.buckets {
+        let made = shared.cloud_named(&bucket.cloud).declare_bucket(bucket).await;
+        made.map_err(|why| StartError::Refused { from: place(&bucket.from), why })?;
+    }
+    for function in &project.functions {
+        shared.declare(function)?;
+    }
+    Ok(())
+}
+
+async fn prepare(
+    shared: &Arc<Shared>,
+    builder: &Builder,
+    step: &Prepare,
+    python: Option<&str>,
+) -> Result<(), StartError> {
+    let told = shared.clone();
+    let progress = Arc::new(move |what| told.say(what));
+    let requirements = step.folder.join("requirements.txt");
+    let requirements = requirements.is_file().then_some(requirements);
+    let surrounding = Surrounding { requirements: requirements.as_deref(), python };
+    let clock = &*shared.engine.parts().clock;
+    let prepared = builder.prepare(step, surrounding, clock, progress).await;
+    prepared.map(drop).map_err(|failure| StartError::Prepare { why: failure.why, hint: failure.hint })
+}
+
+pub(super) fn place(from: &mlemu_core::declare::Provenance) -> String {
+    format!("{}:{}", from.file.display(), from.line)
+}
+
+impl Shared {
+    pub(super) fn say(&self, what: What) {
+        let now = self.engine.parts().clock.now();
+        self.journal.send(now, Subject::default(), what);
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
+        let declared = self.cloud_named(&function.cloud).declare(function);
+        let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
+        if let Some(alias) = &function.alias {
+            let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+            aliases.insert(alias.clone(), id);
+        }
+        Ok(())
+    }
+}
+
+/// Follows the project's files: what changed in them is declared again.
+pub(super) struct Reload {
+    _watcher: Option<RecommendedWatcher>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Reload {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Reload {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        builder: Arc<Builder>,
+        reading: Reading,
+        loaded: Loaded,
+    ) -> Self {
+        let (changed, inbox) = mpsc::unbounded_channel();
+        let files: BTreeSet<PathBuf> = loaded.files.iter().cloned().collect();
+        let watched = files.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = event
+                && !matches!(event.kind, notify::EventKind::Access(_))
+                && event.paths.iter().any(|path| watched.contains(path))
+            {
+                let _ = changed.send(());
+            }
+        });
+        let watcher = watcher.ok().map(|mut watcher| {
+            // Folders, not files: editors replace files by renaming.
+            let folders: BTreeSet<_> = files.iter().filter_map(|file| file.parent()).collect();
+            for folder in folders {
+                // A folder that is gone has nothing to tell.
+                let _ = watcher.watch(folder, RecursiveMode::NonRecursive);
+            }
+            watcher
+        });
+        Self { _watcher: watcher, task: tokio::spawn(follow(shared, builder, reading, loaded, inbox)) }
+    }
+}
+
+async fn follow(
+    shared: Arc<Shared>,
+    builder: Arc<Builder>,
+    reading: Reading,
+    mut loaded: Loaded,
+    mut inbox: mpsc::UnboundedReceiver<()>,
+) {
+    while inbox.recv().await.is_some() {
+        while let Ok(Some(())) = tokio::time::timeout(QUIET, inbox.recv()).await {}
+        let again = reading.clone();
+        let read = tokio::task::spawn_blocking(move || config::load(&again.start, &again.overrides)).await;
+        let Ok(read) = read else { continue };
+        match read {
+            Ok(fresh) => {
+                apply(&shared, &builder, &loaded.project, &fresh.project).await;
+                loaded = fresh;
+            }
+            Err(error) => {
+                let text = format!("the last good configuration stays, because {error}");
+                shared.say(What::Warning { text });
+            }
+        }
+    }
+}
+
+/// Declares what is new or different, and withdraws what is gone.
+async fn apply(shared: &Arc<Shared>, builder: &Builder, old: &Project, new: &Project) {
+    let mut changed = new.clone();
+    changed.functions.retain(|function| !old.functions.contains(function));
+    changed.buckets.retain(|bucket| !old.buckets.contains(bucket));
+    for gone in old.functions.iter().filter(|was| !new.functions.iter().any(|is| is.name == was.name)) {
+        let views = shared.engine.all_functions();
+        if let Some(view) = views.iter().find(|view| *view.id.name == *gone.name) {
+            shared.cloud_named(&gone.cloud).withdraw(&view.id);
+        }
+    }
+    if let Err(error) = make_real(shared, builder, &changed).await {
+        shared.say(What::Warning { text: error.to_string() });
+    }
+}
