@@ -52,7 +52,12 @@ fn kinds(line: &str) -> String {
         own if is_like(own, "0000-00-00") => "DATE",
         own if is_like(own, "00:00:00") => "TIME",
         own if is_number(own) && word(at + 1) == "ms" => "N",
-        own if is_number(own) && at > 0 && ["Used:", "peak"].iter().any(|what| word(at - 1).ends_with(what)) => "N",
+        own if is_number(own)
+            && at > 0
+            && ["Used:", "peak"].iter().any(|what| word(at - 1).ends_with(what)) =>
+        {
+            "N"
+        }
         _ if at > 1 && word(at - 2) == "held" && word(at - 1) == "by" => "WALL",
         own => own,
     };
@@ -88,7 +93,10 @@ fn dots_stand_for_anything() {
 fn what_differs_from_run_to_run_is_compared_by_kind() {
     let fits = |expected: &str, printed: &str| one(expected, printed);
     assert!(fits("Duration: 1.5 ms Max Memory Used: 12 MB", "Duration: 20 ms\tMax Memory Used: 9 MB"));
-    assert!(fits("cold, init 3 ms measured, ...peak 1.0 of 5 MB", "cold, init 4 ms measured, waited 2 ms, peak 7.1 of 5 MB"));
+    assert!(fits(
+        "cold, init 3 ms measured, ...peak 1.0 of 5 MB",
+        "cold, init 4 ms measured, waited 2 ms, peak 7.1 of 5 MB"
+    ));
     assert!(fits("limit held by cgroup2", "limit held by watchdog"));
     assert!(fits("2026-01-31 10:00:00 5 a", "2027-12-01 23:59:59 5 a"));
     assert!(!fits("Memory Size: 512 MB", "Memory Size: 128 MB"));
