@@ -17,11 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 const HEADER_BYTES: usize = 64 * 1024;
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 1024;
+/// How long answers under way may take when the listener closes.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// What stands behind a listener.
 pub trait Service: Send + Sync + 'static {
@@ -55,52 +58,80 @@ pub async fn bind(host: IpAddr, wish: Wish) -> std::io::Result<TcpListener> {
 /// Serves until dropped.
 pub fn serve(listener: TcpListener, service: Arc<dyn Service>) -> std::io::Result<Serving> {
     let address = listener.local_addr()?;
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let service = service.clone();
-                        connections.spawn(async move {
-                            connection(stream, address.port(), service).await;
-                            drop(place);
-                        });
-                    }
-                    // Out of file descriptors, most likely: others may end meanwhile.
-                    Err(_) => tokio::task::yield_now().await,
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
-    });
-    Ok(Serving { address, _tasks: tasks })
+    let closing = CancellationToken::new();
+    let task = tokio::spawn(accept(listener, address.port(), service, closing.clone()));
+    Ok(Serving { address, closing, task })
 }
 
-/// A listener at work; dropping it closes it and its connections.
+async fn accept(listener: TcpListener, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    while !closing.is_cancelled() {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let (service, closing) = (service.clone(), closing.clone());
+                    connections.spawn(async move {
+                        connection(stream, port, service, closing).await;
+                        drop(place);
+                    });
+                }
+                // Out of file descriptors, most likely: others may end meanwhile.
+                Err(_) => tokio::task::yield_now().await,
+            },
+            Some(_) = connections.join_next() => {}
+            () = closing.cancelled() => {}
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// A listener at work; dropping it closes it and its connections at once.
 pub struct Serving {
     pub address: SocketAddr,
-    _tasks: JoinSet<()>,
+    closing: CancellationToken,
+    task: JoinHandle<()>,
 }
 
-async fn connection(stream: TcpStream, port: u16, service: Arc<dyn Service>) {
+impl Serving {
+    /// Takes no more requests and lets answers under way reach their callers.
+    pub async fn close(mut self) {
+        self.closing.cancel();
+        // What takes longer, such as a stream without an end, breaks off.
+        let _ = tokio::time::timeout(GRACE, &mut self.task).await;
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn connection(stream: TcpStream, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
     // Without it small answers wait 40 ms for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let answer = service_fn(move |request: Request<Incoming>| {
         let service = service.clone();
         async move { Ok::<_, Infallible>(guarded(service, port, request).await) }
     });
-    // What a client does to its own connection is its own affair.
-    let _ = http1::Builder::new()
+    let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
         .max_buf_size(HEADER_BYTES.max(8192))
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), answer)
-        .await;
+        .serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(served);
+    // What a client does to its own connection is its own affair.
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = closing.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
 }
 
 async fn guarded(service: Arc<dyn Service>, port: u16, request: Request<Incoming>) -> Response<Body> {

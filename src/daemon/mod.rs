@@ -195,7 +195,7 @@ impl Daemon {
     pub async fn shutdown(self) {
         drop(self.reload);
         self.shared.engine.shutdown().await;
-        drop(self.serving);
+        futures_util::future::join_all(self.serving.into_iter().map(Serving::close)).await;
         drop(self.claim);
         drop(self.folders);
     }

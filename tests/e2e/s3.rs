@@ -2,6 +2,7 @@
 
 use super::clients;
 use super::house::{House, Plan, is};
+use super::http;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -153,6 +154,29 @@ fn shape(document: &Value) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     walk(document, "", &mut paths);
     paths
+}
+
+#[test]
+fn a_template_that_is_read_again_triggers_once() {
+    let house = house();
+    let put = |key: &str| {
+        let answer = http::send(house.aws(), &format!("PUT /uploads/{key}"), &[], b"1");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    };
+    let mark = house.mark();
+    let more = TEMPLATE.replace("Timeout: 30", "Timeout: 20").replace("Value: in/", "Value: other/");
+    std::fs::write(house.plan.path("template.yaml"), more).expect("saved");
+    house.wait_published(mark, "Seen");
+    // The declaration's triggers follow the function in the same breath: ask until the new prefix is there.
+    let configuration = || http::send(house.aws(), "GET /uploads?notification", &[], b"").text();
+    while !configuration().contains("other/") {}
+    assert_eq!(configuration().matches("<CloudFunctionConfiguration>").count(), 1, "{}", configuration());
+    put("in/a.csv");
+    put("other/b.csv");
+    house.wait_ended(mark, "Seen");
+    let keys: Vec<_> =
+        house.records(0).iter().filter_map(event).map(|event| event["s3"]["object"]["key"].clone()).collect();
+    assert_eq!(keys, ["other/b.csv"]);
 }
 
 #[test]

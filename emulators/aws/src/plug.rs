@@ -117,10 +117,11 @@ impl Aws {
         let revision = self.lambda.declare(function, self.watch);
         let id = revision.function.clone();
         self.gateway.declare(&id, function);
+        self.take_back_triggers(&id);
         for (index, trigger) in function.triggers.iter().enumerate() {
             if let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger {
                 let subscription = Subscription {
-                    id: Some(format!("{}-{index}", function.name)),
+                    id: Some(format!("{}-{index}", id.name)),
                     function: id.clone(),
                     events: events.clone(),
                     prefix: prefix.clone(),
@@ -132,7 +133,16 @@ impl Aws {
         Ok(id)
     }
 
+    /// What was declared before; a declaration that is read again must not count twice.
+    fn take_back_triggers(&self, function: &FunctionId) {
+        self.s3.unsubscribe(function, |id| {
+            let index = id.strip_prefix(&*function.name).and_then(|rest| rest.strip_prefix('-'));
+            index.is_some_and(|index| index.parse::<usize>().is_ok())
+        });
+    }
+
     pub fn withdraw(&self, function: &FunctionId) {
+        self.take_back_triggers(function);
         self.gateway.forget(function);
         self.lambda.forget(function);
     }

@@ -4,6 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 
+/// Most text that is kept, in bytes: a function that writes a gigabyte must not fill our memory.
+const TEXT: usize = 64 * 1024 * 1024;
+/// Records that a follower may be behind before it loses the oldest.
+const BEHIND: usize = 1024;
+
 /// Keeps the newest records and hands each new one to whoever follows.
 pub struct Journal {
     kept: Mutex<Kept>,
@@ -14,13 +19,15 @@ struct Kept {
     next: u64,
     records: VecDeque<Arc<Record>>,
     limit: usize,
+    /// Text of all kept records, in bytes.
+    text: usize,
 }
 
 impl Journal {
     /// `limit`: how many records are kept.
     pub fn new(limit: usize) -> Self {
-        let (live, _) = broadcast::channel(4096);
-        Self { kept: Mutex::new(Kept { next: 1, records: VecDeque::new(), limit }), live }
+        let (live, _) = broadcast::channel(BEHIND);
+        Self { kept: Mutex::new(Kept { next: 1, records: VecDeque::new(), limit, text: 0 }), live }
     }
 
     /// The kept records after `sequence`, and a receiver that goes on exactly where they end.
@@ -31,15 +38,25 @@ impl Journal {
     }
 }
 
+/// What a record weighs beyond its own few words.
+fn text(record: &Record) -> usize {
+    match &record.what {
+        What::Log(line) => line.text.len(),
+        _ => 0,
+    }
+}
+
 impl Sink for Journal {
     fn send(&self, at: Timestamp, subject: Subject, what: What) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let record = Arc::new(Record { sequence: kept.next, at, subject, what });
         kept.next += 1;
-        if kept.records.len() == kept.limit {
-            kept.records.pop_front();
-        }
+        kept.text += text(&record);
         kept.records.push_back(record.clone());
+        while kept.records.len() > kept.limit || kept.text > TEXT {
+            let Some(oldest) = kept.records.pop_front() else { break };
+            kept.text -= text(&oldest);
+        }
         // Sent under the lock, so that followers see the order of the sequence. No follower is no fault.
         let _ = self.live.send(record);
     }

@@ -122,6 +122,11 @@ impl S3 {
         notifications::subscribe(&self.front, &self.declare_bucket(bucket), subscription)
     }
 
+    /// Takes back the declared triggers of a function: those with such ids.
+    pub fn unsubscribe(&self, function: &FunctionId, ids: impl Fn(&str) -> bool) {
+        notifications::unsubscribe(&self.front, function, ids);
+    }
+
     /// Answers one request, whatever is wrong with it.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (head, body) = request.into_parts();

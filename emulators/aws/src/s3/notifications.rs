@@ -32,6 +32,16 @@ impl Notifications {
         table.insert(bucket.clone(), configuration);
     }
 
+    /// The buckets that tell something to a function, with all that they tell.
+    fn telling(&self, function: &str) -> Vec<(BucketId, NotificationConfiguration)> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let tells = |configuration: &NotificationConfiguration| {
+            configuration.functions.iter().any(|entry| entry.function == function)
+        };
+        let telling = table.iter().filter(|(_, configuration)| tells(configuration));
+        telling.map(|(bucket, configuration)| (bucket.clone(), configuration.clone())).collect()
+    }
+
     pub fn forget(&self, bucket: &BucketId) {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
     }
@@ -61,7 +71,6 @@ pub(super) fn subscribe(
     bucket: &BucketId,
     subscription: Subscription,
 ) -> Result<(), SubscriptionFault> {
-    let FunctionId { scope, name } = &subscription.function;
     let rule = |name: &str, value: Option<String>| Some(FilterRule { name: name.into(), value: value? });
     let rules: Vec<_> = [rule("Prefix", subscription.prefix), rule("Suffix", subscription.suffix)]
         .into_iter()
@@ -70,12 +79,26 @@ pub(super) fn subscribe(
     let mut configuration = front.notifications.get(bucket);
     configuration.functions.push(FunctionConfiguration {
         id: subscription.id.unwrap_or_default(),
-        function: format!("arn:aws:lambda:{}:{}:function:{name}", scope.region, scope.account),
+        function: arn(&subscription.function),
         events: subscription.events,
         filter: (!rules.is_empty()).then_some(Filter { key: super::wire::KeyFilter { rules } }),
     });
     install(front, bucket, configuration, Destinations::Trusted)
         .map_err(|fault| SubscriptionFault { why: fault.message })
+}
+
+/// Takes back what a project declared for a function: entries with `ids`, in every bucket.
+pub(super) fn unsubscribe(front: &Front, function: &FunctionId, ids: impl Fn(&str) -> bool) {
+    let function = arn(function);
+    for (bucket, mut configuration) in front.notifications.telling(&function) {
+        configuration.functions.retain(|entry| entry.function != function || !ids(&entry.id));
+        // Less of what was accepted is accepted; a bucket that is gone tells nothing any more.
+        let _ = install(front, &bucket, configuration, Destinations::Trusted);
+    }
+}
+
+fn arn(FunctionId { scope, name }: &FunctionId) -> String {
+    format!("arn:aws:lambda:{}:{}:function:{name}", scope.region, scope.account)
 }
 
 /// Whether the functions must exist when a configuration is saved.

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A longer line is cut into pieces of at most this many bytes.
 const LINE_LIMIT: usize = 256 * 1024;
 
+/// Most of an invocation's log that is kept for its caller, in bytes; of more the newest half stays.
+const TAIL_LIMIT: usize = 4 * 1024 * 1024;
+
 /// The log of one instance. Sandboxes write into it from their own tasks.
 pub(super) struct Log {
     parts: Parts,
@@ -21,7 +24,30 @@ struct Current {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// The vendor's lines of this invocation, when its caller wants them.
-    tail: Option<Vec<String>>,
+    tail: Option<Tail>,
+}
+
+#[derive(Default)]
+struct Tail {
+    lines: Vec<String>,
+    bytes: usize,
+}
+
+impl Tail {
+    fn extend(&mut self, lines: Vec<String>) {
+        self.bytes += lines.iter().map(String::len).sum::<usize>();
+        self.lines.extend(lines);
+        if self.bytes > TAIL_LIMIT {
+            let mut newest = self.bytes;
+            let stays = |line: &String| {
+                newest -= line.len();
+                newest < TAIL_LIMIT / 2
+            };
+            let first = self.lines.iter().position(stays).unwrap_or(self.lines.len());
+            self.lines.drain(..first);
+            self.bytes = self.lines.iter().map(String::len).sum();
+        }
+    }
 }
 
 impl Log {
@@ -34,7 +60,7 @@ impl Log {
     pub(super) fn begin(&self, subject: Subject, wants_tail: bool) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.subject = subject;
-        current.tail = wants_tail.then(Vec::new);
+        current.tail = wants_tail.then(Tail::default);
     }
 
     pub(super) fn say(&self, what: What) {
@@ -45,7 +71,7 @@ impl Log {
     /// Gives the invocation's log, if its caller wants it.
     pub(super) fn take(&self) -> Vec<String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.tail.take().unwrap_or_default()
+        current.tail.take().unwrap_or_default().lines
     }
 
     /// Ends the lines that are begun: what comes next is about something else.
