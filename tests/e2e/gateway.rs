@@ -69,7 +69,10 @@ fn rest_routes_with_payload_1_0() {
     let seen = event(&http::send(house.aws(), "GET /items/a%20b?x=1&x=2&y=%C3%A9", &headers, b""));
     assert_eq!(seen["resource"], "/items/{id}");
     assert_eq!(seen["httpMethod"], "GET");
-    assert_eq!(seen["pathParameters"]["id"].as_str().map(|id| id.replace("%20", " ")).as_deref(), Some("a b"));
+    assert_eq!(
+        seen["pathParameters"]["id"].as_str().map(|id| id.replace("%20", " ")).as_deref(),
+        Some("a b")
+    );
     assert_eq!(seen["queryStringParameters"], json!({"x": "2", "y": "é"}));
     assert_eq!(seen["multiValueQueryStringParameters"], json!({"x": ["1", "2"], "y": ["é"]}));
     assert_eq!(seen["headers"]["X-Own"], "yes");
@@ -78,7 +81,12 @@ fn rest_routes_with_payload_1_0() {
     assert_eq!(seen["requestContext"]["identity"]["sourceIp"], "127.0.0.1");
     assert!(seen.get("version").is_none_or(|version| version == "1.0"));
 
-    let posted = event(&http::send(house.aws(), "POST /items", &[("Content-Type", "application/json")], br#"{"a":1}"#));
+    let posted = event(&http::send(
+        house.aws(),
+        "POST /items",
+        &[("Content-Type", "application/json")],
+        br#"{"a":1}"#,
+    ));
     assert_eq!(posted["body"], r#"{"a":1}"#);
     let deep = event(&http::send(house.aws(), "DELETE /files/a/b/c.txt", &[], b""));
     assert_eq!(deep["pathParameters"], json!({"proxy": "a/b/c.txt"}));
@@ -99,7 +107,8 @@ fn http_routes_with_payload_2_0() {
     assert_eq!(seen["requestContext"]["http"]["method"], "GET");
     assert!(seen.get("body").is_none());
 
-    let posted = event(&http::send(house.aws(), "POST /v2/items", &[("Content-Type", "image/png")], &[0, 255]));
+    let posted =
+        event(&http::send(house.aws(), "POST /v2/items", &[("Content-Type", "image/png")], &[0, 255]));
     assert_eq!((&posted["body"], &posted["isBase64Encoded"]), (&json!("AP8="), &json!(true)));
     let deep = event(&http::send(house.aws(), "PATCH /v2/files/a/b", &[], b""));
     assert_eq!(deep["pathParameters"], json!({"proxy": "a/b"}));
@@ -112,14 +121,20 @@ fn http_routes_with_payload_2_0() {
 fn answers_of_every_kind() {
     let house = house();
     for root in ["/items/1", "/v2/items/1"] {
-        let ask = |how: &str| http::send(house.aws(), &format!("GET {root}?how={how}"), &[("Accept", "image/png")], b"");
+        let ask = |how: &str| {
+            http::send(house.aws(), &format!("GET {root}?how={how}"), &[("Accept", "image/png")], b"")
+        };
         let binary = ask("binary");
         assert_eq!((binary.status, binary.header("content-type")), (200, Some("image/png")), "{root}");
         assert_eq!(binary.body, (0..=255).collect::<Vec<u8>>(), "{root}");
-        let cookies: Vec<_> = ask("cookies").headers.into_iter().filter(|(name, _)| name == "set-cookie").collect();
+        let cookies: Vec<_> =
+            ask("cookies").headers.into_iter().filter(|(name, _)| name == "set-cookie").collect();
         assert_eq!(cookies.len(), 2, "{root}: {cookies:?}");
         let teapot = ask("teapot");
-        assert_eq!((teapot.status, teapot.header("x-kind"), teapot.text().as_str()), (418, Some("tea"), "short and stout"));
+        assert_eq!(
+            (teapot.status, teapot.header("x-kind"), teapot.text().as_str()),
+            (418, Some("tea"), "short and stout")
+        );
         for how in ["raise", "nonsense"] {
             let failed = ask(how);
             assert!([500, 502].contains(&failed.status), "{root} {how}: {}", failed.status);
@@ -132,7 +147,11 @@ fn answers_of_every_kind() {
 fn cors_lets_in_whom_the_template_names() {
     let house = house();
     let ask = |method: &str, origin: &str| {
-        let headers = [("Origin", origin), ("Access-Control-Request-Method", "POST"), ("Content-Type", "application/json")];
+        let headers = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Content-Type", "application/json"),
+        ];
         http::send(house.aws(), &format!("{method} /v2/items"), &headers, b"")
     };
     let preflight = ask("OPTIONS", "http://localhost:3000");
@@ -140,7 +159,10 @@ fn cors_lets_in_whom_the_template_names() {
     assert_eq!(preflight.header("access-control-allow-origin"), Some("http://localhost:3000"));
     assert!(preflight.header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST")));
     let asked = ask("POST", "http://localhost:3000");
-    assert_eq!((asked.status, asked.header("access-control-allow-origin")), (200, Some("http://localhost:3000")));
+    assert_eq!(
+        (asked.status, asked.header("access-control-allow-origin")),
+        (200, Some("http://localhost:3000"))
+    );
     for method in ["OPTIONS", "POST"] {
         let refused = ask(method, "http://evil.example");
         assert_eq!(refused.status, 403, "{method}");
@@ -160,8 +182,13 @@ fn what_no_route_names_is_not_answered_by_a_function() {
     let unsigned = http::send(house.aws(), "PUT /items", &[], b"");
     assert_eq!((unsigned.status, unsigned.json()), (403, json!({"message": "Missing Authentication Token"})));
     // Clients of S3 sign: a bucket may have the name of a route.
-    let signed = "AWS4-HMAC-SHA256 Credential=me/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00";
-    let headers = [("Authorization", signed), ("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"), ("X-Amz-Date", "20260101T000000Z")];
+    let signed =
+        "AWS4-HMAC-SHA256 Credential=me/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00";
+    let headers = [
+        ("Authorization", signed),
+        ("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"),
+        ("X-Amz-Date", "20260101T000000Z"),
+    ];
     let put = http::send(house.aws(), "PUT /items", &headers, b"");
     assert_eq!(put.status, 200, "{}", put.text());
 }

@@ -65,7 +65,8 @@ fn node_in_both_module_systems() {
     let answer = fine(&house, "Esm", &json!({"a": "é"}));
     assert_eq!((&answer["echo"], &answer["name"]), (&json!({"a": "é"}), &json!("Esm")));
     house.wait(0, "console.log is a log line", |record| {
-        is(record, "Esm", "log") && record["what"]["log"]["text"].as_str().is_some_and(|text| text.contains("called"))
+        is(record, "Esm", "log")
+            && record["what"]["log"]["text"].as_str().is_some_and(|text| text.contains("called"))
     });
     let (error, document) = invoke(&house, "Esm", &json!({"raise": true}));
     assert_eq!((error.as_deref(), &document["errorType"]), (Some("Unhandled"), &json!("TypeError")));
@@ -73,13 +74,19 @@ fn node_in_both_module_systems() {
     assert!(document["trace"].is_array(), "{document}");
     let (_, document) = invoke(&house, "Esm", &json!({"exit": true}));
     assert_eq!(document["errorType"], "Runtime.ExitError");
-    assert!(document["errorMessage"].as_str().is_some_and(|text| text.ends_with("exit status 4")), "{document}");
+    assert!(
+        document["errorMessage"].as_str().is_some_and(|text| text.ends_with("exit status 4")),
+        "{document}"
+    );
     fine(&house, "Esm", &json!({}));
 
     assert_eq!(fine(&house, "Cjs", &json!(1)), json!({"cjs": 1}));
     assert_eq!(fine(&house, "Newer", &json!(2))["echo"], 2);
     let (_, document) = invoke(&house, "Rejects", &json!({}));
-    assert_eq!((&document["errorType"], &document["errorMessage"]), (&json!("RangeError"), &json!("too far")));
+    assert_eq!(
+        (&document["errorType"], &document["errorMessage"]),
+        (&json!("RangeError"), &json!("too far"))
+    );
     let (_, document) = invoke(&house, "Missing", &json!({}));
     assert_eq!(document["errorType"], "Runtime.ImportModuleError", "{document}");
 }
@@ -103,7 +110,8 @@ fn an_executable_bootstrap() {
     }
     let functions = function("Custom", "provided.al2023", "any.name", "code");
     let plan = Plan::new().file("template.yaml", &template(&functions)).file("code/bootstrap", BOOTSTRAP);
-    std::fs::set_permissions(plan.path("code/bootstrap"), std::fs::Permissions::from_mode(0o755)).expect("executable");
+    std::fs::set_permissions(plan.path("code/bootstrap"), std::fs::Permissions::from_mode(0o755))
+        .expect("executable");
     let house = plan.up();
     for number in 0..3 {
         let answer = fine(&house, "Custom", &json!({"n": number}));
@@ -135,7 +143,8 @@ fn a_python_that_is_not_installed_is_replaced_and_said() {
 #[test]
 fn declared_packages_are_installed_once_and_not_into_the_project() {
     let functions = function("Packed", "python3.12", "app.handler", "code");
-    let app = "import idna\ndef handler(event, context):\n    return idna.encode('bücher.example').decode()\n";
+    let app =
+        "import idna\ndef handler(event, context):\n    return idna.encode('bücher.example').decode()\n";
     let plan = Plan::new()
         .file("template.yaml", &template(&functions))
         .file("code/app.py", app)
@@ -144,7 +153,8 @@ fn declared_packages_are_installed_once_and_not_into_the_project() {
     assert_eq!(fine(&house, "Packed", &json!({})), "xn--bcher-kva.example");
     let init = house.wait_ended(0, "Packed")["usage"]["init"]["duration_ms"].as_f64().expect("a cold start");
     assert!(init < 5000.0, "installing is no part of a cold start: {init} ms");
-    let mut files: Vec<_> = std::fs::read_dir(house.plan.path("code")).expect("there").filter_map(Result::ok).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(house.plan.path("code")).expect("there").filter_map(Result::ok).collect();
     files.sort_by_key(std::fs::DirEntry::file_name);
     let names: Vec<_> = files.iter().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
     assert_eq!(names, ["app.py", "requirements.txt"], "the folder is as it was");
