@@ -154,10 +154,11 @@ impl EventArgs {
                 .map(|_| event)
                 .map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
         }
-        if given.starts_with(['{', '[', '"']) {
+        let file = Path::new(given);
+        let is_scalar = || !file.is_file() && serde_json::from_str::<serde_json::Value>(given).is_ok();
+        if given.starts_with(['{', '[', '"']) || is_scalar() {
             return Ok(given.as_bytes().to_vec());
         }
-        let file = Path::new(given);
         let library = library(root);
         let request = self.filling.request(root)?;
         if !file.is_file() {

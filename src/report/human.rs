@@ -41,8 +41,9 @@ impl Human {
         });
     }
 
-    /// Follows only what delays a call: installs, warnings.
-    pub fn steps(self, shared: Arc<Shared>) {
+    /// Follows only what delays a call: installs, warnings. They are talk even where the result is JSON.
+    pub fn steps(mut self, shared: Arc<Shared>) {
+        self.printer.json = false;
         let (past, mut live) = shared.journal.follow(0);
         tokio::spawn(async move {
             for record in past.into_iter().filter(|record| is_step(&record.what)) {

@@ -55,8 +55,11 @@ fn effects(house: &House) -> usize {
     started + buckets
 }
 
+/// Where to knock, with which request line and headers.
+type Door = (SocketAddr, String, Vec<(String, String)>);
+
 /// Each listener with a request that would have an effect: the APIs, the control API, an instance's own.
-fn doors(house: &House) -> Vec<(SocketAddr, String, Vec<(String, String)>)> {
+fn doors(house: &House) -> Vec<Door> {
     let told = tells(house);
     let runtime =
         told["env"]["AWS_LAMBDA_RUNTIME_API"].as_str().expect("an address").parse().expect("an address");
