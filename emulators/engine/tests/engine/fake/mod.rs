@@ -50,7 +50,6 @@ pub fn policy() -> Policy {
         keep_alive: Duration::from_mins(10),
         freeze_after: millis(20),
         account_concurrency: 1000,
-        watch_ignore: Vec::new(),
     }
 }
 
