@@ -1,6 +1,7 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
 use super::{Reading, Shared, StartError};
+use crate::clouds::Cloud;
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Surrounding};
 use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
@@ -29,8 +30,9 @@ pub(super) async fn make_real(
         prepare(shared, builder, step, python).await?;
     }
     for bucket in &project.buckets {
-        let made = shared.cloud_named(&bucket.cloud).declare_bucket(bucket).await;
-        made.map_err(|why| StartError::Refused { from: place(&bucket.from), why })?;
+        let refused = |why| StartError::Refused { from: place(&bucket.from), why };
+        let cloud = shared.plugged(&bucket.cloud).map_err(refused)?;
+        cloud.declare_bucket(bucket).await.map_err(refused)?;
     }
     for function in &project.functions {
         shared.declare(function)?;
@@ -64,8 +66,14 @@ impl Shared {
         self.journal.send(now, Subject::default(), what);
     }
 
+    /// The cloud of that name, or why there is none.
+    fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
+        let found = self.plugged.iter().find(|plugged| plugged.name == name);
+        found.map(|plugged| &plugged.cloud).ok_or_else(|| format!("mlemu has no `{name}` yet"))
+    }
+
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
-        let declared = self.cloud_named(&function.cloud).declare(function);
+        let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
         if let Some(alias) = &function.alias {
             let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);

@@ -21,6 +21,31 @@ fn readme() {
 }
 
 #[test]
+fn first_steps() {
+    play("docs/guides/first-steps.md", "", &[]);
+}
+
+#[test]
+fn hot_reload() {
+    play("docs/guides/hot-reload.md", "", &[]);
+}
+
+#[test]
+fn triggers() {
+    play("docs/guides/triggers.md", "", &[]);
+}
+
+#[test]
+fn limits_and_truth() {
+    play("docs/guides/limits-and-truth.md", "", &[]);
+}
+
+#[test]
+fn configuration() {
+    play("docs/guides/configuration.md", "", &[]);
+}
+
+#[test]
 fn diabetes() {
     play("examples/diabetes/README.md", "examples/diabetes", &[]);
 }

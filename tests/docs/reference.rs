@@ -145,7 +145,7 @@ fn coverage() {
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(",\n")
 }
 
 /// The answer to a request without a body, head and all.

@@ -11,7 +11,7 @@ use axum::response::Response;
 use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime};
+use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
 use mlemu_engine::triggers::{TriggerParts, Triggers};
@@ -130,7 +130,22 @@ impl Aws {
                 self.s3.subscribe(bucket, subscription).map_err(|fault| fault.to_string())?;
             }
         }
+        self.warn_of_silent(&id, &function.triggers);
         Ok(id)
+    }
+
+    /// Triggers that nothing fires yet are said aloud.
+    fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
+        for trigger in triggers {
+            let what = match trigger {
+                TriggerDeclaration::Queue { queue, .. } => format!("the queue `{queue}`"),
+                TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
+                _ => continue,
+            };
+            let text = format!("{what} does not invoke it: mlemu does not have that yet");
+            let subject = Subject { function: Some(function.clone()), ..Subject::default() };
+            self.lambda.functions().record(subject, What::Warning { text });
+        }
     }
 
     /// What was declared before; a declaration that is read again must not count twice.

@@ -4,11 +4,13 @@
 //! editor's rename dance or a `git checkout` is one. Folders that ignore rules leave out are not watched at
 //! all: a virtual environment has thousands.
 
+mod burst;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 use crate::face::Parts;
+use burst::Burst;
 use mlemu_core::{FunctionId, Subject, What};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -18,13 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// Changes this close together are one.
-const QUIET: Duration = Duration::from_millis(15);
-/// A source that never rests is reloaded so long after its first change all the same.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// A source that was just reloaded is not reloaded again before this.
-const REST: Duration = Duration::from_millis(250);
 
 pub(crate) struct Watch {
     orders: mpsc::UnboundedSender<Order>,
@@ -72,28 +67,6 @@ struct Keeper {
     bursts: BTreeMap<FunctionId, Burst>,
 }
 
-/// The changes of one source that belong together. Times are on the clock's monotonic side.
-#[derive(Default)]
-struct Burst {
-    /// First and last of the changes that no reload has taken up yet.
-    changes: Option<(Duration, Duration)>,
-    reloaded: Option<Duration>,
-}
-
-impl Burst {
-    fn change(&mut self, now: Duration) {
-        let (first, _) = self.changes.unwrap_or((now, now));
-        self.changes = Some((first, now));
-    }
-
-    /// When to reload, if anything changed.
-    fn due(&self) -> Option<Duration> {
-        let (first, last) = self.changes?;
-        let calm = (last + QUIET).min(first + PATIENCE);
-        Some(self.reloaded.map_or(calm, |reloaded| calm.max(reloaded + REST)))
-    }
-}
-
 impl Keeper {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
         loop {
@@ -130,7 +103,7 @@ impl Keeper {
         let now = self.parts.clock.elapsed();
         for (id, burst) in &mut self.bursts {
             if burst.due().is_some_and(|due| due <= now) {
-                *burst = Burst { changes: None, reloaded: Some(now) };
+                burst.reloaded(now);
                 (self.changed)(id.clone());
             }
         }
@@ -146,9 +119,13 @@ impl Keeper {
         }
         let Some(folder) = folder else { return };
         let known = self.watched.values().find(|rules| rules.root() == folder).cloned();
-        let rules = known.unwrap_or_else(|| Arc::new(Rules::read(&folder, &self.parts.policy.watch_ignore)));
+        let rules = known.unwrap_or_else(|| Arc::new(self.rules(&folder)));
         self.watch_tree(&rules, &folder, &id);
         self.watched.insert(id, rules);
+    }
+
+    fn rules(&self, folder: &Path) -> Rules {
+        Rules::read(folder, &self.parts.policy.watch_ignore)
     }
 
     /// Watches a folder and all in it that matters.
@@ -222,7 +199,7 @@ impl Keeper {
         let touched: Vec<_> = touched.map(|(id, rules)| (id.clone(), rules.clone())).collect();
         for (id, rules) in &touched {
             if everything || event.paths.iter().any(|path| rules.are_in(path)) {
-                let rules = Arc::new(Rules::read(rules.root(), &self.parts.policy.watch_ignore));
+                let rules = Arc::new(self.rules(rules.root()));
                 self.watch_tree(&rules, rules.root(), id);
                 self.watched.insert(id.clone(), rules);
             } else if appeared {

@@ -60,8 +60,8 @@ impl Rules {
 
     /// `path` itself, if it is a folder that matters, and every such folder in it. Links are not followed.
     pub(super) fn folders_from(&self, path: &Path) -> Vec<PathBuf> {
-        if !path.is_dir() || path.is_symlink() && path != self.root || path != self.root && !self.matter(path)
-        {
+        let inner = path != self.root;
+        if !path.is_dir() || (inner && (path.is_symlink() || !self.matter(path))) {
             return Vec::new();
         }
         let (ignored, top) = (self.ignored.clone(), path.to_owned());
@@ -94,6 +94,7 @@ mod tests {
             "notes.md",
             "data/rows.csv",
             "x.log",
+            "notes.md",
             "node_modules/x/index.js",
             "pkg/__pycache__/a.pyc",
             ".app.py.swp",

@@ -90,7 +90,7 @@ async fn fifty_saves_a_second_are_a_few_reloads_and_the_last_save_counts() {
 async fn a_source_that_never_rests_is_reloaded_all_the_same() {
     let times = reloads(1000, 5).await;
     assert!(times[0] <= 110, "{times:?}");
-    assert!(times.len() >= 10 && times.len() <= 22, "{times:?}");
+    assert!(times.len() >= 5 && times.len() <= 10, "{times:?}");
 }
 
 #[tokio::test(start_paused = true)]

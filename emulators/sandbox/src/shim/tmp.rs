@@ -70,13 +70,17 @@ fn split_off(namespaces: UnshareFlags) -> io::Result<()> {
 fn needed_below_tmp(order: &Order) -> Vec<PathBuf> {
     let values = order.env.values().flat_map(|value| value.split(':')).map(Path::new);
     let args = order.args.iter().map(Path::new);
-    // The folder may be a view: links to where the code is.
-    let entries = fs::read_dir(&order.folder).into_iter().flatten().filter_map(Result::ok);
-    let links: Vec<PathBuf> = entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
-    let own = [order.program.as_path(), order.folder.as_path()].into_iter();
-    let paths = own.chain(values).chain(args).chain(links.iter().map(PathBuf::as_path));
-    let entries: BTreeSet<PathBuf> = paths.filter_map(entry_of_tmp).collect();
+    let paths = [order.program.as_path(), order.folder.as_path()].into_iter().chain(values).chain(args);
+    let mut entries: BTreeSet<PathBuf> = paths.filter_map(entry_of_tmp).collect();
+    entries.extend(linked(&order.folder).iter().filter_map(|path| entry_of_tmp(path)));
     entries.into_iter().filter(|entry| entry.exists()).collect()
+}
+
+/// Where the links in a folder lead: it may be a view of a project that lies elsewhere.
+fn linked(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    links.filter_map(|link| fs::read_link(link.path()).ok()).collect()
 }
 
 fn entry_of_tmp(path: &Path) -> Option<PathBuf> {

@@ -20,6 +20,7 @@ pub const TESTS: &[Test] = &[
     ("frozen_can_be_killed", frozen_can_be_killed),
     ("tmp_outlives_a_restart_and_is_forgotten", tmp_outlives_a_restart_and_is_forgotten),
     ("a_project_below_tmp_is_still_there", a_project_below_tmp_is_still_there),
+    ("a_project_below_tmp_is_seen_through_links", a_project_below_tmp_is_seen_through_links),
     ("many_lives_leave_nothing", many_lives_leave_nothing),
 ];
 
@@ -238,6 +239,22 @@ fn a_project_below_tmp_is_still_there() {
             let name = other.path().file_name().unwrap().to_str().unwrap();
             assert!(!shown.contains(&format!("tmp {name}")), "the machine's /tmp shows: {shown}");
         }
+    });
+}
+
+/// A folder of links elsewhere, as packages in a cache need it.
+fn a_project_below_tmp_is_seen_through_links() {
+    block_on(async {
+        let stage = Stage::new();
+        let project = tempfile::tempdir_in("/tmp").unwrap();
+        let view = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        std::os::unix::fs::symlink(project.path().join("code"), view.path().join("code")).unwrap();
+        let (mut spec, said) = spec(&["show"]);
+        spec.folder = view.path().into();
+        let _running = stage.start(spec).await;
+        let shown = said.wait_for("shown").await;
+        let name = project.path().file_name().unwrap().to_str().unwrap();
+        assert!(shown.contains(&format!("tmp {name}")), "the project is hidden: {shown}");
     });
 }
 
