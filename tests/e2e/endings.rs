@@ -76,6 +76,7 @@ fn timeouts() {
 #[test]
 fn failures_of_the_init() {
     let Some(house) = case("init failures") else { return };
+    house.wait_ended(0, "Nameless");
     let records = house.records(0);
     let inits = records.iter().filter(|record| is(record, "Missing", "init-ended"));
     let phases: Vec<_> = inits.map(|record| record["what"]["init-ended"]["init"]["phase"].clone()).collect();
