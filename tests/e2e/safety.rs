@@ -43,8 +43,11 @@ fn plan() -> Plan {
 
 #[track_caller]
 fn tells(house: &House) -> Value {
+    let mark = house.mark();
     let answer = http::send(house.aws(), INVOKE, &[], b"{}");
     assert_eq!(answer.status, 200, "{}", answer.text());
+    // Its records are counted later: they must all be there.
+    house.wait_ended(mark, "Tells");
     answer.json()
 }
 

@@ -1,7 +1,7 @@
 //! Opening deployment packages: zip archives from strangers, into folders of ours.
 //!
 //! [`plan`] decides from the directory of the archive alone whether every entry may be written, and
-//! [`write`] writes them. All of it blocks; callers run it on a thread for that.
+//! [`mod@write`] writes them. All of it blocks; callers run it on a thread for that.
 
 mod plan;
 mod write;
