@@ -4,12 +4,12 @@ use crate::admission::Admission;
 use crate::dispatch::{self, Call};
 use crate::journal::Journal;
 use crate::registry::Registry;
-use crate::watch::Watch;
+use crate::watch::{self, Watch};
 use mlemu_core::{
     Build, Clock, Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime,
     Sandbox, Scope, Source, Subject, What,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -111,17 +111,34 @@ struct Inner {
     watch: Watch,
 }
 
+/// The functions for the watch, which must not keep them alive.
+struct Watched(Weak<Inner>);
+
+impl watch::Functions for Watched {
+    fn is_running(&self, id: &FunctionId) -> bool {
+        let function = self.0.upgrade().and_then(|inner| inner.registry.get(id));
+        function.is_some_and(|function| function.is_running())
+    }
+
+    fn hold(&self, id: &FunctionId) {
+        if let Some(function) = self.0.upgrade().and_then(|inner| inner.registry.get(id)) {
+            function.hold();
+        }
+    }
+
+    fn reload(&self, id: &FunctionId) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.registry.republish(id, &inner.parts);
+        }
+    }
+}
+
 impl Engine {
     /// Must be called inside a tokio runtime.
     pub fn new(parts: Parts) -> Self {
         let admission = Arc::new(Admission::new(parts.policy.account_concurrency));
-        let inner = Arc::new_cyclic(|this: &std::sync::Weak<Inner>| {
-            let this = this.clone();
-            let watch = Watch::start(parts.clone(), move |id| {
-                if let Some(inner) = this.upgrade() {
-                    inner.registry.republish(&id, &inner.parts);
-                }
-            });
+        let inner = Arc::new_cyclic(|this: &Weak<Inner>| {
+            let watch = Watch::start(parts.clone(), Watched(this.clone()));
             Inner { registry: Registry::default(), admission, watch, parts }
         });
         Self { inner }

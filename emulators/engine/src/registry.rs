@@ -180,6 +180,15 @@ impl Function {
         self.send(Event::Call(call));
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) > 0
+    }
+
+    /// Calls for the newest revision wait for the next one.
+    pub(crate) fn hold(&self) {
+        self.send(Event::Hold);
+    }
+
     /// Ends everything; the receiver hears when it has ended.
     fn stop(&self) -> oneshot::Receiver<()> {
         let (stopped, wait) = oneshot::channel();

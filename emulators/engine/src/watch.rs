@@ -2,7 +2,8 @@
 //!
 //! The operating system tells of changes; nothing is polled. A [`Burst`] of changes is one reload, so that an
 //! editor's rename dance or a `git checkout` is one. Folders that ignore rules leave out are not watched at
-//! all: a virtual environment has thousands.
+//! all: a virtual environment has thousands. From the first change seen until its reload a function's calls
+//! wait, so that who saves and calls gets the new code.
 
 mod burst;
 mod rules;
@@ -31,13 +32,22 @@ enum Order {
     Stop,
 }
 
+/// The functions, as the watch sees them.
+pub(crate) trait Functions: Send + Sync + 'static {
+    /// Whether it has invocations, which may be what changes its source.
+    fn is_running(&self, id: &FunctionId) -> bool;
+    /// Its source is changing: calls from here on wait for the reload, which comes soon.
+    fn hold(&self, id: &FunctionId);
+    /// Its source has changed.
+    fn reload(&self, id: &FunctionId);
+}
+
 impl Watch {
-    /// `changed` is called with each function whose source changed.
-    pub(crate) fn start(parts: Parts, changed: impl Fn(FunctionId) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(parts: Parts, functions: impl Functions) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
         let keeper = Keeper {
             parts,
-            changed: Box::new(changed),
+            functions: Box::new(functions),
             back: orders.clone(),
             watcher: None,
             watched: HashMap::new(),
@@ -59,7 +69,7 @@ impl Watch {
 
 struct Keeper {
     parts: Parts,
-    changed: Box<dyn Fn(FunctionId) + Send + Sync>,
+    functions: Box<dyn Functions>,
     back: mpsc::UnboundedSender<Order>,
     /// Made with the first folder, so that a daemon without sources has no inotify thread.
     watcher: Option<RecommendedWatcher>,
@@ -83,7 +93,7 @@ impl Keeper {
                 Some(Order::Set(id, folder)) => self.set(id, folder),
                 Some(Order::Changed(event)) => {
                     for id in self.touched(&event) {
-                        self.bursts.entry(id).or_default().change(self.parts.clock.elapsed());
+                        self.change(id);
                     }
                 }
                 Some(Order::Stop) | None => return,
@@ -98,13 +108,23 @@ impl Keeper {
         }
     }
 
+    fn change(&mut self, id: FunctionId) {
+        let running = self.functions.is_running(&id);
+        let burst = self.bursts.entry(id.clone()).or_default();
+        let held = burst.holds();
+        burst.change(self.parts.clock.elapsed(), running);
+        if burst.holds() && !held {
+            self.functions.hold(&id);
+        }
+    }
+
     /// Reloads what is due.
     fn reload(&mut self) {
         let now = self.parts.clock.elapsed();
         for (id, burst) in &mut self.bursts {
             if burst.due().is_some_and(|due| due <= now) {
                 burst.reloaded(now);
-                (self.changed)(id.clone());
+                self.functions.reload(id);
             }
         }
     }
@@ -113,7 +133,10 @@ impl Keeper {
         if self.watched.get(&id).map(|rules| rules.root()) == folder.as_deref() {
             return;
         }
-        self.bursts.remove(&id);
+        if self.bursts.remove(&id).is_some_and(|burst| burst.due().is_some()) {
+            // What is held must be let go.
+            self.functions.reload(&id);
+        }
         if let Some(rules) = self.watched.remove(&id) {
             self.unwatch(&rules);
         }

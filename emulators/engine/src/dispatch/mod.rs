@@ -47,6 +47,8 @@ pub(crate) enum Event {
         returned: Option<Box<Call>>,
     },
     Reserve(Option<u32>),
+    /// A publication is coming that the calls of the newest revision shall wait for.
+    Hold,
     /// End everything now; the sender hears when it has ended.
     Stop(oneshot::Sender<()>),
 }
@@ -99,6 +101,9 @@ impl Dispatcher {
             Event::Free(instance) => self.tell(instance, Pool::free),
             Event::Gone { instance, returned } => self.gone(instance, returned),
             Event::Reserve(concurrency) => self.reserved = concurrency,
+            Event::Hold => {
+                self.pools.iter_mut().filter(|pool| pool.serves(None)).for_each(|pool| pool.held = true);
+            }
             Event::Stop(_) => {}
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Pool {
     pub(super) pinned: bool,
     /// Takes no more calls.
     pub(super) retired: bool,
+    /// Its calls wait: a newer revision comes in a moment.
+    pub(super) held: bool,
     pub(super) build: Build,
     pub(super) queue: VecDeque<Box<Call>>,
     pub(super) members: HashMap<InstanceId, Member>,
@@ -63,6 +65,7 @@ impl Pool {
             client,
             pinned,
             retired: false,
+            held: false,
             build: Build::Running,
             queue: VecDeque::new(),
             members: HashMap::new(),
@@ -119,7 +122,7 @@ impl Pool {
 
     /// Hands waiting calls to idle instances.
     pub(super) fn assign(&mut self) {
-        while !self.queue.is_empty() {
+        while !self.held && !self.queue.is_empty() {
             let Some(id) = self.idle.pop() else { return };
             let Some(call) = self.queue.pop_front() else { return };
             let Some(member) = self.members.get_mut(&id) else { continue };
@@ -141,7 +144,7 @@ impl Pool {
 
     /// How many calls wait that no instance will take in a moment.
     pub(super) fn short_of(&self) -> usize {
-        if self.retired || !matches!(self.build, Build::Done(_)) {
+        if self.retired || self.held || !matches!(self.build, Build::Done(_)) {
             return 0;
         }
         let soon = |member: &&Member| matches!(member.doing, Doing::Starting | Doing::Settling);
@@ -168,6 +171,7 @@ impl Pool {
     /// whose init touches its own source would otherwise never run.
     pub(super) fn retire(&mut self) -> VecDeque<Box<Call>> {
         self.retired = true;
+        self.held = false;
         self.idle.clear();
         let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
         let mut moving = VecDeque::new();

@@ -40,8 +40,40 @@ impl Sandbox for Unused {
     fn forget(&self, _: &str) {}
 }
 
-/// Saves `app.py` so many times with this pause between, and gives the milliseconds of the reloads.
+/// What a function hears of its watch, each at these milliseconds.
+#[derive(Default)]
+struct Heard {
+    holds: Vec<u128>,
+    reloads: Vec<u128>,
+}
+
+struct Function {
+    clock: Arc<dyn mlemu_core::Clock>,
+    running: bool,
+    heard: Arc<Mutex<Heard>>,
+}
+
+impl Functions for Function {
+    fn is_running(&self, _: &FunctionId) -> bool {
+        self.running
+    }
+
+    fn hold(&self, _: &FunctionId) {
+        self.heard.lock().unwrap().holds.push(self.clock.elapsed().as_millis());
+    }
+
+    fn reload(&self, _: &FunctionId) {
+        self.heard.lock().unwrap().reloads.push(self.clock.elapsed().as_millis());
+    }
+}
+
+/// The reloads of a function that is running all the time.
 async fn reloads(saves: u32, pause: u64) -> Vec<u128> {
+    saved(saves, pause, true).await.reloads
+}
+
+/// Saves `app.py` so many times with this pause between.
+async fn saved(saves: u32, pause: u64, running: bool) -> Heard {
     let root = tempfile::tempdir().expect("a folder");
     let parts = Parts {
         clock: Arc::new(SystemClock::new()),
@@ -50,10 +82,9 @@ async fn reloads(saves: u32, pause: u64) -> Vec<u128> {
         journal: Arc::new(Journal::new(10)),
         policy: Policy::local(1),
     };
-    let clock = parts.clock.clone();
-    let times = Arc::new(Mutex::new(Vec::new()));
-    let (told, telling) = (times.clone(), clock.clone());
-    let watch = Watch::start(parts, move |_| told.lock().unwrap().push(telling.elapsed().as_millis()));
+    let heard = Arc::<Mutex<Heard>>::default();
+    let function = Function { clock: parts.clock.clone(), running, heard: heard.clone() };
+    let watch = Watch::start(parts, function);
     let id = FunctionId::new(Arc::new(Scope::new("cloud", "1", "here")), "f");
     watch.set(id, Some(root.path().to_owned()));
     for _ in 0..saves {
@@ -63,8 +94,7 @@ async fn reloads(saves: u32, pause: u64) -> Vec<u128> {
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     watch.stop();
-    let times = times.lock().unwrap();
-    times.clone()
+    std::mem::take(&mut heard.lock().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,4 +127,25 @@ async fn a_source_that_never_rests_is_reloaded_all_the_same() {
 async fn a_person_who_saves_twice_waits_little() {
     let times = reloads(2, 300).await;
     assert!(times.len() == 2 && times[1] <= 320, "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_wait_from_the_first_change_to_the_reload() {
+    for running in [true, false] {
+        let heard = saved(1, 0, running).await;
+        assert_eq!((heard.holds.as_slice(), heard.reloads.len()), ([0].as_slice(), 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn saves_of_an_idle_function_never_leave_old_code_reachable() {
+    let heard = saved(50, 60, false).await;
+    assert_eq!(heard.holds.len(), heard.reloads.len(), "each reload was waited for");
+    assert!(heard.reloads.len() >= 11, "four times a second: {:?}", heard.reloads);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_writes_beside_its_code_still_runs() {
+    let heard = saved(50, 60, true).await;
+    assert!(heard.holds.len() <= 2, "it is not held again and again: {:?}", heard.holds);
 }
