@@ -8,5 +8,6 @@ mod plug;
 pub mod profile;
 pub mod runtime_api;
 pub mod s3;
+mod service;
 
 pub use plug::{Aws, Ground};

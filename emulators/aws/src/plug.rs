@@ -6,6 +6,7 @@ use crate::iam::Iam;
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
+use crate::service::{self, Service};
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -92,19 +93,24 @@ impl Aws {
     }
 
     /// Hosts and routes that a project declared come first: they leave alone what is signed or for another
-    /// service. S3 takes what nobody else does.
+    /// service.
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
         if let Some(found) = self.gateway.matches(&parts) {
             return self.gateway.handle(found, Request::from_parts(parts, body)).await;
         }
-        let query = Iam::claims(&parts);
-        let lambda = Lambda::is_lambda_path(parts.uri.path());
+        let service = Service::of(&parts);
+        if let Service::Other(name) = service {
+            let operation = service::operation(&parts).unwrap_or_default().to_owned();
+            let what = What::Unsupported { service: name.clone(), operation };
+            self.lambda.functions().record(Subject::default(), what);
+            return service::not_implemented(&name, &parts);
+        }
         let request = Request::from_parts(parts, body);
-        match (query, lambda) {
-            (true, _) => self.iam.handle(request).await,
-            (false, true) => self.lambda.handle(request).await,
-            (false, false) => self.s3.handle(request).await,
+        match service {
+            Service::Iam => self.iam.handle(request).await,
+            Service::Lambda => self.lambda.handle(request).await,
+            Service::S3 | Service::Other(_) => self.s3.handle(request).await,
         }
     }
 

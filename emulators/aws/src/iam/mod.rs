@@ -112,13 +112,11 @@ impl Iam {
         Self { settings, functions, store: Mutex::default() }
     }
 
-    /// Whether a request is for STS or IAM: by the service that its signature names.
+    /// Whether a request that nobody signed is for STS or IAM: a form, or an action of their versions.
     pub fn claims(parts: &Parts) -> bool {
-        let signature = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let signed = signature.is_some_and(|text| text.contains("/sts/") || text.contains("/iam/"));
         let query = parts.uri.query().unwrap_or_default();
         let asked = query.contains(STS_VERSION) || query.contains(IAM_VERSION);
-        parts.uri.path() == "/" && (signed || (asked && query.contains("Action=")))
+        parts.uri.path() == "/" && (is_form(parts) || (asked && query.contains("Action=")))
     }
 
     /// Answers one action; every failure is an answer too.
@@ -156,6 +154,17 @@ impl Iam {
         self.functions.record(Subject::default(), what);
         Err(Fault::new(501, "NotImplemented", format!("mlemu does not have the action {action} yet")))
     }
+}
+
+/// Whether the request comes from a client of the query protocol.
+pub(crate) fn is_form(parts: &Parts) -> bool {
+    let kind = parts.headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
+}
+
+/// What clients of the query protocol read when there is nothing to answer them.
+pub(crate) fn not_implemented(why: &str) -> Response {
+    answer("", Err(Fault::new(501, "NotImplemented", why)), "", IAM_VERSION)
 }
 
 fn too_long(fault: BodyFault) -> Fault {

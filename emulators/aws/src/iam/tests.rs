@@ -158,15 +158,14 @@ async fn hostile_forms() {
 }
 
 #[test]
-fn whose_request_it_is() {
-    let claims = |uri: &str, service: &str| {
-        let scope = format!("AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/{service}/aws4_request");
-        let request = Request::builder().uri(uri).header("authorization", scope).body(()).unwrap();
+fn whose_unsigned_request_it_is() {
+    let claims = |uri: &str, kind: &str| {
+        let request = Request::builder().uri(uri).header("content-type", kind).body(()).unwrap();
         Iam::claims(&request.into_parts().0)
     };
-    assert!(claims("/", "sts"));
-    assert!(claims("/", "iam"));
-    assert!(!claims("/", "s3"));
-    assert!(!claims("/iam/", "s3"));
-    assert!(claims("/?Action=GetCallerIdentity&Version=2011-06-15", "s3"));
+    let form = "application/x-www-form-urlencoded; charset=utf-8";
+    assert!(claims("/", form));
+    assert!(claims("/?Action=GetCallerIdentity&Version=2011-06-15", "text/plain"));
+    assert!(!claims("/", "multipart/form-data; boundary=b"));
+    assert!(!claims("/bucket", form));
 }
