@@ -16,6 +16,7 @@ mod face;
 mod instance;
 pub mod journal;
 pub mod objects;
+pub mod queues;
 mod registry;
 pub mod triggers;
 mod watch;
