@@ -7,6 +7,7 @@ use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
 use crate::service::{self, Service};
+use crate::sqs::{self, Sqs};
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -15,6 +16,7 @@ use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclara
 use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 pub struct Ground {
     pub engine: Engine,
     pub objects: Objects,
+    pub queues: Queues,
     /// Files for instances, such as the stand-in for Node's native addon.
     pub folder: PathBuf,
     pub region: String,
@@ -39,6 +42,7 @@ pub struct Aws {
     lambda: Arc<Lambda>,
     gateway: Gateway,
     s3: S3,
+    sqs: Sqs,
     iam: Iam,
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
@@ -79,10 +83,16 @@ impl Aws {
                 },
             });
             let functions = Arc::new(ground.engine);
+            let sqs = Sqs::new(sqs::Parts {
+                queues: ground.queues,
+                sink: functions.parts().journal.clone(),
+                region: settings.region.clone(),
+                account: settings.account.clone(),
+            });
             let iam = Iam::new(settings.clone(), functions.clone());
             let lambda = Arc::new(Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3)));
             let gateway = Gateway::new(lambda.clone());
-            Self { lambda, gateway, s3, iam, runtime, settings, watch: ground.watch }
+            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch }
         })
     }
 
@@ -110,6 +120,7 @@ impl Aws {
         match service {
             Service::Iam => self.iam.handle(request).await,
             Service::Lambda => self.lambda.handle(request).await,
+            Service::Sqs => self.sqs.handle(request).await,
             Service::S3 | Service::Other(_) => self.s3.handle(request).await,
         }
     }

@@ -173,13 +173,21 @@ impl Store {
         let backlog = &mut subscription.backlog;
         let mut taken = Taken::default();
         'turns: while taken.received.len() < want.most && backlog.has_turn() {
-            for sequence in backlog.next_turn(want.most - taken.received.len()) {
+            let turn = backlog.next_turn(want.most - taken.received.len());
+            let is_dead = |sequence: &u64| {
+                let entry = backlog.entry(*sequence);
+                entry.zip(rule).is_some_and(|(entry, rule)| entry.count >= rule.after)
+            };
+            let dead: Vec<u64> = turn.iter().copied().filter(is_dead).collect();
+            if !dead.is_empty() {
+                // Those behind them in a group may move up.
+                let gone = dead.iter().filter_map(|sequence| backlog.remove(*sequence));
+                taken.dead.extend(gone.map(|entry| Message::clone(&entry.message)));
+                taken.changed = true;
+                continue;
+            }
+            for sequence in turn {
                 let Some(entry) = backlog.entry(sequence) else { break 'turns };
-                if rule.is_some_and(|rule| entry.count >= rule.after) {
-                    taken.dead.extend(backlog.remove(sequence).map(|entry| Message::clone(&entry.message)));
-                    taken.changed = true;
-                    continue;
-                }
                 taken.bytes = taken.bytes.saturating_add(entry.message.size());
                 if taken.bytes > want.bytes && !taken.received.is_empty() {
                     break 'turns;

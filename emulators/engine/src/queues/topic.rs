@@ -101,7 +101,9 @@ impl Queues {
     /// Makes a topic that nobody hears yet. Fails with [`Fault::TopicExists`].
     pub fn create_topic(&self, id: &TopicId, notes: Notes, tags: Notes) -> Result<(), Fault> {
         let now = self.shared.clock.now();
-        self.lock().add_topic(id, notes, tags, now)
+        let made = self.lock().add_topic(id, notes, tags, now);
+        self.tell();
+        made
     }
 
     /// Makes a topic with its one subscription. Fails with [`Fault::TopicExists`].
@@ -115,12 +117,17 @@ impl Queues {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         store.add_topic(id, notes, tags, now)?;
-        store.add_subscription(&id.only(), settings)
+        store.add_subscription(&id.only(), settings)?;
+        drop(store);
+        self.tell();
+        Ok(())
     }
 
     /// From now on the subscription gets what the topic gets. Fails with [`Fault::SubscriptionExists`].
     pub fn subscribe(&self, id: &SubscriptionId, settings: Settings) -> Result<(), Fault> {
-        self.lock().add_subscription(id, settings)
+        let made = self.lock().add_subscription(id, settings);
+        self.tell();
+        made
     }
 
     /// Forgets a subscription with its messages; who waits there is told.
