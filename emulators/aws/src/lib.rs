@@ -4,6 +4,7 @@ pub mod auth;
 pub mod gateway;
 pub mod iam;
 pub mod lambda;
+mod pattern;
 mod plug;
 pub mod profile;
 pub mod runtime_api;

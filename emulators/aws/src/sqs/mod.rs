@@ -128,6 +128,23 @@ impl Sqs {
         Ok(id.only())
     }
 
+    /// Sends the dead letters of a declared queue to another one, which is made if it is missing.
+    pub fn redrive(&self, name: &str, dead: &str, after: u32) -> Result<(), QueueFault> {
+        let id = TopicId::new(&self.front.scope, name);
+        let queue = self.front.queues().topic(&id).map_err(Fault::from)?;
+        let mut attributes = Notes::new();
+        if dead.ends_with(names::FIFO) {
+            attributes.insert("FifoQueue".into(), "true".into());
+        }
+        let dead = TopicId::new(&self.front.scope, dead);
+        if self.front.queues().topic(&dead).is_err() {
+            ops::queues::declare(&self.front, &dead, &attributes)?;
+        }
+        let policy = serde_json::json!({ "deadLetterTargetArn": arn_of(&dead), "maxReceiveCount": after });
+        let attributes = Notes::from([("RedrivePolicy".to_owned(), policy.to_string())]);
+        Ok(ops::queues::change(&self.front, &queue, &attributes)?)
+    }
+
     /// The place of an ARN's queue, if it exists.
     pub fn resolve(&self, arn: &str) -> Option<SubscriptionId> {
         self.front.by_arn(arn).map(|queue| queue.id.only())
