@@ -11,6 +11,7 @@ pub mod invoke;
 pub mod listener;
 pub mod locator;
 mod project;
+mod stream;
 
 use crate::clouds::{CLOUDS, Cloud, Ground};
 use crate::config::{Loaded, Overrides};

@@ -85,11 +85,18 @@ impl Aws {
         let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let known = this.clone();
+            let sqs = Sqs::new(sqs::Parts {
+                queues: ground.queues,
+                sink: sink.clone(),
+                region: settings.region.clone(),
+                account: settings.account.clone(),
+            });
             let s3 = S3::new(s3::Parts {
                 objects: ground.objects,
                 triggers,
                 clock,
                 sink,
+                sqs: sqs.clone(),
                 functions: Arc::new(move |arn| known.upgrade()?.lambda.resolve(arn)),
                 settings: s3::Settings {
                     region: ground.region,
@@ -99,12 +106,6 @@ impl Aws {
                 },
             });
             let functions = Arc::new(ground.engine);
-            let sqs = Sqs::new(sqs::Parts {
-                queues: ground.queues,
-                sink: functions.parts().journal.clone(),
-                region: settings.region.clone(),
-                account: settings.account.clone(),
-            });
             let iam = Iam::new(settings.clone(), functions.clone());
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
             let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())));

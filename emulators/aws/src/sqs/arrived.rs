@@ -10,7 +10,7 @@ use crate::lambda::query::Pairs;
 use axum::body::Body;
 use http::request::Parts as Head;
 use http::{Method, Request, header};
-use mlemu_core::Cause;
+use mlemu_core::{Cause, HangUp};
 
 /// Largest request, in bytes: a full batch in the worst escaping.
 const LARGEST: u64 = 8 * 1024 * 1024;
@@ -85,6 +85,7 @@ fn call(head: &Head, protocol: Protocol, front: &Front) -> Call {
         origin: format!("{scheme}://{host}"),
         scope: front.scope_of(account),
         cause: Cause::Request(trace.into()),
+        hang_up: head.extensions.get::<HangUp>().cloned(),
         request_id,
     }
 }

@@ -31,7 +31,7 @@ use encode::Protocol;
 use fault::{Code, Fault};
 use http::Request;
 use http::request::Parts as Head;
-use mlemu_core::{Cause, Scope, Sink, Subject, What};
+use mlemu_core::{Cause, HangUp, Scope, Sink, Subject, What};
 use mlemu_engine::queues::{NewMessage, Notes, Queues, SubscriptionId, TopicId, TopicView};
 use std::sync::Arc;
 use tasks::Tasks;
@@ -80,6 +80,17 @@ struct Call {
     origin: String,
     scope: Arc<Scope>,
     cause: Cause,
+    hang_up: Option<HangUp>,
+}
+
+impl Call {
+    /// Completes when the client has hung up.
+    async fn left(&self) {
+        match &self.hang_up {
+            Some(hang_up) => hang_up.wait().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Front {
@@ -150,7 +161,16 @@ impl Sqs {
         self.front.by_arn(arn).map(|queue| queue.id.only())
     }
 
-    /// Whether an ARN means a FIFO queue that exists.
+    /// Where an ARN's queue would be. `None`: that is no queue's ARN of this region.
+    pub fn place(&self, arn: &str) -> Option<TopicId> {
+        names::from_arn(arn, &self.front.scope)
+    }
+
+    pub fn queues(&self) -> &Queues {
+        self.front.queues()
+    }
+
+    /// Whether an ARN means a FIFO queue.
     pub fn is_fifo(arn: &str) -> bool {
         arn.ends_with(names::FIFO)
     }

@@ -35,7 +35,9 @@ pub(super) async fn run(
         Op::ListQueueTags => return answer(call, operation, &tags::list(front, input.read()?)?),
         Op::SendMessage => return answer(call, operation, &send::one(front, call, input.read()?)?),
         Op::SendMessageBatch => return answer(call, operation, &send::batch(front, call, input.read()?)?),
-        Op::ReceiveMessage => return answer(call, operation, &receive::receive(front, input.read()?).await?),
+        Op::ReceiveMessage => {
+            return answer(call, operation, &receive::receive(front, call, input.read()?).await?);
+        }
         Op::DeleteMessageBatch => {
             return answer(call, operation, &receive::delete_batch(front, input.read()?)?);
         }

@@ -4,14 +4,14 @@ use super::{batch, queue_of, want};
 use crate::sqs::attributes::is_fifo;
 use crate::sqs::fault::{Code, Fault};
 use crate::sqs::message::{self, Wanted};
-use crate::sqs::{Front, receipt, wire};
+use crate::sqs::{Call, Front, receipt, wire};
 use mlemu_engine::queues::{Extended, Extension, Fault as Core, Standing, TopicView, Want};
 use std::time::Duration;
 
 /// Longest a message is hidden after one receive, in seconds.
 const LONGEST: i64 = 43_200;
 
-pub async fn receive(front: &Front, request: wire::Receive) -> Result<wire::Received, Fault> {
+pub async fn receive(front: &Front, call: &Call, request: wire::Receive) -> Result<wire::Received, Fault> {
     let queue = queue_of(front, request.queue_url)?;
     let most = request.max_number_of_messages.unwrap_or(1);
     if !(1..=10).contains(&most) {
@@ -23,7 +23,14 @@ pub async fn receive(front: &Front, request: wire::Receive) -> Result<wire::Rece
     }
     let wait = request.wait_time_seconds.map(seconds);
     let wanted = Want { lease, wait, ..Want::now(most.unsigned_abs() as usize) };
-    let received = match front.queues().receive(&queue.id.only(), wanted).await {
+    let only = queue.id.only();
+    let received = tokio::select! {
+        biased;
+        received = front.queues().receive(&only, wanted) => received,
+        // Nobody would hear of a message that was taken now.
+        () = call.left() => Ok(Vec::new()),
+    };
+    let received = match received {
         // FIFO queues keep quiet about their limit.
         Err(Core::TooManyLeased { .. }) if is_fifo(&queue.notes) => Vec::new(),
         received => received?,
