@@ -193,18 +193,14 @@ impl Backlog {
         self.alarms.remove(&(until, sequence, Alarm::Appears));
         let hidden = if was_leased { &mut self.leased } else { &mut self.delayed };
         *hidden -= 1;
-        match self.group_of(&message) {
-            Some(group) => {
-                if let Some(held) = self.groups.get_mut(&group) {
-                    held.leased -= usize::from(was_leased);
-                }
-                self.turn_group(&group);
-            }
-            None => {
-                *commits += 1;
-                self.turn_message(sequence, *commits);
-            }
+        let Some(name) = self.group_of(&message) else {
+            *commits += 1;
+            return self.turn_message(sequence, *commits);
+        };
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.leased -= usize::from(was_leased);
         }
+        self.turn_group(&name);
     }
 
     /// What is next in turn: the message at the front, or those at the front of the group whose turn it is.

@@ -11,13 +11,13 @@ pub(super) struct Loan {
     driver: Arc<Driver>,
     pub received: Vec<Received>,
     /// The right to invoke; shared by the halves of a batch that was split.
-    _slot: Arc<OwnedSemaphorePermit>,
+    slot: Arc<OwnedSemaphorePermit>,
 }
 
 impl Loan {
     fn new(driver: &Arc<Driver>, received: Vec<Received>, slot: Arc<OwnedSemaphorePermit>) -> Self {
         driver.busy.fetch_add(1, Ordering::AcqRel);
-        Self { driver: driver.clone(), received, _slot: slot }
+        Self { driver: driver.clone(), received, slot }
     }
 
     pub fn driver(&self) -> &Arc<Driver> {
@@ -27,7 +27,7 @@ impl Loan {
     /// The second half as a loan of its own.
     pub fn split(&mut self) -> Self {
         let second = self.received.split_off(self.received.len() / 2);
-        Self::new(&self.driver, second, self._slot.clone())
+        Self::new(&self.driver, second, self.slot.clone())
     }
 }
 

@@ -153,7 +153,9 @@ impl Sources {
                 .map(|driver| driver.mapping.clone())
                 .collect()
         };
-        halted.into_iter().for_each(|mapping| self.put(mapping));
+        for mapping in halted {
+            self.put(mapping);
+        }
     }
 
     /// Batches of a mapping that are gathered or being worked on; `None`: there is no such mapping.
@@ -168,7 +170,9 @@ impl Sources {
 
     /// Stops them all.
     pub fn stop(&self) {
-        std::mem::take(&mut *self.table()).values().for_each(|driver| driver.stop.cancel());
+        for driver in std::mem::take(&mut *self.table()).values() {
+            driver.stop.cancel();
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Driver>>> {
