@@ -27,7 +27,7 @@ impl Stream {
             Box::pin(async move {
                 // The next request may be there already: then nobody can tell.
                 if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             })
         })

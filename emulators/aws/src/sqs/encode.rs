@@ -23,7 +23,7 @@ pub fn new_request_id() -> String {
 }
 
 /// An operation's result.
-pub fn answer(call: &Call, operation: Operation, result: &impl Serialize) -> Result<Response, Fault> {
+pub fn answer(call: &Call, operation: Operation, result: &impl Serialize) -> Response {
     let body = match call.protocol {
         // Plain strings, numbers and lists always serialize.
         Protocol::Json => serde_json::to_vec(result).unwrap_or_default(),
@@ -32,16 +32,16 @@ pub fn answer(call: &Call, operation: Operation, result: &impl Serialize) -> Res
             document(call, operation.name(), &value).into_bytes()
         }
     };
-    Ok(respond(call, 200, body))
+    respond(call, 200, body)
 }
 
 /// The answer of an operation that has nothing to say.
-pub fn done(call: &Call, operation: Operation) -> Result<Response, Fault> {
+pub fn done(call: &Call, operation: Operation) -> Response {
     let body = match call.protocol {
         Protocol::Json => Vec::new(),
         Protocol::Query => document(call, operation.name(), &Value::Null).into_bytes(),
     };
-    Ok(respond(call, 200, body))
+    respond(call, 200, body)
 }
 
 pub fn fault(call: &Call, fault: &Fault) -> Response {
@@ -115,7 +115,9 @@ fn members(out: &mut String, operation: &str, value: &Value) {
             Value::Null => {}
             Value::Array(items) => {
                 let name = element(operation, name);
-                items.iter().for_each(|item| node(out, operation, &name, item));
+                for item in items {
+                    node(out, operation, &name, item);
+                }
             }
             Value::Object(pairs) if matches!(&**name, "Attributes" | "MessageAttributes" | "Tags") => {
                 let key = if name == "Tags" { "Key" } else { "Name" };

@@ -197,15 +197,13 @@ impl Sqs {
             Err((call, fault)) => return encode::fault(&call, &fault),
         };
         let Arrived { call, action, input } = arrived;
-        let result = match Operation::named(&action) {
-            Some(operation) => ops::run(&self.front, &call, operation, &input).await,
-            None => {
-                let what = What::Unsupported { service: "sqs".into(), operation: action.clone() };
-                front.parts.sink.send(front.queues().clock().now(), Subject::default(), what);
-                let text = format!("The action {action} is not valid for this endpoint.");
-                Err(Fault::new(Code::InvalidAction, text))
-            }
+        let Some(operation) = Operation::named(&action) else {
+            let what = What::Unsupported { service: "sqs".into(), operation: action.clone() };
+            front.parts.sink.send(front.queues().clock().now(), Subject::default(), what);
+            let text = format!("The action {action} is not valid for this endpoint.");
+            return encode::fault(&call, &Fault::new(Code::InvalidAction, text));
         };
+        let result = ops::run(&self.front, &call, operation, &input).await;
         result.unwrap_or_else(|fault| encode::fault(&call, &fault))
     }
 }

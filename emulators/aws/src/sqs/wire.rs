@@ -239,6 +239,7 @@ pub struct Received {
     pub messages: Vec<Message>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the vendor's own names")]
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Message {
@@ -278,6 +279,7 @@ pub struct MoveTask {
     pub max_results: Option<i64>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the vendor's own names")]
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Task {

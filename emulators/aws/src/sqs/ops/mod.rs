@@ -24,47 +24,36 @@ pub(super) async fn run(
     input: &Input,
 ) -> Result<Response, Fault> {
     use Operation as Op;
-    let quiet = match operation {
-        Op::CreateQueue => return answer(call, operation, &queues::create(front, call, input.read()?)?),
-        Op::GetQueueUrl => return answer(call, operation, &queues::url(front, call, input.read()?)?),
-        Op::ListQueues => return answer(call, operation, &queues::list(front, call, input.read()?)?),
+    let quiet = |()| done(call, operation);
+    Ok(match operation {
+        Op::CreateQueue => answer(call, operation, &queues::create(front, call, input.read()?)?),
+        Op::GetQueueUrl => answer(call, operation, &queues::url(front, call, input.read()?)?),
+        Op::ListQueues => answer(call, operation, &queues::list(front, call, input.read()?)?),
         Op::ListDeadLetterSourceQueues => {
-            return answer(call, operation, &queues::sources(front, call, input.read()?)?);
+            answer(call, operation, &queues::sources(front, call, input.read()?)?)
         }
-        Op::GetQueueAttributes => return answer(call, operation, &queues::attributes(front, input.read()?)?),
-        Op::ListQueueTags => return answer(call, operation, &tags::list(front, input.read()?)?),
-        Op::SendMessage => return answer(call, operation, &send::one(front, call, input.read()?)?),
-        Op::SendMessageBatch => return answer(call, operation, &send::batch(front, call, input.read()?)?),
-        Op::ReceiveMessage => {
-            return answer(call, operation, &receive::receive(front, call, input.read()?).await?);
-        }
-        Op::DeleteMessageBatch => {
-            return answer(call, operation, &receive::delete_batch(front, input.read()?)?);
-        }
+        Op::GetQueueAttributes => answer(call, operation, &queues::attributes(front, input.read()?)?),
+        Op::SetQueueAttributes => quiet(queues::set_attributes(front, input.read()?)?),
+        Op::DeleteQueue => quiet(queues::delete(front, input.read()?)?),
+        Op::PurgeQueue => quiet(queues::purge(front, input.read()?)?),
+        Op::ListQueueTags => answer(call, operation, &tags::list(front, input.read()?)?),
+        Op::TagQueue => quiet(tags::add(front, input.read()?)?),
+        Op::UntagQueue => quiet(tags::remove(front, input.read()?)?),
+        Op::AddPermission => quiet(permission::add(front, input.read()?)?),
+        Op::RemovePermission => quiet(permission::remove(front, input.read()?)?),
+        Op::SendMessage => answer(call, operation, &send::one(front, call, input.read()?)?),
+        Op::SendMessageBatch => answer(call, operation, &send::batch(front, call, input.read()?)?),
+        Op::ReceiveMessage => answer(call, operation, &receive::receive(front, call, input.read()?).await?),
+        Op::DeleteMessage => quiet(receive::delete(front, input.read()?)?),
+        Op::DeleteMessageBatch => answer(call, operation, &receive::delete_batch(front, input.read()?)?),
+        Op::ChangeMessageVisibility => quiet(receive::change(front, input.read()?)?),
         Op::ChangeMessageVisibilityBatch => {
-            return answer(call, operation, &receive::change_batch(front, input.read()?)?);
+            answer(call, operation, &receive::change_batch(front, input.read()?)?)
         }
-        Op::StartMessageMoveTask => {
-            return answer(call, operation, &move_tasks::start(front, input.read()?)?);
-        }
-        Op::ListMessageMoveTasks => {
-            return answer(call, operation, &move_tasks::list(front, input.read()?)?);
-        }
-        Op::CancelMessageMoveTask => {
-            return answer(call, operation, &move_tasks::cancel(front, input.read()?)?);
-        }
-        Op::DeleteQueue => queues::delete(front, input.read()?),
-        Op::PurgeQueue => queues::purge(front, input.read()?),
-        Op::SetQueueAttributes => queues::set_attributes(front, input.read()?),
-        Op::TagQueue => tags::add(front, input.read()?),
-        Op::UntagQueue => tags::remove(front, input.read()?),
-        Op::AddPermission => permission::add(front, input.read()?),
-        Op::RemovePermission => permission::remove(front, input.read()?),
-        Op::DeleteMessage => receive::delete(front, input.read()?),
-        Op::ChangeMessageVisibility => receive::change(front, input.read()?),
-    };
-    quiet?;
-    done(call, operation)
+        Op::StartMessageMoveTask => answer(call, operation, &move_tasks::start(front, input.read()?)?),
+        Op::ListMessageMoveTasks => answer(call, operation, &move_tasks::list(front, input.read()?)?),
+        Op::CancelMessageMoveTask => answer(call, operation, &move_tasks::cancel(front, input.read()?)?),
+    })
 }
 
 /// A parameter that must be there.

@@ -216,7 +216,7 @@ async fn only_so_many_are_out_and_given_back_uncounted() {
     assert_eq!(bench.bodies(1).await, ["c"]);
     bench.queues.acknowledge(&bench.only, &taken[1].receipt, true).unwrap();
     let again = bench.take(1).await.remove(0);
-    assert_eq!((bodies(&[again.clone()]), again.count), (vec!["a".to_owned()], 1));
+    assert_eq!((bodies(std::slice::from_ref(&again)), again.count), (vec!["a".to_owned()], 1));
 }
 
 #[tokio::test(start_paused = true)]
