@@ -24,7 +24,7 @@ mod triggers;
 pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
 pub use schema::schema;
-pub use settings::{Ports, QueueDeclaration, Settings};
+pub use settings::{Ports, Settings};
 
 use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;
@@ -191,7 +191,7 @@ impl Loading<'_> {
         project.name = name.unwrap_or_else(|| "project".into());
         project.root = self.root.to_owned();
         if let Some(native) = native {
-            native.apply(project, &mut self.loaded.settings)?;
+            native.apply(project)?;
         }
         if project.functions.is_empty() {
             project.warnings.push(NOTHING.into());

@@ -11,6 +11,7 @@ pub mod invoke;
 pub mod listener;
 pub mod locator;
 mod project;
+mod stream;
 
 use crate::clouds::{CLOUDS, Cloud, Ground};
 use crate::config::{Loaded, Overrides};
@@ -20,6 +21,7 @@ use listener::{Service, Serving, Wish};
 use locator::{Claim, Located, LocatorError};
 use mlemu_core::{Environment, FunctionId, Record};
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
 use mlemu_engine::{Engine, Journal, Parts, Policy, SystemClock};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -155,6 +157,7 @@ impl Daemon {
         let ground = Ground {
             engine: engine.clone(),
             objects,
+            queues: Queues::new(engine.parts().clock.clone()),
             folder: folders.cache.join("clients"),
             region: options.loaded.settings.region.clone(),
             account: options.loaded.settings.account.clone(),

@@ -5,7 +5,8 @@
 //! ([`instance`]) is a task of its own that owns a sandbox, a runtime session and the invocation in
 //! flight, and completes it exactly once, however it ends. [`watch`] publishes a new revision when a source
 //! changes. What happened goes to the [`journal`], which every report reads. [`objects`] keeps what was
-//! uploaded, and [`triggers`] turns its changes into invocations on the same road.
+//! uploaded, and [`triggers`] turns its changes into invocations on the same road. [`queues`] keeps messages,
+//! and [`sources`] takes them from there to functions.
 //!
 //! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
 
@@ -16,7 +17,9 @@ mod face;
 mod instance;
 pub mod journal;
 pub mod objects;
+pub mod queues;
 mod registry;
+pub mod sources;
 pub mod triggers;
 mod watch;
 

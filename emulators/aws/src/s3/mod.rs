@@ -36,6 +36,7 @@ pub use notifications::{Subscription, SubscriptionFault};
 pub use routes::{Covered, coverage};
 
 use crate::auth::Keys;
+use crate::sqs::Sqs;
 use address::address;
 use axum::body::Body;
 use call::Call;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub sink: Arc<dyn Sink>,
     pub functions: Resolve,
+    /// Whose queues notifications may go to.
+    pub sqs: Sqs,
     pub settings: Settings,
 }
 
