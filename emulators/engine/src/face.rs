@@ -129,9 +129,9 @@ impl watch::Functions for Watched {
         }
     }
 
-    fn reload(&self, id: &FunctionId) {
+    fn reload(&self, id: &FunctionId, while_running: bool) {
         if let Some(inner) = self.0.upgrade() {
-            inner.registry.republish(id, &inner.parts);
+            inner.registry.republish(id, &inner.parts, while_running);
         }
     }
 }
@@ -164,7 +164,7 @@ impl Engine {
     /// Publishes the function's newest configuration again, e.g. since its code changed in place.
     /// `false`: there is no such function.
     pub fn republish(&self, id: &FunctionId) -> bool {
-        self.inner.registry.republish(id, &self.inner.parts).is_some()
+        self.inner.registry.republish(id, &self.inner.parts, false).is_some()
     }
 
     /// Keeps the newest revision, unchangeable, under `label`. `None`: there is no such function.

@@ -1,6 +1,6 @@
 //! Which functions exist, and the revisions that they have.
 
-use crate::dispatch::{Call, Dispatcher, Event};
+use crate::dispatch::{Call, Dispatcher, Event, Why};
 use crate::face::{Draft, FunctionView, Parts};
 use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ pub(crate) struct Function {
     pub(crate) in_flight: Arc<AtomicUsize>,
     /// Instances alive; written by the dispatcher.
     instances: Arc<AtomicUsize>,
+    /// Those of them that run code; written by the dispatcher.
+    working: Arc<AtomicUsize>,
 }
 
 struct Facts {
@@ -48,7 +50,7 @@ impl Registry {
     pub(crate) fn publish(&self, draft: Draft, parts: &Parts) -> Arc<Revision> {
         let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(function) = functions.get(&draft.id) {
-            return function.publish(draft, parts, false);
+            return function.publish(Some(draft), parts, Why::Declared);
         }
         let (id, from) = (draft.id.clone(), draft.from.clone());
         let (function, latest) = Function::new(draft, parts);
@@ -58,10 +60,13 @@ impl Registry {
         latest
     }
 
-    pub(crate) fn republish(&self, id: &FunctionId, parts: &Parts) -> Option<Arc<Revision>> {
-        let function = self.get(id)?;
-        let draft = function.facts.read().unwrap_or_else(PoisonError::into_inner).draft.clone();
-        Some(function.publish(draft, parts, true))
+    pub(crate) fn republish(
+        &self,
+        id: &FunctionId,
+        parts: &Parts,
+        while_running: bool,
+    ) -> Option<Arc<Revision>> {
+        Some(self.get(id)?.publish(None, parts, Why::Saved { while_running }))
     }
 
     pub(crate) fn pin(&self, id: &FunctionId, label: &str) -> Option<Arc<Revision>> {
@@ -104,12 +109,11 @@ impl Registry {
 impl Function {
     fn new(draft: Draft, parts: &Parts) -> (Arc<Self>, Arc<Revision>) {
         let (mailbox, events) = mpsc::unbounded_channel();
-        let instances = Arc::<AtomicUsize>::default();
+        let (instances, working) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let latest = Arc::new(revision(&draft, 1));
         let reserved = draft.limits.concurrency;
-        tokio::spawn(
-            Dispatcher::new(parts.clone(), mailbox.clone(), instances.clone(), reserved).run(events),
-        );
+        let (count, busy) = (instances.clone(), working.clone());
+        tokio::spawn(Dispatcher::new(parts.clone(), mailbox.clone(), count, busy, reserved).run(events));
         let function = Self {
             mailbox,
             facts: RwLock::new(Facts {
@@ -120,25 +124,31 @@ impl Function {
             }),
             in_flight: Arc::default(),
             instances,
+            working,
         };
-        function.send(Event::Publish { revision: latest.clone(), client: draft.client, reload: false });
+        let why = Why::Declared;
+        function.send(Event::Publish { revision: latest.clone(), client: draft.client, why });
         (Arc::new(function), latest)
     }
 
-    fn publish(&self, draft: Draft, parts: &Parts, reload: bool) -> Arc<Revision> {
+    /// `draft`: what it shall be from now on, if it is not to stay as it is.
+    fn publish(&self, draft: Option<Draft>, parts: &Parts, why: Why) -> Arc<Revision> {
         let mut facts = self.facts.write().unwrap_or_else(PoisonError::into_inner);
-        let latest = Arc::new(revision(&draft, facts.latest.number + 1));
+        if let Some(draft) = draft {
+            facts.draft = draft;
+        }
+        let latest = Arc::new(revision(&facts.draft, facts.latest.number + 1));
         facts.latest = latest.clone();
-        facts.draft = draft;
         let subject = Subject {
             function: Some(latest.function.clone()),
             revision: Some(latest.label.as_str().into()),
             ..Subject::default()
         };
+        let reload = why != Why::Declared;
         parts.record(subject, What::Published { number: latest.number, reload });
         // Sent under the lock: the dispatcher sees revisions in the order of their numbers.
         let client = facts.draft.client.clone();
-        self.send(Event::Publish { revision: latest.clone(), client, reload });
+        self.send(Event::Publish { revision: latest.clone(), client, why });
         latest
     }
 
@@ -180,8 +190,9 @@ impl Function {
         self.send(Event::Call(call));
     }
 
+    /// Whether code of it runs at this moment.
     pub(crate) fn is_running(&self) -> bool {
-        self.in_flight.load(Ordering::Acquire) > 0
+        self.working.load(Ordering::Acquire) > 0
     }
 
     /// Calls for the newest revision wait for the next one.

@@ -3,7 +3,8 @@
 //! The operating system tells of changes; nothing is polled. A [`Burst`] of changes is one reload, so that an
 //! editor's rename dance or a `git checkout` is one. Folders that ignore rules leave out are not watched at
 //! all: a virtual environment has thousands. From the first change seen until its reload a function's calls
-//! wait, so that who saves and calls gets the new code.
+//! wait, so that who saves and calls gets the new code; a function that keeps changing its own source is told
+//! of once, and its calls do not wait.
 
 mod burst;
 mod rules;
@@ -13,7 +14,7 @@ mod tests;
 use crate::face::Parts;
 use burst::Burst;
 use mlemu_core::{FunctionId, Subject, What};
-use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rules::Rules;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,12 +35,12 @@ enum Order {
 
 /// The functions, as the watch sees them.
 pub(crate) trait Functions: Send + Sync + 'static {
-    /// Whether it has invocations, which may be what changes its source.
+    /// Whether its code runs at this moment, which may be what changes its source.
     fn is_running(&self, id: &FunctionId) -> bool;
     /// Its source is changing: calls from here on wait for the reload, which comes soon.
     fn hold(&self, id: &FunctionId);
-    /// Its source has changed.
-    fn reload(&self, id: &FunctionId);
+    /// Its source has changed, if `while_running` perhaps by its own doing.
+    fn reload(&self, id: &FunctionId, while_running: bool);
 }
 
 impl Watch {
@@ -64,6 +65,12 @@ impl Watch {
 
     pub(crate) fn stop(&self) {
         let _ = self.orders.send(Order::Stop);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -123,8 +130,14 @@ impl Keeper {
         let now = self.parts.clock.elapsed();
         for (id, burst) in &mut self.bursts {
             if burst.due().is_some_and(|due| due <= now) {
-                burst.reloaded(now);
-                self.functions.reload(id);
+                let taken = burst.reloaded(now);
+                self.functions.reload(id, taken.while_running);
+                if taken.self_made {
+                    let text = "it keeps changing files beside its code, and each change is a reload: write to \
+                                /tmp, or leave the files out in [watch] ignore";
+                    let subject = Subject { function: Some(id.clone()), ..Subject::default() };
+                    self.parts.record(subject, What::Warning { text: text.into() });
+                }
             }
         }
     }
@@ -135,7 +148,7 @@ impl Keeper {
         }
         if self.bursts.remove(&id).is_some_and(|burst| burst.due().is_some()) {
             // What is held must be let go.
-            self.functions.reload(&id);
+            self.functions.reload(&id, false);
         }
         if let Some(rules) = self.watched.remove(&id) {
             self.unwatch(&rules);
@@ -144,6 +157,10 @@ impl Keeper {
         let known = self.watched.values().find(|rules| rules.root() == folder).cloned();
         let rules = known.unwrap_or_else(|| Arc::new(self.rules(&folder)));
         self.watch_tree(&rules, &folder, &id);
+        // It tells when the folder itself is replaced, as build tools do.
+        if let Some(parent) = folder.parent() {
+            self.watch_folder(parent, &id);
+        }
         self.watched.insert(id, rules);
     }
 
@@ -173,7 +190,7 @@ impl Keeper {
         let Some(watcher) = &mut self.watcher else { return };
         for folder in rules.folders_from(rules.root()) {
             if !self.watched.values().any(|other| folder.starts_with(other.root())) {
-                // A folder that is gone is watched no longer anyway.
+                // A folder that is gone is watched no longer anyway, and its parent does no harm.
                 let _ = watcher.unwatch(&folder);
             }
         }
@@ -217,7 +234,11 @@ impl Keeper {
     fn touched(&mut self, event: &Event) -> Vec<FunctionId> {
         let everything = event.need_rescan();
         let appeared = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
-        let matters = |rules: &Rules| everything || event.paths.iter().any(|path| rules.matter(path));
+        let replaced = appeared || matches!(event.kind, EventKind::Remove(_));
+        let folder = tells_of_folder(event.kind);
+        let about =
+            |rules: &Rules, path: &Path| rules.matter(path, folder) || (replaced && path == rules.root());
+        let matters = |rules: &Rules| everything || event.paths.iter().any(|path| about(rules, path));
         let touched = self.watched.iter().filter(|(_, rules)| matters(rules));
         let touched: Vec<_> = touched.map(|(id, rules)| (id.clone(), rules.clone())).collect();
         for (id, rules) in &touched {
@@ -232,6 +253,15 @@ impl Keeper {
             }
         }
         touched.into_iter().map(|(id, _)| id).collect()
+    }
+}
+
+/// Whether the event says that its path is, or was, a folder.
+fn tells_of_folder(kind: EventKind) -> Option<bool> {
+    match kind {
+        EventKind::Create(CreateKind::Folder) | EventKind::Remove(RemoveKind::Folder) => Some(true),
+        EventKind::Create(CreateKind::File) | EventKind::Remove(RemoveKind::File) => Some(false),
+        _ => None,
     }
 }
 

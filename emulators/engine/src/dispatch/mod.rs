@@ -29,7 +29,7 @@ pub(crate) enum Event {
     Publish {
         revision: Arc<Revision>,
         client: Arc<dyn Runtime>,
-        reload: bool,
+        why: Why,
     },
     Built {
         pool: u64,
@@ -53,6 +53,17 @@ pub(crate) enum Event {
     Stop(oneshot::Sender<()>),
 }
 
+/// Why there is a new revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Declared,
+    /// Its source changed in place.
+    Saved {
+        /// While code of the function ran, whose own doing it may have been.
+        while_running: bool,
+    },
+}
+
 pub(crate) struct Dispatcher {
     parts: Parts,
     mailbox: mpsc::UnboundedSender<Event>,
@@ -61,6 +72,8 @@ pub(crate) struct Dispatcher {
     reserved: Option<u32>,
     /// Alive, starting ones included; published for the views.
     instances: Arc<AtomicUsize>,
+    /// Those that run the function's code; published for the watch.
+    working: Arc<AtomicUsize>,
     /// Cancelled when everything must end at once.
     halt: CancellationToken,
 }
@@ -70,10 +83,11 @@ impl Dispatcher {
         parts: Parts,
         mailbox: mpsc::UnboundedSender<Event>,
         instances: Arc<AtomicUsize>,
+        working: Arc<AtomicUsize>,
         reserved: Option<u32>,
     ) -> Self {
         let halt = CancellationToken::new();
-        Self { parts, mailbox, pools: Vec::new(), next_pool: 1, reserved, instances, halt }
+        Self { parts, mailbox, pools: Vec::new(), next_pool: 1, reserved, instances, working, halt }
     }
 
     pub(crate) async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>) {
@@ -94,7 +108,7 @@ impl Dispatcher {
                     pool.queue.push_back(call);
                 }
             }
-            Event::Publish { revision, client, reload } => self.publish(revision, client, reload),
+            Event::Publish { revision, client, why } => self.publish(revision, client, why),
             Event::Built { pool, result } => self.built(pool, result),
             Event::Answered(instance) => self.tell(instance, Pool::answered),
             Event::Lingers(instance) => self.tell(instance, Pool::lingers),
@@ -130,12 +144,16 @@ impl Dispatcher {
         Some(&mut self.pools[index])
     }
 
-    fn publish(&mut self, revision: Arc<Revision>, client: Arc<dyn Runtime>, reload: bool) {
+    fn publish(&mut self, revision: Arc<Revision>, client: Arc<dyn Runtime>, why: Why) {
         let mut waiting = std::collections::VecDeque::new();
         let mut warm = false;
         for pool in self.pools.iter_mut().filter(|pool| !pool.pinned && !pool.retired) {
-            // Not for one that is starting: if its own init made the change, it would go on for ever.
-            warm |= reload && (pool.warm || pool.has_been_free());
+            warm |= match why {
+                Why::Declared => false,
+                Why::Saved { while_running: false } => pool.warm || pool.has_been_free(),
+                // If its own init made the change, one that no call asked for would go on for ever.
+                Why::Saved { while_running: true } => pool.served,
+            };
             waiting.append(&mut pool.retire());
         }
         let wanted = warm || !waiting.is_empty();
@@ -159,7 +177,7 @@ impl Dispatcher {
         // A pinned revision speaks through the client of the function that it was pinned from.
         let client = client.or_else(|| self.pools.last().map(|pool| pool.client.clone()));
         let client = client.unwrap_or_else(|| unreachable!("the first pool is opened with a client"));
-        self.pools.push(Pool::new(key, revision, client, pinned));
+        self.pools.push(Pool::new(key, revision, client, pinned, self.working.clone()));
         if self.parts.policy.build_ahead {
             self.build(key);
         }

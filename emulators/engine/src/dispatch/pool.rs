@@ -8,7 +8,7 @@ use mlemu_core::{BuildFailure, Built, InstanceId, Revision, Runtime, Subject, Wh
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A call that a reload has moved so often waits for the instance that is starting.
@@ -39,11 +39,40 @@ pub(super) struct Pool {
     idle: Vec<InstanceId>,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
+    /// A call has been handed to one of its instances.
+    pub(super) served: bool,
+    /// Instances of the function that run its code.
+    working: Arc<AtomicUsize>,
 }
 
 pub(super) struct Member {
     orders: Orders,
     doing: Doing,
+    at_work: Option<AtWork>,
+}
+
+impl Member {
+    fn turn(&mut self, to: Doing, working: &Arc<AtomicUsize>) {
+        self.doing = to;
+        let works = matches!(to, Doing::Starting | Doing::Busy | Doing::Settling);
+        self.at_work = works.then(|| AtWork::begin(working));
+    }
+}
+
+/// Counts its member among those that run code of the function.
+struct AtWork(Arc<AtomicUsize>);
+
+impl AtWork {
+    fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// What a member does, as far as the dispatcher was told.
@@ -59,7 +88,13 @@ enum Doing {
 }
 
 impl Pool {
-    pub(super) fn new(key: u64, revision: Arc<Revision>, client: Arc<dyn Runtime>, pinned: bool) -> Self {
+    pub(super) fn new(
+        key: u64,
+        revision: Arc<Revision>,
+        client: Arc<dyn Runtime>,
+        pinned: bool,
+        working: Arc<AtomicUsize>,
+    ) -> Self {
         Self {
             key,
             revision,
@@ -72,6 +107,8 @@ impl Pool {
             members: HashMap::new(),
             idle: Vec::new(),
             warm: false,
+            served: false,
+            working,
         }
     }
 
@@ -85,7 +122,8 @@ impl Pool {
 
     pub(super) fn started(&mut self, id: InstanceId, orders: Orders) {
         self.warm = false;
-        self.members.insert(id, Member { orders, doing: Doing::Starting });
+        let at_work = Some(AtWork::begin(&self.working));
+        self.members.insert(id, Member { orders, doing: Doing::Starting, at_work });
     }
 
     pub(super) fn free(&mut self, id: InstanceId) {
@@ -114,7 +152,7 @@ impl Pool {
     fn turn(&mut self, id: InstanceId, from: &[Doing], to: Doing) -> bool {
         match self.members.get_mut(&id) {
             Some(member) if from.contains(&member.doing) => {
-                member.doing = to;
+                member.turn(to, &self.working);
                 true
             }
             _ => false,
@@ -127,12 +165,13 @@ impl Pool {
             let Some(id) = self.idle.pop() else { return };
             let Some(call) = self.queue.pop_front() else { return };
             let Some(member) = self.members.get_mut(&id) else { continue };
-            member.doing = Doing::Busy;
+            member.turn(Doing::Busy, &self.working);
+            self.served = true;
             if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
             {
                 // It ended this very moment; its `Gone` is on the way.
-                member.doing = Doing::Leaving;
+                member.turn(Doing::Leaving, &self.working);
                 self.queue.push_front(call);
             }
         }
@@ -192,7 +231,7 @@ impl Pool {
             }
             let _ = member.orders.send(Order::Stop);
             if matches!(member.doing, Doing::Starting | Doing::Idle) {
-                member.doing = Doing::Leaving;
+                member.turn(Doing::Leaving, &self.working);
             }
         }
         moving
@@ -213,7 +252,7 @@ impl Pool {
         }
         let id = self.idle.remove(0);
         if let Some(member) = self.members.get_mut(&id) {
-            member.doing = Doing::Leaving;
+            member.turn(Doing::Leaving, &self.working);
             let _ = member.orders.send(Order::Stop);
         }
         true

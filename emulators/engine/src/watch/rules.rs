@@ -46,11 +46,17 @@ impl Rules {
         &self.root
     }
 
-    /// Whether a change of this path is a change of the code.
-    pub(super) fn matter(&self, path: &Path) -> bool {
+    /// Whether a change of this path is a change of the code. `folder`: whether it is, or was, one, if that is
+    /// known; of what is gone and unknown both are possible, and what would be ignored as either is.
+    pub(super) fn matter(&self, path: &Path, folder: Option<bool>) -> bool {
+        let ignored = |folder| self.ignored.matched_path_or_any_parents(path, folder).is_ignore();
+        let there = || path.symlink_metadata().ok().map(|there| there.is_dir());
         path.starts_with(&self.root)
             && path != self.root
-            && !self.ignored.matched_path_or_any_parents(path, path.is_dir()).is_ignore()
+            && match folder.or_else(there) {
+                Some(folder) => !ignored(folder),
+                None => !ignored(false) && !ignored(true),
+            }
     }
 
     /// Whether this file holds the project's own rules.
@@ -61,7 +67,7 @@ impl Rules {
     /// `path` itself, if it is a folder that matters, and every such folder in it. Links are not followed.
     pub(super) fn folders_from(&self, path: &Path) -> Vec<PathBuf> {
         let inner = path != self.root;
-        if !path.is_dir() || (inner && (path.is_symlink() || !self.matter(path))) {
+        if !path.is_dir() || (inner && (path.is_symlink() || !self.matter(path, Some(true)))) {
             return Vec::new();
         }
         let (ignored, top) = (self.ignored.clone(), path.to_owned());
@@ -88,8 +94,9 @@ mod tests {
             std::fs::create_dir_all(root.join(folder)).expect("made");
         }
         let rules = Rules::read(root, &["notes.md".into()]);
-        assert!(rules.matter(&root.join("app.py")));
-        assert!(rules.matter(&root.join("pkg/model.onnx")));
+        assert!(rules.matter(&root.join("app.py"), None));
+        assert!(rules.matter(&root.join("pkg/model.onnx"), None));
+        assert!(!rules.matter(&root.join("gone/__pycache__"), None), "whatever it was");
         for path in [
             "notes.md",
             "data/rows.csv",
@@ -100,7 +107,7 @@ mod tests {
             ".app.py.swp",
             "app.py~",
         ] {
-            assert!(!rules.matter(&root.join(path)), "{path}");
+            assert!(!rules.matter(&root.join(path), None), "{path}");
         }
         assert_eq!(rules.folders_from(root), [root.to_owned(), root.join("pkg")]);
     }

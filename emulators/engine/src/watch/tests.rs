@@ -62,7 +62,7 @@ impl Functions for Function {
         self.heard.lock().unwrap().holds.push(self.clock.elapsed().as_millis());
     }
 
-    fn reload(&self, _: &FunctionId) {
+    fn reload(&self, _: &FunctionId, _: bool) {
         self.heard.lock().unwrap().reloads.push(self.clock.elapsed().as_millis());
     }
 }

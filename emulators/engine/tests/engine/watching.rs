@@ -133,6 +133,27 @@ async fn a_deleted_file_is_a_change() {
 }
 
 #[tokio::test]
+async fn a_source_that_is_replaced_as_a_whole_is_watched_on() {
+    let desk = Desk::watching(|root| fs::create_dir(root.join("dist")).expect("made")).await;
+    let dist = desk.source.path().join("dist");
+    let source = Source::Folder(dist.clone());
+    desk.lab.engine.publish(Draft { source, watch: true, ..desk.lab.draft("") });
+    desk.settled().await;
+    for replace in [false, true] {
+        if replace {
+            fs::rename(&dist, desk.source.path().join("old")).expect("moved");
+        } else {
+            fs::remove_dir_all(&dist).expect("removed");
+        }
+        fs::create_dir(&dist).expect("made");
+        let seen = desk.settled().await;
+        fs::write(dist.join("app.js"), "new").expect("written");
+        desk.until_reloaded(&id(), seen + 1).await;
+    }
+    desk.lab.finish().await;
+}
+
+#[tokio::test]
 async fn new_folders_are_watched_however_deep() {
     let desk = Desk::watching(|_| {}).await;
     fs::create_dir_all(desk.source.path().join("a/b/c")).expect("made");
@@ -194,6 +215,7 @@ async fn ignored_files_are_no_change() {
     }
     fs::create_dir(desk.source.path().join("venv")).expect("made");
     desk.write("venv/a.py", "x");
+    fs::remove_dir_all(desk.source.path().join("__pycache__")).expect("removed");
     let _ = fs::read(desk.source.path().join(".gitignore")).expect("read");
     assert_eq!(desk.settled().await, 0);
     desk.lab.finish().await;
