@@ -146,6 +146,7 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
         mode: Mode::Queue,
         payload: rule.shape.event(occurrence, &rule.id),
         attributes: Vec::new(),
+        head: None,
         cause,
         wants_log: false,
         stream: None,

@@ -131,7 +131,7 @@ impl Instance {
                 (Err(FunctionFailure::ResponseTooLarge { limit }), true)
             }
             Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
-            Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), false),
+            Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), self.keeping().outlives_deadlines),
             Landing::Halted => (Err(FunctionFailure::Stopped), false),
         }
     }
@@ -139,7 +139,10 @@ impl Instance {
     /// Waits until the client asks for more, so that nothing of this event goes on; a process that does not
     /// within the invocation's time is ended.
     async fn settle(&mut self, deadline: &Deadline) {
-        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
+        let mut left = deadline.end.saturating_sub(self.parts.clock.elapsed());
+        if self.keeping().outlives_deadlines {
+            left = left.max(SETTLING);
+        }
         let mut settled = self.settled(left.min(SETTLING)).await;
         if let Settled::Lingers = settled {
             self.line.lingers();

@@ -14,7 +14,7 @@ use crate::face::Parts;
 use line::Line;
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
-use mlemu_core::{Built, FunctionFailure, InstanceId, Revision, Runtime, Subject, What};
+use mlemu_core::{Built, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, What};
 use process::{Process, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +129,10 @@ impl Instance {
         None
     }
 
+    fn keeping(&self) -> Keeping {
+        self.plan.client.keeping(&self.plan.revision)
+    }
+
     async fn serve(&mut self) -> String {
         loop {
             self.line.free();
@@ -150,7 +154,8 @@ impl Instance {
                 None => std::future::pending().await,
             }
         };
-        let rest = process::rest_frozen(self.process.as_mut(), &self.parts);
+        let freezes = self.keeping().freezes;
+        let rest = process::rest_frozen(self.process.as_mut().filter(|_| freezes), &self.parts);
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Rest::End("stopped".into()),

@@ -133,7 +133,7 @@ impl FakeSession {
 
     fn answer(&self, text: Option<String>) -> SessionReply {
         let body = text.unwrap_or_else(|| self.revision.to_string()).into();
-        SessionReply::Answer(Answer { body, content_type: None, streamed: false })
+        SessionReply::Answer(Answer { body, ..Answer::default() })
     }
 }
 
