@@ -60,6 +60,7 @@ impl Native {
             env: Environment::new(),
             concurrency: None,
             triggers: Vec::new(),
+            options: std::collections::BTreeMap::new(),
             from: self.provenance(name.span()),
         })
     }
@@ -97,6 +98,10 @@ impl Native {
         }
         function.concurrency = table.concurrency.or(function.concurrency);
         function.env.extend(table.env);
+        let generation = table.generation.map(|number| ("generation", number.to_string()));
+        let signature = table.signature.map(|signature| ("signature", signature.name().to_owned()));
+        let options = generation.into_iter().chain(signature);
+        function.options.extend(options.map(|(key, value)| (key.to_owned(), value)));
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))

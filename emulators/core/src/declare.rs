@@ -4,6 +4,7 @@
 
 use crate::function::Environment;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct FunctionDeclaration {
     pub env: Environment,
     pub concurrency: Option<u32>,
     pub triggers: Vec<TriggerDeclaration>,
+    /// What only its vendor understands, by the key of the project's file.
+    pub options: BTreeMap<String, String>,
     pub from: Provenance,
 }
 

@@ -28,6 +28,7 @@ pub fn function(name: &str, triggers: Vec<TriggerDeclaration>) -> FunctionDeclar
         env: BTreeMap::new(),
         concurrency: None,
         triggers,
+        options: std::collections::BTreeMap::new(),
         from: Provenance::default(),
     }
 }

@@ -131,7 +131,9 @@ impl Instance {
                 (Err(FunctionFailure::ResponseTooLarge { limit }), true)
             }
             Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
-            Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), self.keeping().outlives_deadlines),
+            Landing::TimedOut => {
+                (Err(FunctionFailure::TimedOut { after }), self.keeping().outlives_deadlines)
+            }
             Landing::Halted => (Err(FunctionFailure::Stopped), false),
         }
     }
