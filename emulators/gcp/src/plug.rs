@@ -1,9 +1,11 @@
 //! The whole of this cloud behind one port: which service a request is for, and what a project declares.
 
+use crate::framework::Signature;
 use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
-use crate::functions::{Functions, routes};
+use crate::functions::{Functions, new_id, routes};
 use crate::place::Place;
+use crate::storage::{self, Storage, Subscription};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclara
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Subject, What};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
+use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,16 +37,28 @@ pub struct Ground {
 pub struct Gcp {
     engine: Engine,
     functions: Functions,
+    storage: Storage,
     place: Place,
     watch: bool,
 }
 
 impl Gcp {
-    /// Must be called inside a tokio runtime.
+    /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
         let place = Place::new(&ground.project, &ground.region);
         let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
-        Arc::new(Self { engine: ground.engine, functions, place, watch: ground.watch })
+        let triggers = Triggers::new(ground.objects.clone());
+        let parts = ground.engine.parts();
+        let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
+        tokio::spawn(triggers.run(TriggerParts {
+            invoker: ground.engine.clone(),
+            clock: clock.clone(),
+            sink: sink.clone(),
+            new_id,
+        }));
+        let objects = ground.objects;
+        let storage = Storage::new(storage::Parts { objects, triggers, clock, sink, place: place.clone() });
+        Arc::new(Self { engine: ground.engine, functions, storage, place, watch: ground.watch })
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -61,6 +76,7 @@ impl Gcp {
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
             (None, Some(admin)) => self.functions.administer(admin, request).await,
+            (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
     }
@@ -72,8 +88,31 @@ impl Gcp {
     /// Makes a declared function real, with its triggers.
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
         let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
+        self.storage.unsubscribe(&id);
+        for (index, trigger) in function.triggers.iter().enumerate() {
+            self.subscribe(&id, index, trigger).map_err(|unknown| unknown.to_string())?;
+        }
         self.warn_of_silent(&id, &function.triggers);
         Ok(id)
+    }
+
+    fn subscribe(
+        &self,
+        function: &FunctionId,
+        index: usize,
+        trigger: &TriggerDeclaration,
+    ) -> Result<(), storage::UnknownEvent> {
+        let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger else { return Ok(()) };
+        let signature = self.functions.traits_of(function).map(|traits| traits.signature);
+        let subscription = Subscription {
+            id: format!("{}-{index}", function.name),
+            function: function.clone(),
+            events: events.clone(),
+            prefix: prefix.clone(),
+            suffix: suffix.clone(),
+            background: signature == Some(Signature::Background),
+        };
+        self.storage.subscribe(bucket, subscription)
     }
 
     /// Triggers that nothing fires yet are said aloud.
@@ -82,6 +121,11 @@ impl Gcp {
             let what = match trigger {
                 TriggerDeclaration::Queue { queue, .. } => format!("the topic `{queue}`"),
                 TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
+                TriggerDeclaration::Bucket { events, .. }
+                    if events.iter().any(|event| never_fires(event)) =>
+                {
+                    format!("one of {}", events.join(", "))
+                }
                 _ => continue,
             };
             let text = format!("{what} does not invoke it: mlemu does not have that yet");
@@ -92,11 +136,16 @@ impl Gcp {
     }
 
     pub fn withdraw(&self, function: &FunctionId) {
+        self.storage.unsubscribe(function);
         self.functions.forget(function);
     }
 
     pub async fn declare_bucket(&self, bucket: &BucketDeclaration) -> Result<(), String> {
-        Err(format!("mlemu has no Cloud Storage yet for `{}`", bucket.name))
+        let id = self.storage.declare_bucket(&bucket.name);
+        match &bucket.seed {
+            Some(folder) => self.storage.seed(&id, folder).await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Cloud Logging's lines for a record.
@@ -123,4 +172,11 @@ impl Gcp {
         env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
         env
     }
+}
+
+/// Buckets keep one version, and what is only described anew is no commit.
+fn never_fires(event: &str) -> bool {
+    ["archived", "archive", "metadataUpdated", "metadataUpdate"]
+        .iter()
+        .any(|kind| event.ends_with(&format!(".{kind}")))
 }
