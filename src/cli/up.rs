@@ -113,6 +113,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         faithful: args.faithful,
         strict_auth: args.strict_auth,
         watch: !args.no_watch,
+        build_ahead: true,
         announce: true,
         ..Options::private(loaded)
     })

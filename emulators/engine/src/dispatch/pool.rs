@@ -15,10 +15,10 @@ const MOST_MOVES: u32 = 1;
 
 /// Whether the revision can start.
 pub(super) enum Build {
+    /// The next call starts it: nobody needed it yet, or it failed.
+    OnCall,
     Running,
     Done(Arc<Built>),
-    /// The next call tries again.
-    Failed,
 }
 
 pub(super) struct Pool {
@@ -66,7 +66,7 @@ impl Pool {
             pinned,
             retired: false,
             held: false,
-            build: Build::Running,
+            build: Build::OnCall,
             queue: VecDeque::new(),
             members: HashMap::new(),
             idle: Vec::new(),

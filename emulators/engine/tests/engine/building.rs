@@ -1,8 +1,8 @@
 //! A revision that is not startable yet, or not at all.
 
-use crate::fake::{Lab, failure, id, millis, outcome, text};
+use crate::fake::{Lab, failure, id, millis, outcome, policy, text};
 use mlemu_core::{FunctionFailure, What};
-use mlemu_engine::Draft;
+use mlemu_engine::{Draft, Policy};
 use std::sync::Arc;
 
 #[tokio::test(start_paused = true)]
@@ -90,5 +90,15 @@ async fn steps_and_warnings_of_a_build_are_recorded_about_the_function() {
         assert_eq!(record.subject.function, Some(id()));
         assert_eq!(record.subject.revision.as_deref(), Some("$LATEST"));
     }
+    lab.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_calls_need_not_be_built() {
+    let lab = Arc::new(Lab::with(Policy { build_ahead: false, ..policy() }));
+    lab.publish("");
+    assert!(lab.engine.republish(&id()));
+    assert_eq!(text(&lab.call("ok").await), "2");
+    assert_eq!(lab.world.seen().builds, 1, "only for the call");
     lab.finish().await;
 }
