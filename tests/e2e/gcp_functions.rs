@@ -49,9 +49,20 @@ def eats(request):
 def stored(event):
     print('got', event['type'], event.data['name'], flush=True)
 
+class Flower:
+    def __init__(self, name):
+        self.name = name
+
+    @staticmethod
+    def from_dict(document):
+        return Flower(document['name'])
+
+    def to_dict(self):
+        return {'name': self.name}
+
 @functions_framework.typed
-def plain(text: dict):
-    return text
+def typed(flower: Flower):
+    return Flower(flower.name.upper())
 ";
 
 const CONFIG: &str = r#"
@@ -183,6 +194,8 @@ fn events_come_in_every_form_and_bad_ones_are_refused() {
         let refused = call(&house, "POST stored", &[("Content-Type", "application/json")], body);
         assert!([400, 500].contains(&refused.status), "{}: {}", refused.status, refused.text());
     }
+    let typed = call(&house, "POST typed", &[("Content-Type", "application/json")], br#"{"name":"iris"}"#);
+    assert_eq!((typed.status, typed.json()), (200, json!({"name": "IRIS"})));
     assert_eq!(call(&house, "GET stored/x", &[], b"").status, 405);
     let body = json!({"data": json!({"name": "called"}).to_string()}).to_string();
     let api = "/v1/projects/demo-mlemu/locations/us-central1/functions";
@@ -196,7 +209,7 @@ fn events_come_in_every_form_and_bad_ones_are_refused() {
     let all = http::send(house.gcp(), &format!("GET {api}"), &[], b"").json();
     let names: Vec<&Value> =
         all["functions"].as_array().expect("functions").iter().map(|one| &one["entryPoint"]).collect();
-    assert_eq!(names, ["dies", "eats", "fails", "hello", "plain", "slow", "stored"]);
+    assert_eq!(names, ["dies", "eats", "fails", "hello", "slow", "stored", "typed"]);
     let one = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/hello", &[], b"").json();
     assert_eq!((&one["state"], &one["environment"]), (&json!("ACTIVE"), &json!("GEN_2")));
     let none = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/none", &[], b"");

@@ -45,7 +45,7 @@ def objects():
     plain = bucket.blob("plain.txt")
     same(plain.download_as_bytes(start=2, end=4), b"ain")
     plain.reload()
-    plain.metadata = {"other": "o"}
+    plain.metadata = {"note": None, "other": "o"}
     plain.cache_control = "no-store"
     plain.patch()
     same((bucket.get_blob("plain.txt").metadata, plain.metageneration), ({"other": "o"}, 2))

@@ -127,8 +127,7 @@ async fn an_object_goes_in_and_out() {
         .await;
     assert_eq!((got.status().as_u16(), header(&got, "content-range")), (206, "bytes 1-2/5"));
     assert_eq!(header(&got, "x-goog-generation"), made["generation"].as_str().unwrap());
-    let sums: Vec<_> = got.headers().get_all("x-goog-hash").iter().collect();
-    assert_eq!(sums, ["crc32c=mnG7TA==", "md5=XUFAKrxLKna5cZ2REBfFkg=="]);
+    assert_eq!(header(&got, "x-goog-hash"), "crc32c=mnG7TA==,md5=XUFAKrxLKna5cZ2REBfFkg==");
     assert_eq!(text(got).await, "el");
     shop.json("DELETE", "/b/pics/o/a%2Fb.txt", "", 204).await;
     let gone = shop.ask("GET", "/b/pics/o/a%2Fb.txt?alt=media", &[], "").await;

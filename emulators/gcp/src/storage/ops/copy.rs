@@ -13,7 +13,7 @@ use http::StatusCode;
 use mlemu_core::occurrence::Created;
 use mlemu_engine::objects::{Body as Stored, Checksum, ChecksumKind, Content, NewObject, Object};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Most sources of one composition.
@@ -33,7 +33,7 @@ struct Composition {
 struct Source {
     name: String,
     #[serde(default)]
-    generation: Option<String>,
+    generation: Option<Value>,
     #[serde(default)]
     object_preconditions: Preconditions,
 }
@@ -41,7 +41,7 @@ struct Source {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Preconditions {
-    if_generation_match: Option<String>,
+    if_generation_match: Option<Value>,
 }
 
 impl Storage {
@@ -119,16 +119,21 @@ impl Storage {
     fn component(&self, bucket: &str, source: &Source) -> Result<Arc<Object>, Fault> {
         let name = Name { bucket: bucket.to_owned(), object: source.name.clone() };
         let object = self.find(&name, &Conditions::default())?;
-        let generation = wire::generation(&object).to_string();
-        if source.generation.as_ref().is_some_and(|named| *named != generation) {
+        if source.generation.as_ref().is_some_and(|named| !means(named, &object)) {
             return Err(Fault::no_object(bucket, &source.name));
         }
         let wanted = &source.object_preconditions.if_generation_match;
-        if wanted.as_ref().is_some_and(|wanted| *wanted != generation) {
+        if wanted.as_ref().is_some_and(|wanted| !means(wanted, &object)) {
             return Err(Fault::condition());
         }
         Ok(object)
     }
+}
+
+/// Clients write a generation as a number or as text.
+fn means(named: &Value, object: &Object) -> bool {
+    let generation = wire::generation(object);
+    named.is_null() || *named == generation || *named == generation.to_string().as_str()
 }
 
 fn components(object: &Object) -> u64 {

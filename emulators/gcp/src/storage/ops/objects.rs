@@ -121,9 +121,10 @@ fn described(
     if let Some(range) = range {
         headers.push((header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1)));
     }
-    for (algorithm, sum) in [("crc32c", wire::crc32c(&object.content)), ("md5", wire::md5(&object.content))] {
-        headers.extend(sum.map(|sum| (named("x-goog-hash"), format!("{algorithm}={sum}"))));
-    }
+    let sums = [("crc32c", wire::crc32c(&object.content)), ("md5", wire::md5(&object.content))];
+    let sums = sums.into_iter().filter_map(|(algorithm, sum)| Some(format!("{algorithm}={}", sum?)));
+    // One line: clients take it apart at its commas and allow no space behind them.
+    headers.push((named("x-goog-hash"), sums.collect::<Vec<_>>().join(",")));
     for (property, name) in wire::PROPERTIES {
         let said = object.attributes.headers.get(property).cloned();
         headers.extend(said.map(|said| (named(name), said)));
