@@ -112,9 +112,11 @@ pub struct FunctionTable {
     /// At most so many invocations at once; more are throttled.
     pub concurrency: Option<u32>,
     /// Cloud Functions: `1` or `2`, which is the default.
-    pub generation: Option<u8>,
+    #[schemars(with = "Option<u8>")]
+    pub generation: Option<Spanned<u8>>,
     /// Cloud Functions: how the function takes its events, when its code does not tell.
-    pub signature: Option<Signature>,
+    #[schemars(with = "Option<Signature>")]
+    pub signature: Option<Spanned<Signature>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.

@@ -243,3 +243,59 @@ fn functions_of_node() {
     assert!((200..300).contains(&answer.status), "{} {}", answer.status, answer.text());
     house.wait(0, "its line", |record| record["what"]["log"]["text"] == "got t a");
 }
+
+/// Says what it was given, in either generation's form.
+const LISTENER: &str = "\
+import functions_framework
+
+@functions_framework.cloud_event
+def second(event):
+    print('heard', event['type'], sorted(event.data))
+
+def first(data, context):
+    print('heard', context.event_type, sorted(data))
+";
+
+const LISTENER_CONFIG: &str = "\
+[functions.first]
+provider = \"gcp\"
+runtime = \"python311\"
+handler = \"first\"
+generation = 1
+signature = \"event\"
+";
+
+#[test]
+fn every_fixture_is_taken_by_the_framework() {
+    let house = Plan::new()
+        .file("main.py", LISTENER)
+        .file("mlemu.toml", LISTENER_CONFIG)
+        .arg("--gcp-port")
+        .arg("0")
+        .up();
+    let object = "storage.object.v1";
+    let published = "google.cloud.pubsub.topic.v1.messagePublished";
+    for (fixture, function, kind) in [
+        ("gcp/storage/finalized", "second", format!("google.cloud.{object}.finalized")),
+        ("gcp/storage/deleted", "second", format!("google.cloud.{object}.deleted")),
+        ("gcp/storage/metadata-updated", "second", format!("google.cloud.{object}.metadataUpdated")),
+        ("gcp/storage/finalized-gen1", "second", format!("google.cloud.{object}.finalized")),
+        ("gcp/storage/finalized", "first", "google.storage.object.finalize".into()),
+        ("gcp/storage/finalized-gen1", "first", "google.storage.object.finalize".into()),
+        ("gcp/pubsub/message", "second", published.into()),
+        ("gcp/pubsub/message-gen1", "second", published.into()),
+        ("gcp/pubsub/message-gen1", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/pubsub/push", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/pubsub/from-storage", "second", published.into()),
+        ("gcp/scheduler", "second", published.into()),
+    ] {
+        let mark = house.mark();
+        let output = house.mlemu(&["invoke", function, "--event", fixture]);
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{fixture} for {function}: {complained}");
+        house.wait(mark, fixture, |record| {
+            let text = record["what"]["log"]["text"].as_str().unwrap_or_default();
+            is(record, function, "log") && text.starts_with(&format!("heard {kind} "))
+        });
+    }
+}

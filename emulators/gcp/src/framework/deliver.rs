@@ -34,15 +34,12 @@ pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 
 /// `None`: the head is none that can be sent.
 pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> Option<Request<Full<Bytes>>> {
-    let (method, target, mut headers, body) = match &invoke.head {
-        Some(head) => {
-            let RequestHead { method, target, headers } = &**head;
-            (method.clone(), target.clone(), end_to_end(headers), invoke.payload.clone())
-        }
-        None => {
-            let Binary { headers, body } = event(&invoke.payload, signature);
-            (Method::POST, PathAndQuery::from_static("/"), headers, body)
-        }
+    let (method, target, mut headers, body) = if let Some(head) = &invoke.head {
+        let RequestHead { method, target, headers } = &**head;
+        (method.clone(), target.clone(), end_to_end(headers), invoke.payload.clone())
+    } else {
+        let Binary { headers, body } = event(&invoke.payload, signature);
+        (Method::POST, PathAndQuery::from_static("/"), headers, body)
     };
     if let Ok(id) = HeaderValue::from_str(&invoke.id.0) {
         headers.insert(EXECUTION_ID, id);

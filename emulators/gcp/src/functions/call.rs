@@ -35,7 +35,7 @@ impl Functions {
         let mut headers = end_to_end(&parts.headers);
         let trace = forwarded(&mut headers);
         let head = RequestHead { method: parts.method, target: target.rest, headers };
-        let mut invoke = self.invocation(entry, payload, &trace);
+        let mut invoke = invocation(entry, payload, &trace);
         invoke.head = Some(Arc::new(head));
         let id = invoke.id.clone();
         let mut response = match self.engine.invoke(invoke).await {
@@ -51,21 +51,6 @@ impl Functions {
             }
         }
         response
-    }
-
-    fn invocation(&self, entry: &Entry, payload: Bytes, trace: &str) -> Invoke {
-        Invoke {
-            id: new_id(),
-            target: entry.id.clone(),
-            qualifier: None,
-            mode: Mode::Wait,
-            payload,
-            attributes: Vec::new(),
-            head: None,
-            cause: Cause::Request(trace.into()),
-            wants_log: false,
-            stream: None,
-        }
     }
 
     fn answer(&self, entry: &Entry, outcome: Outcome) -> Response {
@@ -109,7 +94,7 @@ impl Functions {
             serde_json::from_slice(&body).map_err(|error| Fault::invalid(error.to_string()))?
         };
         let payload = super::guess::event_of(&entry, call.data);
-        let invoke = self.invocation(&entry, payload, &trace());
+        let invoke = invocation(&entry, payload, &trace());
         let id = invoke.id.to_string();
         let Reply::Done(outcome) = self.engine.invoke(invoke).await? else {
             return Ok(json!({ "executionId": id }));
@@ -131,6 +116,21 @@ impl Functions {
         Fault::not_found(format!(
             "Resource 'projects/{project}/locations/{region}/functions/{name}' was not found"
         ))
+    }
+}
+
+fn invocation(entry: &Entry, payload: Bytes, trace: &str) -> Invoke {
+    Invoke {
+        id: new_id(),
+        target: entry.id.clone(),
+        qualifier: None,
+        mode: Mode::Wait,
+        payload,
+        attributes: Vec::new(),
+        head: None,
+        cause: Cause::Request(trace.into()),
+        wants_log: false,
+        stream: None,
     }
 }
 

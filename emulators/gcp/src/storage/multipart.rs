@@ -115,7 +115,7 @@ mod tests {
             "--x\nContent-Type: application/json\n\n{}\n--x\ncontent-type: text/plain\n\nhi\n\n--x--\n";
         let expected = Some(("{}".to_owned(), "hi\n".to_owned(), Some("text/plain".to_owned())));
         assert_eq!(parsed("multipart/related; boundary=x", body), expected);
-        let crlf = body.replace("hi\n\n", "hi\n\r\n").replace("\n", "\r\n").replace("\r\r", "\r");
+        let crlf = body.replace("hi\n\n", "hi\n\r\n").replace('\n', "\r\n").replace("\r\r", "\r");
         let found = parsed("multipart/related; boundary='x'", &crlf).unwrap();
         assert_eq!((found.0.as_str(), found.2.as_deref()), ("{}", Some("text/plain")));
     }
