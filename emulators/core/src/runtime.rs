@@ -78,7 +78,8 @@ pub trait Session: Send + Sync {
 pub struct Keeping {
     /// It is stopped between invocations.
     pub freezes: bool,
-    /// Past an invocation's deadline its caller is told, and the instance works on and takes the next one.
+    /// Past an invocation's deadline its caller is told, and the instance works on and takes the next one as
+    /// soon as its session says that it is idle.
     pub outlives_deadlines: bool,
 }
 

@@ -1,6 +1,6 @@
 //! The process of an instance: a sandbox and the session spoken with what runs in it.
 
-use super::{Plan, log::Log};
+use super::{Plan, alarm::Alarm, log::Log};
 use crate::face::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
@@ -126,15 +126,17 @@ impl Process {
     }
 }
 
-/// Freezes an idle process after a while, then waits for ever. Dropping this leaves `frozen` true when a
-/// freeze was begun, so that the next invocation thaws.
-pub(super) async fn rest_frozen(process: Option<&mut Process>, parts: &Parts) {
-    if let Some(process) = process {
-        parts.clock.sleep(parts.policy.freeze_after).await;
+/// Freezes an idle process after a while, if its vendor does; completes when it has been idle for longer than is of use. Dropping
+/// this leaves `frozen` true when a freeze was begun, so that the next invocation thaws.
+pub(super) async fn idle(process: Option<&mut Process>, freezes: bool, parts: &Parts, alarm: &mut Alarm) {
+    let since = parts.clock.elapsed();
+    let (freeze, end) = (since + parts.policy.freeze_after, since + parts.policy.keep_alive);
+    if let Some(process) = process.filter(|_| freezes && freeze < end) {
+        alarm.at(freeze).await;
         process.frozen = true;
         process.confined.freeze().await;
     }
-    std::future::pending::<()>().await;
+    alarm.at(end).await;
 }
 
 /// What an end without an answer means.

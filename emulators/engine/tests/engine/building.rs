@@ -84,7 +84,7 @@ async fn steps_and_warnings_of_a_build_are_recorded_about_the_function() {
     lab.call("ok").await;
     let records = lab.records();
     let of = |what: fn(&What) -> bool| records.iter().find(|record| what(&record.what)).expect("a record");
-    let step = of(|what| matches!(what, What::Building { step } if step == "odd"));
+    let step = of(|what| matches!(what, What::Building { step, .. } if step == "odd"));
     let warning = of(|what| matches!(what, What::Warning { text } if text == "that was odd"));
     for record in [step, warning] {
         assert_eq!(record.subject.function, Some(id()));
