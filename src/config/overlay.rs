@@ -98,7 +98,7 @@ impl Native {
         }
         function.concurrency = table.concurrency.or(function.concurrency);
         function.env.extend(table.env);
-        self.options(function, &table.generation, &table.signature)?;
+        self.options(function, table.generation, table.signature)?;
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))
@@ -112,13 +112,11 @@ impl Native {
     fn options(
         &self,
         function: &mut FunctionDeclaration,
-        generation: &Option<Spanned<u8>>,
-        signature: &Option<Spanned<Signature>>,
+        generation: Option<Spanned<u8>>,
+        signature: Option<Spanned<Signature>>,
     ) -> Result<(), ConfigError> {
-        let generation =
-            generation.as_ref().map(|said| ("generation", said.span(), said.get_ref().to_string()));
-        let signature =
-            signature.as_ref().map(|said| ("signature", said.span(), said.get_ref().name().to_owned()));
+        let generation = generation.map(|said| ("generation", said.span(), said.into_inner().to_string()));
+        let signature = signature.map(|said| ("signature", said.span(), said.into_inner().name().to_owned()));
         for (key, span, value) in generation.into_iter().chain(signature) {
             if function.cloud != Provider::Gcp.name() {
                 return Err(

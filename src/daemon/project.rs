@@ -86,9 +86,12 @@ impl Shared {
     fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
         let found = self.plugged.iter().find(|plugged| plugged.name == name);
         let known = crate::clouds::CLOUDS.iter().any(|kind| kind.name == name);
-        let why = || match known {
-            true => format!("`{name}` has no listener yet: start mlemu again"),
-            false => format!("mlemu has no `{name}` yet"),
+        let why = || {
+            if known {
+                format!("`{name}` has no listener yet: start mlemu again")
+            } else {
+                format!("mlemu has no `{name}` yet")
+            }
         };
         found.map(|plugged| &plugged.cloud).ok_or_else(why)
     }
