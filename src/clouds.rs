@@ -58,7 +58,8 @@ pub struct Kind {
     pub plug: fn(Ground) -> Arc<dyn Cloud>,
 }
 
-pub const CLOUDS: &[Kind] = &[Kind { name: "aws", port: 4566, plug: aws }];
+pub const CLOUDS: &[Kind] =
+    &[Kind { name: "aws", port: 4566, plug: aws }, Kind { name: "gcp", port: 8085, plug: gcp }];
 
 fn aws(ground: Ground) -> Arc<dyn Cloud> {
     mlemu_aws::Aws::new(mlemu_aws::Ground {
@@ -108,6 +109,60 @@ impl Cloud for mlemu_aws::Aws {
 
     fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes {
         mlemu_aws::lambda::ending::body(failure, invocation)
+    }
+
+    fn environment(&self, address: SocketAddr) -> Environment {
+        self.environment(address)
+    }
+}
+
+fn gcp(ground: Ground) -> Arc<dyn Cloud> {
+    mlemu_gcp::Gcp::new(mlemu_gcp::Ground {
+        engine: ground.engine,
+        objects: ground.objects,
+        folder: ground.folder,
+        region: ground.region,
+        project: ground.account,
+        watch: ground.watch,
+    })
+}
+
+impl Cloud for mlemu_gcp::Gcp {
+    fn bound(&self, address: SocketAddr) {
+        self.bound(address);
+    }
+
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn admits_origin(&self, parts: &Parts) -> bool {
+        self.admits_origin(parts)
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.declare(function)
+    }
+
+    fn withdraw(&self, function: &FunctionId) {
+        self.withdraw(function);
+    }
+
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(self.declare_bucket(bucket))
+    }
+
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
+        Err(format!("mlemu does not have Google's topics yet: {}", names.join(", ")))
+    }
+
+    fn lines(&self, record: &Record) -> Vec<String> {
+        self.lines(record)
+    }
+
+    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
+        Self::failure(failure)
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

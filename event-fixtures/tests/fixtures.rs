@@ -31,6 +31,15 @@ fn the_first_wave_is_complete() {
         "aws/sns/notification",
         "aws/sqs/from-s3",
         "aws/sqs/message",
+        "gcp/pubsub/from-storage",
+        "gcp/pubsub/message",
+        "gcp/pubsub/message-gen1",
+        "gcp/pubsub/push",
+        "gcp/scheduler",
+        "gcp/storage/deleted",
+        "gcp/storage/finalized",
+        "gcp/storage/finalized-gen1",
+        "gcp/storage/metadata-updated",
         "ml/image",
         "ml/image-url",
         "ml/tabular",
@@ -197,5 +206,5 @@ fn a_fixture_of_the_developer_hides_a_built_in() {
     assert!(of("aws/s3/delete").problem.is_none());
     let error = library.render("bad", &request(&[])).unwrap_err();
     assert!(matches!(error, FixtureError::NotJson { line: 2, .. }), "{error}");
-    assert!(matches!(Library::new(Some("/nowhere".into())).list().len(), 14));
+    assert!(matches!(Library::new(Some("/nowhere".into())).list().len(), 23));
 }

@@ -74,9 +74,8 @@ impl From<crate::daemon::StartError> for Complaint {
             StartError::Locator(LocatorError::AlreadyUp(_)) => {
                 Self::usage(what).hint("use it with `mlemu invoke`, or stop it with Ctrl-C where it runs")
             }
-            StartError::Listen { port, .. } if port != 0 => {
-                Self::usage(what).hint("give another with --aws-port or --control-port, or 0 for any")
-            }
+            StartError::Listen { port, .. } if port != 0 => Self::usage(what)
+                .hint("give another with --aws-port, --gcp-port or --control-port, or 0 for any"),
             _ => Self::new(what),
         }
     }

@@ -28,7 +28,7 @@ pub struct UpArgs {
     /// Port of the AWS APIs [default: 4566, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     aws_port: Option<u16>,
-    /// Port of the Google APIs [default: 8085]
+    /// Port of the Google APIs [default: 8085, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     gcp_port: Option<u16>,
     /// Port of Azure Functions [default: 7071]
@@ -108,8 +108,10 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
     let loaded = args.reading.load(&args.path)?;
     let said = &loaded.settings.ports;
     let mut ports = BTreeMap::new();
-    if let Some(port) = args.aws_port.or(said.aws) {
-        ports.insert("aws", Wish { port, exact: true });
+    for (cloud, port) in [("aws", args.aws_port.or(said.aws)), ("gcp", args.gcp_port.or(said.gcp))] {
+        if let Some(port) = port {
+            ports.insert(cloud, Wish { port, exact: true });
+        }
     }
     let control = match args.control_port.or(said.control) {
         Some(port) => Wish { port, exact: true },
@@ -142,9 +144,9 @@ fn ready(daemon: &Daemon) -> String {
 /// The same for people. `asked`: the clouds whose port somebody chose.
 fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
     let mut lines = Vec::new();
-    let later = [args.gcp_port, args.azure_port, args.blob_port, args.queue_port];
+    let later = [args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
-        let note = "the Google and Azure listeners are not there yet: their ports are not opened";
+        let note = "the Azure listeners are not there yet: their ports are not opened";
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     for (name, address) in daemon.addresses() {

@@ -1,6 +1,7 @@
 //! What a cloud would refuse at deployment, so that it is refused here too.
 //!
 //! AWS: Lambda Developer Guide, "Lambda quotas"; S3 User Guide, "General purpose bucket naming rules".
+//! Google: Cloud Functions documentation, "Quotas".
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,6 +10,7 @@ pub const MIB: u64 = 1024 * 1024;
 const AWS_MEMORY_MIB: RangeInclusive<u64> = 128..=10_240;
 const AWS_TMP_MIB: RangeInclusive<u64> = 512..=10_240;
 const AWS_TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=900;
+const GCP_TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=3600;
 
 /// What is wrong with a memory limit of `bytes`, if something is.
 pub fn memory_fault(cloud: &str, bytes: u64) -> Option<String> {
@@ -21,10 +23,14 @@ pub fn tmp_fault(cloud: &str, bytes: u64) -> Option<String> {
 }
 
 pub fn timeout_fault(cloud: &str, timeout: Duration) -> Option<String> {
-    let fits = AWS_TIMEOUT_SECONDS.contains(&timeout.as_secs()) && timeout.subsec_nanos() == 0;
-    let (least, most) = (AWS_TIMEOUT_SECONDS.start(), AWS_TIMEOUT_SECONDS.end());
-    (cloud == "aws" && !fits)
-        .then(|| format!("a timeout of {timeout:?}; Lambda takes whole seconds from {least} to {most}"))
+    let (whose, range) = match cloud {
+        "aws" => ("Lambda takes", &AWS_TIMEOUT_SECONDS),
+        "gcp" => ("Cloud Functions take", &GCP_TIMEOUT_SECONDS),
+        _ => return None,
+    };
+    let fits = range.contains(&timeout.as_secs()) && timeout.subsec_nanos() == 0;
+    let (least, most) = (range.start(), range.end());
+    (!fits).then(|| format!("a timeout of {timeout:?}; {whose} whole seconds from {least} to {most}"))
 }
 
 pub fn function_name_fault(cloud: &str, name: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Configuration: the files of a project become one declaration of it.
 //!
 //! `mlemu.toml` is the project's own word; templates of AWS SAM and CloudFormation are detected and read as they
-//! are. Whatever the file, the product is [`mlemu_core::declare::Project`].
+//! are, and so are functions that Google's functions-framework marks in their code. Whatever the file, the product is [`mlemu_core::declare::Project`].
 
 mod dotenv;
 mod error;
@@ -41,8 +41,7 @@ const STACK: &str = "local";
 const SAM_CONFIG: &str = "samconfig.toml";
 const AWS_PORT: u16 = 4566;
 
-const NOTHING: &str =
-    "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template";
+const NOTHING: &str = "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template nor by the functions-framework in main.py or package.json";
 
 /// What the command line says about reading the project.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +89,7 @@ fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let mut loading = Loading { overrides: &overrides, root: &root, loaded: Loaded::default() };
     let native = if native.is_file() { Some(loading.native(&native)?) } else { None };
     loading.templates(native.as_ref())?;
+    loading.framework()?;
     loading.finish(native)
 }
 
@@ -162,6 +162,16 @@ impl Loading<'_> {
         Ok(())
     }
 
+    /// Adds what the code itself declares, unless a template says what it is.
+    fn framework(&mut self) -> Result<(), ConfigError> {
+        if !self.loaded.project.functions.is_empty() {
+            return Ok(());
+        }
+        let (imported, files) = import::framework::read(self.root);
+        self.loaded.files.extend(files);
+        merge::absorb(&mut self.loaded, imported, self.root)
+    }
+
     /// Adds what a template declares.
     fn template(&mut self, template: &Template, native: Option<&Native>) -> Result<(), ConfigError> {
         let beside = template.text.path.with_file_name(SAM_CONFIG);
@@ -193,6 +203,7 @@ impl Loading<'_> {
         if let Some(native) = native {
             native.apply(project)?;
         }
+        import::framework::yield_to_named(project);
         if project.functions.is_empty() {
             project.warnings.push(NOTHING.into());
         }

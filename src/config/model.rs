@@ -33,6 +33,7 @@ pub struct Model {
     pub prepare: OneOrMany<PrepareTable>,
     pub watch: WatchTable,
     pub aws: AwsTable,
+    pub gcp: GcpTable,
     pub ports: Ports,
 }
 
@@ -66,6 +67,27 @@ impl Provider {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Signature {
+    Http,
+    CloudEvent,
+    Event,
+    Typed,
+}
+
+impl Signature {
+    pub fn name(self) -> &'static str {
+        match self {
+            Signature::Http => "http",
+            Signature::CloudEvent => "cloudevent",
+            Signature::Event => "event",
+            Signature::Typed => "typed",
+        }
+    }
+}
+
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FunctionTable {
@@ -89,6 +111,12 @@ pub struct FunctionTable {
     pub tmp: Option<Spanned<Size>>,
     /// At most so many invocations at once; more are throttled.
     pub concurrency: Option<u32>,
+    /// Cloud Functions: `1` or `2`, which is the default.
+    #[schemars(with = "Option<u8>")]
+    pub generation: Option<Spanned<u8>>,
+    /// Cloud Functions: how the function takes its events, when its code does not tell.
+    #[schemars(with = "Option<Signature>")]
+    pub signature: Option<Spanned<Signature>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.
@@ -196,6 +224,15 @@ pub struct AwsTable {
     pub account: Option<Spanned<String>>,
     /// Values for the parameters of templates.
     pub parameters: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GcpTable {
+    /// `demo-mlemu` when nothing is said.
+    pub project: Option<String>,
+    /// `us-central1` when nothing is said.
+    pub region: Option<String>,
 }
 
 /// Ports to listen on. Those not named fall to the default; 0 is any free port.

@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
-use super::settings::{ACCOUNT, REGION, Settings};
+use super::settings::{ACCOUNT, Place, REGION, Settings};
 use super::text::SourceText;
 use super::{dotenv, limits, paths, schema};
 use mlemu_core::declare::{
@@ -51,8 +51,17 @@ impl Native {
         Settings {
             region: aws.region.clone().unwrap_or_else(|| REGION.into()),
             account: aws.account.as_ref().map_or_else(|| ACCOUNT.into(), |account| account.get_ref().clone()),
+            gcp: self.gcp(),
             ports: self.model.ports.clone(),
             watch_ignore: self.model.watch.ignore.clone(),
+        }
+    }
+
+    fn gcp(&self) -> Place {
+        let (said, usual) = (&self.model.gcp, Place::default());
+        Place {
+            account: said.project.clone().unwrap_or(usual.account),
+            region: said.region.clone().unwrap_or(usual.region),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The functions of `mlemu.toml`: new ones, and changes of those that were detected.
 
 use super::error::ConfigError;
-use super::model::FunctionTable;
+use super::model::{FunctionTable, Provider, Signature};
 use super::native::Native;
 use super::{limits, paths, triggers};
 use mlemu_core::declare::{FunctionDeclaration, Project};
@@ -60,6 +60,7 @@ impl Native {
             env: Environment::new(),
             concurrency: None,
             triggers: Vec::new(),
+            options: std::collections::BTreeMap::new(),
             from: self.provenance(name.span()),
         })
     }
@@ -97,11 +98,32 @@ impl Native {
         }
         function.concurrency = table.concurrency.or(function.concurrency);
         function.env.extend(table.env);
+        self.options(function, table.generation, table.signature)?;
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))
             });
             function.triggers = read.collect::<Result<_, _>>()?;
+        }
+        Ok(())
+    }
+
+    /// Keys that one cloud alone understands.
+    fn options(
+        &self,
+        function: &mut FunctionDeclaration,
+        generation: Option<Spanned<u8>>,
+        signature: Option<Spanned<Signature>>,
+    ) -> Result<(), ConfigError> {
+        let generation = generation.map(|said| ("generation", said.span(), said.into_inner().to_string()));
+        let signature = signature.map(|said| ("signature", said.span(), said.into_inner().name().to_owned()));
+        for (key, span, value) in generation.into_iter().chain(signature) {
+            if function.cloud != Provider::Gcp.name() {
+                return Err(
+                    self.fault(span, format!("`{key}` belongs to functions with `provider = \"gcp\"`"))
+                );
+            }
+            function.options.insert(key.into(), value);
         }
         Ok(())
     }

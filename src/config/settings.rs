@@ -13,9 +13,35 @@ pub struct Settings {
     pub region: String,
     /// AWS account: twelve digits.
     pub account: String,
+    /// Google Cloud's project and region.
+    pub gcp: Place,
     pub ports: Ports,
     /// Patterns of files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
+}
+
+/// Where a cloud's resources are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Account, project or subscription.
+    pub account: String,
+    pub region: String,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { account: mlemu_gcp::profile::PROJECT.into(), region: mlemu_gcp::profile::REGION.into() }
+    }
+}
+
+impl Settings {
+    /// Where the resources of `cloud` are.
+    pub fn place(&self, cloud: &str) -> Place {
+        match cloud {
+            "gcp" => self.gcp.clone(),
+            _ => Place { account: self.account.clone(), region: self.region.clone() },
+        }
+    }
 }
 
 impl Default for Settings {
@@ -23,6 +49,7 @@ impl Default for Settings {
         Self {
             region: REGION.into(),
             account: ACCOUNT.into(),
+            gcp: Place::default(),
             ports: Ports::default(),
             watch_ignore: Vec::new(),
         }

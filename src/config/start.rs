@@ -85,6 +85,7 @@ pub fn single(file: &Path, handler: &str) -> FunctionDeclaration {
         env: Environment::new(),
         concurrency: None,
         triggers: Vec::new(),
+        options: std::collections::BTreeMap::new(),
         from: Provenance { file: file.file_name().unwrap_or_default().into(), line: 1 },
     }
 }

@@ -75,6 +75,13 @@ triggers = [
     { url = true, streaming = true },
 ]
 
+[functions.stored]
+provider = "gcp"
+handler = "stored"
+runtime = "python311"
+generation = 1
+signature = "event"
+
 [buckets.uploads]
 provider = "aws"
 seed = "images"
@@ -100,6 +107,10 @@ region = "eu-central-1"
 account = "123456789012"
 parameters = { Stage = "dev" }
 
+[gcp]
+project = "demo-flowers"
+region = "europe-west1"
+
 [ports]
 aws = 0
 gcp = 8085
@@ -115,7 +126,13 @@ fn every_key_arrives() {
         folder(&[("mlemu.toml", EVERYTHING), (".env", "SHARED=1\nMODEL=other\n"), ("images/a.png", "")]);
     let root = folder.path();
     let Loaded { project, settings, files } = read_at(root).unwrap_or_else(|error| panic!("{error}"));
-    let [function] = project.functions.as_slice() else { panic!("one function") };
+    let [function, stored] = project.functions.as_slice() else { panic!("two functions") };
+    let options: Vec<_> = stored.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!((stored.cloud.as_str(), options), ("gcp", vec![("generation", "1"), ("signature", "event")]));
+    assert_eq!(
+        (settings.gcp.account.as_str(), settings.gcp.region.as_str()),
+        ("demo-flowers", "europe-west1")
+    );
     assert_eq!((project.name.as_str(), project.root.as_path()), ("flowers", root));
     assert_eq!((function.cloud.as_str(), function.name.as_str()), ("aws", "which_flower"));
     assert_eq!((function.handler.as_str(), function.runtime.as_str()), ("index.which_flower", "python3.12"));
@@ -149,6 +166,16 @@ fn every_key_arrives() {
     assert_eq!((settings.watch_ignore.len(), project.queues[0].max_receives), (2, Some(3)));
     assert_eq!(files, [root.join(".env"), root.join("mlemu.toml")]);
     assert_eq!(project.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn keys_of_one_cloud_are_refused_in_another() {
+    let shown = refusal("[functions.score]\nsignature = \"event\"\n");
+    assert!(shown.contains("`signature` belongs to functions with `provider = \"gcp\"`"), "{shown}");
+    let shown = refusal(
+        "[functions.f]\nprovider = \"gcp\"\nruntime = \"python311\"\nhandler = \"f\"\ntimeout = \"2h\"\n",
+    );
+    assert!(shown.contains("from 1 to 3600"), "{shown}");
 }
 
 #[test]

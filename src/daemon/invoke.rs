@@ -79,6 +79,7 @@ impl Shared {
             mode: if wanted.queue { Mode::Queue } else { Mode::Wait },
             payload: event,
             attributes: Vec::new(),
+            head: None,
             cause: Cause::Request(id.0.clone()),
             wants_log: true,
             stream: None,

@@ -13,7 +13,7 @@ pub mod locator;
 mod project;
 mod stream;
 
-use crate::clouds::{CLOUDS, Cloud, Ground};
+use crate::clouds::{CLOUDS, Cloud, Ground, Kind};
 use crate::config::{Loaded, Overrides};
 use folders::Folders;
 use http::request::Parts as RequestParts;
@@ -49,7 +49,7 @@ pub struct Options {
     pub loaded: Loaded,
     pub reading: Reading,
     pub host: IpAddr,
-    /// Wished ports by cloud name; a cloud that is not named gets its usual one.
+    /// Wished ports by cloud name; a cloud that is used and not named gets its usual one.
     pub ports: BTreeMap<&'static str, Wish>,
     pub control: Wish,
     /// Never reach for a package registry.
@@ -67,6 +67,20 @@ pub struct Options {
 }
 
 impl Options {
+    /// The clouds that are opened: those whose port is wished and those that the project uses, or the first
+    /// when there are none.
+    fn clouds(&self) -> impl Iterator<Item = &'static Kind> {
+        let project = &self.loaded.project;
+        let uses = |name| {
+            project.functions.iter().any(|function| function.cloud == name)
+                || project.buckets.iter().any(|bucket| bucket.cloud == name)
+                || self.loaded.project.queues.iter().any(|queue| queue.cloud == name)
+        };
+        let opened = |kind: &&Kind| self.ports.contains_key(kind.name) || uses(kind.name);
+        let chosen: Vec<_> = CLOUDS.iter().filter(opened).collect();
+        if chosen.is_empty() { CLOUDS.iter().take(1).collect() } else { chosen }.into_iter()
+    }
+
     /// A private daemon: any ports, found by nobody.
     pub fn private(loaded: Loaded) -> Self {
         let any = Wish { port: 0, exact: true };
@@ -238,12 +252,14 @@ fn engine(
 async fn plug(options: &Options, ground: &Ground) -> Result<(Vec<Plugged>, Vec<Serving>), StartError> {
     let mut plugged = Vec::new();
     let mut serving = Vec::new();
-    for kind in CLOUDS {
+    for kind in options.clouds() {
         let usual = Wish { port: kind.port, exact: false };
         let wish = options.ports.get(kind.name).copied().unwrap_or(usual);
         let failed = |source| StartError::Listen { what: kind.name.into(), port: wish.port, source };
         let listener = listener::bind(options.host, wish).await.map_err(failed)?;
-        let cloud = (kind.plug)(ground.clone());
+        let place = options.loaded.settings.place(kind.name);
+        let ground = Ground { region: place.region, account: place.account, ..ground.clone() };
+        let cloud = (kind.plug)(ground);
         let address = listener.local_addr().map_err(failed)?;
         cloud.bound(address);
         serving.push(listener::serve(listener, Arc::new(Front(cloud.clone()))).map_err(failed)?);

@@ -26,8 +26,9 @@ pub(super) async fn make_real(
         shared.say(What::Warning { text: text.clone() });
     }
     let python = project.functions.iter().find_map(|function| function.runtime.strip_prefix("python"));
+    let python = python.map(pointed);
     for step in &project.prepare {
-        prepare(shared, builder, step, python).await?;
+        prepare(shared, builder, step, python.as_deref()).await?;
     }
     for bucket in &project.buckets {
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
@@ -70,6 +71,14 @@ async fn prepare(
     }
 }
 
+/// Some vendors write `311` for `3.11`.
+fn pointed(version: &str) -> String {
+    match version.split_at_checked(1) {
+        Some((major, minor)) if !minor.is_empty() && !version.contains('.') => format!("{major}.{minor}"),
+        _ => version.to_owned(),
+    }
+}
+
 pub(super) fn place(from: &mlemu_core::declare::Provenance) -> String {
     format!("{}:{}", from.file.display(), from.line)
 }
@@ -83,7 +92,15 @@ impl Shared {
     /// The cloud of that name, or why there is none.
     fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
         let found = self.plugged.iter().find(|plugged| plugged.name == name);
-        found.map(|plugged| &plugged.cloud).ok_or_else(|| format!("mlemu has no `{name}` yet"))
+        let known = crate::clouds::CLOUDS.iter().any(|kind| kind.name == name);
+        let why = || {
+            if known {
+                format!("`{name}` has no listener yet: start mlemu again")
+            } else {
+                format!("mlemu has no `{name}` yet")
+            }
+        };
+        found.map(|plugged| &plugged.cloud).ok_or_else(why)
     }
 
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {

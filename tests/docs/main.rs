@@ -56,6 +56,16 @@ fn thumbnailer() {
 }
 
 #[test]
+fn sentiment() {
+    play("examples/sentiment/README.md", "examples/sentiment", &[]);
+}
+
+#[test]
+fn google_cloud() {
+    play("docs/guides/google-cloud.md", "", &[]);
+}
+
+#[test]
 fn which_flower() {
     play("examples/which-flower/README.md", "examples/which-flower", &[]);
 }

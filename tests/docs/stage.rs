@@ -84,6 +84,13 @@ pub struct Daemon {
     read: usize,
 }
 
+fn is_googles(folder: &Path) -> bool {
+    let says = |file: &str, word: &str| {
+        std::fs::read_to_string(folder.join(file)).is_ok_and(|text| text.contains(word))
+    };
+    says("main.py", "functions_framework") || says("mlemu.toml", "\"gcp\"")
+}
+
 #[derive(Default)]
 struct Heard {
     lines: Vec<String>,
@@ -93,7 +100,9 @@ struct Heard {
 impl Daemon {
     /// Starts it on any ports and waits until it is ready. `command` begins with `mlemu up`.
     pub fn start(command: &str, folder: &Path, env: &[(String, String)]) -> Result<Self, String> {
-        let line = format!("exec {command} --aws-port 0 --control-port 0 2>&1");
+        // Asking for its port opens a cloud: only where the page's project uses it.
+        let gcp = if is_googles(folder) { "--gcp-port 0" } else { "" };
+        let line = format!("exec {command} --aws-port 0 {gcp} --control-port 0 2>&1");
         let mut child = clean(Command::new("bash").args(["--norc", "--noprofile", "-c", &line]), folder, env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What `pip` is asked for; `python`, `aws` and `boto3` are in the environment then.
-const CLIENTS: [&str; 2] = ["boto3<2", "awscli<2"];
+const CLIENTS: [&str; 3] = ["boto3<2", "awscli<2", "google-cloud-storage>=3,<4"];
 
 /// Kept between runs.
 pub fn kept(name: &str) -> PathBuf {

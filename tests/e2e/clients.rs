@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
+const GOOGLE_PYTHON_PACKAGES: [&str; 1] = ["google-cloud-storage>=3,<4"];
+const GOOGLE_NODE_PACKAGES: [&str; 1] = ["@google-cloud/storage@7.22.0"];
 
 /// A folder with clients in it.
 pub struct Clients {
@@ -27,6 +29,23 @@ pub fn node() -> Option<Clients> {
     installed("node", &NODE_PACKAGES, |folder| {
         let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
         run(Command::new("npm").args(npm).arg(folder).args(NODE_PACKAGES))
+    })
+}
+
+/// Google's client libraries for Python; says why when there are none.
+pub fn google_python() -> Option<Clients> {
+    installed("google-python", &GOOGLE_PYTHON_PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_PYTHON_PACKAGES))
+    })
+}
+
+/// Google's client library for Node; says why when there is none.
+pub fn google_node() -> Option<Clients> {
+    installed("google-node", &GOOGLE_NODE_PACKAGES, |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(GOOGLE_NODE_PACKAGES))
     })
 }
 

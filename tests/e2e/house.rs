@@ -76,7 +76,10 @@ impl Plan {
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if ["AWS_", "MLEMU_", "XDG_"].iter().any(|prefix| name.starts_with(prefix)) {
+            if ["AWS_", "GOOGLE_", "CLOUDSDK_", "STORAGE_", "PUBSUB_", "MLEMU_", "XDG_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            {
                 command.env_remove(name);
             }
         }
@@ -151,6 +154,10 @@ pub struct House {
 impl House {
     pub fn aws(&self) -> SocketAddr {
         self.address(&self.ready["clouds"]["aws"])
+    }
+
+    pub fn gcp(&self) -> SocketAddr {
+        self.address(&self.ready["clouds"]["gcp"])
     }
 
     pub fn control(&self) -> SocketAddr {

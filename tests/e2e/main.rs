@@ -11,6 +11,8 @@ mod cli;
 mod clients;
 mod endings;
 mod gateway;
+mod gcp_functions;
+mod gcp_storage;
 mod house;
 mod http;
 mod lambda_api;

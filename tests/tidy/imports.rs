@@ -9,6 +9,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("emulators/sandbox", &["mlemu-core"], &["axum", "hyper", "hyper-util", "tonic"]),
     ("emulators/bundle", &["mlemu-core"], &["axum", "hyper", "hyper-util", "tonic"]),
     ("emulators/aws", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
+    ("emulators/gcp", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
     ("event-fixtures", &[], &["tokio", "axum", "hyper"]),
 ];
 

@@ -115,6 +115,8 @@ pub struct FunctionDeclaration {
     pub env: Environment,
     pub concurrency: Option<u32>,
     pub triggers: Vec<TriggerDeclaration>,
+    /// What only its vendor understands, by the key of the project's file.
+    pub options: BTreeMap<String, String>,
     pub from: Provenance,
 }
 

@@ -43,6 +43,16 @@ pub trait ChunkSink: Send + Sync {
     fn chunk(&self, bytes: Bytes) -> Boxed<'_, bool>;
 }
 
+/// The head of an HTTP request, for runtimes whose functions are called over HTTP. The engine hands it on
+/// unread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    pub method: http::Method,
+    /// Path and query as the function sees them.
+    pub target: http::uri::PathAndQuery,
+    pub headers: http::HeaderMap,
+}
+
 /// One request to run a function. The payload stays bytes: nobody here parses it.
 #[derive(Clone)]
 pub struct Invoke {
@@ -55,6 +65,8 @@ pub struct Invoke {
     /// What the vendor's runtime protocol carries beside the payload (client context, trace header):
     /// names are the protocol's own, opaque to the engine.
     pub attributes: Vec<(&'static str, String)>,
+    /// The HTTP request that the payload is the body of, if it is one.
+    pub head: Option<Arc<RequestHead>>,
     pub cause: Cause,
     /// The caller wants the log lines of this invocation in the outcome.
     pub wants_log: bool,

@@ -21,11 +21,11 @@ pub use build::{Build, BuildFailure, Built, Language, Needs, PackageFault, Unpac
 pub use clock::{Clock, Timestamp};
 pub use function::{Environment, Limits, Revision, Source};
 pub use id::{Cause, Epoch, FunctionId, InstanceId, InvocationId, Scope};
-pub use invoke::{ChunkSink, HangUp, Invoke, Mode, Refusal, Reply, Throttle};
+pub use invoke::{ChunkSink, HangUp, Invoke, Mode, Refusal, Reply, RequestHead, Throttle};
 pub use occurrence::{EventShape, Occurrence};
-pub use outcome::{Answer, FunctionFailure, LogLine, Outcome, StartKind, Stream, Usage};
+pub use outcome::{Answer, FunctionFailure, LogLine, Outcome, ResponseHead, StartKind, Stream, Usage};
 pub use record::{Record, Sink, Subject, What};
-pub use runtime::{Runtime, Session};
+pub use runtime::{Keeping, Runtime, Session};
 pub use sandbox::{Confined, Ending, Enforcement, Reading, Sandbox, SandboxSpec};
 
 /// A future that a dyn-compatible trait can return.

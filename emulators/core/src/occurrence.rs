@@ -39,6 +39,8 @@ pub struct ObjectOccurrence {
     pub etag: String,
     /// The version as the store names it, if the bucket keeps versions.
     pub version: Option<String>,
+    /// The commit of the version that this one replaced or removed, if there was one.
+    pub previous: Option<u64>,
     /// Who asked, as far as it was said: address and request id.
     pub source_ip: String,
     pub request_id: String,

@@ -9,11 +9,20 @@ use bytes::Bytes;
 use serde::Serialize;
 use std::time::Duration;
 
+/// The head of an HTTP answer, from runtimes whose functions are called over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseHead {
+    pub status: http::StatusCode,
+    pub headers: http::HeaderMap,
+}
+
 /// What a function answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     pub body: Bytes,
     pub content_type: Option<String>,
+    /// Only from runtimes that speak HTTP with their functions.
+    pub head: Option<ResponseHead>,
     /// The body went to the invocation's [`crate::ChunkSink`] and is not repeated in `body`.
     pub streamed: bool,
 }

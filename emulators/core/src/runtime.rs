@@ -73,6 +73,22 @@ pub trait Session: Send + Sync {
     fn idle(&mut self) -> Boxed<'_, ()>;
 }
 
+/// How a vendor keeps an instance where others do otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// It is stopped between invocations.
+    pub freezes: bool,
+    /// Past an invocation's deadline its caller is told, and the instance works on and takes the next one as
+    /// soon as its session says that it is idle.
+    pub outlives_deadlines: bool,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { freezes: true, outlives_deadlines: false }
+    }
+}
+
 /// A vendor's runtimes, all of them.
 pub trait Runtime: Send + Sync {
     /// What must be there before an instance can start.
@@ -85,6 +101,11 @@ pub trait Runtime: Send + Sync {
         built: &'a Arc<Built>,
         instance: InstanceId,
     ) -> Boxed<'a, Result<Box<dyn Session>, std::io::Error>>;
+
+    /// How instances of this revision are kept.
+    fn keeping(&self, _revision: &Revision) -> Keeping {
+        Keeping::default()
+    }
 
     /// What this vendor's log says for a record, line by line; empty where it says nothing.
     fn lines(&self, record: &Record) -> Vec<String>;

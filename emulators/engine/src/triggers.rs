@@ -54,6 +54,13 @@ pub enum Target {
     Queue { queues: Queues, topic: TopicId },
 }
 
+impl Target {
+    /// Whether it is this function, in whatever revision.
+    pub fn is(&self, function: &FunctionId) -> bool {
+        matches!(self, Target::Function { id, .. } if id == function)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -179,6 +186,7 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
         mode: Mode::Queue,
         payload,
         attributes: Vec::new(),
+        head: None,
         cause,
         wants_log: false,
         stream: None,

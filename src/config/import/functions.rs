@@ -60,6 +60,7 @@ pub fn function(
             .number("ReservedConcurrentExecutions")?
             .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
         triggers: triggers(import, &properties)?,
+        options: std::collections::BTreeMap::new(),
         from: import.provenance(resource),
     }))
 }

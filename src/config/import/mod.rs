@@ -9,6 +9,7 @@ mod conditions;
 mod cors;
 pub mod detect;
 mod events;
+pub mod framework;
 mod functions;
 mod globals;
 #[cfg(test)]

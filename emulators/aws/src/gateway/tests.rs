@@ -28,6 +28,7 @@ pub fn function(name: &str, triggers: Vec<TriggerDeclaration>) -> FunctionDeclar
         env: BTreeMap::new(),
         concurrency: None,
         triggers,
+        options: std::collections::BTreeMap::new(),
         from: Provenance::default(),
     }
 }
@@ -399,7 +400,7 @@ async fn a_streaming_function_behind_a_url_that_does_not() {
     bench.functions.ends(|invoke| {
         let body = Bytes::from_static(b"{\"statusCode\":418}\0\0\0\0\0\0\0\0tea");
         let content_type = Some(prelude::CONTENT_TYPE.to_owned());
-        Ok(outcome(invoke, Ok(Answer { body, content_type, streamed: false })))
+        Ok(outcome(invoke, Ok(Answer { body, content_type, ..Answer::default() })))
     });
     let got = bench.get(&bench.url()).await;
     assert_eq!((got.status, &got.body[..]), (418, &b"tea"[..]));

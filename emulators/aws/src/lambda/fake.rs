@@ -63,7 +63,7 @@ pub fn outcome(invoke: &Invoke, result: Result<Answer, FunctionFailure>) -> Repl
 
 /// An answer with this body.
 pub fn says(body: &str) -> Answer {
-    Answer { body: Bytes::from(body.to_owned()), content_type: None, streamed: false }
+    Answer { body: Bytes::from(body.to_owned()), ..Answer::default() }
 }
 
 impl FakeFunctions {
@@ -74,7 +74,7 @@ impl FakeFunctions {
                 Ok(match invoke.mode {
                     Mode::Wait => {
                         let body = invoke.payload.clone();
-                        outcome(&invoke, Ok(Answer { body, content_type: None, streamed: false }))
+                        outcome(&invoke, Ok(Answer { body, ..Answer::default() }))
                     }
                     Mode::Queue => Reply::Accepted,
                     Mode::DryRun => Reply::WouldRun,

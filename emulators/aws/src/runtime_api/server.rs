@@ -115,7 +115,7 @@ async fn response(desk: &Desk, id: &str, request: Request<Incoming>) -> Reply {
     let streamed = sink.is_some();
     match receive(body, limit, sink.as_deref(), content_type.as_deref()).await {
         Received::Whole(body) => {
-            claim.answer(SessionReply::Answer(Answer { body, content_type, streamed }));
+            claim.answer(SessionReply::Answer(Answer { body, content_type, streamed, head: None }));
             accepted()
         }
         Received::Failed(error) => {

@@ -131,7 +131,9 @@ impl Instance {
                 (Err(FunctionFailure::ResponseTooLarge { limit }), true)
             }
             Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
-            Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), false),
+            Landing::TimedOut => {
+                (Err(FunctionFailure::TimedOut { after }), self.keeping().outlives_deadlines)
+            }
             Landing::Halted => (Err(FunctionFailure::Stopped), false),
         }
     }
@@ -140,10 +142,12 @@ impl Instance {
     /// within the invocation's time is ended.
     async fn settle(&mut self, deadline: &Deadline) {
         let soon = self.parts.clock.elapsed() + SETTLING;
-        let mut settled = self.settled(soon.min(deadline.end)).await;
+        // Where a deadline ends no process, it is not what ends one here either.
+        let last = if self.keeping().outlives_deadlines { deadline.end.max(soon) } else { deadline.end };
+        let mut settled = self.settled(soon.min(last)).await;
         if let Settled::Lingers = settled {
             self.line.lingers();
-            settled = self.settled(deadline.end).await;
+            settled = self.settled(last).await;
         }
         if !matches!(settled, Settled::Asked)
             && let Some(process) = self.process.take()

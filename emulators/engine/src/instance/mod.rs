@@ -16,7 +16,7 @@ use alarm::Alarm;
 use line::Line;
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
-use mlemu_core::{Built, FunctionFailure, InstanceId, Revision, Runtime, Subject, What};
+use mlemu_core::{Built, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, What};
 use process::{Process, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,6 +133,10 @@ impl Instance {
         None
     }
 
+    fn keeping(&self) -> Keeping {
+        self.plan.client.keeping(&self.plan.revision)
+    }
+
     async fn serve(&mut self) -> String {
         loop {
             self.line.free();
@@ -152,7 +156,8 @@ impl Instance {
                 None => std::future::pending().await,
             }
         };
-        let idle = process::idle(self.process.as_mut(), &self.parts, &mut self.alarm);
+        let freezes = self.keeping().freezes;
+        let idle = process::idle(self.process.as_mut(), freezes, &self.parts, &mut self.alarm);
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Rest::End("stopped".into()),

@@ -126,12 +126,12 @@ impl Process {
     }
 }
 
-/// Freezes an idle process after a while; completes when it has been idle for longer than is of use. Dropping
+/// Freezes an idle process after a while, if its vendor does; completes when it has been idle for longer than is of use. Dropping
 /// this leaves `frozen` true when a freeze was begun, so that the next invocation thaws.
-pub(super) async fn idle(process: Option<&mut Process>, parts: &Parts, alarm: &mut Alarm) {
+pub(super) async fn idle(process: Option<&mut Process>, freezes: bool, parts: &Parts, alarm: &mut Alarm) {
     let since = parts.clock.elapsed();
     let (freeze, end) = (since + parts.policy.freeze_after, since + parts.policy.keep_alive);
-    if let Some(process) = process.filter(|_| freeze < end) {
+    if let Some(process) = process.filter(|_| freezes && freeze < end) {
         alarm.at(freeze).await;
         process.frozen = true;
         process.confined.freeze().await;

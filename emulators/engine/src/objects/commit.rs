@@ -55,7 +55,13 @@ impl Objects {
         check(current.as_deref())?;
         let Some(object) = current else { return Ok(None) };
         let removed = store.bucket_mut(bucket)?.objects.remove(key);
-        let change = Change { key: object.key.clone(), kind: ObjectChange::Deleted, size: 0, etag: "" };
+        let change = Change {
+            key: object.key.clone(),
+            kind: ObjectChange::Deleted,
+            size: 0,
+            etag: "",
+            previous: Some(object.sequence),
+        };
         let sequence = store.record(bucket, change, origin, now)?;
         drop(store);
         drop(removed);
@@ -95,6 +101,7 @@ struct Change<'a> {
     kind: ObjectChange,
     size: u64,
     etag: &'a str,
+    previous: Option<u64>,
 }
 
 impl Store {
@@ -115,6 +122,7 @@ impl Store {
             kind: ObjectChange::Created(new.how),
             size: new.content.size(),
             etag: &new.content.etag,
+            previous: self.bucket(bucket)?.current(&new.key).map(|object| object.sequence),
         };
         let sequence = self.record(bucket, change, new.origin, now)?;
         let object = Arc::new(Object {
@@ -146,6 +154,7 @@ impl Store {
             size: change.size,
             etag: change.etag.into(),
             version: None,
+            previous: change.previous,
             source_ip: origin.source_ip,
             request_id: origin.request_id,
         });

@@ -68,6 +68,7 @@ impl Driver {
             qualifier: self.mapping.qualifier.clone(),
             mode: Mode::Wait,
             payload,
+            head: None,
             attributes: Vec::new(),
             cause,
             wants_log: false,

@@ -47,6 +47,8 @@ impl Driver {
     pub(super) async fn run(self: Arc<Self>) {
         let stop = self.stop.clone();
         tokio::select! {
+            // Before the messages: what a halt gives back must not be taken again.
+            biased;
             () = stop.cancelled() => {}
             () = self.take_all() => {}
         }

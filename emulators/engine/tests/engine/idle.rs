@@ -1,7 +1,8 @@
 //! Between invocations: frozen after a moment, thawed before the next event, given up in the end.
 
-use crate::fake::{Lab, cap, millis, text};
-use mlemu_core::What;
+use crate::fake::{Lab, TIMEOUT, cap, failure, millis, text};
+use mlemu_core::{FunctionFailure, What};
+use mlemu_engine::Draft;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -69,4 +70,29 @@ async fn a_call_at_the_very_end_of_the_keep_alive_is_served() {
         assert_eq!(text(&lab.call("ok fine").await), "fine");
         lab.finish().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_vendor_does_not_freeze_nothing_is_frozen() {
+    let lab = Lab::with(cap(Some(1)));
+    lab.engine.publish(Draft { runtime: "steady".into(), ..lab.draft("") });
+    lab.call("ok").await;
+    crate::fake::pass(Duration::from_secs(60)).await;
+    lab.call("ok").await;
+    let seen = lab.world.seen();
+    assert_eq!((seen.freezes, seen.started), (0, 1));
+    lab.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_vendor_lets_work_go_on_the_process_outlives_the_deadline() {
+    let lab = Lab::with(cap(Some(1)));
+    lab.engine.publish(Draft { runtime: "steady".into(), ..lab.draft("") });
+    let late = lab.call("hang").await;
+    assert_eq!(*failure(&late), FunctionFailure::TimedOut { after: TIMEOUT });
+    assert_eq!(text(&lab.call("ok fine").await), "fine");
+    let seen = lab.world.seen();
+    assert_eq!(seen.started, 1, "the same process serves on");
+    assert_eq!(seen.deliveries[0].process, seen.deliveries[1].process);
+    lab.finish().await;
 }

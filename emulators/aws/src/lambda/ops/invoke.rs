@@ -61,6 +61,7 @@ pub async fn request(
         mode,
         payload,
         attributes,
+        head: None,
         cause: call.cause(),
         wants_log,
         stream: None,

@@ -257,6 +257,7 @@ async fn declared_functions_are_in_the_same_catalog() {
         env: std::collections::BTreeMap::new(),
         concurrency: Some(2),
         triggers: vec![TriggerDeclaration::Url { cors: None, streaming: true }],
+        options: std::collections::BTreeMap::new(),
         from: Provenance { file: "template.yaml".into(), line: 4 },
     };
     let revision = bench.lambda.declare(&declared, true);

@@ -122,6 +122,7 @@ impl Lab {
             mode: Mode::Wait,
             payload: script.to_owned().into(),
             attributes: Vec::new(),
+            head: None,
             cause: Cause::Mlemu,
             wants_log: false,
             stream: None,

@@ -5,7 +5,8 @@ use super::script::{self, Step};
 use super::world::{Delivered, World};
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply, Unsupported};
 use mlemu_core::{
-    Answer, Boxed, Built, Ending, InstanceId, Language, Needs, Record, Revision, Runtime, Session, What,
+    Answer, Boxed, Built, Ending, InstanceId, Keeping, Language, Needs, Record, Revision, Runtime, Session,
+    What,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,12 @@ impl Runtime for FakeRuntime {
             let session: Box<dyn Session> = Box::new(session);
             Ok(session)
         })
+    }
+
+    /// Instances of the runtime `steady` run on between events and past deadlines.
+    fn keeping(&self, revision: &Revision) -> Keeping {
+        let steady = revision.runtime == "steady";
+        Keeping { freezes: !steady, outlives_deadlines: steady }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {
@@ -133,7 +140,7 @@ impl FakeSession {
 
     fn answer(&self, text: Option<String>) -> SessionReply {
         let body = text.unwrap_or_else(|| self.revision.to_string()).into();
-        SessionReply::Answer(Answer { body, content_type: None, streamed: false })
+        SessionReply::Answer(Answer { body, ..Answer::default() })
     }
 }
 

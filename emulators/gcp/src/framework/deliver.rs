@@ -1,0 +1,67 @@
+//! One invocation as the HTTP request that the framework gets.
+
+use super::Signature;
+use super::cloudevent::{self, Binary};
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Method, Request, Uri};
+use http_body_util::Full;
+use mlemu_core::{Invoke, RequestHead};
+use std::net::SocketAddr;
+
+pub(crate) const EXECUTION_ID: HeaderName = HeaderName::from_static("function-execution-id");
+
+/// Headers of one connection, which must not travel on.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Without what concerns one connection and the length of one body.
+pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    for name in HOP_BY_HOP.into_iter().chain([header::CONTENT_LENGTH, header::EXPECT]) {
+        kept.remove(name);
+    }
+    kept
+}
+
+/// `None`: the head is none that can be sent.
+pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> Option<Request<Full<Bytes>>> {
+    let (method, target, mut headers, body) = if let Some(head) = &invoke.head {
+        let RequestHead { method, target, headers } = &**head;
+        (method.clone(), target.clone(), end_to_end(headers), invoke.payload.clone())
+    } else {
+        let Binary { headers, body } = event(&invoke.payload, signature);
+        (Method::POST, PathAndQuery::from_static("/"), headers, body)
+    };
+    if let Ok(id) = HeaderValue::from_str(&invoke.id.0) {
+        headers.insert(EXECUTION_ID, id);
+    }
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(Authority::try_from(to.to_string()).ok()?)
+        .path_and_query(target)
+        .build()
+        .ok()?;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Some(request)
+}
+
+/// Events reach functions in the binary form; a function of HTTP gets its payload as it is.
+fn event(payload: &Bytes, signature: Signature) -> Binary {
+    let taken_apart = if signature.is_event() { cloudevent::binary(payload) } else { None };
+    taken_apart.unwrap_or_else(|| Binary {
+        headers: HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
+        body: payload.clone(),
+    })
+}

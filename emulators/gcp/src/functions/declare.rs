@@ -1,0 +1,88 @@
+//! Functions that a project declares.
+
+use super::catalog::{Entry, EventTrigger};
+use super::{Functions, guess};
+use crate::framework::{Framework, Signature, Traits};
+use crate::profile::{self, Generation};
+use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
+use mlemu_core::{FunctionId, Source};
+use mlemu_engine::Draft;
+use std::sync::Arc;
+
+impl Functions {
+    /// Makes a declared function exist, or be as it is declared now. Its folder runs in place; `watch` reloads
+    /// it when it changes. `Err` says why the vendor would refuse it.
+    pub fn declare(&self, declared: &FunctionDeclaration, watch: bool) -> Result<FunctionId, Refused> {
+        let id = FunctionId::new(self.place.scope.clone(), &declared.name);
+        let traits = traits(declared)?;
+        let event = event(declared);
+        let mut limits = profile::limits(
+            traits.generation,
+            declared.memory.unwrap_or(profile::DEFAULT_MEMORY),
+            declared.timeout.unwrap_or(profile::DEFAULT_TIMEOUT),
+        );
+        limits.concurrency = declared.concurrency;
+        let client = Framework { place: self.place.clone(), folder: self.folder.clone(), traits };
+        self.catalog.set(Entry { id: id.clone(), traits, event, origins: origins(declared) });
+        self.engine.publish(Draft {
+            id: id.clone(),
+            label: "latest".into(),
+            source: Source::Folder(declared.source.clone()),
+            runtime: declared.runtime.clone(),
+            handler: declared.handler.clone(),
+            env: declared.env.clone(),
+            limits,
+            client: Arc::new(client),
+            from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
+            watch,
+        });
+        self.engine.reserve(&id, declared.concurrency);
+        Ok(id)
+    }
+
+    /// Forgets a function that is no longer declared.
+    pub fn forget(&self, id: &FunctionId) {
+        if self.catalog.remove(&id.name) {
+            self.engine.delete(id);
+        }
+    }
+}
+
+/// Why a declared function cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("`{word}` is no signature: there are http, cloudevent, event and typed")]
+    Signature { word: String },
+    #[error("`{word}` is no generation: there are 1 and 2")]
+    Generation { word: String },
+}
+
+fn traits(declared: &FunctionDeclaration) -> Result<Traits, Refused> {
+    let generation = match declared.options.get("generation").map(String::as_str) {
+        None | Some("2") => Generation::Second,
+        Some("1") => Generation::First,
+        Some(word) => return Err(Refused::Generation { word: word.into() }),
+    };
+    let signature = match declared.options.get("signature") {
+        Some(word) => Signature::of_word(word).ok_or_else(|| Refused::Signature { word: word.clone() })?,
+        None => guess::signature(&declared.source, &declared.handler, event(declared).is_some()),
+    };
+    Ok(Traits { generation, signature })
+}
+
+fn event(declared: &FunctionDeclaration) -> Option<EventTrigger> {
+    declared.triggers.iter().find_map(|trigger| match trigger {
+        TriggerDeclaration::Bucket { bucket, events, .. } => {
+            Some(EventTrigger { kind: events.first().cloned().unwrap_or_default(), bucket: bucket.clone() })
+        }
+        _ => None,
+    })
+}
+
+fn origins(declared: &FunctionDeclaration) -> Vec<String> {
+    let cors = declared.triggers.iter().filter_map(|trigger| match trigger {
+        TriggerDeclaration::Url { cors, .. } | TriggerDeclaration::Http { cors, .. } => cors.as_ref(),
+        _ => None,
+    });
+    cors.flat_map(|cors| cors.origins.clone()).collect()
+}

@@ -1,0 +1,105 @@
+//! Functions as the v1 and v2 APIs show them.
+//!
+//! Source: the REST references of `CloudFunction` (v1) and `Function` (v2).
+
+use super::fault::Fault;
+use super::routes::Version;
+use super::{Entry, Functions};
+use crate::framework::revision_name;
+use crate::profile::{Generation, MIB};
+use mlemu_core::Revision;
+use serde_json::{Value, json};
+
+impl Functions {
+    pub(super) fn list(&self, version: Version) -> Value {
+        let shown: Vec<Value> =
+            self.catalog.all().iter().filter_map(|entry| self.shown(version, entry)).collect();
+        json!({ "functions": shown })
+    }
+
+    pub(super) fn describe(&self, version: Version, name: &str) -> Result<Value, Fault> {
+        let entry = self.catalog.get(name);
+        entry.and_then(|entry| self.shown(version, &entry)).ok_or_else(|| self.no_function(name))
+    }
+
+    pub(super) fn locations(&self, version: Version) -> Value {
+        let (project, region) = (self.place.project(), self.place.region());
+        let name = format!("projects/{project}/locations/{region}");
+        let api = if version == Version::One { "v1" } else { "v2" };
+        json!({ "locations": [{ "name": name, "locationId": region, "metadata": { "api": api } }] })
+    }
+
+    fn shown(&self, version: Version, entry: &Entry) -> Option<Value> {
+        let revision = self.engine.function(&entry.id)?.latest;
+        Some(match version {
+            Version::One => self.first(entry, &revision),
+            Version::Two => self.second(entry, &revision),
+        })
+    }
+
+    fn name(&self, entry: &Entry) -> String {
+        let (project, region) = (self.place.project(), self.place.region());
+        format!("projects/{project}/locations/{region}/functions/{}", entry.id.name)
+    }
+
+    fn first(&self, entry: &Entry, revision: &Revision) -> Value {
+        let url = self.place.url_of(&entry.id.name);
+        let mut shown = json!({
+            "name": self.name(entry),
+            "status": "ACTIVE",
+            "entryPoint": revision.handler,
+            "runtime": revision.runtime,
+            "timeout": format!("{}s", revision.limits.timeout.as_secs()),
+            "availableMemoryMb": revision.limits.memory / MIB,
+            "versionId": revision.number.to_string(),
+            "environmentVariables": revision.env,
+            "ingressSettings": "ALLOW_ALL",
+        });
+        match &entry.event {
+            Some(event) => {
+                let resource = format!("projects/_/buckets/{}", event.bucket);
+                let service = "storage.googleapis.com";
+                shown["eventTrigger"] =
+                    json!({ "eventType": event.kind, "resource": resource, "service": service });
+            }
+            None => shown["httpsTrigger"] = json!({ "url": url, "securityLevel": "SECURE_OPTIONAL" }),
+        }
+        shown
+    }
+
+    fn second(&self, entry: &Entry, revision: &Revision) -> Value {
+        let url = self.place.url_of(&entry.id.name);
+        let environment = if entry.traits.generation == Generation::First { "GEN_1" } else { "GEN_2" };
+        let mut shown = json!({
+            "name": self.name(entry),
+            "environment": environment,
+            "state": "ACTIVE",
+            "url": url,
+            "buildConfig": { "runtime": revision.runtime, "entryPoint": revision.handler },
+            "serviceConfig": {
+                "service": format!(
+                    "projects/{}/locations/{}/services/{}",
+                    self.place.project(), self.place.region(), entry.id.name,
+                ),
+                "revision": revision_name(revision, entry.traits.generation),
+                "uri": url,
+                "timeoutSeconds": revision.limits.timeout.as_secs(),
+                "availableMemory": format!("{}M", revision.limits.memory / MIB),
+                "maxInstanceCount": revision.limits.concurrency,
+                "maxInstanceRequestConcurrency": 1,
+                "environmentVariables": revision.env,
+                "ingressSettings": "ALLOW_ALL",
+                "allTrafficOnLatestRevision": true,
+            },
+        });
+        if let Some(event) = &entry.event {
+            shown["eventTrigger"] = json!({
+                "triggerRegion": self.place.region(),
+                "eventType": event.kind,
+                "eventFilters": [{ "attribute": "bucket", "value": event.bucket }],
+                "retryPolicy": "RETRY_POLICY_DO_NOT_RETRY",
+            });
+        }
+        shown
+    }
+}

@@ -1,0 +1,44 @@
+//! Where this cloud is: the project, the region, and the address of its one listener.
+
+use mlemu_core::Scope;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+/// The name of this cloud in scopes and declarations.
+pub const CLOUD: &str = "gcp";
+
+/// Shared by all services. Clones share the address, which is known once the listener is bound.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub scope: Arc<Scope>,
+    address: Arc<OnceLock<SocketAddr>>,
+}
+
+impl Place {
+    pub fn new(project: &str, region: &str) -> Self {
+        Self { scope: Arc::new(Scope::new(CLOUD, project, region)), address: Arc::default() }
+    }
+
+    pub fn project(&self) -> &str {
+        &self.scope.account
+    }
+
+    pub fn region(&self) -> &str {
+        &self.scope.region
+    }
+
+    /// Tells where the listener is. Only the first call counts.
+    pub fn set_address(&self, address: SocketAddr) {
+        let _ = self.address.set(address);
+    }
+
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
+    /// Where a function is reached by HTTP, e.g. `http://127.0.0.1:8085/demo-mlemu/us-central1/score`.
+    pub fn url_of(&self, function: &str) -> String {
+        let port = self.address().map_or(0, |address| address.port());
+        format!("http://127.0.0.1:{port}/{}/{}/{function}", self.project(), self.region())
+    }
+}

@@ -1,0 +1,55 @@
+//! One request: its parameters, its headers and who asked.
+
+use super::fault::Fault;
+use axum::extract::Query;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use mlemu_core::Cause;
+use mlemu_engine::objects::Origin;
+
+pub(super) struct Call {
+    query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    id: String,
+}
+
+impl Call {
+    pub fn read(parts: &Parts) -> Result<Self, Fault> {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_| Fault::invalid("The query cannot be read."))?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        Ok(Self { query: query.0, headers: parts.headers.clone(), id })
+    }
+
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter that is a number. Fails when it is none.
+    pub fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
+        let Some(text) = self.parameter(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Fault::invalid(format!("Invalid value for {name}: {text}")))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Where the client found us: what is built for it must be found there, too.
+    pub fn base(&self) -> String {
+        let host = self.header(header::HOST.as_str()).unwrap_or("127.0.0.1");
+        format!("http://{host}")
+    }
+
+    pub fn origin(&self) -> Origin {
+        Origin {
+            cause: Cause::Request(self.id.as_str().into()),
+            source_ip: "127.0.0.1".into(),
+            request_id: self.id.clone(),
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}

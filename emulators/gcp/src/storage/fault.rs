@@ -1,0 +1,117 @@
+//! Cloud Storage's errors: status, reason and words.
+//!
+//! Source: Cloud Storage, "HTTP status and error codes for JSON".
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use mlemu_engine::objects;
+use serde_json::{Value, json};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub status: StatusCode,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+impl Fault {
+    fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status, reason, message: message.into() }
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    pub fn required(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "required", message)
+    }
+
+    pub fn no_bucket() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", "The specified bucket does not exist.")
+    }
+
+    pub fn no_object(bucket: &str, object: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", format!("No such object: {bucket}/{object}"))
+    }
+
+    pub fn no_session() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", "No such upload session.")
+    }
+
+    pub fn condition() -> Self {
+        let message = "At least one of the pre-conditions you specified did not hold.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "conditionNotMet", message)
+    }
+
+    pub fn not_modified() -> Self {
+        Self::new(StatusCode::NOT_MODIFIED, "notModified", "")
+    }
+
+    pub fn range() -> Self {
+        let message = "Request range not satisfiable";
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "requestedRangeNotSatisfiable", message)
+    }
+
+    pub fn not_implemented(operation: &str) -> Self {
+        let message = format!("{operation} is not implemented by mlemu");
+        Self::new(StatusCode::NOT_IMPLEMENTED, "notImplemented", message)
+    }
+
+    /// `query`: a reader of bytes gets words and no document.
+    pub fn response(&self, query: &str) -> Response {
+        if self.status == StatusCode::NOT_MODIFIED {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = self.status;
+            return response;
+        }
+        if query.split('&').any(|pair| pair == "alt=media") {
+            let mut response = Response::new(Body::from(self.message.clone()));
+            *response.status_mut() = self.status;
+            let plain = HeaderValue::from_static("text/html; charset=UTF-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, plain);
+            return response;
+        }
+        let one = json!({ "message": self.message, "domain": "global", "reason": self.reason });
+        let error = json!({ "code": self.status.as_u16(), "message": self.message, "errors": [one] });
+        json(self.status, &json!({ "error": error }))
+    }
+}
+
+impl From<objects::Fault> for Fault {
+    fn from(fault: objects::Fault) -> Self {
+        use objects::Fault as Core;
+        match fault {
+            Core::NoBucket { .. } => Self::no_bucket(),
+            Core::BucketExists { .. } => {
+                let message =
+                    "Your previous request to create the named bucket succeeded and you already own it.";
+                Self::new(StatusCode::CONFLICT, "conflict", message)
+            }
+            Core::BucketNotEmpty { .. } => {
+                let message = "The bucket you tried to delete is not empty.";
+                Self::new(StatusCode::CONFLICT, "conflict", message)
+            }
+            Core::NoObject { key } => {
+                Self::new(StatusCode::NOT_FOUND, "notFound", format!("No such object: {key}"))
+            }
+            Core::NoUpload { .. } => Self::no_session(),
+            Core::TooLarge { limit } => {
+                let message = format!("The object exceeds the maximum size of {limit} bytes.");
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "uploadTooLarge", message)
+            }
+            Core::Stale | Core::Disk { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "backendError", fault.to_string())
+            }
+        }
+    }
+}
+
+pub(super) fn json(status: StatusCode, document: &Value) -> Response {
+    let mut response = Response::new(Body::from(document.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json; charset=UTF-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

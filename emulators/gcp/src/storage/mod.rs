@@ -1,0 +1,143 @@
+//! Cloud Storage's JSON API over the object core.
+//!
+//! [`routes`] names what a path means, [`call`] is one request, [`ops`] has the behaviour, [`wire`] the
+//! vendor's spelling, [`event`] what triggers make of a commit, [`fault`] the vendor's words for errors.
+//!
+//! Source: Cloud Storage, "JSON API reference".
+
+mod body;
+mod call;
+mod conditions;
+mod event;
+mod fault;
+mod multipart;
+mod ops;
+mod range;
+mod routes;
+mod sessions;
+mod settings;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use event::kinds;
+pub use subscriptions::{Subscription, UnknownEvent};
+
+use crate::place::Place;
+use axum::body::Body;
+use axum::response::Response;
+use call::Call;
+use fault::Fault;
+use http::Request;
+use http::request::Parts as RequestParts;
+use mlemu_core::{Clock, Sink, Subject, What};
+use mlemu_engine::objects::{BucketId, Objects};
+use mlemu_engine::triggers::Triggers;
+use routes::Op;
+use sessions::Sessions;
+use settings::BucketSettings;
+use std::path::Path;
+use std::sync::Arc;
+use subscriptions::Subscriptions;
+
+/// What the service lives on.
+pub struct Parts {
+    pub objects: Objects,
+    pub triggers: Triggers,
+    pub clock: Arc<dyn Clock>,
+    pub sink: Arc<dyn Sink>,
+    pub place: Place,
+}
+
+/// The service.
+pub struct Storage {
+    objects: Objects,
+    clock: Arc<dyn Clock>,
+    sink: Arc<dyn Sink>,
+    place: Place,
+    settings: BucketSettings,
+    sessions: Sessions,
+    subscriptions: Subscriptions,
+}
+
+impl Storage {
+    pub fn new(parts: Parts) -> Self {
+        let subscriptions = Subscriptions::new(parts.triggers, parts.objects.clone(), parts.place.clone());
+        Self {
+            objects: parts.objects,
+            clock: parts.clock,
+            sink: parts.sink,
+            place: parts.place,
+            settings: BucketSettings::default(),
+            sessions: Sessions::default(),
+            subscriptions,
+        }
+    }
+
+    /// Whether a path is of this API.
+    pub fn claims(path: &str) -> bool {
+        routes::is_storage(path)
+    }
+
+    pub async fn handle(&self, request: Request<Body>) -> Response {
+        let (parts, body) = request.into_parts();
+        let answered = self.answer(&parts, body).await;
+        answered.unwrap_or_else(|fault| fault.response(parts.uri.query().unwrap_or_default()))
+    }
+
+    async fn answer(&self, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
+        let op = routes::operation(&parts.method, parts.uri.path())?;
+        let call = Call::read(parts)?;
+        match op {
+            Op::ListBuckets => Ok(self.list_buckets(&call)),
+            Op::InsertBucket => self.insert_bucket(&call, body).await,
+            Op::GetBucket { bucket } => self.get_bucket(&bucket),
+            Op::PatchBucket { bucket, replaces } => self.patch_bucket(&bucket, replaces, body).await,
+            Op::DeleteBucket { bucket } => self.delete_bucket(&bucket),
+            Op::ListObjects { bucket } => self.list(&call, &bucket),
+            Op::Get { name, media } => self.get(&call, &name, media),
+            Op::Patch { name, replaces } => self.patch(&call, &name, replaces, body).await,
+            Op::Delete { name } => self.delete(&call, &name),
+            Op::Upload { bucket } => self.upload(&call, &bucket, body).await,
+            Op::Resume { bucket } => self.resume(&call, &bucket, body).await,
+            Op::Cancel => self.cancel(&call),
+            Op::Compose { name } => self.compose(&call, &name, body).await,
+            Op::Copy { from, to, rewrites } => self.copy(&call, &from, &to, rewrites, body).await,
+            Op::Policy => Ok(fault::json(http::StatusCode::OK, &wire::policy())),
+            Op::Notifications => Ok(fault::json(http::StatusCode::OK, &wire::no_notifications())),
+            Op::Unsupported { operation } => Err(self.unsupported(&operation)),
+        }
+    }
+
+    fn unsupported(&self, operation: &str) -> Fault {
+        let what = What::Unsupported { service: "storage".into(), operation: operation.into() };
+        self.sink.send(self.clock.now(), Subject::default(), what);
+        Fault::not_implemented(operation)
+    }
+
+    fn bucket_id(&self, name: &str) -> BucketId {
+        BucketId::new(&self.place.scope, name)
+    }
+
+    /// Makes a declared bucket exist.
+    pub fn declare_bucket(&self, name: &str) -> BucketId {
+        let made = self.objects.create_bucket(&self.place.scope, name);
+        // One that exists already is as it was declared.
+        made.unwrap_or_else(|_| self.bucket_id(name))
+    }
+
+    /// Puts the files of a folder into a bucket, keyed by their paths. No trigger fires for them that is set later.
+    pub async fn seed(&self, bucket: &BucketId, folder: &Path) -> std::io::Result<()> {
+        ops::seed::folder(self, bucket, folder).await
+    }
+
+    pub fn subscribe(&self, bucket: &str, subscription: Subscription) -> Result<(), UnknownEvent> {
+        self.subscriptions.add(&self.bucket_id(bucket), subscription)
+    }
+
+    /// Takes back every subscription of a function.
+    pub fn unsubscribe(&self, function: &mlemu_core::FunctionId) {
+        self.subscriptions.remove(function);
+    }
+}

@@ -1,0 +1,231 @@
+//! What a method and a path mean.
+//!
+//! Clients differ in what they put before `/b`: Python says `/storage/v1`, Node nothing, uploads and downloads
+//! have prefixes of their own, and some have two. Names are percent-encoded, slashes in them as well.
+
+use super::fault::Fault;
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+/// An object's bucket and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub bucket: String,
+    pub object: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    ListBuckets,
+    InsertBucket,
+    GetBucket {
+        bucket: String,
+    },
+    PatchBucket {
+        bucket: String,
+        replaces: bool,
+    },
+    DeleteBucket {
+        bucket: String,
+    },
+    ListObjects {
+        bucket: String,
+    },
+    /// `media`: the path itself asks for the bytes.
+    Get {
+        name: Name,
+        media: bool,
+    },
+    Patch {
+        name: Name,
+        replaces: bool,
+    },
+    Delete {
+        name: Name,
+    },
+    Upload {
+        bucket: String,
+    },
+    Resume {
+        bucket: String,
+    },
+    Cancel,
+    Compose {
+        name: Name,
+    },
+    /// `rewrites`: in the form that large objects need several calls for.
+    Copy {
+        from: Name,
+        to: Name,
+        rewrites: bool,
+    },
+    Policy,
+    Notifications,
+    Unsupported {
+        operation: String,
+    },
+}
+
+/// What stands before `/b`, longest first.
+const PREFIXES: [(&str, Kind); 7] = [
+    ("/storage/v1/upload/storage/v1", Kind::Upload),
+    ("/resumable/upload/storage/v1", Kind::Upload),
+    ("/upload/storage/v1", Kind::Upload),
+    ("/download/storage/v1", Kind::Download),
+    ("/storage/v1", Kind::Plain),
+    ("/upload", Kind::Upload),
+    ("", Kind::Plain),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Upload,
+    Download,
+}
+
+fn split(path: &str) -> Option<(Kind, &str)> {
+    PREFIXES.iter().find_map(|(prefix, kind)| {
+        let rest = path.strip_prefix(prefix)?.strip_prefix("/b")?;
+        (rest.is_empty() || rest.starts_with('/')).then_some((*kind, rest))
+    })
+}
+
+pub(super) fn is_storage(path: &str) -> bool {
+    split(path).is_some() || path.starts_with("/storage/v1/") || path.starts_with("/batch/storage/")
+}
+
+pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
+    let unsupported = || Op::Unsupported { operation: format!("{method} {path}") };
+    let Some((kind, rest)) = split(path) else { return Ok(unsupported()) };
+    let segments: Vec<&str> = rest.split('/').skip(1).collect();
+    let op = match (kind, segments.as_slice()) {
+        (Kind::Upload, [bucket, "o"]) => upload(method, decoded(bucket)?),
+        (Kind::Upload, _) => None,
+        (_, [] | [""]) => buckets(method),
+        (_, [bucket]) => one_bucket(method, decoded(bucket)?),
+        (_, [_, "iam"]) if *method == Method::GET => Some(Op::Policy),
+        (_, [_, "notificationConfigs"]) if *method == Method::GET => Some(Op::Notifications),
+        (_, [bucket, "o"]) => objects(method, decoded(bucket)?),
+        (_, [bucket, "o", object @ ..]) => {
+            let bucket = decoded(bucket)?;
+            object_op(method, kind == Kind::Download, &bucket, object)?
+        }
+        _ => None,
+    };
+    Ok(op.unwrap_or_else(unsupported))
+}
+
+fn buckets(method: &Method) -> Option<Op> {
+    match *method {
+        Method::GET => Some(Op::ListBuckets),
+        Method::POST => Some(Op::InsertBucket),
+        _ => None,
+    }
+}
+
+fn one_bucket(method: &Method, bucket: String) -> Option<Op> {
+    match *method {
+        Method::GET => Some(Op::GetBucket { bucket }),
+        Method::PATCH => Some(Op::PatchBucket { bucket, replaces: false }),
+        Method::PUT => Some(Op::PatchBucket { bucket, replaces: true }),
+        Method::DELETE => Some(Op::DeleteBucket { bucket }),
+        _ => None,
+    }
+}
+
+fn objects(method: &Method, bucket: String) -> Option<Op> {
+    match *method {
+        Method::GET => Some(Op::ListObjects { bucket }),
+        Method::POST => Some(Op::Upload { bucket }),
+        _ => None,
+    }
+}
+
+fn upload(method: &Method, bucket: String) -> Option<Op> {
+    match *method {
+        Method::POST => Some(Op::Upload { bucket }),
+        Method::PUT => Some(Op::Resume { bucket }),
+        Method::DELETE => Some(Op::Cancel),
+        _ => None,
+    }
+}
+
+/// Slashes that a client left alone belong to the name.
+fn object_op(method: &Method, media: bool, bucket: &str, object: &[&str]) -> Result<Option<Op>, Fault> {
+    let name = |segments: &[&str]| -> Result<Name, Fault> {
+        Ok(Name { bucket: bucket.to_owned(), object: decoded(&segments.join("/"))? })
+    };
+    if let (&Method::POST, Some((verb, at))) = (method, copying(object)) {
+        let to = Name { bucket: decoded(object[at + 2])?, object: decoded(&object[at + 4..].join("/"))? };
+        return Ok(Some(Op::Copy { from: name(&object[..at])?, to, rewrites: verb == "rewriteTo" }));
+    }
+    Ok(match (method, object) {
+        (&Method::POST, [to @ .., "compose"]) if !to.is_empty() => Some(Op::Compose { name: name(to)? }),
+        (_, [_, "acl", ..]) => None,
+        (&Method::GET, object) => Some(Op::Get { name: name(object)?, media }),
+        (&Method::PATCH, object) => Some(Op::Patch { name: name(object)?, replaces: false }),
+        (&Method::PUT, object) => Some(Op::Patch { name: name(object)?, replaces: true }),
+        (&Method::DELETE, object) => Some(Op::Delete { name: name(object)? }),
+        _ => None,
+    })
+}
+
+/// Where `copyTo/b/BUCKET/o/OBJECT` begins, behind the source's name and before the target's.
+fn copying<'a>(object: &[&'a str]) -> Option<(&'a str, usize)> {
+    let at = object.windows(4).position(|window| matches!(window, ["copyTo" | "rewriteTo", "b", _, "o"]))?;
+    (at > 0 && object.len() > at + 4).then(|| (object[at], at))
+}
+
+fn decoded(text: &str) -> Result<String, Fault> {
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(Into::into).map_err(|_| Fault::invalid("The name is not valid UTF-8."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: Method, path: &str) -> Op {
+        operation(&method, path).unwrap()
+    }
+
+    fn name(bucket: &str, object: &str) -> Name {
+        Name { bucket: bucket.into(), object: object.into() }
+    }
+
+    #[test]
+    fn every_client_finds_its_path() {
+        let list = Op::ListObjects { bucket: "b".into() };
+        assert_eq!(of(Method::GET, "/storage/v1/b/b/o"), list);
+        assert_eq!(of(Method::GET, "/b/b/o"), list);
+        for path in [
+            "/upload/storage/v1/b/b/o",
+            "/storage/v1/upload/storage/v1/b/b/o",
+            "/resumable/upload/storage/v1/b/b/o",
+            "/upload/b/b/o",
+        ] {
+            assert_eq!(of(Method::POST, path), Op::Upload { bucket: "b".into() }, "{path}");
+        }
+        let get = |media| Op::Get { name: name("b", "a/ü 1"), media };
+        assert_eq!(of(Method::GET, "/download/storage/v1/b/b/o/a%2F%C3%BC%201"), get(true));
+        assert_eq!(of(Method::GET, "/storage/v1/b/b/o/a/%C3%BC%201"), get(false));
+    }
+
+    #[test]
+    fn copies_and_compositions() {
+        let copy = Op::Copy { from: name("b", "x"), to: name("c", "y/z"), rewrites: true };
+        assert_eq!(of(Method::POST, "/storage/v1/b/b/o/x/rewriteTo/b/c/o/y%2Fz"), copy);
+        let compose = Op::Compose { name: name("b", "x/y") };
+        assert_eq!(of(Method::POST, "/storage/v1/b/b/o/x%2Fy/compose"), compose);
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        for path in ["/storage/v1/b/b/acl", "/storage/v1/b/b/o/x/acl", "/batch/storage/v1"] {
+            assert!(matches!(of(Method::POST, path), Op::Unsupported { .. }), "{path}");
+        }
+        assert!(operation(&Method::GET, "/storage/v1/b/b/o/%ff").is_err());
+        assert!(!is_storage("/bucket/key") && !is_storage("/v1/projects/p/topics"));
+    }
+}
