@@ -42,6 +42,10 @@ pub trait Cloud: Send + Sync {
     fn lines(&self, record: &Record) -> Vec<String>;
     /// The document that a caller gets for a failure.
     fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes;
+    /// The trace that a header of this vendor stands for; `None`: it is none of its headers.
+    fn trace(&self, _header: &str) -> Option<String> {
+        None
+    }
     /// Variables that point this vendor's SDKs here.
     fn environment(&self, address: SocketAddr) -> Environment;
 }
@@ -99,6 +103,10 @@ impl Cloud for mlemu_aws::Aws {
 
     fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes {
         mlemu_aws::lambda::ending::body(failure, invocation)
+    }
+
+    fn trace(&self, header: &str) -> Option<String> {
+        header.contains('=').then(|| mlemu_aws::trace::of(header).to_owned())
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -14,6 +14,8 @@ pub enum Exit {
     NotFound = 3,
     /// No daemon, or it does not answer.
     Unreachable = 4,
+    /// What was waited for did not come in time.
+    TimedOut = 5,
     /// Ended by Ctrl-C.
     Interrupted = 130,
     /// Ended by SIGTERM.

@@ -4,7 +4,7 @@ use super::exit::Complaint;
 use crate::daemon::folders;
 use crate::daemon::locator::{self, Located};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -46,6 +46,27 @@ impl Talk {
 
     /// The body of an answer that was no error.
     pub async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Incoming, Complaint> {
+        let response = self.request(method, path, body).await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = whole(response.into_body()).await?;
+        Err(refused(status, &body))
+    }
+
+    /// An answer that was no error, or one that says that the time is over.
+    pub async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Complaint> {
+        let response = self.request(method, path, body).await?;
+        let status = response.status();
+        let body = whole(response.into_body()).await?;
+        if status.is_success() || status == StatusCode::REQUEST_TIMEOUT {
+            return Ok((status, body));
+        }
+        Err(refused(status, &body))
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Complaint> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.located.control))
@@ -55,13 +76,7 @@ impl Talk {
         let gone = |error: &dyn std::fmt::Display| {
             Complaint::unreachable(format!("the daemon at {} does not answer: {error}", self.located.control))
         };
-        let response = self.client.request(request).await.map_err(|error| gone(&error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response.into_body());
-        }
-        let body = response.into_body().collect().await.map_err(|error| gone(&error))?.to_bytes();
-        Err(refused(status, &body))
+        self.client.request(request).await.map_err(|error| gone(&error))
     }
 }
 
@@ -72,8 +87,13 @@ fn refused(status: StatusCode, body: &[u8]) -> Complaint {
 }
 
 async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
-    let broken =
-        |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
-    let bytes = body.collect().await.map_err(|error| broken(&error))?.to_bytes();
-    serde_json::from_slice(&bytes).map_err(|error| broken(&error))
+    serde_json::from_slice(&whole(body).await?).map_err(|error| broken(&error))
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, Complaint> {
+    body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|error| broken(&error))
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Complaint {
+    Complaint::new(format!("the daemon's answer broke off: {error}"))
 }

@@ -20,6 +20,7 @@ use listener::{Service, Serving, Wish};
 use locator::{Claim, Located, LocatorError};
 use mlemu_core::{Environment, FunctionId, Record};
 use mlemu_engine::objects::Objects;
+use mlemu_engine::wait::World;
 use mlemu_engine::{Engine, Journal, Parts, Policy, SystemClock};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -100,6 +101,7 @@ pub enum StartError {
 pub struct Shared {
     pub engine: Engine,
     pub journal: Arc<Journal>,
+    pub objects: Objects,
     pub token: String,
     /// Cancelled when somebody asks the daemon to stop.
     pub stop: CancellationToken,
@@ -148,10 +150,11 @@ impl Daemon {
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
         let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
         let engine = engine(&options, &folders, builder.clone())?;
-        let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone());
+        let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone())
+            .counted_in(engine.settle().clone());
         let ground = Ground {
             engine: engine.clone(),
-            objects,
+            objects: objects.clone(),
             folder: folders.cache.join("clients"),
             region: options.loaded.settings.region.clone(),
             account: options.loaded.settings.account.clone(),
@@ -161,6 +164,7 @@ impl Daemon {
         let (plugged, mut serving) = plug(&options, &ground).await?;
         let shared = Arc::new(Shared {
             journal: engine.parts().journal.clone(),
+            objects,
             engine,
             token: uuid::Uuid::new_v4().simple().to_string(),
             stop: CancellationToken::new(),
@@ -255,7 +259,7 @@ async fn open_control(options: &Options, shared: &Arc<Shared>) -> Result<(Socket
 }
 
 impl Shared {
-    fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
+    pub fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
         self.cloud_named(&function.scope.cloud)
     }
 
@@ -278,6 +282,18 @@ impl Shared {
     pub fn environment(&self) -> Environment {
         let each = self.plugged.iter().map(|plugged| plugged.cloud.environment(plugged.address));
         each.flatten().collect()
+    }
+
+    /// Where waits look.
+    pub fn world(&self) -> World {
+        let settle = self.engine.settle().clone();
+        World { settle, history: self.engine.history().clone(), objects: self.objects.clone() }
+    }
+
+    /// The trace that a request's id or its trace header stands for.
+    pub fn trace_of(&self, said: &str) -> String {
+        let known = self.plugged.iter().find_map(|plugged| plugged.cloud.trace(said));
+        known.unwrap_or_else(|| said.to_owned())
     }
 
     fn alias(&self, name: &str) -> Option<FunctionId> {

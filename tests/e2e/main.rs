@@ -20,4 +20,5 @@ mod reload;
 mod runtimes;
 mod s3;
 mod safety;
+mod settling;
 mod truth;

@@ -9,5 +9,6 @@ pub mod profile;
 pub mod runtime_api;
 pub mod s3;
 mod service;
+pub mod trace;
 
 pub use plug::{Aws, Ground};

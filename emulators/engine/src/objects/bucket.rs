@@ -102,6 +102,13 @@ impl Objects {
         store.bucket(id).map(|bucket| bucket.view(id))
     }
 
+    /// The buckets of this name, in whichever cloud and account.
+    pub fn named(&self, name: &str) -> Vec<BucketView> {
+        let store = self.lock();
+        let found = store.buckets.iter().filter(|(id, _)| **id.name() == *name);
+        found.map(|(id, bucket)| bucket.view(id)).collect()
+    }
+
     /// The buckets of an account, by name.
     pub fn buckets(&self, scope: &Scope) -> Vec<BucketView> {
         let first = BucketId::new(scope, "");

@@ -33,7 +33,7 @@ use log::Log;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -76,6 +76,8 @@ struct Shared {
     store: Mutex<Store>,
     /// The newest sequence; wakes the readers of the log.
     newest: watch::Sender<u64>,
+    /// Rung after every commit.
+    pulse: OnceLock<Arc<crate::Pulse>>,
 }
 
 #[derive(Default)]
@@ -100,7 +102,15 @@ impl Objects {
     /// `folder` takes the bodies of large objects; it is made when the first one comes.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
         let (newest, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { folder, clock, store: Mutex::default(), newest }) }
+        Self { shared: Arc::new(Shared { folder, clock, store: Mutex::default(), newest, pulse: OnceLock::new() }) }
+    }
+
+    /// Counts every commit as under way in `settle` until the readers of the change log have acted on it.
+    pub fn counted_in(self, settle: crate::Settle) -> Self {
+        // Only the first one counts, as whoever waits has it.
+        let _ = self.shared.pulse.set(settle.pulse().clone());
+        self.lock().log.settle = settle;
+        self
     }
 
     /// The number of the newest commit.
