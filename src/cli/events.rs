@@ -115,8 +115,7 @@ async fn save(
     let path = format!("/_mlemu/invocations/{}/event", utf8_percent_encode(invocation, NON_ALPHANUMERIC));
     let (_, event) = Talk::need(&root)?.ask(Method::GET, &path, Bytes::new()).await?;
     let file = root.join("events").join(format!("{name}.json"));
-    let failed =
-        |error: std::io::Error| Complaint::new(format!("cannot write {}: {error}", file.display()));
+    let failed = |error: std::io::Error| Complaint::new(format!("cannot write {}: {error}", file.display()));
     std::fs::create_dir_all(file.parent().unwrap_or(&root)).map_err(failed)?;
     std::fs::write(&file, event).map_err(failed)?;
     printer.say(&format!("kept in {}: use it as `--event {name}`", file.display()));

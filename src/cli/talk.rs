@@ -2,7 +2,7 @@
 
 use super::exit::Complaint;
 use crate::daemon::folders;
-use crate::daemon::locator::{self, Located};
+use crate::daemon::locator;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -15,15 +15,30 @@ use std::path::Path;
 
 /// The daemon of a project.
 pub struct Talk {
-    located: Located,
+    /// `http://127.0.0.1:PORT`
+    control: String,
+    token: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Talk {
     /// `None`: no daemon of that project runs.
+    /// Inside of `mlemu exec` it is the one that the command runs in.
     pub fn find(root: &Path) -> Option<Self> {
-        let located = locator::find(&folders::locators(), root)?;
-        Some(Self { located, client: Client::builder(TokioExecutor::new()).build_http() })
+        let said = |name| std::env::var(name).ok();
+        let (control, token) = match (said("MLEMU_URL"), said("MLEMU_TOKEN")) {
+            (Some(control), Some(token)) => (control, token),
+            _ => {
+                let located = locator::find(&folders::locators(), root)?;
+                (located.control, located.token)
+            }
+        };
+        Some(Self { control, token, client: Client::builder(TokioExecutor::new()).build_http() })
+    }
+
+    /// Where it is, and what opens it.
+    pub fn place(&self) -> (&str, &str) {
+        (&self.control, &self.token)
     }
 
     /// The daemon, or a complaint that says how to start one.
@@ -56,7 +71,12 @@ impl Talk {
     }
 
     /// An answer that was no error, or one that says that the time is over.
-    pub async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Complaint> {
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Complaint> {
         let response = self.request(method, path, body).await?;
         let status = response.status();
         let body = whole(response.into_body()).await?;
@@ -66,15 +86,20 @@ impl Talk {
         Err(refused(status, &body))
     }
 
-    async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Complaint> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Complaint> {
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.located.control))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.located.token))
+            .uri(format!("{}{path}", self.control))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .body(Full::new(body))
             .map_err(|error| Complaint::usage(format!("cannot ask for {path}: {error}")))?;
         let gone = |error: &dyn std::fmt::Display| {
-            Complaint::unreachable(format!("the daemon at {} does not answer: {error}", self.located.control))
+            Complaint::unreachable(format!("the daemon at {} does not answer: {error}", self.control))
         };
         self.client.request(request).await.map_err(|error| gone(&error))
     }

@@ -1,6 +1,7 @@
 //! `mlemu up`: the daemon in the foreground.
 
 use super::Reading;
+use super::ends::Ends;
 use super::exit::{Complaint, Exit};
 use crate::config;
 use crate::daemon::listener::Wish;
@@ -14,7 +15,6 @@ use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -144,31 +144,4 @@ fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Pri
         printer.paint(Tone::Good, "ready"),
         daemon.control
     ));
-}
-
-/// The signals that end a daemon.
-struct Ends {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Ends {
-    fn new() -> Result<Self, Complaint> {
-        let on =
-            |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-            hangup: on(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            _ = self.hangup.recv() => Exit::Terminated,
-        }
-    }
 }

@@ -113,7 +113,9 @@ fn under_way(open: &Value) -> String {
         Some("invocation") => {
             format!("under way: {} ({})", text(&work["function"]["name"]), text(&work["id"]))
         }
-        Some("change") => format!("under way: the change of {}/{}", text(&work["bucket"]), text(&work["key"])),
+        Some("change") => {
+            format!("under way: the change of {}/{}", text(&work["bucket"]), text(&work["key"]))
+        }
         Some("message") => format!("under way: message {} of {}", text(&work["id"]), text(&work["queue"])),
         _ => format!("under way: {}", text(&work["what"])),
     }

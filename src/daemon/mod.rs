@@ -11,6 +11,7 @@ pub mod invoke;
 pub mod listener;
 pub mod locator;
 mod project;
+pub mod reset;
 
 use crate::clouds::{CLOUDS, Cloud, Ground};
 use crate::config::{Loaded, Overrides};
@@ -21,7 +22,7 @@ use locator::{Claim, Located, LocatorError};
 use mlemu_core::{Environment, FunctionId, Record};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::wait::World;
-use mlemu_engine::{Engine, Journal, Parts, Policy, SystemClock};
+use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -65,6 +66,7 @@ pub struct Options {
 
 impl Options {
     /// A private daemon: any ports, found by nobody.
+    /// With nothing of the project watched.
     pub fn private(loaded: Loaded) -> Self {
         let any = Wish { port: 0, exact: true };
         Self {
@@ -102,6 +104,10 @@ pub struct Shared {
     pub engine: Engine,
     pub journal: Arc<Journal>,
     pub objects: Objects,
+    pub clock: Arc<SteeredClock>,
+    moments: reset::Moments,
+    /// One goes back at a time.
+    restoring: tokio::sync::Mutex<()>,
     pub token: String,
     /// Cancelled when somebody asks the daemon to stop.
     pub stop: CancellationToken,
@@ -149,7 +155,8 @@ impl Daemon {
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
         let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
-        let engine = engine(&options, &folders, builder.clone())?;
+        let clock = Arc::new(SteeredClock::new());
+        let engine = engine(&options, &folders, builder.clone(), clock.clone())?;
         let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone())
             .counted_in(engine.settle().clone());
         let ground = Ground {
@@ -165,6 +172,9 @@ impl Daemon {
         let shared = Arc::new(Shared {
             journal: engine.parts().journal.clone(),
             objects,
+            clock,
+            moments: reset::Moments::default(),
+            restoring: tokio::sync::Mutex::default(),
             engine,
             token: uuid::Uuid::new_v4().simple().to_string(),
             stop: CancellationToken::new(),
@@ -183,6 +193,7 @@ impl Daemon {
             daemon.shutdown().await;
             return Err(error);
         }
+        daemon.shared.is_ready();
         if options.watch {
             daemon.reload =
                 Some(project::Reload::start(daemon.shared.clone(), builder, options.reading, options.loaded));
@@ -209,6 +220,7 @@ fn engine(
     options: &Options,
     folders: &Folders,
     builder: Arc<mlemu_bundle::Builder>,
+    clock: Arc<SteeredClock>,
 ) -> Result<Engine, StartError> {
     let io = |source| StartError::Folder { path: folders.run.clone(), source };
     let program = match &options.program {
@@ -224,7 +236,7 @@ fn engine(
         policy.local_cap = None;
     }
     Ok(Engine::new(Parts {
-        clock: Arc::new(SystemClock::new()),
+        clock,
         build: builder,
         sandbox: Arc::new(sandbox),
         journal: Arc::new(Journal::new(JOURNAL)),
@@ -282,6 +294,16 @@ impl Shared {
     pub fn environment(&self) -> Environment {
         let each = self.plugged.iter().map(|plugged| plugged.cloud.environment(plugged.address));
         each.flatten().collect()
+    }
+
+    /// Every function and where it is invoked by HTTP.
+    pub fn function_urls(&self) -> Vec<(String, String)> {
+        let of = |view: FunctionView| {
+            let plugged = self.plugged.iter().find(|plugged| *plugged.name == *view.id.scope.cloud)?;
+            let url = plugged.cloud.function_url(plugged.address, &view.id)?;
+            Some((view.id.name.to_string(), url))
+        };
+        self.engine.all_functions().into_iter().filter_map(of).collect()
     }
 
     /// Where waits look.

@@ -33,6 +33,7 @@ pub(super) async fn make_real(
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
         let cloud = shared.plugged(&bucket.cloud).map_err(refused)?;
         cloud.declare_bucket(bucket).await.map_err(refused)?;
+        shared.remember_bucket(bucket);
     }
     for function in &project.functions {
         shared.declare(function)?;
@@ -67,7 +68,7 @@ impl Shared {
     }
 
     /// The cloud of that name, or why there is none.
-    fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
+    pub(super) fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
         let found = self.plugged.iter().find(|plugged| plugged.name == name);
         found.map(|plugged| &plugged.cloud).ok_or_else(|| format!("mlemu has no `{name}` yet"))
     }

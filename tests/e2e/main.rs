@@ -10,6 +10,7 @@
 mod cli;
 mod clients;
 mod endings;
+mod exec;
 mod gateway;
 mod house;
 mod http;

@@ -176,6 +176,16 @@ impl Aws {
         }
     }
 
+    /// What of this cloud is not in the object core, as it is now.
+    pub fn saved(&self) -> s3::SavedNotifications {
+        self.s3.notifications()
+    }
+
+    /// Goes back to it; the object core must have gone back before.
+    pub fn restore(&self, saved: &s3::SavedNotifications) {
+        self.s3.restore_notifications(saved);
+    }
+
     /// Lambda's own log lines for a record.
     pub fn lines(&self, record: &Record) -> Vec<String> {
         self.runtime.lines(record)

@@ -20,7 +20,10 @@ pub fn of(header: &str) -> &str {
 
 fn field<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let fields = header.split(';').filter_map(|field| field.trim().split_once('='));
-    fields.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).find(|v| !v.is_empty())
+    fields
+        .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .find(|v| !v.is_empty())
 }
 
 /// The header of an invocation that belongs to `trace`, for a caller who sent none.

@@ -1,7 +1,7 @@
 //! The face of the engine: declaring, changing and invoking functions.
 
 use crate::admission::Admission;
-use crate::dispatch::{self, Call};
+use crate::dispatch::{self, Call, Interrupt};
 use crate::history::{self, History};
 use crate::journal::Journal;
 use crate::registry::Registry;
@@ -189,6 +189,25 @@ impl Engine {
     pub fn delete(&self, id: &FunctionId) -> bool {
         self.inner.watch.set(id.clone(), None);
         self.inner.registry.delete(id, &self.inner.parts)
+    }
+
+    /// Ends instances of one function, or of all, with what they do. Completes before they have ended.
+    pub fn interrupt(&self, only: Option<&FunctionId>, which: Interrupt) {
+        self.inner.registry.interrupt(only, which);
+    }
+
+    /// Ends every call, whether it runs or waits, and completes when nothing is under way. What is begun from
+    /// outside meanwhile is ended too.
+    pub async fn quiesce(&self) {
+        let which = settle::Which::Everything;
+        let ended = self.inner.settle.pulse().until(|| {
+            let settled = self.inner.settle.is_settled(&which);
+            if !settled {
+                self.interrupt(None, Interrupt { busy: true, idle: false });
+            }
+            settled.then_some(())
+        });
+        ended.await;
     }
 
     /// Sets or lifts the reservation of concurrency. `false`: there is no such function.

@@ -25,7 +25,8 @@ pub mod triggers;
 pub mod wait;
 mod watch;
 
-pub use clock::SystemClock;
+pub use clock::{SteeredClock, SystemClock};
+pub use dispatch::Interrupt;
 pub use face::{Draft, Engine, FunctionView, Parts, Policy};
 pub use history::History;
 pub use journal::Journal;

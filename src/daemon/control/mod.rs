@@ -1,9 +1,11 @@
 //! The control API: what the command line and tools ask of a running daemon.
 //!
 //! Everything lives under `/_mlemu/`, wants the daemon's token, and changes nothing on a GET. One file an area:
-//! [`invocations`], [`stream`], [`wait`].
+//! [`clock`], [`invocations`], [`mod@reset`], [`stream`], [`wait`].
 
+pub mod clock;
 pub mod invocations;
+mod reset;
 mod stream;
 pub mod wait;
 
@@ -40,6 +42,12 @@ impl Control {
             .route("/_mlemu/invocations/{id}", get(invocations::one))
             .route("/_mlemu/invocations/{id}/event", get(invocations::event))
             .route("/_mlemu/invocations/{id}/replay", post(invocations::replay))
+            .route("/_mlemu/clock", get(clock::show).post(clock::steer))
+            .route("/_mlemu/functions/{name}/cold", post(reset::cold))
+            .route("/_mlemu/reset", post(reset::reset))
+            .route("/_mlemu/snapshots", get(reset::kept))
+            .route("/_mlemu/snapshots/{name}", post(reset::keep))
+            .route("/_mlemu/snapshots/{name}/restore", post(reset::restore))
             .route("/_mlemu/wait", post(wait::wait))
             .route("/_mlemu/stream", get(stream::follow))
             .route("/_mlemu/env", get(environment))
@@ -88,7 +96,8 @@ fn unreadable(why: String) -> Fault {
 
 /// Reads a request's document.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|error| unreadable(format!("the request is not understood: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| unreadable(format!("the request is not understood: {error}")))
 }
 
 async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -130,10 +139,18 @@ pub struct FunctionLine {
     pub instances: usize,
     pub in_flight: usize,
     pub from: Option<String>,
+    /// Where it is invoked by HTTP.
+    #[serde(default)]
+    pub url: Option<String>,
 }
 
 async fn functions(State(shared): State<Arc<Shared>>) -> Json<Vec<FunctionLine>> {
-    Json(shared.engine.all_functions().iter().map(FunctionLine::of).collect())
+    let urls = shared.function_urls();
+    let url = |name: &str| urls.iter().find(|(known, _)| known == name).map(|(_, url)| url.clone());
+    let views = shared.engine.all_functions();
+    Json(
+        views.iter().map(|view| FunctionLine { url: url(&view.id.name), ..FunctionLine::of(view) }).collect(),
+    )
 }
 
 impl FunctionLine {
@@ -150,6 +167,7 @@ impl FunctionLine {
             instances: view.instances,
             in_flight: view.in_flight,
             from: view.from.clone(),
+            url: None,
         }
     }
 }

@@ -100,15 +100,34 @@ pub struct ObjectLine {
     pub etag: String,
 }
 
-/// Why it is not so.
+/// What stands in the way of something.
 #[derive(Debug, Serialize)]
-pub struct Diagnosis {
+pub struct Stuck {
     pub error: String,
     /// Nothing is under way: waiting longer would not have helped.
     pub idle: bool,
     pub under_way: Vec<Open>,
     /// The newest invocation that failed, with the end of its log.
     pub last_failed: Option<Shown>,
+}
+
+impl Stuck {
+    pub fn now(shared: &Shared, error: String) -> Self {
+        Self::since(shared, error, 0)
+    }
+
+    fn since(shared: &Shared, error: String, cursor: u64) -> Self {
+        let under_way = shared.engine.settle().open(&Which::Everything);
+        let last_failed = last_failed(shared, cursor).map(|past| Shown::tail(shared, &past, TAIL));
+        Self { error, idle: under_way.is_empty(), under_way, last_failed }
+    }
+}
+
+/// Why it is not so.
+#[derive(Debug, Serialize)]
+pub struct Diagnosis {
+    #[serde(flatten)]
+    pub stuck: Stuck,
     #[serde(flatten)]
     pub so_far: Waited,
 }
@@ -135,7 +154,8 @@ fn until(shared: &Shared, asked: &Asked) -> Result<Until, Fault> {
         (None, true) => Some(accounts.clone().map_or(Which::Everything, Which::Accounts)),
         (None, false) => None,
     };
-    let invocations = wanted.invocations.as_ref().map(|wanted| invocations(shared, asked, wanted)).transpose()?;
+    let invocations =
+        wanted.invocations.as_ref().map(|wanted| invocations(shared, asked, wanted)).transpose()?;
     let stored = wanted.object.as_ref().map(|object| stored(object, accounts)).transpose()?;
     Ok(Until { settled, invocations, stored })
 }
@@ -178,10 +198,10 @@ fn waited(shared: &Shared, wait: &Wait) -> Waited {
 }
 
 fn diagnose(shared: &Shared, asked: &Asked, wait: &Wait, patience: Duration) -> Diagnosis {
-    let under_way = shared.engine.settle().open(&Which::Everything);
+    let mut stuck = Stuck::since(shared, String::new(), asked.since);
     let mut missing = Vec::new();
     if !wait.is_settled() {
-        missing.push(format!("{} under way", things(under_way.len())));
+        missing.push(format!("{} under way", things(stuck.under_way.len())));
     }
     if let (false, Some(wanted)) = (wait.has_all_ends(), &asked.until.invocations) {
         let function = wanted.function.as_deref().unwrap_or("any function");
@@ -199,13 +219,8 @@ fn diagnose(shared: &Shared, asked: &Asked, wait: &Wait, patience: Duration) -> 
     } else {
         format!("not so after {} ms", patience.as_millis())
     };
-    Diagnosis {
-        error: format!("{why}: {}", missing.join("; ")),
-        idle: under_way.is_empty(),
-        under_way,
-        last_failed: last_failed(shared, asked.since).map(|past| Shown::tail(shared, &past, TAIL)),
-        so_far: waited(shared, wait),
-    }
+    stuck.error = format!("{why}: {}", missing.join("; "));
+    Diagnosis { stuck, so_far: waited(shared, wait) }
 }
 
 fn things(count: usize) -> String {

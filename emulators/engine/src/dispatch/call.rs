@@ -6,7 +6,8 @@ use crate::history::{Ended, History, Past};
 use crate::settle::Pending;
 use mlemu_core::record::Status;
 use mlemu_core::{
-    Answer, BuildFailure, FunctionFailure, Invoke, Outcome, Refusal, Revision, StartKind, Subject, Usage, What,
+    Answer, BuildFailure, FunctionFailure, Invoke, Outcome, Refusal, Revision, StartKind, Subject, Usage,
+    What,
 };
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The calls and instances of one revision.
 
-use super::{Call, Orders};
+use super::{Call, Interrupt, Orders};
 use crate::face::Parts;
 use crate::instance::Order;
 use futures_util::FutureExt;
@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// A call that a reload has moved so often waits for the instance that is starting.
 const MOST_MOVES: u32 = 1;
@@ -43,6 +44,8 @@ pub(super) struct Pool {
 pub(super) struct Member {
     orders: Orders,
     doing: Doing,
+    /// Ends it at once.
+    halt: CancellationToken,
 }
 
 /// What a member does, as far as the dispatcher was told.
@@ -82,9 +85,9 @@ impl Pool {
         }
     }
 
-    pub(super) fn started(&mut self, id: InstanceId, orders: Orders) {
+    pub(super) fn started(&mut self, id: InstanceId, orders: Orders, halt: CancellationToken) {
         self.warm = false;
-        self.members.insert(id, Member { orders, doing: Doing::Starting });
+        self.members.insert(id, Member { orders, doing: Doing::Starting, halt });
     }
 
     pub(super) fn free(&mut self, id: InstanceId) {
@@ -204,6 +207,26 @@ impl Pool {
         }
         let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
         self.queue.split_off(starting.min(self.queue.len()))
+    }
+
+    /// Ends members at once, and drops the calls that wait if the busy ones shall end.
+    pub(super) fn interrupt(&mut self, which: Interrupt) {
+        if which.busy {
+            self.queue.clear();
+        }
+        for member in self.members.values_mut() {
+            let ends = match member.doing {
+                Doing::Busy | Doing::Settling => which.busy,
+                Doing::Idle | Doing::Starting => which.idle,
+                Doing::Leaving => false,
+            };
+            if ends {
+                member.halt.cancel();
+                member.doing = Doing::Leaving;
+            }
+        }
+        let members = &self.members;
+        self.idle.retain(|id| members.get(id).is_some_and(|member| member.doing == Doing::Idle));
     }
 
     pub(super) fn stop_oldest_idle(&mut self) -> bool {

@@ -53,7 +53,7 @@ impl Instance {
         self.log.begin(subject, call.past.clone(), call.invoke.wants_log);
         self.log.say(What::Started);
         let timeout = self.plan.revision.limits.timeout;
-        let deadline = Deadline { wall: self.parts.clock.now().plus(timeout), end: picked + timeout };
+        let deadline = Deadline { wall: self.parts.clock.machine().plus(timeout), end: picked + timeout };
         let flown = self.execute(&call, &deadline).await;
         let mut usage = self.usage(&call, picked, &flown);
         let early = !call.invoke.wants_log;

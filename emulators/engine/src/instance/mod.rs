@@ -141,7 +141,7 @@ impl Instance {
 
     /// Waits for the next order; meanwhile freezes the process and, much later, gives up.
     async fn rest(&mut self) -> Rest {
-        let keep = self.parts.clock.sleep(self.parts.policy.keep_alive);
+        let keep = self.parts.clock.until(self.parts.clock.now().plus(self.parts.policy.keep_alive));
         tokio::pin!(keep);
         let ended = self.process.as_ref().map(Process::ended);
         let ended = async {
@@ -160,7 +160,10 @@ impl Instance {
                 Some(Order::Run(call)) => Rest::Work(call),
                 Some(Order::Stop) | None => Rest::End("replaced".into()),
             },
-            () = &mut keep => Rest::End("idle for long".into()),
+            due = &mut keep => {
+                self.line.ends_for(due);
+                Rest::End("idle for long".into())
+            }
             () = rest => Rest::End("stopped".into()),
         }
     }

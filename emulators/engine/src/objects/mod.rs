@@ -15,6 +15,7 @@ mod intake;
 mod listing;
 mod log;
 mod object;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -26,6 +27,7 @@ pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Page};
 pub use log::Changes;
 pub use object::{Attributes, Content, Object, Origin, PartMark};
+pub use snapshot::Snapshot;
 pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
 
 use bucket::Bucket;
@@ -102,7 +104,15 @@ impl Objects {
     /// `folder` takes the bodies of large objects; it is made when the first one comes.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
         let (newest, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { folder, clock, store: Mutex::default(), newest, pulse: OnceLock::new() }) }
+        Self {
+            shared: Arc::new(Shared {
+                folder,
+                clock,
+                store: Mutex::default(),
+                newest,
+                pulse: OnceLock::new(),
+            }),
+        }
     }
 
     /// Counts every commit as under way in `settle` until the readers of the change log have acted on it.
@@ -121,12 +131,7 @@ impl Objects {
     /// Forgets everything and begins the next epoch. Bodies that are still being received belong to the
     /// old one and will be refused.
     pub fn reset(&self) {
-        let mut store = self.lock();
-        store.epoch.0 += 1;
-        store.log.clear();
-        let buckets = std::mem::take(&mut store.buckets);
-        drop(store);
-        drop(buckets);
+        self.restore(&Snapshot::default());
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
