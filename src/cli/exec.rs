@@ -9,8 +9,8 @@ use crate::daemon::control::FunctionLine;
 use crate::daemon::{Daemon, Options};
 use crate::harness::environment::{Surroundings, Target};
 use crate::harness::trail;
-use crate::report::human::Human;
 use crate::report::print::Printer;
+use crate::report::terminal::{Show, Terminal};
 use clap::Args;
 use mlemu_core::Environment;
 use mlemu_sandbox::Foreground;
@@ -55,12 +55,11 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     let scope = loaded.settings.account.clone();
     let options =
         Options { offline: args.reading.offline, faithful: args.faithful, ..Options::private(loaded) };
-    let human = Human::new(printer);
-    let started = Daemon::start(options, |shared| {
-        if printer.verbose { human.follow(shared.clone()) } else { human.steps(shared.clone()) }
-    });
+    let show = if printer.verbose { Show::All } else { Show::Steps };
+    let mut terminal = None;
+    let open = |shared: &_| terminal = Some(Terminal::open(printer, show, shared));
     let started = tokio::select! {
-        started = started => started,
+        started = Daemon::start(options, open) => started,
         exit = ends.next() => return Ok(exit),
     };
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
@@ -73,6 +72,7 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         keep(&daemon, printer, &mut ends).await;
     }
     daemon.shutdown().await;
+    Terminal::close(terminal).await;
     exit
 }
 

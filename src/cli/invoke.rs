@@ -7,8 +7,9 @@ use super::talk::Talk;
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::{Daemon, Options};
-use crate::report::human::{self, Human};
+use crate::report::human;
 use crate::report::print::{Printer, Tone};
+use crate::report::terminal::{Show, Terminal};
 use bytes::Bytes;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -73,20 +74,25 @@ async fn alone(
         None => only(names)?,
     };
     let options = Options { offline: args.project.reading.offline, ..Options::private(loaded) };
-    let human = Human::new(printer);
-    let daemon = Daemon::start(options, |shared| human.steps(shared.clone())).await?;
-    let invoked = tokio::select! {
-        invoked = daemon.shared.invoke(&name, wanted, event) => invoked,
-        interrupted = tokio::signal::ctrl_c() => {
-            daemon.shutdown().await;
-            return match interrupted {
-                Ok(()) => Err(Complaint { exit: Exit::Interrupted, ..Complaint::new("interrupted") }),
-                Err(error) => Err(Complaint::new(error.to_string())),
+    let mut terminal = None;
+    let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::Steps, shared));
+    let started = Daemon::start(options, open).await;
+    let invoked = match started {
+        Ok(daemon) => {
+            let invoked = tokio::select! {
+                invoked = daemon.shared.invoke(&name, wanted, event) => Ok(invoked),
+                interrupted = tokio::signal::ctrl_c() => Err(interrupted),
             };
+            daemon.shutdown().await;
+            invoked.map_err(|interrupted| match interrupted {
+                Ok(()) => Complaint { exit: Exit::Interrupted, ..Complaint::new("interrupted") },
+                Err(error) => Complaint::new(error.to_string()),
+            })
         }
+        Err(error) => Err(error.into()),
     };
-    daemon.shutdown().await;
-    invoked.map_err(|refused| match refused {
+    Terminal::close(terminal).await;
+    invoked?.map_err(|refused| match refused {
         Refused::NoFunction { .. } => Complaint::not_found(refused.to_string()),
         Refused::Engine(_) => Complaint::new(refused.to_string()),
     })

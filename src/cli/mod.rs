@@ -160,7 +160,10 @@ fn block_on<T>(work: impl Future<Output = Result<T, exit::Complaint>>) -> Result
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build();
     let runtime = runtime.map_err(|error| exit::Complaint::new(format!("cannot start: {error}")))?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // What still blocks, such as a terminal that was stopped, does not hold up the end.
+    runtime.shutdown_background();
+    done
 }
 
 /// The operator's own log; what users see are records.

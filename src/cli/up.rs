@@ -7,10 +7,9 @@ use crate::config;
 use crate::daemon::listener::Wish;
 use crate::daemon::locator::{self, LocatorError};
 use crate::daemon::{self, CONTROL_PORT, Daemon, Options, StartError, folders};
-use crate::report::human::Human;
-use crate::report::print;
 use crate::report::print::{Printer, Tone};
 use crate::report::project;
+use crate::report::terminal::{Show, Terminal};
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -70,21 +69,36 @@ pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
             printer.say(&line);
         }
     }
-    let human = Human::new(printer);
     let asked: BTreeSet<&str> = options.ports.keys().copied().collect();
-    let started = Daemon::start(options, |shared| human.follow(shared.clone()));
-    let daemon = tokio::select! {
-        started = started => started?,
+    let mut terminal = None;
+    let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::All, shared));
+    let started = tokio::select! {
+        started = Daemon::start(options, open) => started,
         exit = ends.next() => return Ok(exit),
     };
-    announce(&daemon, &args, &asked, printer);
+    let daemon = match started {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            Terminal::close(terminal).await;
+            return Err(error.into());
+        }
+    };
+    if printer.json {
+        printer.result(&ready(&daemon));
+    } else if let Some(terminal) = &terminal {
+        terminal.say(&announcement(&daemon, &args, &asked, printer));
+    }
     let exit = tokio::select! {
         exit = ends.next() => exit,
         () = daemon.shared.stop.cancelled() => Exit::Ok,
     };
+    let end = async {
+        daemon.shutdown().await;
+        Terminal::close(terminal).await;
+    };
     printer.say("stopping");
     tokio::select! {
-        () = daemon.shutdown() => Ok(exit),
+        () = end => Ok(exit),
         // A second Ctrl-C does not wait: the shims end with this process.
         exit = ends.next() => Ok(exit),
     }
@@ -111,23 +125,27 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         faithful: args.faithful,
         strict_auth: args.strict_auth,
         watch: !args.no_watch,
+        build_ahead: true,
         announce: true,
         ..Options::private(loaded)
     })
 }
 
-/// `asked`: the clouds whose port somebody chose.
-fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) {
+/// That the daemon is ready, for programs.
+fn ready(daemon: &Daemon) -> String {
+    let clouds: BTreeMap<_, _> =
+        daemon.addresses().map(|(name, address)| (name, format!("http://{address}"))).collect();
+    let control = format!("http://{}", daemon.control);
+    serde_json::json!({ "ready": true, "clouds": clouds, "control": control }).to_string()
+}
+
+/// The same for people. `asked`: the clouds whose port somebody chose.
+fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
+    let mut lines = Vec::new();
     let later = [args.gcp_port, args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
         let note = "the Google and Azure listeners are not there yet: their ports are not opened";
-        printer.say(&format!("{} {note}", printer.paint(Tone::Warn, "note:")));
-    }
-    if printer.json {
-        let clouds: BTreeMap<_, _> =
-            daemon.addresses().map(|(name, address)| (name, format!("http://{address}"))).collect();
-        let ready = serde_json::json!({ "ready": true, "clouds": clouds, "control": format!("http://{}", daemon.control) });
-        return printer.result(&ready.to_string());
+        lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     for (name, address) in daemon.addresses() {
         let moved =
@@ -136,12 +154,10 @@ fn announce(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Pri
             Some(kind) if !asked.contains(name) => format!("  (port {} is taken)", kind.port),
             _ => String::new(),
         };
-        printer.say(&format!("{}  http://{address}{moved}", printer.paint(print::Tone::Strong, name)));
+        lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
-    printer.say("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here");
-    printer.say(&format!(
-        "{}  control http://{}  (Ctrl-C ends it)",
-        printer.paint(Tone::Good, "ready"),
-        daemon.control
-    ));
+    lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
+    let ready = printer.paint(Tone::Good, "ready");
+    lines.push(format!("{ready}  control http://{}  (Ctrl-C ends it)", daemon.control));
+    lines.join("\n")
 }

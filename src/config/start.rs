@@ -6,9 +6,9 @@ use mlemu_core::declare::{FunctionDeclaration, Provenance};
 use mlemu_core::function::Environment;
 use std::path::{Path, PathBuf};
 
-/// The newest runtimes of the vendor; a missing interpreter maps to the nearest one that is there.
-const PYTHON: &str = "python3.14";
-const NODE: &str = "nodejs24.x";
+/// Runtimes without a version: whatever this machine has.
+const PYTHON: &str = "python3";
+const NODE: &str = "nodejs";
 /// Names that say nothing: such a function is called as its file.
 const EVERYMAN: [&str; 4] = ["handler", "lambda_handler", "main", "default"];
 

@@ -58,6 +58,8 @@ pub struct Options {
     pub faithful: bool,
     pub strict_auth: bool,
     pub watch: bool,
+    /// Build every function at once, not each when it is called.
+    pub build_ahead: bool,
     /// Be the daemon of this project that the command line finds.
     pub announce: bool,
     /// The binary to start as shim, if it is not this one.
@@ -79,6 +81,7 @@ impl Options {
             faithful: false,
             strict_auth: false,
             watch: false,
+            build_ahead: false,
             announce: false,
             program: None,
         }
@@ -231,6 +234,7 @@ fn engine(
     let sandbox = mlemu_sandbox::Processes::new(shim, folders.run.join("scratch")).map_err(io)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut policy = Policy::local(cores);
+    policy.build_ahead = options.build_ahead;
     policy.watch_ignore.clone_from(&options.loaded.settings.watch_ignore);
     if options.faithful {
         policy.local_cap = None;

@@ -3,7 +3,7 @@
 use super::{Reading, Shared, StartError};
 use crate::clouds::Cloud;
 use crate::config::{self, Loaded};
-use mlemu_bundle::{Builder, Surrounding};
+use mlemu_bundle::{Builder, Prepared, Surrounding};
 use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
 use mlemu_core::{Sink, Subject, What};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -54,7 +54,14 @@ async fn prepare(
     let surrounding = Surrounding { requirements: requirements.as_deref(), python };
     let clock = &*shared.engine.parts().clock;
     let prepared = builder.prepare(step, surrounding, clock, progress).await;
-    prepared.map(drop).map_err(|failure| StartError::Prepare { why: failure.why, hint: failure.hint })
+    match prepared {
+        Ok(Prepared::UpToDate) => Ok(()),
+        Ok(Prepared::Ran { duration: took }) => {
+            shared.say(What::Built { took });
+            Ok(())
+        }
+        Err(failure) => Err(StartError::Prepare { why: failure.why, hint: failure.hint }),
+    }
 }
 
 pub(super) fn place(from: &mlemu_core::declare::Provenance) -> String {

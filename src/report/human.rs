@@ -1,92 +1,38 @@
-//! Records as lines for a terminal.
+//! Records as lines for people.
 
 use super::print::{Printer, Tone};
-use crate::daemon::Shared;
 use mlemu_core::outcome::StartKind;
 use mlemu_core::record::Status;
 use mlemu_core::{Record, Usage, What};
-use std::sync::Arc;
-use tokio::sync::broadcast::error::RecvError;
 
-/// Writes records to the terminal while a daemon runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Human {
-    printer: Printer,
-}
-
-impl Human {
-    pub fn new(printer: Printer) -> Self {
-        Self { printer }
+/// Adds a record to a page: the vendor's own lines, then ours. As JSON it is one line.
+pub fn write(page: &mut String, printer: Printer, record: &Record, vendor: &[String]) {
+    if printer.json {
+        page.push_str(&serde_json::to_string(record).unwrap_or_default());
+        page.push('\n');
+        return;
     }
-
-    /// Follows a daemon's records from now until it ends.
-    pub fn follow(self, shared: Arc<Shared>) {
-        if self.printer.quiet && !self.printer.json {
-            return;
-        }
-        let (past, mut live) = shared.journal.follow(0);
-        tokio::spawn(async move {
-            for record in past {
-                self.record(&record, shared.lines(&record));
-            }
-            loop {
-                match live.recv().await {
-                    Ok(record) => self.record(&record, shared.lines(&record)),
-                    Err(RecvError::Lagged(missed)) => {
-                        self.printer.say(&format!("({missed} records were too fast for this terminal)"));
-                    }
-                    Err(RecvError::Closed) => return,
-                }
-            }
-        });
+    let prefix = printer.paint(Tone::Strong, &format!("{} |", name(record)));
+    let mut line = |text: &str| page.extend([prefix.as_str(), " ", text, "\n"]);
+    for text in vendor.iter().flat_map(|text| text.trim_end().split('\n')) {
+        line(&harmless(text));
     }
-
-    /// Follows only what delays a call: installs, warnings. They are talk even where the result is JSON.
-    pub fn steps(mut self, shared: Arc<Shared>) {
-        self.printer.json = false;
-        let (past, mut live) = shared.journal.follow(0);
-        tokio::spawn(async move {
-            for record in past.into_iter().filter(|record| is_step(&record.what)) {
-                self.record(&record, Vec::new());
-            }
-            while let Ok(record) = live.recv().await {
-                if is_step(&record.what) {
-                    self.record(&record, Vec::new());
-                }
-            }
-        });
-    }
-
-    /// One record: the vendor's own lines, then ours.
-    pub fn record(self, record: &Record, vendor: Vec<String>) {
-        let printer = self.printer;
-        if printer.json {
-            printer.result(&serde_json::to_string(record).unwrap_or_default());
-            return;
-        }
-        let name = record.subject.function.as_ref().map(|function| function.name.to_string());
-        let name = name.unwrap_or_else(|| "mlemu".into());
-        let prefix = printer.paint(Tone::Strong, &format!("{name} |"));
-        for line in vendor.iter().flat_map(|text| text.trim_end().split('\n')) {
-            printer.say(&format!("{prefix} {}", harmless(line)));
-        }
-        if let Some((tone, text)) = own_words(&record.what, printer.verbose) {
-            for line in text.lines() {
-                printer.say(&format!("{prefix} {}", printer.paint(tone, &harmless(line))));
-            }
-        }
+    if let Some((tone, text)) = own_words(&record.what, printer.verbose) {
+        text.lines().for_each(|text| line(&printer.paint(tone, &harmless(text))));
     }
 }
 
-fn is_step(what: &What) -> bool {
-    matches!(what, What::Building { .. } | What::Warning { .. } | What::BuildFailed { .. })
+/// Whom a record is about.
+pub fn name(record: &Record) -> &str {
+    record.subject.function.as_ref().map_or("mlemu", |function| &function.name)
 }
 
 /// What no vendor's log has.
 fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
     Some(match what {
         What::Published { number, reload: true } => (Tone::Good, format!("reloaded (revision {number})")),
-        What::Building { step } => (Tone::Quiet, step.clone()),
+        What::Building { step, detail } if verbose || !detail => (Tone::Quiet, step.clone()),
+        What::Built { took } => (Tone::Quiet, format!("built in {:.1} s", took.as_secs_f64())),
         What::BuildFailed { why } => (Tone::Bad, format!("cannot start: {why}")),
         What::Warning { text } => (Tone::Warn, format!("warning: {text}")),
         What::Refused { why } => (Tone::Warn, format!("refused: {why}")),

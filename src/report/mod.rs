@@ -4,3 +4,4 @@ pub mod human;
 pub mod print;
 pub mod project;
 pub mod table;
+pub mod terminal;

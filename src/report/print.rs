@@ -58,9 +58,18 @@ impl Printer {
         }
     }
 
+    /// Whole lines, all at once: results as JSON, else talk.
+    pub fn page(self, lines: &str) {
+        if self.json {
+            self.bytes(lines.as_bytes());
+        } else if !self.quiet {
+            // Who cannot be told is told nothing.
+            let _ = std::io::stderr().lock().write_all(lines.as_bytes());
+        }
+    }
+
     fn write(text: &str) {
-        let mut err = std::io::stderr().lock();
-        let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));
+        let _ = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
     pub fn complain(self, complaint: &Complaint) {

@@ -22,6 +22,18 @@ pub fn python() -> Option<Clients> {
     })
 }
 
+/// pytest with our own plugin, as it is in the repository; says why when there is none.
+pub fn pytest() -> Option<Clients> {
+    installed("pytest", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = |what: &[&str]| {
+            run(Command::new(folder.join("bin/python")).args(["-m", "pip", "install", "--quiet"]).args(what))
+        };
+        pip(&["pytest>=8,<10", "pytest-xdist>=3.6,<4"])?;
+        pip(&["--editable", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python")])
+    })
+}
+
 /// The AWS SDK for JavaScript; says why when there is none.
 pub fn node() -> Option<Clients> {
     installed("node", |folder| {
@@ -57,6 +69,11 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 impl Clients {
+    /// A program that was installed.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.folder.join("bin").join(name))
+    }
+
     /// Runs a case of a script in `clients/` against a daemon; its words are the test's when it fails.
     /// Returns what it printed.
     #[track_caller]

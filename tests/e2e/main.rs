@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod endings;
 mod exec;
+mod frontends;
 mod gateway;
 mod house;
 mod http;

@@ -47,13 +47,12 @@ impl Service {
 /// The service in the credential scope: `KEY/DATE/REGION/SERVICE/aws4_request`.
 fn signing_name(parts: &Parts) -> Option<String> {
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let credential = match header {
-        Some(text) => Cow::Borrowed(text.split_once("Credential=")?.1.split([',', ' ']).next()?),
-        None => {
-            let query = parts.uri.query()?;
-            let given = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
-            percent_encoding::percent_decode_str(given).decode_utf8().ok()?
-        }
+    let credential = if let Some(text) = header {
+        Cow::Borrowed(text.split_once("Credential=")?.1.split([',', ' ']).next()?)
+    } else {
+        let query = parts.uri.query()?;
+        let given = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
+        percent_encoding::percent_decode_str(given).decode_utf8().ok()?
     };
     // An access key may hold anything, so the scope is counted from its end.
     credential.rsplit('/').nth(1).map(str::to_owned)

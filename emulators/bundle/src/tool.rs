@@ -32,7 +32,11 @@ impl Steps {
     }
 
     pub fn say(&self, text: &str) {
-        (self.progress)(What::Building { step: format!("{}: {text}", self.who) });
+        self.tell(text, false);
+    }
+
+    fn tell(&self, text: &str, detail: bool) {
+        (self.progress)(What::Building { step: format!("{}: {text}", self.who), detail });
     }
 }
 
@@ -145,7 +149,8 @@ impl Tool {
 struct Told<'a, F> {
     sort: F,
     steps: &'a Steps,
-    pending: Option<String>,
+    /// What to say at the next tick, and whether it is a detail.
+    pending: Option<(String, bool)>,
     last_words: VecDeque<String>,
 }
 
@@ -157,10 +162,10 @@ impl<F: Fn(&str) -> Heard> Told<'_, F> {
         }
         match (self.sort)(line) {
             Heard::Step(step) => {
-                self.pending = Some(step);
+                self.pending = Some((step, true));
                 return;
             }
-            Heard::Output => self.pending = Some(line.to_owned()),
+            Heard::Output => self.pending = Some((line.to_owned(), false)),
             Heard::Words => {}
         }
         if self.last_words.len() == LAST_WORDS {
@@ -170,8 +175,8 @@ impl<F: Fn(&str) -> Heard> Told<'_, F> {
     }
 
     fn tick(&mut self) {
-        if let Some(step) = self.pending.take() {
-            self.steps.say(&step);
+        if let Some((step, detail)) = self.pending.take() {
+            self.steps.tell(&step, detail);
         }
     }
 }
@@ -257,7 +262,7 @@ mod tests {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = heard.clone();
         let progress: Progress = Arc::new(move |what| {
-            if let What::Building { step } = what {
+            if let What::Building { step, .. } = what {
                 ear.lock().unwrap().push(step);
             }
         });

@@ -105,6 +105,13 @@ pub enum What {
     /// A step of making a revision startable, e.g. installing packages.
     Building {
         step: String,
+        /// A tool's own words about the step before, for those who watch it.
+        detail: bool,
+    },
+    /// The end of steps.
+    Built {
+        #[serde(rename = "took_ms", serialize_with = "crate::clock::as_millis")]
+        took: Duration,
     },
     BuildFailed {
         why: String,

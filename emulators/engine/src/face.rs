@@ -43,6 +43,8 @@ pub struct Policy {
     pub freeze_after: Duration,
     /// Invocations of all functions at once; more are throttled.
     pub account_concurrency: usize,
+    /// Make a revision startable when it is published, not when it is first called.
+    pub build_ahead: bool,
     /// Patterns of source files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl Policy {
             keep_alive: Duration::from_mins(10),
             freeze_after: Duration::from_millis(20),
             account_concurrency: 1000,
+            build_ahead: true,
             watch_ignore: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@
 
 use crate::fence::Fence;
 use crate::order::Ended;
-use crate::tree::{self, Size};
+use crate::tree::{self, Known, Size};
 use mlemu_core::Reading;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ struct Memo {
     cpu: Duration,
     ended: bool,
     shares: Shares,
+    /// The one process that the last look found.
+    alone: Option<Known>,
 }
 
 impl Memo {
@@ -82,17 +84,15 @@ impl Meter {
         memo.reading()
     }
 
-    /// The peak alone. A single process is asked for it, the one thing that must be known after each
-    /// invocation; what a group is charged beyond that, the watchdog sees in time.
+    /// The peak alone. A process that was alone at the watchdog's last look is asked for it, the one thing
+    /// that must be known after each invocation; what else came since, and what a group is charged beyond
+    /// that, the watchdog sees in time.
     pub fn peak(&self) -> u64 {
         let mut memo = self.memo();
         if !memo.ended {
-            match *self.processes() {
-                [process] => {
-                    let peak = tree::size(process).map_or(0, |size| size.peak_resident);
-                    memo.peak = memo.peak.max(peak);
-                }
-                _ => drop(self.look(&mut memo)),
+            match memo.alone.as_ref().and_then(Known::size) {
+                Some(size) => memo.peak = memo.peak.max(size.peak_resident),
+                None => drop(self.look(&mut memo)),
             }
         }
         memo.peak
@@ -102,6 +102,7 @@ impl Meter {
     pub fn close(&self, ended: Option<&Ended>) {
         let mut memo = self.memo();
         memo.ended = true;
+        memo.alone = None;
         if let Some(ended) = ended {
             memo.peak = memo.peak.max(ended.peak_resident);
             memo.cpu = memo.cpu.max(Duration::from_micros(ended.cpu_micros));
@@ -125,6 +126,12 @@ impl Meter {
             memo.memory = memory;
             memo.peak = memo.peak.max(memory).max(tree.largest_peak);
         }
+        memo.alone = match *processes {
+            [process] => {
+                memo.alone.take().filter(|known| known.process == process).or_else(|| Known::new(process))
+            }
+            _ => None,
+        };
         processes
     }
 

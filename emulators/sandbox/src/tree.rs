@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -74,7 +75,14 @@ pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
 
 /// `None`: the process is gone (or has ended and waits to be collected).
 pub fn size(process: i32) -> Option<Size> {
-    let text = text(format!("/proc/{process}/status")).ok()?;
+    size_in(&text(status(process)).ok()?)
+}
+
+fn status(process: i32) -> String {
+    format!("/proc/{process}/status")
+}
+
+fn size_in(text: &str) -> Option<Size> {
     let mut size = Size::default();
     for line in text.lines() {
         let Some((key, value)) = line.split_once(':') else { continue };
@@ -91,6 +99,25 @@ pub fn size(process: i32) -> Option<Size> {
         }
     }
     None
+}
+
+/// A process that is asked again and again, without looking for it each time.
+pub struct Known {
+    pub process: i32,
+    status: fs::File,
+}
+
+impl Known {
+    pub fn new(process: i32) -> Option<Self> {
+        Some(Self { process, status: fs::File::open(status(process)).ok()? })
+    }
+
+    /// As [`size`]; another process that has got the same number is never taken for this one.
+    pub fn size(&self) -> Option<Size> {
+        let mut page = [0; 4096];
+        let read = self.status.read_at(&mut page, 0).ok()?;
+        size_in(std::str::from_utf8(&page[..read]).ok()?)
+    }
 }
 
 /// The process's fair share of the pages that it uses, in bytes: a page used by two counts half. Slow for
@@ -152,12 +179,17 @@ mod tests {
         assert!(size.peak_resident >= size.resident);
         assert!(!size.stopped);
         assert!(share(own()).unwrap() <= size.peak_resident);
+        let known = Known::new(own()).unwrap();
+        assert!(known.size().unwrap().peak_resident >= size.peak_resident);
+        let block = std::hint::black_box(vec![1u8; 32 << 20]);
+        assert!(known.size().unwrap().peak_resident >= block.len() as u64, "asked anew");
     }
 
     #[test]
     fn a_process_that_is_not_there_has_no_size() {
         assert_eq!(size(i32::MAX), None);
         assert_eq!(share(i32::MAX), None);
+        assert!(Known::new(i32::MAX).is_none());
         assert_eq!(descendants(i32::MAX), Vec::<i32>::new());
     }
 

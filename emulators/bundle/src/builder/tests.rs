@@ -190,7 +190,7 @@ async fn the_same_packages_for_many_at_once_are_installed_once() {
         let builder = if n % 2 == 0 { &here } else { &elsewhere };
         let installs = installs.clone();
         let progress: Progress = Arc::new(move |what| {
-            if matches!(what, What::Building { step } if step.contains("installing six")) {
+            if matches!(what, What::Building { step, .. } if step.contains("installing six")) {
                 installs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             }
         });

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Older ones do not run today's clients.
 const OLDEST: u32 = 18;
+/// What is asked for first where any will do.
+const NEWEST: &str = "24";
 
 const QUESTION: &str = "console.log(JSON.stringify({version: process.versions.node, \
      program: process.execPath, platform: `${process.platform}-${process.arch}`}))";
@@ -45,8 +47,17 @@ impl Nodes {
         Self { surroundings, probes: Probes::new(cache) }
     }
 
-    /// The one to run what declares `version`, e.g. `20`: that major version, else the nearest.
+    /// The one to run what declares `version`, e.g. `20`: that major version, else the nearest. Empty
+    /// leaves the choice to this machine.
     pub async fn choose(&self, version: &str) -> Result<Choice<Node>, BuildFailure> {
+        if version.is_empty() {
+            let any = self.choose_major(NEWEST).await;
+            return any.map(|choice| Choice { warning: None, ..choice });
+        }
+        self.choose_major(version).await
+    }
+
+    async fn choose_major(&self, version: &str) -> Result<Choice<Node>, BuildFailure> {
         let declared = major_of(version).ok_or_else(|| unknown_version("node", version, "22"))?;
         let mut found = Vec::new();
         for candidate in self.candidates(declared) {
@@ -165,6 +176,8 @@ mod tests {
         let near = nodes.choose("22").await.unwrap();
         assert_eq!(near.interpreter.version, "24.1.0");
         assert_eq!(near.warning.unwrap(), "node 22 is not installed: node 24.1.0 runs it");
+        let any = nodes.choose("").await.unwrap();
+        assert_eq!((any.interpreter.version.as_str(), any.warning), ("24.1.0", None));
         assert!(nodes.choose("lts").await.is_err());
         assert_eq!(nodes.all().await.len(), 3);
     }

@@ -65,8 +65,16 @@ impl Pythons {
         Self { surroundings, probes: Probes::new(cache) }
     }
 
-    /// The one to run what declares `version`, e.g. `3.12`: that very version, else the nearest.
+    /// The one to run what declares `version`, e.g. `3.12`: that very version, else the nearest. `3` leaves
+    /// the choice to this machine.
     pub async fn choose(&self, version: &str) -> Result<Choice<Python>, BuildFailure> {
+        if version == "3" {
+            return self.choose_any().await;
+        }
+        self.choose_minor(version).await
+    }
+
+    async fn choose_minor(&self, version: &str) -> Result<Choice<Python>, BuildFailure> {
         let declared = minor_of(version).ok_or_else(|| unknown_version("python", version, "3.12"))?;
         for minor in nearest_first(declared, MINORS) {
             if let Some(interpreter) = self.find(minor).await {
@@ -93,7 +101,7 @@ impl Pythons {
                 return Ok(Choice { interpreter, warning: None });
             }
         }
-        self.choose("3.14").await.map(|choice| Choice { warning: None, ..choice })
+        self.choose_minor("3.14").await.map(|choice| Choice { warning: None, ..choice })
     }
 
     pub async fn all(&self) -> Vec<Interpreter> {

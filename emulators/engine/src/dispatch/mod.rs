@@ -133,7 +133,7 @@ impl Dispatcher {
         }
     }
 
-    /// Where a call waits; a build that failed is tried again for it. `None` only before the first publish,
+    /// Where a call waits; what is not built yet, or failed to be, is built for it. `None` only before the first publish,
     /// which comes before every call.
     fn pool_for(&mut self, call: &Call) -> Option<&mut Pool> {
         let pinned = call.pinned.as_ref();
@@ -143,7 +143,7 @@ impl Dispatcher {
             self.open_pool(revision.clone(), None, true);
         }
         let index = self.pools.iter().position(|pool| pool.serves(pinned))?;
-        if let Build::Failed = self.pools[index].build {
+        if let Build::OnCall = self.pools[index].build {
             self.build(self.pools[index].key);
         }
         Some(&mut self.pools[index])
@@ -157,9 +157,13 @@ impl Dispatcher {
             warm |= reload && (pool.warm || pool.has_been_free());
             waiting.append(&mut pool.retire());
         }
+        let wanted = warm || !waiting.is_empty();
         let pool = self.open_pool(revision, Some(client), false);
         pool.queue = waiting;
         pool.warm = warm;
+        if let (true, Build::OnCall, key) = (wanted, &pool.build, pool.key) {
+            self.build(key);
+        }
         self.sweep();
     }
 
@@ -175,7 +179,9 @@ impl Dispatcher {
         let client = client.or_else(|| self.pools.last().map(|pool| pool.client.clone()));
         let client = client.unwrap_or_else(|| unreachable!("the first pool is opened with a client"));
         self.pools.push(Pool::new(key, revision, client, pinned));
-        self.build(key);
+        if self.parts.policy.build_ahead {
+            self.build(key);
+        }
         let last = self.pools.len() - 1;
         &mut self.pools[last]
     }
@@ -204,7 +210,7 @@ impl Dispatcher {
                 pool.queue.iter_mut().for_each(|call| call.startable = now);
             }
             Err(failure) => {
-                pool.build = Build::Failed;
+                pool.build = Build::OnCall;
                 for call in pool.queue.drain(..) {
                     call.not_startable(&pool.revision, &failure);
                 }

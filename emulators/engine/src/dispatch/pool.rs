@@ -8,6 +8,7 @@ use mlemu_core::{BuildFailure, Built, InstanceId, Revision, Runtime, Subject, Wh
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -16,10 +17,10 @@ const MOST_MOVES: u32 = 1;
 
 /// Whether the revision can start.
 pub(super) enum Build {
+    /// The next call starts it: nobody needed it yet, or it failed.
+    OnCall,
     Running,
     Done(Arc<Built>),
-    /// The next call tries again.
-    Failed,
 }
 
 pub(super) struct Pool {
@@ -69,7 +70,7 @@ impl Pool {
             pinned,
             retired: false,
             held: false,
-            build: Build::Running,
+            build: Build::OnCall,
             queue: VecDeque::new(),
             members: HashMap::new(),
             idle: Vec::new(),
@@ -253,10 +254,16 @@ pub(super) async fn build(
         revision: Some(revision.label.as_str().into()),
         ..Subject::default()
     };
+    let began = parts.clock.elapsed();
+    let said_something = Arc::<AtomicBool>::default();
     let result = match client.needs(&revision) {
         Ok(needs) => {
-            let (told, subject) = (parts.clone(), subject.clone());
-            let work = parts.build.build(needs, Arc::new(move |what| told.record(subject.clone(), what)));
+            let (told, subject, said) = (parts.clone(), subject.clone(), said_something.clone());
+            let progress = move |what| {
+                said.store(true, Ordering::Relaxed);
+                told.record(subject.clone(), what);
+            };
+            let work = parts.build.build(needs, Arc::new(progress));
             // Calls wait for this result: it must come, whatever happens.
             AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
                 Err(BuildFailure { why: "the build broke off: this is a fault of mlemu".into(), hint: None })
@@ -266,6 +273,10 @@ pub(super) async fn build(
     };
     match &result {
         Ok(built) => {
+            if said_something.load(Ordering::Relaxed) {
+                let took = parts.clock.elapsed().saturating_sub(began);
+                parts.record(subject.clone(), What::Built { took });
+            }
             for warning in &built.warnings {
                 parts.record(subject.clone(), What::Warning { text: warning.clone() });
             }

@@ -105,7 +105,7 @@ impl Instance {
             biased;
             reply = process.session.invoke(delivery) => Landing::Reply(reply),
             ending = ended => Landing::Ended(ending),
-            () = self.parts.clock.sleep(left) => Landing::TimedOut,
+            () = self.alarm.at(deadline.end) => Landing::TimedOut,
             () = self.halt.cancelled() => Landing::Halted,
         };
         let (result, serves_on) = self.land(landing);
@@ -148,11 +148,11 @@ impl Instance {
     /// Waits until the client asks for more, so that nothing of this event goes on; a process that does not
     /// within the invocation's time is ended.
     async fn settle(&mut self, deadline: &Deadline) {
-        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
-        let mut settled = self.settled(left.min(SETTLING)).await;
+        let soon = self.parts.clock.elapsed() + SETTLING;
+        let mut settled = self.settled(soon.min(deadline.end)).await;
         if let Settled::Lingers = settled {
             self.line.lingers();
-            settled = self.settled(left.saturating_sub(SETTLING)).await;
+            settled = self.settled(deadline.end).await;
         }
         if !matches!(settled, Settled::Asked)
             && let Some(process) = self.process.take()
@@ -161,14 +161,14 @@ impl Instance {
         }
     }
 
-    async fn settled(&mut self, wait: Duration) -> Settled {
+    async fn settled(&mut self, until: Duration) -> Settled {
         let Some(process) = &mut self.process else { return Settled::Ended };
         let ended = process.ended();
         tokio::select! {
             biased;
             () = process.session.idle() => Settled::Asked,
             _ = ended => Settled::Ended,
-            () = self.parts.clock.sleep(wait) => Settled::Lingers,
+            () = self.alarm.at(until) => Settled::Lingers,
             () = self.halt.cancelled() => Settled::Ended,
         }
     }

@@ -4,6 +4,7 @@
 //! of it by events and gives orders. An invocation is completed by this task and nobody else, so it is
 //! completed once, however the process ends.
 
+mod alarm;
 mod flight;
 mod line;
 mod log;
@@ -11,6 +12,7 @@ mod process;
 
 use crate::dispatch::{Call, Event};
 use crate::face::Parts;
+use alarm::Alarm;
 use line::Line;
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
@@ -47,6 +49,7 @@ struct Instance {
     startup: Duration,
     /// Highest memory known so far, in bytes.
     peak_memory: u64,
+    alarm: Alarm,
     orders: mpsc::UnboundedReceiver<Order>,
     halt: CancellationToken,
     /// Dropped last: it says that all of the above is gone.
@@ -64,6 +67,7 @@ pub(crate) fn spawn(
     let log = Arc::new(Log::new(parts.clone(), plan.client.clone(), subject(&plan)));
     let instance = Instance {
         line: Line::new(plan.id, dispatcher),
+        alarm: Alarm::new(parts.clock.clone()),
         parts,
         plan,
         log,
@@ -141,8 +145,6 @@ impl Instance {
 
     /// Waits for the next order; meanwhile freezes the process and, much later, gives up.
     async fn rest(&mut self) -> Rest {
-        let keep = self.parts.clock.until(self.parts.clock.now().plus(self.parts.policy.keep_alive));
-        tokio::pin!(keep);
         let ended = self.process.as_ref().map(Process::ended);
         let ended = async {
             match ended {
@@ -150,7 +152,7 @@ impl Instance {
                 None => std::future::pending().await,
             }
         };
-        let rest = process::rest_frozen(self.process.as_mut(), &self.parts);
+        let idle = process::idle(self.process.as_mut(), &self.parts, &mut self.alarm);
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Rest::End("stopped".into()),
@@ -160,11 +162,10 @@ impl Instance {
                 Some(Order::Run(call)) => Rest::Work(call),
                 Some(Order::Stop) | None => Rest::End("replaced".into()),
             },
-            due = &mut keep => {
+            due = idle => {
                 self.line.ends_for(due);
                 Rest::End("idle for long".into())
             }
-            () = rest => Rest::End("stopped".into()),
         }
     }
 

@@ -1,11 +1,12 @@
 //! The process of an instance: a sandbox and the session spoken with what runs in it.
 
-use super::{Plan, log::Log};
+use super::{Plan, alarm::Alarm, log::Log};
 use crate::face::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::{
-    Boxed, Confined, Ending, FunctionFailure, Reading, SandboxSpec, Session, What, runtime::ReportedError,
+    Boxed, Confined, Due, Ending, FunctionFailure, Reading, SandboxSpec, Session, What,
+    runtime::ReportedError,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,15 +127,22 @@ impl Process {
     }
 }
 
-/// Freezes an idle process after a while, then waits for ever. Dropping this leaves `frozen` true when a
-/// freeze was begun, so that the next invocation thaws.
-pub(super) async fn rest_frozen(process: Option<&mut Process>, parts: &Parts) {
+/// Freezes an idle process after a while; completes when, in emulated time, it has been idle for longer than is of
+/// use. Dropping this leaves `frozen` true when a freeze was begun, so that the next invocation thaws.
+pub(super) async fn idle(process: Option<&mut Process>, parts: &Parts, alarm: &mut Alarm) -> Due {
+    let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
+    let keep = parts.clock.until(parts.clock.now().plus(parts.policy.keep_alive));
+    tokio::pin!(keep);
     if let Some(process) = process {
-        parts.clock.sleep(parts.policy.freeze_after).await;
+        tokio::select! {
+            biased;
+            () = alarm.at(freeze) => {}
+            due = &mut keep => return due,
+        }
         process.frozen = true;
         process.confined.freeze().await;
     }
-    std::future::pending::<()>().await;
+    keep.await
 }
 
 /// What an end without an answer means.

@@ -1,8 +1,8 @@
 //! A revision that is not startable yet, or not at all.
 
-use crate::fake::{Lab, failure, id, millis, outcome, text};
+use crate::fake::{Lab, failure, id, millis, outcome, policy, text};
 use mlemu_core::{FunctionFailure, What};
-use mlemu_engine::Draft;
+use mlemu_engine::{Draft, Policy};
 use std::sync::Arc;
 
 #[tokio::test(start_paused = true)]
@@ -84,11 +84,21 @@ async fn steps_and_warnings_of_a_build_are_recorded_about_the_function() {
     lab.call("ok").await;
     let records = lab.records();
     let of = |what: fn(&What) -> bool| records.iter().find(|record| what(&record.what)).expect("a record");
-    let step = of(|what| matches!(what, What::Building { step } if step == "odd"));
+    let step = of(|what| matches!(what, What::Building { step, .. } if step == "odd"));
     let warning = of(|what| matches!(what, What::Warning { text } if text == "that was odd"));
     for record in [step, warning] {
         assert_eq!(record.subject.function, Some(id()));
         assert_eq!(record.subject.revision.as_deref(), Some("$LATEST"));
     }
+    lab.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_calls_need_not_be_built() {
+    let lab = Arc::new(Lab::with(Policy { build_ahead: false, ..policy() }));
+    lab.publish("");
+    assert!(lab.engine.republish(&id()));
+    assert_eq!(text(&lab.call("ok").await), "2");
+    assert_eq!(lab.world.seen().builds, 1, "only for the call");
     lab.finish().await;
 }

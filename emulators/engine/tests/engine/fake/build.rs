@@ -31,7 +31,7 @@ impl Build for FakeBuild {
             let source = needs.source.to_string_lossy().into_owned();
             let count = world.count(&source);
             let script = alternative(&source, count).trim().to_owned();
-            progress(What::Building { step: script.clone() });
+            progress(What::Building { step: script.clone(), detail: false });
             let (word, rest) = script.split_once(' ').unwrap_or((&script, ""));
             match word {
                 "gate" => world.pass(rest).await,

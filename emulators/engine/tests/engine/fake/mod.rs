@@ -50,6 +50,7 @@ pub fn policy() -> Policy {
         keep_alive: Duration::from_mins(10),
         freeze_after: millis(20),
         account_concurrency: 1000,
+        build_ahead: true,
     }
 }
 
