@@ -90,14 +90,14 @@ impl Shared {
         true
     }
 
-    /// Goes back to when the project was ready. `cold` ends idle instances too.
+    /// Goes back to when the project was ready. `cold`: the next calls are cold starts.
     pub async fn reset(&self, extent: Extent, cold: bool) {
         let ready = self.moments.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(moment) = ready {
             self.restore(&moment, extent).await;
         }
         if cold {
-            self.engine.interrupt(None, Interrupt { busy: false, idle: true });
+            self.engine.interrupt(None, Interrupt::Warmth);
         }
     }
 

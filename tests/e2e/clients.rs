@@ -42,6 +42,17 @@ pub fn node() -> Option<Clients> {
     })
 }
 
+/// The major version of the Node in `PATH`; says so when there is none.
+pub fn node_version() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let version = text.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if version.is_none() {
+        eprintln!("skipped: there is no node");
+    }
+    version
+}
+
 /// Installs once; tests that run at the same time wait for each other.
 fn installed(name: &str, install: impl Fn(&Path) -> Result<(), String>) -> Option<Clients> {
     let folder = cache().join(name);

@@ -2,7 +2,10 @@
 
 use super::clients;
 use super::house::{Plan, cache};
+use mlemu::harness::{Ending, Session};
+use mlemu_core::Timestamp;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -90,6 +93,37 @@ def test_that_fails(mlemu):
     assert False
 ";
 
+const NODE: &str = r#"
+import test, { after, before, beforeEach } from "node:test";
+import assert from "node:assert/strict";
+import { NotSettled, useMlemu } from "mlemu-test";
+
+const mlemu = useMlemu({ before, beforeEach, after });
+
+for (let round = 0; round < 10; round += 1) {
+  test(`an upload is seen once, round ${round}`, async () => {
+    assert.deepEqual(await mlemu.objects("seen"), []);
+    const trace = await mlemu.put("uploads", `${round} é.txt`, "x");
+    await mlemu.waitTrace(trace);
+    assert.equal((await mlemu.objects("seen")).length, 1);
+    assert.deepEqual((await mlemu.invocations({ function: "Copies" })).map((one) => one.status), ["ok"]);
+  });
+}
+
+test("answers, failures and time", async () => {
+  assert.equal((await mlemu.invoke("Divides", { by: 4 })).result.quotient, 2.5);
+  await assert.rejects(mlemu.invoke("Divides", { by: 0 }), /dividing by 0/);
+  await mlemu.invoke("Divides", { by: 0 }, { queue: true });
+  const late = mlemu.waitInvocations("Divides", { status: "ok", count: 2, timeoutMs: 60_000 });
+  await assert.rejects(late, (error) => error instanceof NotSettled && /ZeroDivisionError/.test(error.message));
+  await mlemu.clock.freeze("2030-01-01T00:00:00Z");
+  await mlemu.clock.advance("6h");
+  assert.equal(await mlemu.clock.now(), "2030-01-01T06:00:00Z");
+  await mlemu.clock.real();
+  assert.equal(process.env.AWS_PROFILE, undefined);
+});
+"#;
+
 fn plan() -> Plan {
     Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).file("tests/test_it.py", PYTEST)
 }
@@ -146,4 +180,59 @@ fn pytest_inside_of_exec_uses_its_daemon() {
     assert!(output.status.success() && said(&output).contains("26 passed"), "{}", said(&output));
     let report = std::fs::read_to_string(plan.path("report.json")).expect("a report");
     assert!(report.contains("\"Divides\""), "{report}");
+}
+
+#[test]
+fn node_alone_and_inside_of_exec() {
+    let Some(version) = clients::node_version() else { return };
+    if version < 20 {
+        eprintln!("skipped: node {version} has no stable test runner");
+        return;
+    }
+    let plan = plan().file("tests/it.test.mjs", NODE).file("package.json", "{ \"type\": \"module\" }");
+    let modules = plan.path("node_modules");
+    std::fs::create_dir_all(&modules).expect("a folder");
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
+    std::os::unix::fs::symlink(package, modules.join("mlemu-test")).expect("linked, as npm does");
+    for wrapped in [false, true] {
+        let mut command = Command::new(if wrapped { env!("CARGO_BIN_EXE_mlemu") } else { "node" });
+        if wrapped {
+            command.args(["exec", "--", "node"]);
+        }
+        let output = run(&plan, {
+            command.args(["--test", "tests/it.test.mjs"]);
+            command
+        });
+        assert!(output.status.success() && said(&output).contains("pass 11"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_session_inside_of_a_rust_test() {
+    let plan = plan();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let builder = Session::of(plan.path(".")).program(env!("CARGO_BIN_EXE_mlemu"));
+        let mlemu = builder.patience(Duration::from_secs(120)).start().await.expect("it starts");
+        for round in 0..3 {
+            let key = format!("{round}.txt");
+            let trace = mlemu.put("uploads", &key, "x").await.expect("put");
+            mlemu.settled(&trace).await.expect("settled");
+            assert_eq!(mlemu.keys("seen", ""), [key.as_str()]);
+            assert_eq!(mlemu.get("seen", &key).await.expect("there"), "seen");
+            let ended = mlemu.invocations("Copies", Ending::As("ok".into()), 1).await.expect("ended");
+            assert_eq!(ended[0].trace, trace);
+            mlemu.reset().await;
+            assert!(mlemu.keys("seen", "").is_empty());
+        }
+        let event = mlemu.event("aws/s3/put", &["bucket=uploads", "key=made.txt"]).expect("rendered");
+        assert_eq!(mlemu.invoke("Copies", event).await.expect("invoked").status, "ok");
+        assert_eq!(mlemu.keys("seen", "made"), ["made.txt"]);
+        mlemu.freeze(Timestamp(0)).await;
+        let began = std::time::Instant::now();
+        let then = mlemu.advance(Duration::from_secs(6 * 3600)).await.expect("settled");
+        assert_eq!(then.millis(), 6 * 3600 * 1000);
+        assert!(began.elapsed() < Duration::from_secs(1));
+        mlemu.stop().await;
+    });
 }

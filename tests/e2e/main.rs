@@ -17,6 +17,7 @@ mod house;
 mod http;
 mod lambda_api;
 mod lives;
+mod openapi;
 mod processes;
 mod reload;
 mod runtimes;

@@ -194,9 +194,9 @@ impl Engine {
         self.inner.registry.delete(id, &self.inner.parts)
     }
 
-    /// Ends instances of one function, or of all, with what they do. Completes before they have ended.
-    pub fn interrupt(&self, only: Option<&FunctionId>, which: Interrupt) {
-        self.inner.registry.interrupt(only, which);
+    /// Ends calls or instances of one function, or of all. Returns before they have ended.
+    pub fn interrupt(&self, only: Option<&FunctionId>, what: Interrupt) {
+        self.inner.registry.interrupt(only, what);
     }
 
     /// Ends every call, whether it runs or waits, and completes when nothing is under way. What is begun from
@@ -206,7 +206,7 @@ impl Engine {
         let ended = self.inner.settle.pulse().until(|| {
             let settled = self.inner.settle.is_settled(&which);
             if !settled {
-                self.interrupt(None, Interrupt { busy: true, idle: false });
+                self.interrupt(None, Interrupt::Calls);
             }
             settled.then_some(())
         });

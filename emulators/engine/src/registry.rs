@@ -79,11 +79,11 @@ impl Registry {
         true
     }
 
-    /// Ends instances of one function, or of all.
-    pub(crate) fn interrupt(&self, only: Option<&FunctionId>, which: Interrupt) {
+    /// Ends calls or instances of one function, or of all.
+    pub(crate) fn interrupt(&self, only: Option<&FunctionId>, what: Interrupt) {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
         let meant = functions.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
-        meant.for_each(|(_, function)| function.send(Event::Interrupt(which)));
+        meant.for_each(|(_, function)| function.send(Event::Interrupt(what)));
     }
 
     pub(crate) fn delete(&self, id: &FunctionId, parts: &Parts) -> bool {

@@ -163,7 +163,8 @@ impl Wait {
 }
 
 impl Stored {
-    fn find(&self, objects: &Objects) -> Vec<Arc<Object>> {
+    /// What is there of it now, in the order of the keys.
+    pub fn find(&self, objects: &Objects) -> Vec<Arc<Object>> {
         let mut buckets = objects.named(&self.bucket);
         buckets.retain(|bucket| self.is_ours(&bucket.scope));
         buckets.iter().flat_map(|bucket| self.find_in(objects, bucket)).collect()

@@ -1,11 +1,11 @@
 //! What became of invocations: a list with cursors, one with everything that is known, and one run again.
 
-use super::{Fault, unreadable};
+use super::{Fault, Query, unreadable};
 use crate::daemon::Shared;
 use crate::daemon::invoke::{Invoked, Wanted, raw};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use mlemu_core::outcome::{Phase, StartKind};

@@ -13,7 +13,7 @@ use super::Shared;
 use super::listener::Service;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{self, DefaultBodyLimit, FromRequestParts, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -56,6 +56,7 @@ impl Control {
             .layer(middleware::from_fn_with_state(shared.clone(), authorize));
         let router = Router::new()
             .route("/_mlemu/health", get(health))
+            .route("/_mlemu/openapi.json", get(openapi))
             .merge(guarded)
             .fallback(unknown)
             .with_state(shared);
@@ -100,6 +101,19 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
         .map_err(|error| unreadable(format!("the request is not understood: {error}")))
 }
 
+/// What a request's query asks for; what it cannot be is refused as everything else is.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let read = extract::Query::from_request_parts(parts, state).await;
+        let extract::Query(query) = read.map_err(|refused| unreadable(refused.body_text()))?;
+        Ok(Self(query))
+    }
+}
+
 async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
     let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
@@ -118,6 +132,13 @@ fn same(given: &[u8], wanted: &[u8]) -> bool {
 
 async fn health() -> impl IntoResponse {
     Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// The one description of this API; tests hold the server to it.
+const OPENAPI: &str = include_str!("openapi.json");
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
 }
 
 async fn unknown() -> Fault {

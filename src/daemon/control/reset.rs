@@ -19,7 +19,7 @@ const NAME: usize = 200;
 pub struct Reset {
     #[serde(default)]
     scope: Extent,
-    /// End idle instances too: the next calls are cold starts.
+    /// The next calls are cold starts.
     #[serde(default)]
     cold: bool,
 }
@@ -52,9 +52,9 @@ pub async fn restore(
     Err(Fault(StatusCode::NOT_FOUND, format!("there is no snapshot `{name}`")))
 }
 
-/// Ends a function's idle instances.
+/// The function's next call is a cold start.
 pub async fn cold(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Fault> {
     let function = shared.find(&name)?;
-    shared.engine.interrupt(Some(&function), Interrupt { busy: false, idle: true });
+    shared.engine.interrupt(Some(&function), Interrupt::Warmth);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,8 @@
 //! `GET /_mlemu/stream`: the records as server-sent events, from wherever a reader left off.
 
+use super::Query;
 use crate::daemon::Shared;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;

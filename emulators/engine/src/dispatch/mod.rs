@@ -49,7 +49,7 @@ pub(crate) enum Event {
         due: Option<Due>,
     },
     Reserve(Option<u32>),
-    /// End instances, with what they do.
+    /// End calls or instances.
     Interrupt(Interrupt),
     /// A publication is coming that the calls of the newest revision shall wait for.
     Hold,
@@ -57,13 +57,13 @@ pub(crate) enum Event {
     Stop(oneshot::Sender<()>),
 }
 
-/// Which instances end at once, whatever they do.
+/// What is ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interrupt {
-    /// Those with a call, whose caller hears that it was stopped. Calls that wait are dropped.
-    pub busy: bool,
-    /// Those without.
-    pub idle: bool,
+pub enum Interrupt {
+    /// Every call, at once: those that run with their instances, and those that wait.
+    Calls,
+    /// Every instance, as soon as it has no call: the next one is a cold start.
+    Warmth,
 }
 
 pub(crate) struct Dispatcher {

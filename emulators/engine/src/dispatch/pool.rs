@@ -210,20 +210,21 @@ impl Pool {
         self.queue.split_off(starting.min(self.queue.len()))
     }
 
-    /// Ends members at once, and drops the calls that wait if the busy ones shall end.
-    pub(super) fn interrupt(&mut self, which: Interrupt) {
-        if which.busy {
+    pub(super) fn interrupt(&mut self, what: Interrupt) {
+        if what == Interrupt::Calls {
             self.queue.clear();
         }
         for member in self.members.values_mut() {
-            let ends = match member.doing {
-                Doing::Busy | Doing::Settling => which.busy,
-                Doing::Idle | Doing::Starting => which.idle,
-                Doing::Leaving => false,
-            };
-            if ends {
-                member.halt.cancel();
-                member.doing = Doing::Leaving;
+            match (what, member.doing) {
+                (Interrupt::Calls, Doing::Busy | Doing::Settling)
+                | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
+                    member.halt.cancel();
+                    member.doing = Doing::Leaving;
+                }
+                (Interrupt::Warmth, Doing::Busy | Doing::Settling) => {
+                    let _ = member.orders.send(Order::Stop);
+                }
+                _ => {}
             }
         }
         let members = &self.members;
