@@ -4,6 +4,7 @@ use super::print::{Printer, Tone};
 use mlemu_core::outcome::StartKind;
 use mlemu_core::record::Status;
 use mlemu_core::{Record, Usage, What};
+use std::borrow::Cow;
 
 /// Adds a record to a page: the vendor's own lines, then ours. As JSON it is one line.
 pub fn write(page: &mut String, printer: Printer, record: &Record, vendor: &[String]) {
@@ -72,9 +73,12 @@ pub fn truth(usage: &Usage) -> String {
 }
 
 /// A function's output can neither move the cursor nor change the terminal's title.
-pub fn harmless(text: &str) -> String {
-    let safe = |c: char| if c == '\t' || !c.is_control() { c } else { '\u{fffd}' };
-    text.chars().map(safe).collect()
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let harms = |c: char| c != '\t' && c.is_control();
+    if text.bytes().all(|byte| byte == b'\t' || (b' '..0x7f).contains(&byte)) || !text.contains(harms) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(harms, "\u{fffd}"))
 }
 
 #[cfg(test)]
@@ -83,6 +87,7 @@ mod tests {
 
     #[test]
     fn escapes_lose_their_power() {
+        assert_eq!(harmless("näh\u{9b}"), "näh\u{fffd}");
         assert_eq!(harmless("a\tb\u{1b}]0;title\u{7}"), "a\tb\u{fffd}]0;title\u{fffd}");
     }
 }

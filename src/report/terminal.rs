@@ -154,7 +154,7 @@ impl Writer {
             bar.enable_steady_tick(SPIN);
             bar
         });
-        bar.set_message(human::harmless(step));
+        bar.set_message(human::harmless(step).into_owned());
     }
 
     fn missed(&mut self, count: u64) {
