@@ -26,12 +26,12 @@ impl Talk {
     /// Inside of `mlemu exec` it is the one that the command runs in.
     pub fn find(root: &Path) -> Option<Self> {
         let said = |name| std::env::var(name).ok();
-        let (control, token) = match (said("MLEMU_URL"), said("MLEMU_TOKEN")) {
-            (Some(control), Some(token)) => (control, token),
-            _ => {
-                let located = locator::find(&folders::locators(), root)?;
-                (located.control, located.token)
-            }
+        let (control, token) = if let (Some(control), Some(token)) = (said("MLEMU_URL"), said("MLEMU_TOKEN"))
+        {
+            (control, token)
+        } else {
+            let located = locator::find(&folders::locators(), root)?;
+            (located.control, located.token)
         };
         Some(Self { control, token, client: Client::builder(TokioExecutor::new()).build_http() })
     }

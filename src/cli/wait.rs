@@ -5,11 +5,13 @@ use super::exit::{Complaint, Exit};
 use super::talk::Talk;
 use crate::config;
 use crate::daemon::control::wait::{Asked, Conditions, Waited, WantedInvocations, WantedObject};
+use crate::report::human::harmless;
 use crate::report::print::Printer;
 use bytes::Bytes;
 use clap::Args;
 use http::{Method, StatusCode};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -100,7 +102,8 @@ fn explain(answer: &[u8], printer: Printer) -> Exit {
     if !failed.is_null() {
         lines.push(format!("the last failure: {} of {}", text(&failed["status"]), text(&failed["function"])));
         let log = failed["log"].as_array().into_iter().flatten();
-        lines.extend(log.map(|line| format!("  {}", text(&line["text"]))));
+        let log = log.flat_map(|line| line["text"].as_str().unwrap_or_default().split('\n'));
+        lines.extend(log.map(|line| format!("  {}", harmless(line))));
     }
     let hint = "more time is given with --timeout; `mlemu logs` shows what functions wrote";
     printer.complain(&Complaint { exit: Exit::TimedOut, ..Complaint::new(lines.join("\n")) }.hint(hint));
@@ -121,6 +124,6 @@ fn under_way(open: &Value) -> String {
     }
 }
 
-fn text(value: &Value) -> String {
-    crate::report::human::harmless(value.as_str().unwrap_or_default())
+fn text(value: &Value) -> Cow<'_, str> {
+    harmless(value.as_str().unwrap_or_default())
 }
