@@ -5,10 +5,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
 use std::any::Any;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub struct Ground {
     pub engine: Engine,
     pub objects: Objects,
+    pub queues: Queues,
     /// Files that a cloud keeps for its instances.
     pub folder: PathBuf,
     pub region: String,
@@ -42,6 +44,8 @@ pub trait Cloud: Send + Sync {
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String>;
     fn withdraw(&self, function: &FunctionId);
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>>;
+    /// Makes sure that declared queues exist: all of them, since one may name another.
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String>;
     /// What this vendor's log says for a record.
     fn lines(&self, record: &Record) -> Vec<String>;
     /// The document that a caller gets for a failure.
@@ -78,6 +82,7 @@ fn aws(ground: Ground) -> Arc<dyn Cloud> {
     mlemu_aws::Aws::new(mlemu_aws::Ground {
         engine: ground.engine,
         objects: ground.objects,
+        queues: ground.queues,
         folder: ground.folder,
         region: ground.region,
         account: ground.account,
@@ -109,6 +114,10 @@ impl Cloud for mlemu_aws::Aws {
 
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(self.declare_bucket(bucket))
+    }
+
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        self.declare_queues(queues)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

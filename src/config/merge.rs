@@ -25,7 +25,7 @@ pub fn absorb(loaded: &mut Loaded, imported: Imported, root: &Path) -> Result<()
     }
     let mut buckets: HashSet<String> = project.buckets.iter().map(|bucket| bucket.name.clone()).collect();
     project.buckets.extend(imported.buckets.into_iter().filter(|bucket| buckets.insert(bucket.name.clone())));
-    let queues = &mut loaded.settings.queues;
+    let queues = &mut project.queues;
     let mut names: HashSet<String> = queues.iter().map(|queue| queue.name.clone()).collect();
     queues.extend(imported.queues.into_iter().filter(|queue| names.insert(queue.name.clone())));
     project.warnings.extend(imported.warnings);

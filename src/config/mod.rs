@@ -25,7 +25,7 @@ pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
 pub use quantity::duration;
 pub use schema::schema;
-pub use settings::{Ports, QueueDeclaration, Settings};
+pub use settings::{Ports, Settings};
 
 use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;
@@ -192,7 +192,7 @@ impl Loading<'_> {
         project.name = name.unwrap_or_else(|| "project".into());
         project.root = self.root.to_owned();
         if let Some(native) = native {
-            native.apply(project, &mut self.loaded.settings)?;
+            native.apply(project)?;
         }
         if project.functions.is_empty() {
             project.warnings.push(NOTHING.into());

@@ -2,10 +2,12 @@
 
 use super::error::ConfigError;
 use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
-use super::settings::{ACCOUNT, QueueDeclaration, REGION, Settings};
+use super::settings::{ACCOUNT, REGION, Settings};
 use super::text::SourceText;
 use super::{dotenv, limits, paths, schema};
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Prepare, Project, Provenance};
+use mlemu_core::declare::{
+    BucketDeclaration, FunctionDeclaration, Prepare, Project, Provenance, QueueDeclaration,
+};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -51,7 +53,6 @@ impl Native {
             account: aws.account.as_ref().map_or_else(|| ACCOUNT.into(), |account| account.get_ref().clone()),
             ports: self.model.ports.clone(),
             watch_ignore: self.model.watch.ignore.clone(),
-            queues: Vec::new(),
         }
     }
 
@@ -61,7 +62,7 @@ impl Native {
     }
 
     /// Changes what was detected, and adds what was not.
-    pub fn apply(mut self, project: &mut Project, settings: &mut Settings) -> Result<(), ConfigError> {
+    pub fn apply(mut self, project: &mut Project) -> Result<(), ConfigError> {
         let mut findings = Vec::new();
         let known = by_name(&project.functions);
         for (name, table) in by_place(mem::take(&mut self.model.functions)) {
@@ -72,7 +73,7 @@ impl Native {
             findings.extend(self.bucket(&name, &table, project).err());
         }
         for (name, table) in by_place(mem::take(&mut self.model.queues)) {
-            self.queue(&name, table, settings);
+            self.queue(&name, table, project);
         }
         for table in mem::take(&mut self.model.prepare).into_vec() {
             match self.prepare(table) {
@@ -118,15 +119,18 @@ impl Native {
         Ok(())
     }
 
-    fn queue(&self, name: &Spanned<String>, table: QueueTable, settings: &mut Settings) {
+    fn queue(&self, name: &Spanned<String>, table: QueueTable, project: &mut Project) {
         let cloud = table.provider.unwrap_or(Provider::Aws).name();
-        settings.queues.retain(|queue| queue.name != *name.get_ref() || queue.cloud != cloud);
-        settings.queues.push(QueueDeclaration {
+        let declared =
+            project.queues.iter().position(|queue| queue.name == *name.get_ref() && queue.cloud == cloud);
+        let attributes = declared.map(|at| project.queues.remove(at).attributes).unwrap_or_default();
+        project.queues.push(QueueDeclaration {
             cloud: cloud.into(),
             name: name.get_ref().clone(),
             visibility: table.visibility.map(|span| span.0),
             dlq: table.dlq,
             max_receives: table.max_receives,
+            attributes,
             from: self.provenance(name.span()),
         });
     }

@@ -1,9 +1,7 @@
 //! What a project says about the daemon rather than about its functions.
 
 pub use super::model::Ports;
-use mlemu_core::declare::Provenance;
 use serde::Serialize;
-use std::time::Duration;
 
 /// Account and region where nothing says otherwise: what every local AWS tool uses.
 pub const ACCOUNT: &str = "000000000000";
@@ -18,7 +16,6 @@ pub struct Settings {
     pub ports: Ports,
     /// Patterns of files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
-    pub queues: Vec<QueueDeclaration>,
 }
 
 impl Default for Settings {
@@ -28,18 +25,6 @@ impl Default for Settings {
             account: ACCOUNT.into(),
             ports: Ports::default(),
             watch_ignore: Vec::new(),
-            queues: Vec::new(),
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct QueueDeclaration {
-    pub cloud: String,
-    pub name: String,
-    pub visibility: Option<Duration>,
-    pub dlq: Option<String>,
-    /// How often a message may be received before it goes to `dlq`.
-    pub max_receives: Option<u32>,
-    pub from: Provenance,
 }

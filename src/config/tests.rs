@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::{ConfigError, Loaded, Overrides, load, schema};
-use mlemu_core::declare::{HttpForm, TriggerDeclaration};
+use mlemu_core::declare::{HttpForm, QueueOptions, TriggerDeclaration};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -131,7 +131,10 @@ fn every_key_arrives() {
     assert!(
         matches!(bucket, TriggerDeclaration::Bucket { bucket, prefix: Some(_), .. } if bucket == "uploads")
     );
-    assert_eq!(queue, &TriggerDeclaration::Queue { queue: "jobs".into(), batch: 5 });
+    assert_eq!(
+        queue,
+        &TriggerDeclaration::Queue { queue: "jobs".into(), batch: 5, options: QueueOptions::default() }
+    );
     assert_eq!(schedule, &TriggerDeclaration::Schedule { expression: "rate(5 minutes)".into() });
     assert_eq!(url, &TriggerDeclaration::Url { cors: None, streaming: true });
     assert_eq!(project.buckets[0].seed, Some(root.join("images")));
@@ -143,7 +146,7 @@ fn every_key_arrives() {
     assert_eq!(prepare.outputs, [root.join("training/model.joblib")]);
     assert_eq!((settings.region.as_str(), settings.account.as_str()), ("eu-central-1", "123456789012"));
     assert_eq!((settings.ports.aws, settings.ports.control), (Some(0), Some(4600)));
-    assert_eq!((settings.watch_ignore.len(), settings.queues[0].max_receives), (2, Some(3)));
+    assert_eq!((settings.watch_ignore.len(), project.queues[0].max_receives), (2, Some(3)));
     assert_eq!(files, [root.join(".env"), root.join("mlemu.toml")]);
     assert_eq!(project.warnings, Vec::<String>::new());
 }

@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::limits::bucket_name_fault;
 use super::model::{Payload, TriggerTable};
-use mlemu_core::declare::{Cors, HttpForm, TriggerDeclaration};
+use mlemu_core::declare::{Cors, HttpForm, QueueOptions, TriggerDeclaration};
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
 const DEFAULT_BATCH: u32 = 10;
@@ -103,7 +103,11 @@ fn queue(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
             "a batch of {batch}; there are 1 to {MOST_BATCH} messages in one"
         )));
     }
-    Ok(TriggerDeclaration::Queue { queue: table.queue.clone().unwrap_or_default(), batch })
+    Ok(TriggerDeclaration::Queue {
+        queue: table.queue.clone().unwrap_or_default(),
+        batch,
+        options: QueueOptions::default(),
+    })
 }
 
 fn schedule(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {

@@ -1,6 +1,7 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
 use super::guard;
+use super::stream::Stream;
 use axum::body::Body;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -111,10 +112,11 @@ impl Drop for Serving {
 }
 
 async fn connection(stream: TcpStream, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
-    // Without it small answers wait 40 ms for the client's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let answer = service_fn(move |request: Request<Incoming>| {
+    let stream = Stream::new(stream);
+    let hang_up = stream.hang_up();
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         let service = service.clone();
+        request.extensions_mut().insert(hang_up.clone());
         async move { Ok::<_, Infallible>(guarded(service, port, request).await) }
     });
     let served = http1::Builder::new()

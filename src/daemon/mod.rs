@@ -12,6 +12,7 @@ pub mod listener;
 pub mod locator;
 mod project;
 pub mod reset;
+mod stream;
 
 use crate::clouds::{CLOUDS, Cloud, Ground};
 use crate::config::{Loaded, Overrides};
@@ -21,6 +22,7 @@ use listener::{Service, Serving, Wish};
 use locator::{Claim, Located, LocatorError};
 use mlemu_core::{Environment, FunctionId, Record};
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
 use mlemu_engine::wait::World;
 use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
 use std::collections::{BTreeMap, HashMap};
@@ -165,6 +167,7 @@ impl Daemon {
         let ground = Ground {
             engine: engine.clone(),
             objects: objects.clone(),
+            queues: Queues::new(engine.parts().clock.clone()),
             folder: folders.cache.join("clients"),
             region: options.loaded.settings.region.clone(),
             account: options.loaded.settings.account.clone(),

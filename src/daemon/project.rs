@@ -35,6 +35,13 @@ pub(super) async fn make_real(
         cloud.declare_bucket(bucket).await.map_err(refused)?;
         shared.remember_bucket(bucket);
     }
+    for plugged in &shared.plugged {
+        let queues: Vec<_> = project.queues.iter().filter(|queue| queue.cloud == plugged.name).collect();
+        if let Some(first) = queues.first() {
+            let refused = |why| StartError::Refused { from: place(&first.from), why };
+            plugged.cloud.declare_queues(&queues).map_err(refused)?;
+        }
+    }
     for function in &project.functions {
         shared.declare(function)?;
     }
@@ -169,6 +176,7 @@ async fn apply(shared: &Arc<Shared>, builder: &Builder, old: &Project, new: &Pro
     let mut changed = new.clone();
     changed.functions.retain(|function| !old.functions.contains(function));
     changed.buckets.retain(|bucket| !old.buckets.contains(bucket));
+    changed.queues.retain(|queue| !old.queues.contains(queue));
     for gone in old.functions.iter().filter(|was| !new.functions.iter().any(|is| is.name == was.name)) {
         let views = shared.engine.all_functions();
         if let Some(view) = views.iter().find(|view| *view.id.name == *gone.name) {

@@ -143,6 +143,7 @@ fn coverage() {
             ("s3", names(with(Covered::Here))),
             ("s3-as-new", names(with(Covered::AsNew))),
             ("s3-missing", names(with(Covered::Missing))),
+            ("sqs", names(mlemu_aws::sqs::coverage())),
         ],
     );
 }

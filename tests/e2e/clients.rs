@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
-const NODE_PACKAGES: [&str; 1] = ["@aws-sdk/client-s3@3.1169.0"];
+const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
+const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 
 /// A folder with clients in it.
 pub struct Clients {
@@ -15,7 +16,7 @@ pub struct Clients {
 
 /// boto3 and the AWS CLI; says why when there are none.
 pub fn python() -> Option<Clients> {
-    installed("python", |folder| {
+    installed("python", &PYTHON_PACKAGES, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(PYTHON_PACKAGES))
@@ -24,19 +25,19 @@ pub fn python() -> Option<Clients> {
 
 /// pytest with our own plugin, as it is in the repository; says why when there is none.
 pub fn pytest() -> Option<Clients> {
-    installed("pytest", |folder| {
+    installed("pytest", &PYTEST_PACKAGES, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = |what: &[&str]| {
             run(Command::new(folder.join("bin/python")).args(["-m", "pip", "install", "--quiet"]).args(what))
         };
-        pip(&["pytest>=8,<10", "pytest-xdist>=3.6,<4"])?;
+        pip(&PYTEST_PACKAGES)?;
         pip(&["--editable", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python")])
     })
 }
 
 /// The AWS SDK for JavaScript; says why when there is none.
 pub fn node() -> Option<Clients> {
-    installed("node", |folder| {
+    installed("node", &NODE_PACKAGES, |folder| {
         let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
         run(Command::new("npm").args(npm).arg(folder).args(NODE_PACKAGES))
     })
@@ -53,19 +54,24 @@ pub fn node_version() -> Option<u32> {
     version
 }
 
-/// Installs once; tests that run at the same time wait for each other.
-fn installed(name: &str, install: impl Fn(&Path) -> Result<(), String>) -> Option<Clients> {
+/// Installs once for these packages; tests that run at the same time wait for each other.
+fn installed(
+    name: &str,
+    packages: &[&str],
+    install: impl Fn(&Path) -> Result<(), String>,
+) -> Option<Clients> {
     let folder = cache().join(name);
     std::fs::create_dir_all(&folder).expect("a folder for clients");
     let lock = File::create(folder.with_extension("lock")).expect("a lock");
     lock.lock().expect("locked");
     let done = folder.join("complete");
-    if !done.exists() {
+    let packages = packages.join("\n");
+    if std::fs::read_to_string(&done).ok().as_deref() != Some(&packages) {
         if let Err(why) = install(&folder) {
             eprintln!("skipped: the clients for {name} cannot be installed: {why}");
             return None;
         }
-        File::create(&done).expect("marked");
+        std::fs::write(&done, &packages).expect("marked");
     }
     Some(Clients { folder })
 }

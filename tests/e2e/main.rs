@@ -24,4 +24,5 @@ mod runtimes;
 mod s3;
 mod safety;
 mod settling;
+mod sqs;
 mod truth;

@@ -8,8 +8,10 @@ use axum::extract::Request;
 use axum::serve::ListenerExt;
 use mlemu_aws::auth::Keys;
 use mlemu_aws::s3::{Parts, Resolve, S3, Settings};
+use mlemu_aws::sqs::{self, Sqs};
 use mlemu_core::{FunctionId, InvocationId, Invoke, Refusal, Reply, Scope};
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
 use mlemu_engine::triggers::{Invoker, TriggerParts, Triggers};
 use mlemu_engine::{Journal, SystemClock};
 use std::io::Write as _;
@@ -42,7 +44,13 @@ fn service(strict_auth: bool) -> S3 {
         arn.ends_with(":function:echo").then(|| FunctionId::new(scope, "echo"))
     });
     let settings = Settings { region, account, strict_auth, keys };
-    S3::new(Parts { objects, triggers, clock, sink: journal, functions, settings })
+    let sqs = Sqs::new(sqs::Parts {
+        queues: Queues::new(clock.clone()),
+        sink: journal.clone(),
+        region: settings.region.clone(),
+        account: settings.account.clone(),
+    });
+    S3::new(Parts { objects, triggers, clock, sink: journal, functions, sqs, settings })
 }
 
 #[tokio::main]

@@ -4,11 +4,13 @@ pub mod auth;
 pub mod gateway;
 pub mod iam;
 pub mod lambda;
+mod pattern;
 mod plug;
 pub mod profile;
 pub mod runtime_api;
 pub mod s3;
 mod service;
+pub mod sqs;
 pub mod trace;
 
 pub use plug::{Aws, Ground};

@@ -3,28 +3,40 @@
 use crate::auth::Keys;
 use crate::gateway::Gateway;
 use crate::iam::Iam;
+use crate::lambda::mapping::Mappings;
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
 use crate::service::{self, Service};
+use crate::sqs::{self, Sqs};
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::{Notes, Queues};
+use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// How often a message is received before it goes to its dead-letter queue, when nobody says.
+const RECEIVES: u32 = 10;
+
+fn new_id() -> InvocationId {
+    InvocationId(uuid::Uuid::new_v4().to_string().into())
+}
 
 /// What this cloud lives on.
 #[derive(Clone)]
 pub struct Ground {
     pub engine: Engine,
     pub objects: Objects,
+    pub queues: Queues,
     /// Files for instances, such as the stand-in for Node's native addon.
     pub folder: PathBuf,
     pub region: String,
@@ -39,6 +51,7 @@ pub struct Aws {
     lambda: Arc<Lambda>,
     gateway: Gateway,
     s3: S3,
+    sqs: Sqs,
     iam: Iam,
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
@@ -60,16 +73,30 @@ impl Aws {
             invoker: ground.engine.clone(),
             clock: parts.clock.clone(),
             sink: parts.journal.clone(),
-            new_id: || InvocationId(uuid::Uuid::new_v4().to_string().into()),
+            new_id,
         }));
+        let sources = Sources::new(SourceParts {
+            queues: ground.queues.clone(),
+            invoker: ground.engine.clone(),
+            sink: parts.journal.clone(),
+            new_id,
+            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+        });
         let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let known = this.clone();
+            let sqs = Sqs::new(sqs::Parts {
+                queues: ground.queues,
+                sink: sink.clone(),
+                region: settings.region.clone(),
+                account: settings.account.clone(),
+            });
             let s3 = S3::new(s3::Parts {
                 objects: ground.objects,
                 triggers,
                 clock,
                 sink,
+                sqs: sqs.clone(),
                 functions: Arc::new(move |arn| known.upgrade()?.lambda.resolve(arn)),
                 settings: s3::Settings {
                     region: ground.region,
@@ -80,9 +107,10 @@ impl Aws {
             });
             let functions = Arc::new(ground.engine);
             let iam = Iam::new(settings.clone(), functions.clone());
-            let lambda = Arc::new(Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3)));
+            let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
+            let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())));
             let gateway = Gateway::new(lambda.clone());
-            Self { lambda, gateway, s3, iam, runtime, settings, watch: ground.watch }
+            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch }
         })
     }
 
@@ -110,6 +138,7 @@ impl Aws {
         match service {
             Service::Iam => self.iam.handle(request).await,
             Service::Lambda => self.lambda.handle(request).await,
+            Service::Sqs => self.sqs.handle(request).await,
             Service::S3 | Service::Other(_) => self.s3.handle(request).await,
         }
     }
@@ -125,6 +154,10 @@ impl Aws {
         self.gateway.declare(&id, function);
         self.take_back_triggers(&id);
         for (index, trigger) in function.triggers.iter().enumerate() {
+            if let TriggerDeclaration::Queue { queue, batch, options } = trigger {
+                let from = self.sqs.declare(queue, &Notes::new()).map_err(|fault| fault.to_string())?;
+                self.lambda.declare_mapping(&id, index, from, *batch, options)?;
+            }
             if let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger {
                 let subscription = Subscription {
                     id: Some(format!("{}-{index}", id.name)),
@@ -144,7 +177,6 @@ impl Aws {
     fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
         for trigger in triggers {
             let what = match trigger {
-                TriggerDeclaration::Queue { queue, .. } => format!("the queue `{queue}`"),
                 TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
                 _ => continue,
             };
@@ -156,6 +188,9 @@ impl Aws {
 
     /// What was declared before; a declaration that is read again must not count twice.
     fn take_back_triggers(&self, function: &FunctionId) {
+        if let Ok(mappings) = self.lambda.mappings() {
+            mappings.withdraw(function);
+        }
         self.s3.unsubscribe(function, |id| {
             let index = id.strip_prefix(&*function.name).and_then(|rest| rest.strip_prefix('-'));
             index.is_some_and(|index| index.parse::<usize>().is_ok())
@@ -184,6 +219,28 @@ impl Aws {
     /// Goes back to it; the object core must have gone back before.
     pub fn restore(&self, saved: &s3::SavedNotifications) {
         self.s3.restore_notifications(saved);
+    }
+
+    /// Queues first, then what they say of each other.
+    pub fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        let of = |queue: &QueueDeclaration| {
+            let mut attributes = queue.attributes.clone();
+            let visibility = queue.visibility.map(|visibility| visibility.as_secs().to_string());
+            attributes.extend(visibility.map(|seconds| ("VisibilityTimeout".to_owned(), seconds)));
+            // The vendor takes the attribute for true alone.
+            attributes.retain(|name, value| name != "FifoQueue" || value == "true");
+            attributes
+        };
+        for queue in queues {
+            let declared = self.sqs.declare(&queue.name, &of(queue));
+            declared.map_err(|fault| format!("queue `{}`: {fault}", queue.name))?;
+        }
+        for queue in queues {
+            let Some(dlq) = &queue.dlq else { continue };
+            let declared = self.sqs.redrive(&queue.name, dlq, queue.max_receives.unwrap_or(RECEIVES));
+            declared.map_err(|fault| format!("queue `{}`: {fault}", queue.name))?;
+        }
+        Ok(())
     }
 
     /// Lambda's own log lines for a record.

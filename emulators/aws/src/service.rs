@@ -6,6 +6,7 @@
 
 use crate::iam::{self, Iam};
 use crate::lambda::Lambda;
+use crate::sqs::Sqs;
 use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
@@ -18,6 +19,7 @@ const ERROR: &str = "NotImplementedException";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Service {
     S3,
+    Sqs,
     Lambda,
     /// STS and IAM.
     Iam,
@@ -30,13 +32,18 @@ impl Service {
         if let Some(target) = parts.headers.get("x-amz-target") {
             let target = String::from_utf8_lossy(target.as_bytes());
             let service = target.split('.').next().unwrap_or_default();
+            if service == "AmazonSQS" {
+                return Self::Sqs;
+            }
             return Self::Other(service.split('_').next().unwrap_or_default().to_owned());
         }
         match signing_name(parts).as_deref() {
             Some("s3" | "s3express") => Self::S3,
             Some("lambda") => Self::Lambda,
+            Some("sqs") => Self::Sqs,
             Some("sts" | "iam") => Self::Iam,
             Some(other) if !other.is_empty() => Self::Other(other.to_owned()),
+            _ if Sqs::claims(parts) => Self::Sqs,
             _ if Iam::claims(parts) => Self::Iam,
             _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
             _ => Self::S3,
@@ -70,7 +77,7 @@ pub fn not_implemented(service: &str, parts: &Parts) -> Response {
         Some(operation) => format!("{service}'s {operation}"),
         None => service.to_owned(),
     };
-    let text = format!("mlemu does not have {what} yet. It has S3, Lambda, STS and a part of IAM.");
+    let text = format!("mlemu does not have {what} yet. It has S3, SQS, Lambda, STS and a part of IAM.");
     if iam::is_form(parts) {
         return iam::not_implemented(&text);
     }
@@ -111,6 +118,7 @@ mod tests {
         assert_eq!(of("/2015-03-31/functions", &[("authorization", &signed("s3"))]), Service::S3);
         assert_eq!(of("/2015-03-31/functions", &[("authorization", &signed("lambda"))]), Service::Lambda);
         assert_eq!(of("/", &[("authorization", &signed("sts"))]), Service::Iam);
+        assert_eq!(of("/000000000000/q", &[("authorization", &signed("sqs"))]), Service::Sqs);
         assert_eq!(
             of("/restapis", &[("authorization", &signed("apigateway"))]),
             Service::Other("apigateway".into())
@@ -123,6 +131,7 @@ mod tests {
     fn a_target_names_the_service() {
         let target = [("x-amz-target", "DynamoDB_20120810.PutItem")];
         assert_eq!(of("/", &target), Service::Other("DynamoDB".into()));
+        assert_eq!(of("/", &[("x-amz-target", "AmazonSQS.SendMessage")]), Service::Sqs);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use crate::function::Environment;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub enum TriggerDeclaration {
     Queue {
         queue: String,
         batch: u32,
+        options: QueueOptions,
     },
     Schedule {
         expression: String,
@@ -64,6 +66,35 @@ pub enum TriggerDeclaration {
         cors: Option<Cors>,
         streaming: bool,
     },
+}
+
+/// How a function is fed from a queue, beyond how many messages at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct QueueOptions {
+    /// How long a batch that is not full waits for more.
+    pub window: Option<Duration>,
+    /// Most invocations at once.
+    pub concurrency: Option<u32>,
+    /// The function tells which messages failed.
+    pub partial: bool,
+    /// Patterns in the vendor's own language; a message must fit one of them, if there are any.
+    pub filters: Vec<String>,
+}
+
+/// A queue to be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueDeclaration {
+    pub cloud: String,
+    pub name: String,
+    /// How long a received message stays hidden.
+    pub visibility: Option<Duration>,
+    /// The queue, by name, to which messages go that were received too often.
+    pub dlq: Option<String>,
+    /// How often a message may be received before it goes to `dlq`.
+    pub max_receives: Option<u32>,
+    /// What else is said of it, in the vendor's spelling.
+    pub attributes: BTreeMap<String, String>,
+    pub from: Provenance,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -115,6 +146,7 @@ pub struct Project {
     pub root: PathBuf,
     pub functions: Vec<FunctionDeclaration>,
     pub buckets: Vec<BucketDeclaration>,
+    pub queues: Vec<QueueDeclaration>,
     pub prepare: Vec<Prepare>,
     /// What was read and could not be understood or resolved; shown, never fatal.
     pub warnings: Vec<String>,

@@ -8,6 +8,21 @@ use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
 
+/// Tells when the client of a request has hung up, for those who wait on its behalf.
+#[derive(Clone)]
+pub struct HangUp(Arc<dyn Fn() -> Boxed<'static, ()> + Send + Sync>);
+
+impl HangUp {
+    pub fn new(wait: impl Fn() -> Boxed<'static, ()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wait))
+    }
+
+    /// Completes when the client has gone; never, if nobody can tell.
+    pub fn wait(&self) -> Boxed<'static, ()> {
+        (self.0)()
+    }
+}
+
 /// How the caller wants its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -6,7 +6,8 @@
 //! flight, and completes it exactly once, however it ends. [`watch`] publishes a new revision when a source
 //! changes. What happened goes to the [`journal`], which every report reads, and, by invocation, to the
 //! [`history`]. [`objects`] keeps what was uploaded, and [`triggers`] turns its changes into invocations on the
-//! same road. [`settle`] counts what is under way, so that a test can wait until nothing is.
+//! same road. [`queues`] keeps messages, and [`sources`] takes them from there to functions. [`settle`] counts what
+//! is under way, so that a test can wait until nothing is.
 //!
 //! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
 
@@ -19,8 +20,10 @@ mod instance;
 pub mod journal;
 pub mod objects;
 mod pulse;
+pub mod queues;
 mod registry;
 pub mod settle;
+pub mod sources;
 pub mod triggers;
 pub mod wait;
 mod watch;

@@ -5,12 +5,14 @@
 
 use crate::Engine;
 use crate::objects::{BucketId, Changes, Objects};
+use crate::queues::{NewMessage, Queues, TopicId};
 use mlemu_core::occurrence::{Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{
     Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply, Sink,
     Subject, What,
 };
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -36,10 +38,29 @@ pub struct Rule {
     pub prefix: String,
     /// Keys must end with it.
     pub suffix: String,
-    pub target: FunctionId,
-    /// Which revision, by the vendor's label; `None` is the latest.
-    pub qualifier: Option<String>,
+    pub target: Target,
     pub shape: Arc<dyn EventShape>,
+}
+
+/// Who is told of a change.
+#[derive(Clone)]
+pub enum Target {
+    Function {
+        id: FunctionId,
+        /// Which revision, by the vendor's label; `None` is the latest.
+        qualifier: Option<String>,
+    },
+    /// The event is a message there.
+    Queue { queues: Queues, topic: TopicId },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Function { id, .. } => id.fmt(f),
+            Target::Queue { topic, .. } => topic.fmt(f),
+        }
+    }
 }
 
 impl Rule {
@@ -129,10 +150,22 @@ async fn read<I: Invoker>(triggers: Triggers, mut changes: Changes, parts: Trigg
 }
 
 async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule: &Rule) {
-    let id = (parts.new_id)();
     let cause = Cause::Occurrence { sequence: occurrence.sequence, trace: trace(&occurrence.cause) };
+    let payload = rule.shape.event(occurrence, &rule.id);
+    let (target, qualifier) = match &rule.target {
+        Target::Function { id, qualifier } => (id.clone(), qualifier.clone()),
+        Target::Queue { queues, topic } => {
+            let subject = Subject { cause: Some(cause.clone()), ..Subject::default() };
+            if let Err(fault) = queues.send(topic, NewMessage::of(payload, cause)) {
+                let text = format!("{topic} was not told of {}: {fault}", summary(occurrence));
+                parts.sink.send(parts.clock.now(), subject, What::Warning { text });
+            }
+            return;
+        }
+    };
+    let id = (parts.new_id)();
     let subject = Subject {
-        function: Some(rule.target.clone()),
+        function: Some(target.clone()),
         invocation: Some(id.clone()),
         cause: Some(cause.clone()),
         ..Subject::default()
@@ -141,10 +174,10 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
     parts.sink.send(parts.clock.now(), subject.clone(), occurred);
     let invoke = Invoke {
         id,
-        target: rule.target.clone(),
-        qualifier: rule.qualifier.clone(),
+        target,
+        qualifier,
         mode: Mode::Queue,
-        payload: rule.shape.event(occurrence, &rule.id),
+        payload,
         attributes: Vec::new(),
         cause,
         wants_log: false,

@@ -19,7 +19,7 @@ pub fn findings() -> Vec<Finding> {
     let fence = detect::find_here(&session::name(), Allowed::all());
     let mut findings = vec![
         controller("memory limit", fence.memory.as_ref(), MEASURED),
-        controller("CPU share", fence.cpu.as_ref(), "functions run at full speed"),
+        share(controller("CPU share", fence.cpu.as_ref(), "functions run at full speed")),
         controller("freezing", fence.freezer.as_ref(), "by signals (SIGSTOP and SIGCONT)"),
         controller("process limit", fence.processes.as_ref(), "a fork bomb is not held"),
     ];
@@ -42,6 +42,14 @@ fn controller(name: &'static str, group: Option<&Group>, without: &str) -> Findi
         }
         None => Finding { name, ok: false, text: without.into(), fix: Some(DELEGATE.into()) },
     }
+}
+
+/// What could be held and is not yet must not sound as if it were.
+fn share(finding: Finding) -> Finding {
+    if !finding.ok {
+        return finding;
+    }
+    Finding { text: format!("{}; not applied yet, functions run at full speed", finding.text), ..finding }
 }
 
 /// Whether `/tmp` can be private, and of the declared size.

@@ -6,8 +6,7 @@ use super::properties::Properties;
 use super::template::Resource;
 use crate::config::error::ConfigError;
 use crate::config::limits::bucket_name_fault;
-use crate::config::settings::QueueDeclaration;
-use mlemu_core::declare::{BucketDeclaration, TriggerDeclaration};
+use mlemu_core::declare::{BucketDeclaration, QueueDeclaration, TriggerDeclaration};
 use std::time::Duration;
 
 pub fn bucket(import: &Import<'_>, resource: &Resource<'_>) -> Result<BucketDeclaration, ConfigError> {
@@ -48,6 +47,17 @@ pub fn notifications(
         .collect()
 }
 
+/// Properties of a queue that are attributes of the same name.
+const ATTRIBUTES: [&str; 7] = [
+    "ContentBasedDeduplication",
+    "DelaySeconds",
+    "FifoQueue",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "SqsManagedSseEnabled",
+];
+
 pub fn queue(import: &Import<'_>, resource: &Resource<'_>) -> Result<QueueDeclaration, ConfigError> {
     let properties = import.properties(resource);
     properties.identity("QueueName")?;
@@ -60,6 +70,10 @@ pub fn queue(import: &Import<'_>, resource: &Resource<'_>) -> Result<QueueDeclar
         name: import.resolver.physical_name(resource).unwrap_or_default(),
         visibility: properties.number("VisibilityTimeout")?.map(Duration::from_secs),
         dlq: target.and_then(|arn| arn.rsplit(':').next().map(str::to_owned)),
+        attributes: ATTRIBUTES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), properties.text(name)?.to_ascii_lowercase())))
+            .collect(),
         max_receives: redrive_count.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
         from: import.provenance(resource),
     })

@@ -1,9 +1,12 @@
 //! `Events` of a function: each becomes a trigger, or a warning that names it.
 
+use super::node::Node;
 use super::properties::Properties;
 use super::{Import, cors};
 use crate::config::error::ConfigError;
-use mlemu_core::declare::{HttpForm, TriggerDeclaration};
+use mlemu_core::declare::{HttpForm, QueueOptions, TriggerDeclaration};
+use std::sync::Arc;
+use std::time::Duration;
 
 const DEFAULT_BATCH: u32 = 10;
 
@@ -125,7 +128,21 @@ pub fn queue(event: &Properties<'_>, property: &str) -> Result<TriggerDeclaratio
     let name = arn.rsplit([':', '/']).next().unwrap_or_default();
     let batch =
         event.number("BatchSize")?.map_or(DEFAULT_BATCH, |size| u32::try_from(size).unwrap_or(u32::MAX));
-    Ok(TriggerDeclaration::Queue { queue: name.to_owned(), batch })
+    Ok(TriggerDeclaration::Queue { queue: name.to_owned(), batch, options: options(event)? })
+}
+
+fn options(event: &Properties<'_>) -> Result<QueueOptions, ConfigError> {
+    let scaling = event.inside("ScalingConfig");
+    let concurrency = scaling.map(|scaling| scaling.number("MaximumConcurrency")).transpose()?.flatten();
+    let filters = event.inside("FilterCriteria").and_then(|criteria| criteria.get("Filters"));
+    let filters = filters.as_ref().and_then(|filters| filters.as_list()).unwrap_or_default();
+    let pattern = |filter: &Arc<Node>| Properties::new(event.resolver, filter.clone()).text("Pattern");
+    Ok(QueueOptions {
+        window: event.number("MaximumBatchingWindowInSeconds")?.map(Duration::from_secs),
+        concurrency: concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+        partial: event.texts("FunctionResponseTypes").iter().any(|kind| kind == "ReportBatchItemFailures"),
+        filters: filters.iter().filter_map(pattern).collect(),
+    })
 }
 
 fn required(event: &Properties<'_>, name: &str) -> Result<String, ConfigError> {

@@ -29,9 +29,10 @@ pub use template::Template;
 
 use super::error::ConfigError;
 use super::paths;
-use super::settings::QueueDeclaration;
 use intrinsics::Resolver;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Provenance, TriggerDeclaration};
+use mlemu_core::declare::{
+    BucketDeclaration, FunctionDeclaration, Provenance, QueueDeclaration, TriggerDeclaration,
+};
 use properties::Properties;
 use std::path::{Path, PathBuf};
 use template::Resource;

@@ -1,7 +1,7 @@
 //! Templates in, declarations out.
 
 use crate::config::{ConfigError, Loaded, Overrides, load};
-use mlemu_core::declare::{Cors, FunctionDeclaration, HttpForm, TriggerDeclaration};
+use mlemu_core::declare::{Cors, FunctionDeclaration, HttpForm, QueueOptions, TriggerDeclaration};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -301,7 +301,7 @@ Resources:
             prefix: Some("in/".into()),
             suffix: Some(".png".into()),
         },
-        TriggerDeclaration::Queue { queue: "jobs".into(), batch: 5 },
+        TriggerDeclaration::Queue { queue: "jobs".into(), batch: 5, options: QueueOptions::default() },
         TriggerDeclaration::Schedule { expression: "rate(5 minutes)".into() },
         TriggerDeclaration::Url { cors: None, streaming: true },
     ];
@@ -310,7 +310,7 @@ Resources:
         loaded.project.warnings,
         ["template.yaml:24: event `J` of type `Kinesis` is not supported yet"]
     );
-    assert_eq!(loaded.settings.queues[0].visibility, Some(Duration::from_mins(1)));
+    assert_eq!(loaded.project.queues[0].visibility, Some(Duration::from_mins(1)));
     assert_eq!(loaded.project.buckets[0].name, "uploads");
 }
 
@@ -343,7 +343,11 @@ fn plain_cloudformation_works_in_json_too() {
         function.triggers,
         [
             TriggerDeclaration::Url { cors: None, streaming: false },
-            TriggerDeclaration::Queue { queue: "local-Queue".into(), batch: 10 },
+            TriggerDeclaration::Queue {
+                queue: "local-Queue".into(),
+                batch: 10,
+                options: QueueOptions::default()
+            },
             TriggerDeclaration::Bucket {
                 bucket: "local-in".into(),
                 events: vec!["s3:ObjectRemoved:*".into()],

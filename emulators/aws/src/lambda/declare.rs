@@ -1,12 +1,15 @@
 //! Functions that a project declares, and what else is put into the catalog without a request.
 
 use super::Lambda;
-use super::catalog::{Entry, Facts, UrlConfig};
+use super::catalog::{self, Entry, UrlConfig};
+use super::mapping::{self, Facts};
 use super::target::LATEST;
 use super::wire::{Cors, Kept};
+use crate::pattern::Pattern;
 use crate::profile;
-use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{FunctionId, Revision, Source};
+use mlemu_core::declare::{FunctionDeclaration, QueueOptions, TriggerDeclaration};
+use mlemu_core::{FunctionId, Revision, Source, Subject, What};
+use mlemu_engine::queues::SubscriptionId;
 use mlemu_engine::{Draft, FunctionView};
 use std::sync::Arc;
 
@@ -52,6 +55,47 @@ impl Lambda {
         revision
     }
 
+    /// Feeds a declared function from a queue. What the vendor would refuse of it is said aloud.
+    pub fn declare_mapping(
+        &self,
+        function: &FunctionId,
+        index: usize,
+        from: SubscriptionId,
+        batch: u32,
+        options: &QueueOptions,
+    ) -> Result<(), String> {
+        let mappings = self.mappings().map_err(|fault| fault.text)?;
+        let source_arn = crate::sqs::arn_of(&from.topic);
+        let window = options.window.map_or(0, |window| window.as_secs() as u32);
+        let visibility = mappings.sqs.visibility(&from).unwrap_or_default();
+        let timeout = self.latest(function).map_or(0, |latest| latest.limits.timeout.as_secs());
+        let checks = [mapping::together(&source_arn, batch, window), mapping::times(visibility, timeout)];
+        for fault in checks.into_iter().filter_map(Result::err) {
+            let subject = Subject { function: Some(function.clone()), ..Subject::default() };
+            let text = format!("Lambda would refuse the mapping of {source_arn}: {}", fault.text);
+            self.functions.record(subject, What::Warning { text });
+        }
+        if let Some(wrong) = options.filters.iter().find_map(|filter| Pattern::compile(filter).err()) {
+            return Err(format!("a filter of {source_arn} is no pattern: {wrong}"));
+        }
+        let facts = Facts {
+            source_arn,
+            from,
+            target: function.clone(),
+            qualifier: None,
+            batch,
+            window,
+            concurrency: options.concurrency,
+            filters: options.filters.clone(),
+            partial: options.partial,
+            enabled: true,
+            modified: self.functions.clock().now(),
+            kept: Kept::new(),
+        };
+        mappings.put(&mapping::declared_uuid(function, index), facts);
+        Ok(())
+    }
+
     /// Forgets a function that is no longer declared. `false`: there was none.
     pub fn forget(&self, id: &FunctionId) -> bool {
         let mut catalog = self.catalog();
@@ -69,8 +113,8 @@ impl Lambda {
         description: String,
         architectures: Option<Vec<String>>,
         kept: Kept,
-    ) -> Facts {
-        Facts {
+    ) -> catalog::Facts {
+        catalog::Facts {
             role,
             description,
             architectures: architectures.unwrap_or_else(|| vec![ARCHITECTURE.to_owned()]),

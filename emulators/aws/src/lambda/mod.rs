@@ -18,6 +18,7 @@ pub(crate) mod fake;
 pub mod fault;
 pub mod functions;
 mod lookup;
+pub mod mapping;
 mod ops;
 pub(crate) mod query;
 pub mod routes;
@@ -39,6 +40,7 @@ use catalog::Catalog;
 use decode::Call;
 use fault::{Code, Fault};
 use http::{HeaderValue, Request};
+use mapping::Mappings;
 use mlemu_core::{Boxed, FunctionId, Revision, Runtime, Subject, What};
 use routes::Operation;
 use std::collections::HashMap;
@@ -71,6 +73,7 @@ pub struct Lambda {
     catalog: Mutex<Catalog>,
     /// Sizes of source folders as of a revision's number.
     sizes: Mutex<HashMap<PathBuf, (u64, u64)>>,
+    mappings: Option<Mappings>,
 }
 
 impl Lambda {
@@ -81,7 +84,18 @@ impl Lambda {
         settings: Arc<Settings>,
         fetch_object: FetchObject,
     ) -> Self {
-        Self { functions, client, settings, fetch_object, catalog: Mutex::default(), sizes: Mutex::default() }
+        let (catalog, sizes) = (Mutex::default(), Mutex::default());
+        Self { functions, client, settings, fetch_object, catalog, sizes, mappings: None }
+    }
+
+    /// The same with event source mappings.
+    pub fn with_mappings(self, mappings: Mappings) -> Self {
+        Self { mappings: Some(mappings), ..self }
+    }
+
+    pub(crate) fn mappings(&self) -> Result<&Mappings, Fault> {
+        let absent = || Fault::new(Code::NotImplemented, "There are no event sources here.");
+        self.mappings.as_ref().ok_or_else(absent)
     }
 
     /// Whether the Lambda API answers for this path.

@@ -45,6 +45,10 @@ impl Settings {
         }
     }
 
+    pub fn mapping_arn(&self, uuid: &str) -> String {
+        format!("arn:aws:lambda:{}:{}:event-source-mapping:{uuid}", self.region, self.account)
+    }
+
     /// The role of functions that were declared without one.
     pub fn default_role(&self) -> String {
         format!("arn:aws:iam::{}:role/lambda-role", self.account)

@@ -269,3 +269,68 @@ pub struct Policy {
     pub policy: String,
     pub revision_id: String,
 }
+
+/// What CreateEventSourceMapping and UpdateEventSourceMapping set.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SetMapping {
+    pub event_source_arn: Option<String>,
+    pub function_name: Option<String>,
+    pub enabled: Option<bool>,
+    pub batch_size: Option<i64>,
+    pub maximum_batching_window_in_seconds: Option<i64>,
+    pub filter_criteria: Option<FilterCriteria>,
+    pub function_response_types: Option<Vec<String>>,
+    pub scaling_config: Option<ScalingConfig>,
+    #[serde(flatten)]
+    pub rest: Kept,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FilterCriteria {
+    pub filters: Option<Vec<Filter>>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Filter {
+    pub pattern: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ScalingConfig {
+    pub maximum_concurrency: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventSourceMapping {
+    #[serde(rename = "UUID")]
+    pub uuid: String,
+    pub batch_size: u32,
+    pub maximum_batching_window_in_seconds: u32,
+    pub event_source_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter_criteria: Option<FilterCriteria>,
+    pub function_arn: String,
+    /// Seconds since 1970.
+    pub last_modified: f64,
+    pub state: &'static str,
+    pub state_transition_reason: &'static str,
+    pub function_response_types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling_config: Option<ScalingConfig>,
+    pub event_source_mapping_arn: String,
+    #[serde(flatten)]
+    pub kept: Kept,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMappings {
+    pub event_source_mappings: Vec<EventSourceMapping>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+}

@@ -38,6 +38,7 @@ pub use routes::{Covered, coverage};
 pub use saved::SavedNotifications;
 
 use crate::auth::Keys;
+use crate::sqs::Sqs;
 use address::address;
 use axum::body::Body;
 use call::Call;
@@ -75,6 +76,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub sink: Arc<dyn Sink>,
     pub functions: Resolve,
+    /// Whose queues notifications may go to.
+    pub sqs: Sqs,
     pub settings: Settings,
 }
 

@@ -6,10 +6,11 @@ use super::event::S3Event;
 use super::fault::{Code, Fault};
 use super::wire::{Filter, FilterRule, FunctionConfiguration, NotificationConfiguration};
 use super::{Front, encode};
+use crate::sqs::Sqs;
 use mlemu_core::occurrence::{Created, ObjectChange};
-use mlemu_core::{FunctionId, Scope};
+use mlemu_core::{Cause, FunctionId, Scope};
 use mlemu_engine::objects::BucketId;
-use mlemu_engine::triggers::Rule;
+use mlemu_engine::triggers::{Rule, Target};
 use percent_encoding::percent_decode_str;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -123,22 +124,25 @@ pub(super) fn install(
     refuse_other_targets(&configuration)?;
     let mut rules = Vec::new();
     for entry in &mut configuration.functions {
-        if entry.id.is_empty() {
-            entry.id = encode::new_request_id();
-        }
-        rules.push(rule(front, entry, destinations)?);
+        let target = function(front, &entry.function, destinations)?;
+        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+    }
+    for entry in &mut configuration.queues {
+        let target = queue(front, &entry.queue, destinations)?;
+        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
     }
     check_overlaps(&rules)?;
     front.objects().bucket(bucket)?;
+    if destinations == Destinations::Checked {
+        configuration.queues.iter().for_each(|entry| greet(front, bucket, &entry.queue));
+    }
     front.parts.triggers.set(bucket, rules);
     front.notifications.set(bucket, configuration);
     Ok(())
 }
 
 fn refuse_other_targets(configuration: &NotificationConfiguration) -> Result<(), Fault> {
-    let what = if !configuration.queues.is_empty() {
-        "QueueConfiguration"
-    } else if !configuration.topics.is_empty() {
+    let what = if !configuration.topics.is_empty() {
         "TopicConfiguration"
     } else if configuration.event_bridge.is_some() {
         "EventBridgeConfiguration"
@@ -148,29 +152,70 @@ fn refuse_other_targets(configuration: &NotificationConfiguration) -> Result<(),
     Err(Fault::not_implemented(&format!("{what} in PutBucketNotificationConfiguration")))
 }
 
-fn rule(front: &Front, entry: &mut FunctionConfiguration, destinations: Destinations) -> Result<Rule, Fault> {
-    let arn = Arn::parse(&entry.function)
-        .ok_or_else(|| Fault::argument("CloudFunction", &entry.function, "The ARN could not be parsed"))?;
-    let target = match (front.parts.functions)(&entry.function) {
-        Some(target) => target,
+/// The function of an ARN.
+fn function(front: &Front, text: &str, destinations: Destinations) -> Result<Target, Fault> {
+    let arn = Arn::parse(text)
+        .ok_or_else(|| Fault::argument("CloudFunction", text, "The ARN could not be parsed"))?;
+    let id = match (front.parts.functions)(text) {
+        Some(id) => id,
         None if destinations == Destinations::Trusted => arn.function(),
-        None => return Err(no_destination(&entry.function)),
+        None => {
+            let value = format!("Not authorized to invoke function [{text}]");
+            return Err(no_destination(text, &value));
+        }
     };
-    let qualifier = arn.qualifier.map(str::to_owned);
-    let mut changes = Vec::new();
-    for event in &entry.events {
-        changes.extend_from_slice(changes_of(event).ok_or_else(|| unknown_event(event))?);
-    }
-    if entry.events.is_empty() {
-        return Err(Code::MalformedXML.into());
-    }
-    let (prefix, suffix) = filters(entry)?;
-    Ok(Rule { id: entry.id.clone(), changes, prefix, suffix, target, qualifier, shape: Arc::new(S3Event) })
+    Ok(Target::Function { id, qualifier: arn.qualifier.map(str::to_owned) })
 }
 
-fn no_destination(arn: &str) -> Fault {
-    let value = format!("Not authorized to invoke function [{arn}]");
-    Fault::argument(arn, &value, "Unable to validate the following destination configurations")
+/// The queue of an ARN; it must be there to take the test event, and FIFO queues take none of these.
+fn queue(front: &Front, text: &str, destinations: Destinations) -> Result<Target, Fault> {
+    let Some(topic) = front.parts.sqs.place(text) else {
+        return Err(Fault::argument("Queue", text, "The ARN could not be parsed"));
+    };
+    let is_there = front.parts.sqs.resolve(text).is_some() || destinations == Destinations::Trusted;
+    if !is_there || Sqs::is_fifo(text) {
+        return Err(no_destination(text, "The destination queue does not exist"));
+    }
+    Ok(Target::Queue { queues: front.parts.sqs.queues().clone(), topic })
+}
+
+/// The message by which S3 tries a queue when a configuration is saved.
+fn greet(front: &Front, bucket: &BucketId, queue: &str) {
+    let request_id = encode::new_request_id();
+    let event = serde_json::json!({
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": super::dates::iso(front.parts.clock.now()),
+        "Bucket": &**bucket.name(),
+        "RequestId": request_id,
+        "HostId": encode::host_id(&request_id),
+    });
+    // It was there a moment ago; who deletes it now wants no message.
+    let _ = front.parts.sqs.deliver(queue, &event.to_string(), Cause::Mlemu);
+}
+
+fn rule(
+    id: &mut String,
+    events: &[String],
+    filter: Option<&mut Filter>,
+    target: Target,
+) -> Result<Rule, Fault> {
+    if id.is_empty() {
+        *id = encode::new_request_id();
+    }
+    let mut changes = Vec::new();
+    for event in events {
+        changes.extend_from_slice(changes_of(event).ok_or_else(|| unknown_event(event))?);
+    }
+    if events.is_empty() {
+        return Err(Code::MalformedXML.into());
+    }
+    let (prefix, suffix) = filters(filter)?;
+    Ok(Rule { id: id.clone(), changes, prefix, suffix, target, shape: Arc::new(S3Event) })
+}
+
+fn no_destination(arn: &str, value: &str) -> Fault {
+    Fault::argument(arn, value, "Unable to validate the following destination configurations")
 }
 
 fn unknown_event(event: &str) -> Fault {
@@ -178,9 +223,9 @@ fn unknown_event(event: &str) -> Fault {
 }
 
 /// The prefix and the suffix of an entry, as keys have them; their names are put in S3's own case.
-fn filters(entry: &mut FunctionConfiguration) -> Result<(String, String), Fault> {
+fn filters(filter: Option<&mut Filter>) -> Result<(String, String), Fault> {
     let (mut prefix, mut suffix) = (None, None);
-    for rule in entry.filter.iter_mut().flat_map(|filter| &mut filter.key.rules) {
+    for rule in filter.into_iter().flat_map(|filter| &mut filter.key.rules) {
         let (slot, name) = match rule.name.to_ascii_lowercase().as_str() {
             "prefix" => (&mut prefix, "Prefix"),
             "suffix" => (&mut suffix, "Suffix"),

@@ -442,8 +442,8 @@ pub(super) struct NotificationConfiguration {
     pub xmlns: Ns,
     #[serde(rename = "CloudFunctionConfiguration", default)]
     pub functions: Vec<FunctionConfiguration>,
-    #[serde(rename = "QueueConfiguration", default, skip_serializing)]
-    pub queues: Vec<serde::de::IgnoredAny>,
+    #[serde(rename = "QueueConfiguration", default)]
+    pub queues: Vec<QueueConfiguration>,
     #[serde(rename = "TopicConfiguration", default, skip_serializing)]
     pub topics: Vec<serde::de::IgnoredAny>,
     #[serde(rename = "EventBridgeConfiguration", default, skip_serializing)]
@@ -456,6 +456,18 @@ pub(super) struct FunctionConfiguration {
     pub id: String,
     #[serde(rename = "CloudFunction")]
     pub function: String,
+    #[serde(rename = "Event", default)]
+    pub events: Vec<String>,
+    #[serde(rename = "Filter", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct QueueConfiguration {
+    #[serde(rename = "Id", default)]
+    pub id: String,
+    #[serde(rename = "Queue")]
+    pub queue: String,
     #[serde(rename = "Event", default)]
     pub events: Vec<String>,
     #[serde(rename = "Filter", skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::objects::{Attributes, NewObject, Origin};
+use crate::queues::{Notes, Settings, Want};
 use crate::{Journal, SystemClock, objects};
 use bytes::Bytes;
 use futures_util::stream;
@@ -63,8 +64,7 @@ impl World {
             changes: vec![ObjectChange::Created(Created::Put), ObjectChange::Deleted],
             prefix: prefix.into(),
             suffix: suffix.into(),
-            target: FunctionId::new(self.scope.clone(), function),
-            qualifier: None,
+            target: Target::Function { id: FunctionId::new(self.scope.clone(), function), qualifier: None },
             shape: Arc::new(KeyShape),
         }
     }
@@ -142,4 +142,20 @@ async fn rules_do_not_concern_commits_before_them() {
     world.triggers.set(&world.bucket, vec![]);
     world.put("later", Created::Put).await;
     assert_eq!(world.payloads().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_queue_is_told_by_a_message() {
+    let mut world = world();
+    let queues = Queues::new(Arc::new(SystemClock::new()));
+    let topic = TopicId::new(&world.scope, "told");
+    queues.create_queue(&topic, Settings::default(), Notes::new(), Notes::new()).unwrap();
+    let target = Target::Queue { queues: queues.clone(), topic: topic.clone() };
+    let rule = Rule { target, ..world.rule("pics", "in/", "", "f") };
+    world.triggers.set(&world.bucket, vec![rule]);
+    world.put("in/a.jpg", Created::Put).await;
+    assert!(world.payloads().await.is_empty());
+    let told = queues.receive(&topic.only(), Want::next(10)).await.unwrap();
+    assert_eq!(told[0].message.body, "pics in/a.jpg");
+    assert_eq!(told[0].message.cause, Cause::Occurrence { sequence: 1, trace: "t-1".into() });
 }

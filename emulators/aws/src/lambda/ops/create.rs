@@ -23,6 +23,9 @@ pub async fn run(lambda: &Lambda, body: Body) -> Result<Response, Fault> {
     let code = request.code.take().unwrap_or_default();
     let source = code::bring(lambda, code).await?;
     let described = add(lambda, &target, request, source)?;
+    if let Ok(mappings) = lambda.mappings() {
+        mappings.revive(&lambda.id_of(&target.name));
+    }
     encode::json(201, &read::described(lambda, described).await)
 }
 

@@ -7,6 +7,7 @@ mod concurrency;
 mod create;
 mod delete;
 mod invoke;
+mod mappings;
 mod policy;
 mod read;
 mod stream;
@@ -58,6 +59,11 @@ pub(super) async fn run(
         Op::AddPermission => policy::add(lambda, call, body).await,
         Op::GetPolicy => policy::get(lambda, call),
         Op::RemovePermission => policy::remove(lambda, call),
+        Op::CreateEventSourceMapping => mappings::create(lambda, body).await,
+        Op::GetEventSourceMapping => mappings::get(lambda, call),
+        Op::ListEventSourceMappings => mappings::list(lambda, call),
+        Op::UpdateEventSourceMapping => mappings::update(lambda, call, body).await,
+        Op::DeleteEventSourceMapping => mappings::delete(lambda, call),
         Op::GetFunctionCodeSigningConfig => canned::code_signing(lambda, call),
         Op::GetRuntimeManagementConfig => canned::runtime_management(lambda, call),
         Op::GetFunctionRecursionConfig => canned::recursion(lambda, call),

@@ -11,6 +11,7 @@ use super::*;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use mlemu_core::{InvocationId, Invoke, Record, Refusal, Reply as Invoked};
+use mlemu_engine::queues::Queues;
 use mlemu_engine::triggers::{Invoker, TriggerParts};
 use mlemu_engine::{Journal, SystemClock};
 use tempfile::TempDir;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 /// An S3 with a bucket `pics` and a function `score`.
 struct World {
     s3: S3,
+    sqs: Sqs,
     triggers: Triggers,
     journal: Arc<Journal>,
     invoked: mpsc::UnboundedReceiver<Invoke>,
@@ -89,11 +91,24 @@ fn world_with(settings: Settings) -> World {
         let scope = Arc::new(Scope::new("aws", "000000000000", "us-east-1"));
         arn.contains(":function:score").then(|| FunctionId::new(scope, "score"))
     });
-    let parts =
-        Parts { objects, triggers: triggers.clone(), clock, sink: journal.clone(), functions, settings };
+    let sqs = Sqs::new(crate::sqs::Parts {
+        queues: Queues::new(clock.clone()),
+        sink: journal.clone(),
+        region: settings.region.clone(),
+        account: settings.account.clone(),
+    });
+    let parts = Parts {
+        objects,
+        triggers: triggers.clone(),
+        clock,
+        sink: journal.clone(),
+        functions,
+        sqs: sqs.clone(),
+        settings,
+    };
     let s3 = S3::new(parts);
     s3.declare_bucket("pics");
-    World { s3, triggers, journal, invoked, folder }
+    World { s3, sqs, triggers, journal, invoked, folder }
 }
 
 impl World {

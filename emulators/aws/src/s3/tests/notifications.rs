@@ -79,11 +79,11 @@ async fn wrong_configurations_are_refused_and_the_old_one_stays() {
     assert_eq!(message(&event), "A specified event is not supported for notifications.");
     let other = entry(&["s3:ObjectCreated:Put"], &[("prefix", "in/a"), ("suffix", ".jpg")]);
     assert!(message(&configure(&world, &format!("{good}{other}")).await).contains("ambiguously defined"));
-    let queue =
-        "<QueueConfiguration><Queue>arn:aws:sqs:us-east-1:000000000000:q</Queue></QueueConfiguration>";
-    let refused = configure(&world, queue).await;
+    let topic =
+        "<TopicConfiguration><Topic>arn:aws:sns:us-east-1:000000000000:t</Topic></TopicConfiguration>";
+    let refused = configure(&world, topic).await;
     assert_eq!(refused.code(), (501, "NotImplemented"));
-    assert!(refused.element("Message").contains("QueueConfiguration"));
+    assert!(refused.element("Message").contains("TopicConfiguration"));
     assert_eq!(world.send("GET /pics?notification").await.element("Value"), "in/");
 }
 
@@ -107,4 +107,33 @@ async fn declared_triggers_add_up() {
     let ids: Vec<_> =
         world.events().await.iter().map(|event| event["s3"]["configurationId"].to_string()).collect();
     assert_eq!(ids, ["\"on.png\"", "\"on.jpg\"", "\"on.jpg\""]);
+}
+
+#[tokio::test]
+async fn a_queue_is_tried_and_then_told() {
+    use mlemu_engine::queues::{Notes, Want};
+    let world = world();
+    let entry = |queue: &str| {
+        format!(
+            "<QueueConfiguration><Id>told</Id><Queue>arn:aws:sqs:us-east-1:000000000000:{queue}</Queue>\
+             <Event>s3:ObjectCreated:*</Event></QueueConfiguration>"
+        )
+    };
+    assert_eq!(configure(&world, &entry("told")).await.code(), (400, "InvalidArgument"));
+    let place = world.sqs.declare("told", &Notes::new()).unwrap();
+    world.sqs.declare("told.fifo", &Notes::from([("FifoQueue".into(), "true".into())])).unwrap();
+    assert_eq!(configure(&world, &entry("told.fifo")).await.code(), (400, "InvalidArgument"));
+    assert_eq!(configure(&world, &entry("told")).await.status, 200);
+    let got = world.send("GET /pics?notification").await;
+    assert_eq!(got.element("Queue"), "arn:aws:sqs:us-east-1:000000000000:told");
+    world.send("PUT /pics/a.jpg\n\nhello").await;
+    let mut bodies = Vec::new();
+    while bodies.len() < 2 {
+        for one in world.sqs.queues().receive(&place, Want::next(10)).await.unwrap() {
+            bodies.push(serde_json::from_slice::<serde_json::Value>(&one.message.body).unwrap());
+        }
+    }
+    assert_eq!((&bodies[0]["Event"], &bodies[0]["Bucket"]), (&"s3:TestEvent".into(), &"pics".into()));
+    assert_eq!(bodies[1]["Records"][0]["s3"]["object"]["key"], "a.jpg");
+    assert_eq!(bodies[1]["Records"][0]["s3"]["configurationId"], "told");
 }

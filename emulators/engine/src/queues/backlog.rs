@@ -1,0 +1,332 @@
+//! The messages of one subscription, each in its phase, and the order in which they are lent out.
+//!
+//! Plain data without clock or lock: callers say what time it is. Everything is found by key, so that a long
+//! backlog is as fast as a short one.
+
+use super::message::Message;
+use super::subscription::{Counts, Peeked, Sight};
+use mlemu_core::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One message on its way through the subscription.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub message: Arc<Message>,
+    pub phase: Phase,
+    /// How often it was lent out.
+    pub count: u32,
+    pub first: Option<Timestamp>,
+    /// When it was last lent out.
+    pub leased_at: Timestamp,
+    /// Of the last lease, over or not.
+    pub token: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Delayed {
+        until: Timestamp,
+    },
+    /// Its turn among those without a group; members of a group wait for the group's turn.
+    Ready {
+        rank: Option<u64>,
+    },
+    Leased {
+        until: Timestamp,
+    },
+}
+
+/// What waits for its turn.
+#[derive(Clone, Debug)]
+enum Turn {
+    Message(u64),
+    Group(Arc<str>),
+}
+
+/// The messages of one group, by sequence.
+#[derive(Debug, Default)]
+struct Group {
+    members: BTreeSet<u64>,
+    leased: usize,
+    rank: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Alarm {
+    /// A delay or a lease is over.
+    Appears,
+    /// It is too old.
+    Expires,
+}
+
+#[derive(Debug)]
+pub(super) struct Backlog {
+    ordered: bool,
+    retention: Option<Duration>,
+    entries: BTreeMap<u64, Entry>,
+    groups: HashMap<Arc<str>, Group>,
+    /// What may be lent out, by rank: the commit that made it so, or the sequence of a group's first.
+    turns: BTreeMap<u64, Turn>,
+    alarms: BTreeSet<(Timestamp, u64, Alarm)>,
+    leased: usize,
+    delayed: usize,
+}
+
+impl Backlog {
+    pub fn new(ordered: bool, retention: Option<Duration>) -> Self {
+        Self {
+            ordered,
+            retention,
+            entries: BTreeMap::new(),
+            groups: HashMap::new(),
+            turns: BTreeMap::new(),
+            alarms: BTreeSet::new(),
+            leased: 0,
+            delayed: 0,
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            visible: self.entries.len() - self.leased - self.delayed,
+            leased: self.leased,
+            delayed: self.delayed,
+            next_change: self.next_alarm(),
+            ..Counts::default()
+        }
+    }
+
+    pub fn leased(&self) -> usize {
+        self.leased
+    }
+
+    /// Whether a receiver would get something.
+    pub fn has_turn(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    pub fn next_alarm(&self) -> Option<Timestamp> {
+        self.alarms.first().map(|(at, ..)| *at)
+    }
+
+    pub fn entry(&self, sequence: u64) -> Option<&Entry> {
+        self.entries.get(&sequence)
+    }
+
+    pub fn peek(&self, most: usize) -> Vec<Peeked> {
+        let seen = self.entries.values().take(most).map(|entry| Peeked {
+            message: entry.message.clone(),
+            sight: match entry.phase {
+                Phase::Delayed { until } => Sight::Delayed { until },
+                Phase::Ready { .. } => Sight::Visible,
+                Phase::Leased { until } => Sight::Leased { until },
+            },
+            count: entry.count,
+            first: entry.first,
+        });
+        seen.collect()
+    }
+
+    /// Empties everything and gives it back, to be dropped elsewhere.
+    pub fn clear(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.ordered, self.retention))
+    }
+
+    pub fn set_retention(&mut self, retention: Option<Duration>) {
+        if self.retention == retention {
+            return;
+        }
+        self.retention = retention;
+        self.alarms.retain(|(_, _, alarm)| *alarm != Alarm::Expires);
+        for (sequence, entry) in &self.entries {
+            self.alarms.extend(expiry(retention, entry, *sequence));
+        }
+    }
+
+    pub fn add(&mut self, message: Arc<Message>, delay: Duration, now: Timestamp) {
+        let sequence = message.sequence;
+        let group = self.group_of(&message);
+        let phase = if delay.is_zero() {
+            Phase::Ready { rank: None }
+        } else {
+            self.delayed += 1;
+            let until = now.plus(delay);
+            self.alarms.insert((until, sequence, Alarm::Appears));
+            Phase::Delayed { until }
+        };
+        let entry = Entry { message, phase, count: 0, first: None, leased_at: now, token: 0 };
+        self.alarms.extend(expiry(self.retention, &entry, sequence));
+        self.entries.insert(sequence, entry);
+        if let Some(group) = group {
+            self.groups.entry(group.clone()).or_default().members.insert(sequence);
+            self.turn_group(&group);
+        } else if delay.is_zero() {
+            self.turn_message(sequence, sequence);
+        }
+    }
+
+    /// Ends delays, leases and lives that are over. Each return takes a commit number.
+    pub fn settle(&mut self, now: Timestamp, commits: &mut u64) {
+        while let Some((at, sequence, alarm)) = self.alarms.first().copied() {
+            if at > now {
+                return;
+            }
+            match alarm {
+                Alarm::Appears => self.appear(sequence, commits),
+                Alarm::Expires => drop(self.remove(sequence)),
+            }
+        }
+    }
+
+    /// Makes a hidden message visible now.
+    pub fn appear(&mut self, sequence: u64, commits: &mut u64) {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return };
+        let (until, was_leased) = match entry.phase {
+            Phase::Ready { .. } => return,
+            Phase::Delayed { until } => (until, false),
+            Phase::Leased { until } => (until, true),
+        };
+        entry.phase = Phase::Ready { rank: None };
+        let message = entry.message.clone();
+        self.alarms.remove(&(until, sequence, Alarm::Appears));
+        let hidden = if was_leased { &mut self.leased } else { &mut self.delayed };
+        *hidden -= 1;
+        let Some(name) = self.group_of(&message) else {
+            *commits += 1;
+            return self.turn_message(sequence, *commits);
+        };
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.leased -= usize::from(was_leased);
+        }
+        self.turn_group(&name);
+    }
+
+    /// What is next in turn: the message at the front, or those at the front of the group whose turn it is.
+    pub fn next_turn(&self, most: usize) -> Vec<u64> {
+        match self.turns.first_key_value() {
+            None => Vec::new(),
+            Some((_, Turn::Message(sequence))) => vec![*sequence],
+            Some((_, Turn::Group(name))) => {
+                let members = self.groups.get(name).into_iter().flat_map(|group| &group.members);
+                members.copied().take_while(|sequence| self.is_ready(*sequence)).take(most).collect()
+            }
+        }
+    }
+
+    /// Lends out a message that is ready.
+    pub fn lease(&mut self, sequence: u64, now: Timestamp, until: Timestamp, token: u64) -> Option<&Entry> {
+        self.leave_turn(sequence);
+        let entry = self.entries.get_mut(&sequence)?;
+        entry.phase = Phase::Leased { until };
+        entry.count += 1;
+        entry.first.get_or_insert(now);
+        entry.leased_at = now;
+        entry.token = token;
+        let message = entry.message.clone();
+        self.leased += 1;
+        self.alarms.insert((until, sequence, Alarm::Appears));
+        if let Some(name) = self.group_of(&message) {
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.leased += 1;
+            }
+            self.turn_group(&name);
+        }
+        self.entries.get(&sequence)
+    }
+
+    /// Moves the end of a lease; the token may change with it.
+    pub fn extend(&mut self, sequence: u64, end: Timestamp, token: u64) {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return };
+        if let Phase::Leased { until } = &mut entry.phase {
+            self.alarms.remove(&(*until, sequence, Alarm::Appears));
+            self.alarms.insert((end, sequence, Alarm::Appears));
+            *until = end;
+            entry.token = token;
+        }
+    }
+
+    /// Puts other words into a message.
+    pub fn rewrite(&mut self, sequence: u64, message: Message) {
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.message = Arc::new(message);
+        }
+    }
+
+    /// Forgets how often a message was lent out, once: it was given back untouched.
+    pub fn uncount(&mut self, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.count = entry.count.saturating_sub(1);
+        }
+    }
+
+    pub fn remove(&mut self, sequence: u64) -> Option<Entry> {
+        self.leave_turn(sequence);
+        let entry = self.entries.remove(&sequence)?;
+        let hidden = match entry.phase {
+            Phase::Ready { .. } => None,
+            Phase::Delayed { until } => Some((until, &mut self.delayed)),
+            Phase::Leased { until } => Some((until, &mut self.leased)),
+        };
+        if let Some((until, count)) = hidden {
+            *count -= 1;
+            self.alarms.remove(&(until, sequence, Alarm::Appears));
+        }
+        if let Some(expiry) = expiry(self.retention, &entry, sequence) {
+            self.alarms.remove(&expiry);
+        }
+        if let Some(name) = self.group_of(&entry.message) {
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.members.remove(&sequence);
+                group.leased -= usize::from(matches!(entry.phase, Phase::Leased { .. }));
+            }
+            self.turn_group(&name);
+        }
+        Some(entry)
+    }
+
+    fn is_ready(&self, sequence: u64) -> bool {
+        self.entries.get(&sequence).is_some_and(|entry| matches!(entry.phase, Phase::Ready { .. }))
+    }
+
+    /// The group that holds a message back, if one does.
+    fn group_of(&self, message: &Message) -> Option<Arc<str>> {
+        if self.ordered { message.group.clone() } else { None }
+    }
+
+    fn turn_message(&mut self, sequence: u64, rank: u64) {
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.phase = Phase::Ready { rank: Some(rank) };
+            self.turns.insert(rank, Turn::Message(sequence));
+        }
+    }
+
+    fn leave_turn(&mut self, sequence: u64) {
+        if let Some(Entry { phase: Phase::Ready { rank: Some(rank) }, .. }) = self.entries.get(&sequence) {
+            self.turns.remove(rank);
+        }
+    }
+
+    /// Gives a group its turn, or takes it away: its first message must be ready and none be out.
+    fn turn_group(&mut self, name: &Arc<str>) {
+        let Some(group) = self.groups.get(name) else { return };
+        let first = group.members.first().copied();
+        let rank = first.filter(|first| group.leased == 0 && self.is_ready(*first));
+        if let Some(old) = group.rank.filter(|old| Some(*old) != rank) {
+            self.turns.remove(&old);
+        }
+        if let Some(rank) = rank {
+            self.turns.insert(rank, Turn::Group(name.clone()));
+        }
+        if first.is_none() {
+            self.groups.remove(name);
+        } else if let Some(group) = self.groups.get_mut(name) {
+            group.rank = rank;
+        }
+    }
+}
+
+fn expiry(retention: Option<Duration>, entry: &Entry, sequence: u64) -> Option<(Timestamp, u64, Alarm)> {
+    Some((entry.message.enqueued.plus(retention?), sequence, Alarm::Expires))
+}

@@ -1,0 +1,142 @@
+//! The queue core: one store under every cloud's dialect.
+//!
+//! A topic hands each message to all its subscriptions; a plain queue is a topic with one. A subscription
+//! lends messages out under leases, keeps order within groups where it is told to, hides what is delayed and
+//! sends on what was lent too often. All deadlines are points in wall time. Nothing runs in the background: what
+//! is due is settled by whoever asks next, and a waiting receiver sleeps until the next deadline or until the
+//! event that concerns it.
+//!
+//! The core knows no dialect: names, limits, receipts on the wire and who may do what are the caller's.
+//! Everything that must survive is in [`Store`]; what is not (who waits, who consumes) is beside it.
+
+mod backlog;
+mod dedupe;
+mod message;
+mod receive;
+mod redrive;
+mod send;
+mod settle;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod topic;
+
+pub use message::{Attribute, Message, NewMessage};
+pub use receive::{Received, Want};
+pub use redrive::Moved;
+pub use send::Sent;
+pub use settle::{Extended, Extension, Receipt, Standing};
+pub use subscription::{Consumer, Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
+pub use topic::{Notes, TopicId, TopicView};
+
+use mlemu_core::{Clock, Epoch};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use subscription::Subscription;
+use thiserror::Error;
+use tokio::sync::watch;
+use topic::Topic;
+
+/// What the store itself refuses. Each dialect has its own words for these.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    #[error("there is no topic `{name}`")]
+    NoTopic { name: String },
+    #[error("the topic `{name}` exists already")]
+    TopicExists { name: String },
+    #[error("there is no subscription `{name}`")]
+    NoSubscription { name: String },
+    #[error("the subscription `{name}` exists already")]
+    SubscriptionExists { name: String },
+    #[error("{limit} messages are in flight already")]
+    TooManyLeased { limit: usize },
+    #[error("the store was reset in the meantime")]
+    Stale,
+}
+
+/// A cheap handle; clones share one store.
+#[derive(Clone)]
+pub struct Queues {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    store: Mutex<Store>,
+    /// The newest commit; wakes those who watch the whole.
+    newest: watch::Sender<u64>,
+}
+
+/// All topics and their messages, and the one order of commits.
+#[derive(Default)]
+struct Store {
+    epoch: Epoch,
+    /// The commit counter: sends, leases and returns each take a number.
+    sequence: u64,
+    topics: BTreeMap<TopicId, Topic>,
+}
+
+impl Store {
+    fn topic(&self, id: &TopicId) -> Result<&Topic, Fault> {
+        self.topics.get(id).ok_or_else(|| id.missing())
+    }
+
+    fn topic_mut(&mut self, id: &TopicId) -> Result<&mut Topic, Fault> {
+        self.topics.get_mut(id).ok_or_else(|| id.missing())
+    }
+
+    /// The subscription beside the commit counter, which most changes of it need.
+    fn open(&mut self, id: &SubscriptionId) -> Result<(&mut Subscription, &mut u64), Fault> {
+        let topic = self.topics.get_mut(&id.topic).ok_or_else(|| id.topic.missing())?;
+        let subscription = topic.subscriptions.get_mut(&id.name).ok_or_else(|| id.missing())?;
+        Ok((subscription, &mut self.sequence))
+    }
+}
+
+impl Queues {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let (newest, _) = watch::channel(0);
+        Self { shared: Arc::new(Shared { clock, store: Mutex::default(), newest }) }
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// The number of the newest commit.
+    pub fn sequence(&self) -> u64 {
+        self.lock().sequence
+    }
+
+    /// Changes whenever something was committed, also by time alone once somebody has looked.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.shared.newest.subscribe()
+    }
+
+    /// Forgets everything and begins the next epoch. Receivers that wait are told that their queue is gone,
+    /// and receipts of before mean nothing any more.
+    pub fn reset(&self) {
+        let mut store = self.lock();
+        store.epoch.0 += 1;
+        let topics = std::mem::take(&mut store.topics);
+        drop(store);
+        topics.values().for_each(Topic::wake_all);
+        self.tell();
+    }
+
+    /// Lets every waiting receiver look at the clock again, e.g. since wall time was moved by hand.
+    pub fn clock_moved(&self) {
+        self.lock().topics.values().for_each(Topic::wake_all);
+        self.tell();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who watch the whole; not to be called under the lock.
+    fn tell(&self) {
+        let newest = self.sequence();
+        self.shared.newest.send_replace(newest);
+    }
+}

@@ -1,0 +1,218 @@
+//! Lending messages out, at once or as soon as there are some.
+
+use super::backlog::{Entry, Phase};
+use super::message::Message;
+use super::settle::Receipt;
+use super::subscription::DeadLetter;
+use super::{Fault, Queues, Store, SubscriptionId};
+use mlemu_core::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What a receiver wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Want {
+    /// Most messages.
+    pub most: usize,
+    /// Most bytes of all messages together, but always at least one message.
+    pub bytes: usize,
+    /// `None`: as the subscription says.
+    pub lease: Option<Duration>,
+    /// How long to wait for the first; `None`: as the subscription says.
+    pub wait: Option<Duration>,
+}
+
+impl Want {
+    /// Up to `most` of what is there.
+    pub fn now(most: usize) -> Self {
+        Self { most, bytes: usize::MAX, lease: None, wait: Some(Duration::ZERO) }
+    }
+
+    /// Up to `most` as soon as there is one.
+    pub fn next(most: usize) -> Self {
+        Self { wait: Some(Duration::MAX), ..Self::now(most) }
+    }
+}
+
+/// A message lent out.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub message: Arc<Message>,
+    pub receipt: Receipt,
+    /// How often it was lent out, this time included.
+    pub count: u32,
+    pub first: Timestamp,
+    /// When the lease ends by itself.
+    pub until: Timestamp,
+}
+
+/// Counts a waiting receiver for as long as it waits, and rouses another when it leaves.
+struct Seat<'a> {
+    queues: &'a Queues,
+    id: &'a SubscriptionId,
+    wake: Arc<Notify>,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if let Ok((subscription, _)) = self.queues.lock().open(self.id) {
+            subscription.waiting = subscription.waiting.saturating_sub(1);
+        }
+        // This one may have been the only one that knew the next deadline.
+        self.wake.notify_one();
+    }
+}
+
+impl Queues {
+    /// Lends out messages, waiting for the first if there is none. An empty list: the wait is over.
+    /// Cancel-safe: whoever stops waiting has taken nothing.
+    pub async fn receive(&self, from: &SubscriptionId, want: Want) -> Result<Vec<Received>, Fault> {
+        let began = self.shared.clock.now();
+        let (received, _) = self.take(from, want)?;
+        let wait = match want.wait {
+            Some(wait) => wait,
+            None => self.settings(from)?.wait,
+        };
+        if !received.is_empty() || wait.is_zero() {
+            return Ok(received);
+        }
+        let seat = self.sit(from)?;
+        let end = began.plus(wait);
+        loop {
+            let woken = seat.wake.notified();
+            tokio::pin!(woken);
+            // Whatever happens from here on is noticed.
+            woken.as_mut().enable();
+            let (received, alarm) = self.take(from, want)?;
+            let now = self.shared.clock.now();
+            if !received.is_empty() || now >= end {
+                return Ok(received);
+            }
+            let next = alarm.map_or(end, |alarm| alarm.min(end));
+            tokio::select! {
+                () = &mut woken => {}
+                () = self.shared.clock.sleep(until(now, next)) => {}
+            }
+        }
+    }
+
+    fn sit<'a>(&'a self, id: &'a SubscriptionId) -> Result<Seat<'a>, Fault> {
+        let mut store = self.lock();
+        let (subscription, _) = store.open(id)?;
+        subscription.waiting += 1;
+        let wake = subscription.wake.clone();
+        drop(store);
+        self.tell();
+        Ok(Seat { queues: self, id, wake })
+    }
+
+    /// What can be lent out now, else when to ask again.
+    fn take(&self, from: &SubscriptionId, want: Want) -> Result<(Vec<Received>, Option<Timestamp>), Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let taken = store.take(from, want, now)?;
+        let (subscription, _) = store.open(from)?;
+        if subscription.backlog.has_turn() {
+            subscription.wake.notify_one();
+        }
+        let alarm = subscription.backlog.next_alarm();
+        drop(store);
+        if taken.changed {
+            self.tell();
+        }
+        Ok((taken.received, alarm))
+    }
+}
+
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::from_micros(u64::try_from(then.0.saturating_sub(now.0)).unwrap_or(0))
+}
+
+#[derive(Default)]
+struct Taken {
+    received: Vec<Received>,
+    /// Lent out too often.
+    dead: Vec<Message>,
+    bytes: usize,
+    /// Nothing more may be lent out.
+    full: Option<usize>,
+    changed: bool,
+}
+
+impl Store {
+    fn take(&mut self, from: &SubscriptionId, want: Want, now: Timestamp) -> Result<Taken, Fault> {
+        let rule = self.open(from)?.0.settings.dead_letter.clone();
+        let rule = rule.filter(|rule| self.topics.contains_key(&rule.to));
+        let mut taken = self.lend(from, want, rule.as_ref(), now)?;
+        if let Some(rule) = rule {
+            for message in std::mem::take(&mut taken.dead) {
+                let enqueued = if rule.restamps { now } else { message.enqueued };
+                let message = Message { enqueued, origin: Some(from.clone()), ..message };
+                self.publish(&rule.to, message, Some(Duration::ZERO), now)?;
+            }
+        }
+        match taken.full {
+            Some(limit) => Err(Fault::TooManyLeased { limit }),
+            None => Ok(taken),
+        }
+    }
+
+    fn lend(
+        &mut self,
+        from: &SubscriptionId,
+        want: Want,
+        rule: Option<&DeadLetter>,
+        now: Timestamp,
+    ) -> Result<Taken, Fault> {
+        let epoch = self.epoch;
+        let (subscription, commits) = self.open(from)?;
+        subscription.settle(now, commits);
+        let until = now.plus(want.lease.unwrap_or(subscription.settings.lease));
+        let limit = subscription.settings.most_leased.unwrap_or(usize::MAX);
+        let backlog = &mut subscription.backlog;
+        let mut taken = Taken::default();
+        'turns: while taken.received.len() < want.most && backlog.has_turn() {
+            let turn = backlog.next_turn(want.most - taken.received.len());
+            let is_dead = |sequence: &u64| {
+                let entry = backlog.entry(*sequence);
+                entry.zip(rule).is_some_and(|(entry, rule)| entry.count >= rule.after)
+            };
+            let dead: Vec<u64> = turn.iter().copied().filter(is_dead).collect();
+            if !dead.is_empty() {
+                // Those behind them in a group may move up.
+                let gone = dead.iter().filter_map(|sequence| backlog.remove(*sequence));
+                taken.dead.extend(gone.map(|entry| Message::clone(&entry.message)));
+                taken.changed = true;
+                continue;
+            }
+            for sequence in turn {
+                let Some(entry) = backlog.entry(sequence) else { break 'turns };
+                taken.bytes = taken.bytes.saturating_add(entry.message.size());
+                if taken.bytes > want.bytes && !taken.received.is_empty() {
+                    break 'turns;
+                }
+                if backlog.leased() >= limit {
+                    taken.full = taken.received.is_empty().then_some(limit);
+                    break 'turns;
+                }
+                *commits += 1;
+                taken.changed = true;
+                let leased = backlog.lease(sequence, now, until, *commits);
+                taken.received.extend(leased.and_then(|entry| received(entry, sequence, epoch)));
+            }
+        }
+        Ok(taken)
+    }
+}
+
+fn received(entry: &Entry, sequence: u64, epoch: mlemu_core::Epoch) -> Option<Received> {
+    let Phase::Leased { until } = entry.phase else { return None };
+    Some(Received {
+        message: entry.message.clone(),
+        receipt: Receipt { epoch, sequence, token: entry.token },
+        count: entry.count,
+        first: entry.first.unwrap_or(entry.leased_at),
+        until,
+    })
+}

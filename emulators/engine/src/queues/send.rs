@@ -1,0 +1,87 @@
+//! Accepting messages.
+
+use super::message::{Message, NewMessage};
+use super::{Fault, Queues, Store, TopicId};
+use mlemu_core::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What became of a message that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub id: Arc<str>,
+    pub sequence: u64,
+    /// It was sent before: these are the first one's id and sequence, and nothing was added.
+    pub duplicate: bool,
+}
+
+impl Queues {
+    /// Gives a message to every subscription of a topic.
+    pub fn send(&self, to: &TopicId, new: NewMessage) -> Result<Sent, Fault> {
+        self.send_all(to, [new]).map(|mut sent| sent.remove(0))
+    }
+
+    /// The same for several, in one commit and in their order.
+    pub fn send_all(
+        &self,
+        to: &TopicId,
+        new: impl IntoIterator<Item = NewMessage>,
+    ) -> Result<Vec<Sent>, Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        store.topic(to)?;
+        let sent: Result<_, _> = new.into_iter().map(|new| store.accept(to, new, now)).collect();
+        drop(store);
+        self.tell();
+        sent
+    }
+}
+
+impl Store {
+    fn accept(&mut self, to: &TopicId, new: NewMessage, now: Timestamp) -> Result<Sent, Fault> {
+        let topic = self.topic_mut(to)?;
+        let known = new.once.as_ref().and_then(|key| topic.dedupe.find(key, now));
+        if let Some(first) = known {
+            return Ok(first);
+        }
+        let message = Message {
+            sequence: 0,
+            id: new.id.clone(),
+            body: new.body,
+            attributes: new.attributes,
+            notes: new.notes,
+            group: new.group,
+            dedupe: new.dedupe,
+            enqueued: now,
+            origin: None,
+            cause: new.cause,
+        };
+        let sequence = self.publish(to, message, new.delay, now)?;
+        let sent = Sent { id: new.id, sequence, duplicate: false };
+        if let Some(key) = new.once {
+            self.topic_mut(to)?.dedupe.remember(key, sent.clone(), now);
+        }
+        Ok(sent)
+    }
+
+    /// Gives a message its place in the order and puts it before every subscription.
+    pub(super) fn publish(
+        &mut self,
+        to: &TopicId,
+        mut message: Message,
+        delay: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<u64, Fault> {
+        let topic = self.topics.get_mut(to).ok_or_else(|| to.missing())?;
+        self.sequence += 1;
+        message.sequence = self.sequence;
+        let message = Arc::new(message);
+        for subscription in topic.subscriptions.values_mut() {
+            subscription.settle(now, &mut self.sequence);
+            let delay = delay.unwrap_or(subscription.settings.delay);
+            subscription.backlog.add(message.clone(), delay, now);
+            subscription.wake.notify_one();
+        }
+        Ok(message.sequence)
+    }
+}

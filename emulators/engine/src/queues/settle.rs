@@ -1,0 +1,163 @@
+//! What a receiver does with a message that it was lent: done with it, needs longer, gives it back.
+
+use super::backlog::{Backlog, Entry, Phase};
+use super::message::Message;
+use super::{Fault, Queues, SubscriptionId};
+use bytes::Bytes;
+use mlemu_core::{Epoch, Timestamp};
+use std::time::Duration;
+
+/// Proof of one lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub epoch: Epoch,
+    pub sequence: u64,
+    /// The commit that lent it out.
+    pub token: u64,
+}
+
+/// What a receipt is worth at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It holds the message.
+    Held,
+    /// Its lease is over, and nobody got the message since.
+    Lapsed,
+    /// Its lease is over, and somebody got the message after it.
+    Superseded,
+    /// There is no such message, or not any more.
+    Gone,
+}
+
+/// How a lease shall change.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    /// From now; zero gives the message back at once.
+    pub lease: Duration,
+    /// Most time from when it was lent out.
+    pub longest: Option<Duration>,
+    /// Make a new receipt and void the old one.
+    pub renew: bool,
+    /// Other words for the message.
+    pub body: Option<Bytes>,
+}
+
+impl Extension {
+    pub fn of(lease: Duration) -> Self {
+        Self { lease, longest: None, renew: false, body: None }
+    }
+}
+
+/// What came of a change that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// With the receipt that is good from now on, and the end of the lease.
+    Done(Receipt, Timestamp),
+    /// Nothing changed: the receipt does not hold the message.
+    NotHeld(Standing),
+    /// Nothing changed: that would be longer than the longest.
+    TooLong,
+}
+
+impl Backlog {
+    fn standing(&self, receipt: &Receipt, epoch: Epoch) -> Standing {
+        let Some(entry) = self.entry(receipt.sequence).filter(|_| receipt.epoch == epoch) else {
+            return Standing::Gone;
+        };
+        match entry.phase {
+            _ if entry.token != receipt.token => Standing::Superseded,
+            Phase::Leased { .. } => Standing::Held,
+            _ => Standing::Lapsed,
+        }
+    }
+}
+
+impl Queues {
+    /// Removes a message for good. With `held` only while the receipt holds it, otherwise also when its lease
+    /// is over and nobody got the message since. Says how the receipt stood before.
+    pub fn acknowledge(
+        &self,
+        from: &SubscriptionId,
+        receipt: &Receipt,
+        held: bool,
+    ) -> Result<Standing, Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let epoch = store.epoch;
+        let (subscription, commits) = store.open(from)?;
+        subscription.settle(now, commits);
+        let standing = subscription.backlog.standing(receipt, epoch);
+        let gone: Option<Entry> = match standing {
+            Standing::Held => subscription.backlog.remove(receipt.sequence),
+            Standing::Lapsed if !held => subscription.backlog.remove(receipt.sequence),
+            _ => None,
+        };
+        if gone.is_some() {
+            *commits += 1;
+            // Its group may be free now.
+            subscription.wake.notify_one();
+        }
+        drop(store);
+        self.tell();
+        drop(gone);
+        Ok(standing)
+    }
+
+    /// Changes how long a message stays lent out.
+    pub fn extend(
+        &self,
+        from: &SubscriptionId,
+        receipt: &Receipt,
+        wanted: Extension,
+    ) -> Result<Extended, Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let epoch = store.epoch;
+        let (subscription, commits) = store.open(from)?;
+        subscription.settle(now, commits);
+        let backlog = &mut subscription.backlog;
+        let standing = backlog.standing(receipt, epoch);
+        let entry = match (standing, backlog.entry(receipt.sequence)) {
+            (Standing::Held, Some(entry)) => entry,
+            (standing, _) => return Ok(Extended::NotHeld(standing)),
+        };
+        let end = now.plus(wanted.lease);
+        if wanted.longest.is_some_and(|longest| end > entry.leased_at.plus(longest)) {
+            return Ok(Extended::TooLong);
+        }
+        *commits += 1;
+        let token = if wanted.renew { *commits } else { receipt.token };
+        let rewritten = wanted.body.map(|body| Message { body, ..Message::clone(&entry.message) });
+        backlog.extend(receipt.sequence, end, token);
+        if let Some(message) = rewritten {
+            backlog.rewrite(receipt.sequence, message);
+        }
+        if wanted.lease.is_zero() {
+            backlog.appear(receipt.sequence, commits);
+        }
+        // Something is there, or the next deadline is another.
+        subscription.wake.notify_one();
+        drop(store);
+        self.tell();
+        Ok(Extended::Done(Receipt { token, ..*receipt }, end))
+    }
+
+    /// Gives messages back as if they had never been lent out.
+    pub fn release(&self, from: &SubscriptionId, receipts: &[Receipt]) -> Result<(), Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let epoch = store.epoch;
+        let (subscription, commits) = store.open(from)?;
+        subscription.settle(now, commits);
+        for receipt in receipts {
+            if subscription.backlog.standing(receipt, epoch) == Standing::Held {
+                subscription.backlog.uncount(receipt.sequence);
+                subscription.backlog.appear(receipt.sequence, commits);
+            }
+        }
+        subscription.wake.notify_one();
+        drop(store);
+        self.tell();
+        Ok(())
+    }
+}
