@@ -10,6 +10,7 @@ use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
+use std::any::Any;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,9 @@ pub struct Ground {
     pub watch: bool,
 }
 
+/// A cloud's own part of a snapshot, which only that cloud can read.
+pub type Saved = Arc<dyn Any + Send + Sync>;
+
 /// One cloud, plugged in.
 pub trait Cloud: Send + Sync {
     /// Told once where its listener is.
@@ -46,6 +50,20 @@ pub trait Cloud: Send + Sync {
     fn lines(&self, record: &Record) -> Vec<String>;
     /// The document that a caller gets for a failure.
     fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes;
+    /// What of this cloud is in none of the shared cores, as it is now.
+    fn saved(&self) -> Saved {
+        Arc::new(())
+    }
+    /// Goes back to it, after the shared cores have gone back.
+    fn restore(&self, _saved: &Saved) {}
+    /// Where an SDK or a tool invokes a function by HTTP.
+    fn function_url(&self, _address: SocketAddr, _function: &FunctionId) -> Option<String> {
+        None
+    }
+    /// The trace that a header of this vendor stands for; `None`: it is none of its headers.
+    fn trace(&self, _header: &str) -> Option<String> {
+        None
+    }
     /// Variables that point this vendor's SDKs here.
     fn environment(&self, address: SocketAddr) -> Environment;
 }
@@ -109,6 +127,24 @@ impl Cloud for mlemu_aws::Aws {
 
     fn failure(&self, failure: &FunctionFailure, invocation: &str) -> Bytes {
         mlemu_aws::lambda::ending::body(failure, invocation)
+    }
+
+    fn saved(&self) -> Saved {
+        Arc::new(self.saved())
+    }
+
+    fn restore(&self, saved: &Saved) {
+        if let Some(saved) = saved.downcast_ref() {
+            self.restore(saved);
+        }
+    }
+
+    fn function_url(&self, address: SocketAddr, function: &FunctionId) -> Option<String> {
+        Some(format!("http://{address}/2015-03-31/functions/{}/invocations", function.name))
+    }
+
+    fn trace(&self, header: &str) -> Option<String> {
+        header.contains('=').then(|| mlemu_aws::trace::of(header).to_owned())
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -1,12 +1,18 @@
 //! `mlemu events`, and the event that `mlemu invoke` sends.
 
+use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
+use super::talk::Talk;
+use crate::config;
 use crate::report::print::{Printer, Tone};
 use crate::report::table::table;
+use bytes::Bytes;
 use clap::{Args, Subcommand};
+use http::Method;
 use mlemu_core::Clock;
 use mlemu_engine::SystemClock;
 use mlemu_fixtures::{FixtureError, Library, Param, Request};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +40,16 @@ enum Verb {
         /// Write it to a file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Keep the event of an invocation as a fixture in ./events
+    Save {
+        /// The invocation's id, or `last`
+        invocation: String,
+        /// What the fixture shall be called
+        #[arg(long = "as", value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        project: ProjectArgs,
     },
 }
 
@@ -64,12 +80,13 @@ pub struct EventArgs {
     filling: Filling,
 }
 
-pub fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> {
+pub async fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> {
     let root = PathBuf::from(".");
     let library = library(&root);
     match args.verb {
         Verb::List => list(&library, printer),
         Verb::Show { name } => show(&library, &name, printer)?,
+        Verb::Save { invocation, name, project } => save(&invocation, &name, &project, printer).await?,
         Verb::Gen { name, filling, output } => {
             let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
             match output {
@@ -80,6 +97,29 @@ pub fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Writes an event into the project's own fixtures, for `--event NAME` from then on.
+async fn save(
+    invocation: &str,
+    name: &str,
+    project: &ProjectArgs,
+    printer: Printer,
+) -> Result<(), Complaint> {
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
+    if !name.split('/').all(plain) {
+        return Err(Complaint::usage(format!("`{name}` is no name for a fixture"))
+            .hint("use words with `/` between them, e.g. uploads/cat"));
+    }
+    let root = config::root(&project.project);
+    let path = format!("/_mlemu/invocations/{}/event", utf8_percent_encode(invocation, NON_ALPHANUMERIC));
+    let (_, event) = Talk::need(&root)?.ask(Method::GET, &path, Bytes::new()).await?;
+    let file = root.join("events").join(format!("{name}.json"));
+    let failed = |error: std::io::Error| Complaint::new(format!("cannot write {}: {error}", file.display()));
+    std::fs::create_dir_all(file.parent().unwrap_or(&root)).map_err(failed)?;
+    std::fs::write(&file, event).map_err(failed)?;
+    printer.say(&format!("kept in {}: use it as `--event {name}`", file.display()));
+    Ok(())
 }
 
 fn library(root: &Path) -> Library {

@@ -5,24 +5,45 @@ use std::process::ExitCode;
 /// Exit codes, documented in docs/reference/cli.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    Ok = 0,
+    Ok,
     /// The function failed.
-    Failed = 1,
+    Failed,
     /// The call or the project's files are wrong.
-    Usage = 2,
+    Usage,
     /// No such function, fixture or revision.
-    NotFound = 3,
+    NotFound,
     /// No daemon, or it does not answer.
-    Unreachable = 4,
+    Unreachable,
+    /// What was waited for did not come in time.
+    TimedOut,
     /// Ended by Ctrl-C.
-    Interrupted = 130,
+    Interrupted,
     /// Ended by SIGTERM.
-    Terminated = 143,
+    Terminated,
+    /// As the command under test ended.
+    Of(u8),
 }
+
+/// The harness itself failed, before the command under test could start.
+pub const HARNESS_FAILED: Exit = Exit::Of(125);
+/// The command under test cannot be started.
+pub const NOT_EXECUTABLE: Exit = Exit::Of(126);
+/// There is no such command.
+pub const NO_SUCH_COMMAND: Exit = Exit::Of(127);
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(exit as u8)
+        ExitCode::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NotFound => 3,
+            Exit::Unreachable => 4,
+            Exit::TimedOut => 5,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+            Exit::Of(code) => code,
+        })
     }
 }
 

@@ -3,8 +3,10 @@
 mod completions;
 mod config;
 mod doctor;
+mod ends;
 mod env;
 mod events;
+mod exec;
 pub mod exit;
 mod invoke;
 mod logs;
@@ -12,6 +14,7 @@ mod logs;
 mod ps;
 mod talk;
 mod up;
+mod wait;
 
 use crate::config::{self as project_config, Loaded, Overrides};
 use crate::report::print::{self, Printer};
@@ -94,6 +97,10 @@ enum Verb {
     Ps(ProjectArgs),
     /// Print the variables that point SDKs and tools at a running project
     Env(env::EnvArgs),
+    /// Run a command against functions of its own, that are gone when it ends
+    Exec(exec::ExecArgs),
+    /// Wait until nothing is under way, or until something is so
+    Wait(wait::WaitArgs),
     /// Make events in the vendors' exact form
     Events(events::EventsArgs),
     /// Show the project as mlemu reads it
@@ -138,7 +145,9 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Logs(args) => block_on(logs::run(args, printer)),
         Verb::Ps(args) => block_on(ps::run(args, printer)),
         Verb::Env(args) => block_on(env::run(args, printer)),
-        Verb::Events(args) => events::run(args, printer),
+        Verb::Exec(args) => block_on(exec::run(args, printer)),
+        Verb::Wait(args) => block_on(wait::run(args, printer)),
+        Verb::Events(args) => block_on(events::run(args, printer)),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Doctor => doctor::run(printer),
         Verb::Completions(args) => completions::run(&args, printer),

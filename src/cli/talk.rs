@@ -2,9 +2,9 @@
 
 use super::exit::Complaint;
 use crate::daemon::folders;
-use crate::daemon::locator::{self, Located};
+use crate::daemon::locator;
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -15,15 +15,30 @@ use std::path::Path;
 
 /// The daemon of a project.
 pub struct Talk {
-    located: Located,
+    /// `http://127.0.0.1:PORT`
+    control: String,
+    token: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Talk {
     /// `None`: no daemon of that project runs.
+    /// Inside of `mlemu exec` it is the one that the command runs in.
     pub fn find(root: &Path) -> Option<Self> {
-        let located = locator::find(&folders::locators(), root)?;
-        Some(Self { located, client: Client::builder(TokioExecutor::new()).build_http() })
+        let said = |name| std::env::var(name).ok();
+        let (control, token) = if let (Some(control), Some(token)) = (said("MLEMU_URL"), said("MLEMU_TOKEN"))
+        {
+            (control, token)
+        } else {
+            let located = locator::find(&folders::locators(), root)?;
+            (located.control, located.token)
+        };
+        Some(Self { control, token, client: Client::builder(TokioExecutor::new()).build_http() })
+    }
+
+    /// Where it is, and what opens it.
+    pub fn place(&self) -> (&str, &str) {
+        (&self.control, &self.token)
     }
 
     /// The daemon, or a complaint that says how to start one.
@@ -46,22 +61,47 @@ impl Talk {
 
     /// The body of an answer that was no error.
     pub async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Incoming, Complaint> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.located.control))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.located.token))
-            .body(Full::new(body))
-            .map_err(|error| Complaint::usage(format!("cannot ask for {path}: {error}")))?;
-        let gone = |error: &dyn std::fmt::Display| {
-            Complaint::unreachable(format!("the daemon at {} does not answer: {error}", self.located.control))
-        };
-        let response = self.client.request(request).await.map_err(|error| gone(&error))?;
+        let response = self.request(method, path, body).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(response.into_body());
         }
-        let body = response.into_body().collect().await.map_err(|error| gone(&error))?.to_bytes();
+        let body = whole(response.into_body()).await?;
         Err(refused(status, &body))
+    }
+
+    /// An answer that was no error, or one that says that the time is over.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Complaint> {
+        let response = self.request(method, path, body).await?;
+        let status = response.status();
+        let body = whole(response.into_body()).await?;
+        if status.is_success() || status == StatusCode::REQUEST_TIMEOUT {
+            return Ok((status, body));
+        }
+        Err(refused(status, &body))
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Complaint> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.control))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .body(Full::new(body))
+            .map_err(|error| Complaint::usage(format!("cannot ask for {path}: {error}")))?;
+        let gone = |error: &dyn std::fmt::Display| {
+            Complaint::unreachable(format!("the daemon at {} does not answer: {error}", self.control))
+        };
+        self.client.request(request).await.map_err(|error| gone(&error))
     }
 }
 
@@ -72,8 +112,13 @@ fn refused(status: StatusCode, body: &[u8]) -> Complaint {
 }
 
 async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
-    let broken =
-        |error: &dyn std::fmt::Display| Complaint::new(format!("the daemon's answer broke off: {error}"));
-    let bytes = body.collect().await.map_err(|error| broken(&error))?.to_bytes();
-    serde_json::from_slice(&bytes).map_err(|error| broken(&error))
+    serde_json::from_slice(&whole(body).await?).map_err(|error| broken(&error))
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, Complaint> {
+    body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|error| broken(&error))
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Complaint {
+    Complaint::new(format!("the daemon's answer broke off: {error}"))
 }

@@ -1,6 +1,7 @@
 //! `mlemu up`: the daemon in the foreground.
 
 use super::Reading;
+use super::ends::Ends;
 use super::exit::{Complaint, Exit};
 use crate::config;
 use crate::daemon::listener::Wish;
@@ -13,7 +14,6 @@ use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -162,31 +162,4 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
     let ready = printer.paint(Tone::Good, "ready");
     lines.push(format!("{ready}  control http://{}  (Ctrl-C ends it)", daemon.control));
     lines.join("\n")
-}
-
-/// The signals that end a daemon.
-struct Ends {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Ends {
-    fn new() -> Result<Self, Complaint> {
-        let on =
-            |kind| signal(kind).map_err(|error| Complaint::new(format!("cannot watch signals: {error}")));
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-            hangup: on(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            _ = self.hangup.recv() => Exit::Terminated,
-        }
-    }
 }

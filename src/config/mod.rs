@@ -23,6 +23,7 @@ mod triggers;
 
 pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
+pub use quantity::duration;
 pub use schema::schema;
 pub use settings::{Ports, Settings};
 

@@ -41,6 +41,11 @@ impl Span {
     }
 }
 
+/// A duration as people write it; `None`: it is none.
+pub fn duration(text: &str) -> Option<Duration> {
+    Span::parse(text).map(|span| span.0)
+}
+
 /// Reads a quantity from a string, and says how to write one when it is something else.
 struct Reader<T> {
     what: &'static str,

@@ -71,6 +71,11 @@ impl Shared {
     /// Invokes the function that is called `name`, in its project file or in its cloud.
     pub async fn invoke(&self, name: &str, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
         let target = self.find(name)?;
+        self.run(&target, wanted, event).await
+    }
+
+    /// Invokes a function.
+    pub async fn run(&self, target: &FunctionId, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
         let id = InvocationId(uuid::Uuid::new_v4().to_string().into());
         let invoke = Invoke {
             id: id.clone(),
@@ -85,7 +90,7 @@ impl Shared {
             stream: None,
         };
         match self.engine.invoke(invoke).await? {
-            Reply::Done(outcome) => Ok(self.invoked(&target, *outcome)),
+            Reply::Done(outcome) => Ok(self.invoked(target, *outcome)),
             Reply::Accepted | Reply::WouldRun => Ok(Invoked {
                 schema_version: 1,
                 invocation: id.to_string(),
@@ -98,7 +103,8 @@ impl Shared {
         }
     }
 
-    fn find(&self, name: &str) -> Result<FunctionId, Refused> {
+    /// The function that is called `name`, in its project file or in its cloud.
+    pub fn find(&self, name: &str) -> Result<FunctionId, Refused> {
         let views = self.engine.all_functions();
         let alias = self.alias(name);
         let found = views.iter().find(|view| *view.id.name == *name || alias.as_ref() == Some(&view.id));
@@ -125,7 +131,8 @@ impl Shared {
     }
 }
 
-fn raw(body: &Bytes) -> Box<RawValue> {
+/// A body as JSON; as a string when it is none.
+pub fn raw(body: &Bytes) -> Box<RawValue> {
     let text = String::from_utf8_lossy(body);
     serde_json::from_str(&text)
         .or_else(|_| serde_json::value::to_raw_value(text.as_ref()))

@@ -11,6 +11,7 @@ pub mod invoke;
 pub mod listener;
 pub mod locator;
 mod project;
+pub mod reset;
 mod stream;
 
 use crate::clouds::{CLOUDS, Cloud, Ground, Kind};
@@ -22,7 +23,8 @@ use locator::{Claim, Located, LocatorError};
 use mlemu_core::{Environment, FunctionId, Record};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
-use mlemu_engine::{Engine, Journal, Parts, Policy, SystemClock};
+use mlemu_engine::wait::World;
+use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -82,6 +84,7 @@ impl Options {
     }
 
     /// A private daemon: any ports, found by nobody.
+    /// With nothing of the project watched.
     pub fn private(loaded: Loaded) -> Self {
         let any = Wish { port: 0, exact: true };
         Self {
@@ -119,6 +122,11 @@ pub enum StartError {
 pub struct Shared {
     pub engine: Engine,
     pub journal: Arc<Journal>,
+    pub objects: Objects,
+    pub clock: Arc<SteeredClock>,
+    moments: reset::Moments,
+    /// One goes back at a time.
+    restoring: tokio::sync::Mutex<()>,
     pub token: String,
     /// Cancelled when somebody asks the daemon to stop.
     pub stop: CancellationToken,
@@ -166,11 +174,13 @@ impl Daemon {
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
         let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
-        let engine = engine(&options, &folders, builder.clone())?;
-        let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone());
+        let clock = Arc::new(SteeredClock::new());
+        let engine = engine(&options, &folders, builder.clone(), clock.clone())?;
+        let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone())
+            .counted_in(engine.settle().clone());
         let ground = Ground {
             engine: engine.clone(),
-            objects,
+            objects: objects.clone(),
             queues: Queues::new(engine.parts().clock.clone()),
             folder: folders.cache.join("clients"),
             region: options.loaded.settings.region.clone(),
@@ -181,6 +191,10 @@ impl Daemon {
         let (plugged, mut serving) = plug(&options, &ground).await?;
         let shared = Arc::new(Shared {
             journal: engine.parts().journal.clone(),
+            objects,
+            clock,
+            moments: reset::Moments::default(),
+            restoring: tokio::sync::Mutex::default(),
             engine,
             token: uuid::Uuid::new_v4().simple().to_string(),
             stop: CancellationToken::new(),
@@ -199,6 +213,7 @@ impl Daemon {
             daemon.shutdown().await;
             return Err(error);
         }
+        daemon.shared.is_ready();
         if options.watch {
             daemon.reload =
                 Some(project::Reload::start(daemon.shared.clone(), builder, options.reading, options.loaded));
@@ -225,6 +240,7 @@ fn engine(
     options: &Options,
     folders: &Folders,
     builder: Arc<mlemu_bundle::Builder>,
+    clock: Arc<SteeredClock>,
 ) -> Result<Engine, StartError> {
     let io = |source| StartError::Folder { path: folders.run.clone(), source };
     let program = match &options.program {
@@ -241,7 +257,7 @@ fn engine(
         policy.local_cap = None;
     }
     Ok(Engine::new(Parts {
-        clock: Arc::new(SystemClock::new()),
+        clock,
         build: builder,
         sandbox: Arc::new(sandbox),
         journal: Arc::new(Journal::new(JOURNAL)),
@@ -278,7 +294,7 @@ async fn open_control(options: &Options, shared: &Arc<Shared>) -> Result<(Socket
 }
 
 impl Shared {
-    fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
+    pub fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
         self.cloud_named(&function.scope.cloud)
     }
 
@@ -301,6 +317,28 @@ impl Shared {
     pub fn environment(&self) -> Environment {
         let each = self.plugged.iter().map(|plugged| plugged.cloud.environment(plugged.address));
         each.flatten().collect()
+    }
+
+    /// Every function and where it is invoked by HTTP.
+    pub fn function_urls(&self) -> Vec<(String, String)> {
+        let of = |view: FunctionView| {
+            let plugged = self.plugged.iter().find(|plugged| *plugged.name == *view.id.scope.cloud)?;
+            let url = plugged.cloud.function_url(plugged.address, &view.id)?;
+            Some((view.id.name.to_string(), url))
+        };
+        self.engine.all_functions().into_iter().filter_map(of).collect()
+    }
+
+    /// Where waits look.
+    pub fn world(&self) -> World {
+        let settle = self.engine.settle().clone();
+        World { settle, history: self.engine.history().clone(), objects: self.objects.clone() }
+    }
+
+    /// The trace that a request's id or its trace header stands for.
+    pub fn trace_of(&self, said: &str) -> String {
+        let known = self.plugged.iter().find_map(|plugged| plugged.cloud.trace(said));
+        known.unwrap_or_else(|| said.to_owned())
     }
 
     fn alias(&self, name: &str) -> Option<FunctionId> {

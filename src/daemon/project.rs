@@ -34,6 +34,7 @@ pub(super) async fn make_real(
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
         let cloud = shared.plugged(&bucket.cloud).map_err(refused)?;
         cloud.declare_bucket(bucket).await.map_err(refused)?;
+        shared.remember_bucket(bucket);
     }
     for plugged in &shared.plugged {
         let queues: Vec<_> = project.queues.iter().filter(|queue| queue.cloud == plugged.name).collect();
@@ -90,7 +91,7 @@ impl Shared {
     }
 
     /// The cloud of that name, or why there is none.
-    fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
+    pub(super) fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
         let found = self.plugged.iter().find(|plugged| plugged.name == name);
         let known = crate::clouds::CLOUDS.iter().any(|kind| kind.name == name);
         let why = || {

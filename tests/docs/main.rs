@@ -36,6 +36,11 @@ fn triggers() {
 }
 
 #[test]
+fn testing() {
+    play("docs/guides/testing.md", "", &[]);
+}
+
+#[test]
 fn limits_and_truth() {
     play("docs/guides/limits-and-truth.md", "", &[]);
 }

@@ -11,9 +11,11 @@ use std::net::TcpStream;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 15] = [
     "up",
     "invoke",
+    "exec",
+    "wait",
     "logs",
     "ps",
     "env",
@@ -21,6 +23,7 @@ const VERBS: [&str; 12] = [
     "events list",
     "events show",
     "events gen",
+    "events save",
     "config",
     "doctor",
     "completions",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
+const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 1] = ["google-cloud-storage>=3,<4"];
 const GOOGLE_NODE_PACKAGES: [&str; 1] = ["@google-cloud/storage@7.22.0"];
@@ -21,6 +22,18 @@ pub fn python() -> Option<Clients> {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(PYTHON_PACKAGES))
+    })
+}
+
+/// pytest with our own plugin, as it is in the repository; says why when there is none.
+pub fn pytest() -> Option<Clients> {
+    installed("pytest", &PYTEST_PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = |what: &[&str]| {
+            run(Command::new(folder.join("bin/python")).args(["-m", "pip", "install", "--quiet"]).args(what))
+        };
+        pip(&PYTEST_PACKAGES)?;
+        pip(&["--editable", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python")])
     })
 }
 
@@ -47,6 +60,17 @@ pub fn google_node() -> Option<Clients> {
         let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
         run(Command::new("npm").args(npm).arg(folder).args(GOOGLE_NODE_PACKAGES))
     })
+}
+
+/// The major version of the Node in `PATH`; says so when there is none.
+pub fn node_version() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let version = text.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if version.is_none() {
+        eprintln!("skipped: there is no node");
+    }
+    version
 }
 
 /// Installs once for these packages; tests that run at the same time wait for each other.
@@ -81,6 +105,11 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 impl Clients {
+    /// A program that was installed.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.folder.join("bin").join(name))
+    }
+
     /// Runs a case of a script in `clients/` against a daemon; its words are the test's when it fails.
     /// Returns what it printed.
     #[track_caller]

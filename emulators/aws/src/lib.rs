@@ -11,5 +11,6 @@ pub mod runtime_api;
 pub mod s3;
 mod service;
 pub mod sqs;
+pub mod trace;
 
 pub use plug::{Aws, Ground};

@@ -211,6 +211,16 @@ impl Aws {
         }
     }
 
+    /// What of this cloud is not in the object core, as it is now.
+    pub fn saved(&self) -> s3::SavedNotifications {
+        self.s3.notifications()
+    }
+
+    /// Goes back to it; the object core must have gone back before.
+    pub fn restore(&self, saved: &s3::SavedNotifications) {
+        self.s3.restore_notifications(saved);
+    }
+
     /// Queues first, then what they say of each other.
     pub fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
         let of = |queue: &QueueDeclaration| {

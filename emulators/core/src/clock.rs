@@ -21,14 +21,52 @@ impl Timestamp {
     }
 }
 
+/// That something fell due. Whoever acts on it keeps it until what comes of it is under way, so that an advance
+/// of the clock knows when all of it has settled.
+#[must_use = "keep it until what comes of it is under way"]
+pub struct Due(Option<Box<dyn Send + Sync>>);
+
+impl Due {
+    /// Nobody waits for what comes of it.
+    pub fn unwatched() -> Self {
+        Self(None)
+    }
+
+    /// `watch` is dropped when all that comes of it is under way.
+    pub fn watched(watch: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(watch)))
+    }
+
+    pub fn is_watched(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// Two times: the emulated one, which a test may freeze, set or advance, and the one that really passes, in which
+/// processes run and waits on them are measured.
 pub trait Clock: Send + Sync {
-    /// Wall time; may jump when a test says so.
+    /// Emulated wall time: what events, objects and records are dated by. May jump when a test says so.
     fn now(&self) -> Timestamp;
+
+    /// Wall time as processes read it themselves.
+    fn machine(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// Completes when emulated time has reached `at`: for leases, delays, schedules, retries and keep-alive.
+    fn until(&self, at: Timestamp) -> Boxed<'static, Due> {
+        let left = at.0.saturating_sub(self.now().0);
+        let slept = self.sleep(Duration::from_micros(u64::try_from(left).unwrap_or_default()));
+        Box::pin(async move {
+            slept.await;
+            Due::unwatched()
+        })
+    }
 
     /// Time since the clock was made; never goes back. Durations are measured with this one.
     fn elapsed(&self) -> Duration;
 
-    /// Completes when `wait` has passed on this clock.
+    /// Completes when `wait` has really passed: for limits on running processes and on clients who wait.
     fn sleep(&self, wait: Duration) -> Boxed<'static, ()>;
 }
 

@@ -18,7 +18,7 @@ pub mod runtime;
 pub mod sandbox;
 
 pub use build::{Build, BuildFailure, Built, Language, Needs, PackageFault, Unpacked};
-pub use clock::{Clock, Timestamp};
+pub use clock::{Clock, Due, Timestamp};
 pub use function::{Environment, Limits, Revision, Source};
 pub use id::{Cause, Epoch, FunctionId, InstanceId, InvocationId, Scope};
 pub use invoke::{ChunkSink, HangUp, Invoke, Mode, Refusal, Reply, RequestHead, Throttle};

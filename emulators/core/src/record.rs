@@ -73,6 +73,17 @@ impl Status {
         }
     }
 
+    /// One word, as it is serialized.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Error { .. } => "error",
+            Status::Timeout { .. } => "timeout",
+            Status::Exited { .. } => "exited",
+            Status::OutOfMemory => "out-of-memory",
+        }
+    }
+
     pub fn is_ok(&self) -> bool {
         matches!(self, Status::Ok)
     }

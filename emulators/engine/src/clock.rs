@@ -1,4 +1,9 @@
-//! The clock of the machine: the only place that reads it.
+//! The clock of the machine: the only place that reads it. [`SteeredClock`] is the one that tests can steer.
+
+mod steered;
+
+pub use steered::{Course, Forward, SteeredClock};
+
 use mlemu_core::{Boxed, Clock, Timestamp};
 use std::time::Duration;
 

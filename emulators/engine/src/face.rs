@@ -1,9 +1,11 @@
 //! The face of the engine: declaring, changing and invoking functions.
 
 use crate::admission::Admission;
-use crate::dispatch::{self, Call};
+use crate::dispatch::{self, Call, Interrupt};
+use crate::history::{self, History};
 use crate::journal::Journal;
 use crate::registry::Registry;
+use crate::settle::{self, Settle, Work};
 use crate::watch::{self, Watch};
 use mlemu_core::{
     Build, Clock, Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime,
@@ -112,6 +114,8 @@ struct Inner {
     registry: Registry,
     admission: Arc<Admission>,
     watch: Watch,
+    settle: Settle,
+    history: History,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -142,13 +146,25 @@ impl Engine {
         let admission = Arc::new(Admission::new(parts.policy.account_concurrency));
         let inner = Arc::new_cyclic(|this: &Weak<Inner>| {
             let watch = Watch::start(parts.clone(), Watched(this.clone()));
-            Inner { registry: Registry::default(), admission, watch, parts }
+            let settle = Settle::default();
+            let history = History::new(history::Limits::default(), settle.pulse().clone());
+            Inner { registry: Registry::default(), admission, watch, settle, history, parts }
         });
         Self { inner }
     }
 
     pub fn parts(&self) -> &Parts {
         &self.inner.parts
+    }
+
+    /// What is under way. Whatever else can cause work is counted here too.
+    pub fn settle(&self) -> &Settle {
+        &self.inner.settle
+    }
+
+    /// What became of invocations.
+    pub fn history(&self) -> &History {
+        &self.inner.history
     }
 
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
@@ -176,6 +192,25 @@ impl Engine {
     pub fn delete(&self, id: &FunctionId) -> bool {
         self.inner.watch.set(id.clone(), None);
         self.inner.registry.delete(id, &self.inner.parts)
+    }
+
+    /// Ends calls or instances of one function, or of all. Returns before they have ended.
+    pub fn interrupt(&self, only: Option<&FunctionId>, what: Interrupt) {
+        self.inner.registry.interrupt(only, what);
+    }
+
+    /// Ends every call, whether it runs or waits, and completes when nothing is under way. What is begun from
+    /// outside meanwhile is ended too.
+    pub async fn quiesce(&self) {
+        let which = settle::Which::Everything;
+        let ended = self.inner.settle.pulse().until(|| {
+            let settled = self.inner.settle.is_settled(&which);
+            if !settled {
+                self.interrupt(None, Interrupt::Calls);
+            }
+            settled.then_some(())
+        });
+        ended.await;
     }
 
     /// Sets or lifts the reservation of concurrency. `false`: there is no such function.
@@ -241,8 +276,14 @@ impl Engine {
         let (done, outcome) = oneshot::channel();
         let parts = self.inner.parts.clone();
         let arrived = parts.clock.elapsed();
+        let work = Work::Invocation { id: invoke.id.clone(), function: invoke.target.clone() };
+        let pending = self.inner.settle.enter(&invoke.target.scope, settle::trace(&invoke.cause), work);
+        let past = self.inner.history.arrive(&invoke, parts.clock.now());
         function.call(Box::new(Call {
             parts,
+            history: self.inner.history.clone(),
+            past,
+            _pending: pending,
             invoke,
             pinned,
             moved: 0,

@@ -30,6 +30,15 @@ impl Journal {
         Self { kept: Mutex::new(Kept { next: 1, records: VecDeque::new(), limit, text: 0 }), live }
     }
 
+    /// Forgets the kept records; sequences go on.
+    pub fn forget(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = std::mem::take(&mut kept.records);
+        kept.text = 0;
+        drop(kept);
+        drop(gone);
+    }
+
     /// The kept records after `sequence`, and a receiver that goes on exactly where they end.
     pub fn follow(&self, after: u64) -> (Vec<Arc<Record>>, broadcast::Receiver<Arc<Record>>) {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,9 +4,10 @@
 //! ([`dispatch`]): one task that owns that function's queue and knows its instances. Each instance
 //! ([`instance`]) is a task of its own that owns a sandbox, a runtime session and the invocation in
 //! flight, and completes it exactly once, however it ends. [`watch`] publishes a new revision when a source
-//! changes. What happened goes to the [`journal`], which every report reads. [`objects`] keeps what was
-//! uploaded, and [`triggers`] turns its changes into invocations on the same road. [`queues`] keeps messages,
-//! and [`sources`] takes them from there to functions.
+//! changes. What happened goes to the [`journal`], which every report reads, and, by invocation, to the
+//! [`history`]. [`objects`] keeps what was uploaded, and [`triggers`] turns its changes into invocations on the
+//! same road. [`queues`] keeps messages, and [`sources`] takes them from there to functions. [`settle`] counts what
+//! is under way, so that a test can wait until nothing is.
 //!
 //! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
 
@@ -14,15 +15,23 @@ mod admission;
 pub mod clock;
 mod dispatch;
 mod face;
+pub mod history;
 mod instance;
 pub mod journal;
 pub mod objects;
+mod pulse;
 pub mod queues;
 mod registry;
+pub mod settle;
 pub mod sources;
 pub mod triggers;
+pub mod wait;
 mod watch;
 
-pub use clock::SystemClock;
+pub use clock::{SteeredClock, SystemClock};
+pub use dispatch::Interrupt;
 pub use face::{Draft, Engine, FunctionView, Parts, Policy};
+pub use history::History;
 pub use journal::Journal;
+pub use pulse::Pulse;
+pub use settle::Settle;

@@ -1,6 +1,6 @@
 //! Which functions exist, and the revisions that they have.
 
-use crate::dispatch::{Call, Dispatcher, Event, Why};
+use crate::dispatch::{Call, Dispatcher, Event, Interrupt, Why};
 use crate::face::{Draft, FunctionView, Parts};
 use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
 use std::collections::HashMap;
@@ -82,6 +82,13 @@ impl Registry {
         function.facts.write().unwrap_or_else(PoisonError::into_inner).reserved = concurrency;
         function.send(Event::Reserve(concurrency));
         true
+    }
+
+    /// Ends calls or instances of one function, or of all.
+    pub(crate) fn interrupt(&self, only: Option<&FunctionId>, what: Interrupt) {
+        let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let meant = functions.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
+        meant.for_each(|(_, function)| function.send(Event::Interrupt(what)));
     }
 
     pub(crate) fn delete(&self, id: &FunctionId, parts: &Parts) -> bool {

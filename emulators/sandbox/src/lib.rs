@@ -17,6 +17,7 @@ mod elsewhere;
 mod fence;
 #[cfg(target_os = "linux")]
 mod findings;
+mod foreground;
 #[cfg(target_os = "linux")]
 mod group;
 #[cfg(target_os = "linux")]
@@ -46,6 +47,7 @@ mod watchdog;
 pub use elsewhere::{Processes, findings, shim_main};
 #[cfg(target_os = "linux")]
 pub use findings::findings;
+pub use foreground::Foreground;
 #[cfg(target_os = "linux")]
 pub use processes::Processes;
 #[cfg(target_os = "linux")]

@@ -44,7 +44,7 @@ pub fn invoke(function: &FunctionId, arrived: &Arrived, event: &Value) -> Invoke
         payload: Bytes::from(event.to_string()),
         attributes: if arrived.traced { vec![trace()] } else { Vec::new() },
         head: None,
-        cause: Cause::Request(arrived.trace.as_str().into()),
+        cause: Cause::Request(crate::trace::of(&arrived.trace).into()),
         wants_log: false,
         stream: None,
     }

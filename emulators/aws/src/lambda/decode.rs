@@ -49,9 +49,9 @@ impl<'a> Call<'a> {
         Target::read(name, self.query.get("Qualifier"), settings)
     }
 
-    /// The caller's trace header, and the cause that it stands for.
+    /// What the caller's trace header stands for; a call without one begins a trace.
     pub fn cause(&self) -> Cause {
-        Cause::Request(self.header("x-amzn-trace-id").unwrap_or(self.id).into())
+        Cause::Request(self.header("x-amzn-trace-id").map_or(self.id, crate::trace::of).into())
     }
 
     pub fn page(&self) -> Result<Page, Fault> {

@@ -84,15 +84,18 @@ async fn next(desk: &Desk) -> Reply {
 }
 
 fn event(desk: &Desk, delivery: Delivery) -> Reply {
+    let trace = trace(&delivery);
     let mut response = Response::new(Full::new(delivery.invoke.payload));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let sent = delivery.invoke.attributes.iter().any(|(name, _)| name.eq_ignore_ascii_case(names::TRACE_ID));
+    let trace = (!sent).then_some((names::TRACE_ID, trace));
     let told = [
         (names::REQUEST_ID, delivery.invoke.id.0.to_string()),
         (names::DEADLINE, delivery.deadline.millis().to_string()),
         (names::ARN, desk.arn.clone()),
     ];
-    for (name, value) in told.into_iter().chain(delivery.invoke.attributes) {
+    for (name, value) in told.into_iter().chain(trace).chain(delivery.invoke.attributes) {
         // What cannot be a header value was not given by a header either.
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
@@ -100,6 +103,13 @@ fn event(desk: &Desk, delivery: Delivery) -> Reply {
         }
     }
     response
+}
+
+/// What the function's own calls will be known by.
+fn trace(delivery: &Delivery) -> String {
+    let trace = mlemu_engine::settle::trace(&delivery.invoke.cause);
+    let trace = if trace.is_empty() { &delivery.invoke.id.0 } else { &trace };
+    crate::trace::header(trace, delivery.deadline)
 }
 
 async fn response(desk: &Desk, id: &str, request: Request<Incoming>) -> Reply {

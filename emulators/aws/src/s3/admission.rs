@@ -149,7 +149,7 @@ pub(super) fn source_ip(head: &Head) -> String {
 /// A function's own client sends the trace of its invocation; other requests begin one.
 pub(super) fn trace(head: &Head, request_id: &str) -> Arc<str> {
     let sent = head.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
-    sent.unwrap_or(request_id).into()
+    sent.map_or(request_id, crate::trace::of).into()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod policy;
 mod query;
 mod range;
 mod routes;
+mod saved;
 mod sip;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use event::S3Event;
 pub use inside::{ReadFault, SeedFault};
 pub use notifications::{Subscription, SubscriptionFault};
 pub use routes::{Covered, coverage};
+pub use saved::SavedNotifications;
 
 use crate::auth::Keys;
 use crate::sqs::Sqs;

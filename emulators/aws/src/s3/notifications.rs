@@ -43,6 +43,11 @@ impl Notifications {
         telling.map(|(bucket, configuration)| (bucket.clone(), configuration.clone())).collect()
     }
 
+    pub fn all(&self) -> Vec<(BucketId, NotificationConfiguration)> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.iter().map(|(bucket, configuration)| (bucket.clone(), configuration.clone())).collect()
+    }
+
     pub fn forget(&self, bucket: &BucketId) {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
     }

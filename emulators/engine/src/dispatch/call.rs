@@ -2,9 +2,12 @@
 
 use crate::admission::Permit;
 use crate::face::Parts;
+use crate::history::{Ended, History, Past};
+use crate::settle::Pending;
 use mlemu_core::record::Status;
 use mlemu_core::{
-    BuildFailure, FunctionFailure, Invoke, Outcome, Refusal, Revision, StartKind, Subject, Usage, What,
+    Answer, BuildFailure, FunctionFailure, Invoke, Outcome, Refusal, Revision, StartKind, Subject, Usage,
+    What,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +28,10 @@ pub(crate) struct Call {
     /// None once it is completed.
     pub(crate) done: Option<oneshot::Sender<Box<Outcome>>>,
     pub(crate) permit: Option<Permit>,
+    pub(crate) history: History,
+    pub(crate) past: Arc<Past>,
+    /// Until the process has asked for more, something may come of it.
+    pub(crate) _pending: Pending,
 }
 
 impl Drop for Call {
@@ -34,6 +41,7 @@ impl Drop for Call {
             let why = Refusal::Stopping.to_string();
             self.parts.record(subject(&self.invoke), What::Refused { why });
         }
+        self.remember(Err(FunctionFailure::Stopped), None);
     }
 }
 
@@ -45,6 +53,12 @@ impl Call {
         if let Some(done) = self.done.take() {
             let _ = done.send(Box::new(outcome));
         }
+    }
+
+    /// Tells the history how it ended; the first word counts.
+    pub(crate) fn remember(&self, result: Result<Answer, FunctionFailure>, usage: Option<Usage>) {
+        let at = self.parts.clock.now();
+        self.history.end(&self.past, Ended { at, status: Status::of(&result), result, usage });
     }
 
     pub(crate) fn subject(&self, revision: &Revision) -> Subject {
@@ -70,6 +84,7 @@ impl Call {
         let result = Err(FunctionFailure::NotStartable { why });
         let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
         parts.record(self.subject(revision), ended);
+        self.remember(result.clone(), Some(usage.clone()));
         self.complete(Outcome {
             id: self.invoke.id.clone(),
             revision: revision.label.clone(),

@@ -16,7 +16,7 @@ pub(crate) use call::{Call, subject};
 
 use crate::face::Parts;
 use crate::instance::{self, Order};
-use mlemu_core::{BuildFailure, Built, InstanceId, Revision, Runtime};
+use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
 use pool::{Build, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -45,8 +45,12 @@ pub(crate) enum Event {
     Gone {
         instance: InstanceId,
         returned: Option<Box<Call>>,
+        /// What its end was due to, kept until it is known here.
+        due: Option<Due>,
     },
     Reserve(Option<u32>),
+    /// End calls or instances.
+    Interrupt(Interrupt),
     /// A publication is coming that the calls of the newest revision shall wait for.
     Hold,
     /// End everything now; the sender hears when it has ended.
@@ -62,6 +66,15 @@ pub(crate) enum Why {
         /// While code of the function ran, whose own doing it may have been.
         while_running: bool,
     },
+}
+
+/// What is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Every call, at once: those that run with their instances, and those that wait.
+    Calls,
+    /// Every instance, as soon as it has no call: the next one is a cold start.
+    Warmth,
 }
 
 pub(crate) struct Dispatcher {
@@ -113,8 +126,14 @@ impl Dispatcher {
             Event::Answered(instance) => self.tell(instance, Pool::answered),
             Event::Lingers(instance) => self.tell(instance, Pool::lingers),
             Event::Free(instance) => self.tell(instance, Pool::free),
-            Event::Gone { instance, returned } => self.gone(instance, returned),
+            Event::Gone { instance, returned, due } => {
+                self.gone(instance, returned);
+                drop(due);
+            }
             Event::Reserve(concurrency) => self.reserved = concurrency,
+            Event::Interrupt(interrupt) => {
+                self.pools.iter_mut().for_each(|pool| pool.interrupt(interrupt));
+            }
             Event::Hold => {
                 self.pools.iter_mut().filter(|pool| pool.serves(None)).for_each(|pool| pool.held = true);
             }
@@ -292,8 +311,9 @@ impl Dispatcher {
             client: pool.client.clone(),
             built: built.clone(),
         };
-        let orders = instance::spawn(self.parts.clone(), plan, self.mailbox.clone(), self.halt.clone());
-        pool.started(id, orders);
+        let halt = self.halt.child_token();
+        let orders = instance::spawn(self.parts.clone(), plan, self.mailbox.clone(), halt.clone());
+        pool.started(id, orders, halt);
         self.instances.fetch_add(1, Ordering::AcqRel);
     }
 

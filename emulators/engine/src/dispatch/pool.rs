@@ -1,6 +1,6 @@
 //! The calls and instances of one revision.
 
-use super::{Call, Orders};
+use super::{Call, Interrupt, Orders};
 use crate::face::Parts;
 use crate::instance::Order;
 use futures_util::FutureExt;
@@ -10,6 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// A call that a reload has moved so often waits for the instance that is starting.
 const MOST_MOVES: u32 = 1;
@@ -49,6 +50,8 @@ pub(super) struct Member {
     orders: Orders,
     doing: Doing,
     at_work: Option<AtWork>,
+    /// Ends it at once.
+    halt: CancellationToken,
 }
 
 impl Member {
@@ -120,10 +123,10 @@ impl Pool {
         }
     }
 
-    pub(super) fn started(&mut self, id: InstanceId, orders: Orders) {
+    pub(super) fn started(&mut self, id: InstanceId, orders: Orders, halt: CancellationToken) {
         self.warm = false;
         let at_work = Some(AtWork::begin(&self.working));
-        self.members.insert(id, Member { orders, doing: Doing::Starting, at_work });
+        self.members.insert(id, Member { orders, doing: Doing::Starting, at_work, halt });
     }
 
     pub(super) fn free(&mut self, id: InstanceId) {
@@ -244,6 +247,27 @@ impl Pool {
         }
         let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
         self.queue.split_off(starting.min(self.queue.len()))
+    }
+
+    pub(super) fn interrupt(&mut self, what: Interrupt) {
+        if what == Interrupt::Calls {
+            self.queue.clear();
+        }
+        for member in self.members.values_mut() {
+            match (what, member.doing) {
+                (Interrupt::Calls, Doing::Busy | Doing::Settling)
+                | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
+                    member.halt.cancel();
+                    member.turn(Doing::Leaving, &self.working);
+                }
+                (Interrupt::Warmth, Doing::Busy | Doing::Settling) => {
+                    let _ = member.orders.send(Order::Stop);
+                }
+                _ => {}
+            }
+        }
+        let members = &self.members;
+        self.idle.retain(|id| members.get(id).is_some_and(|member| member.doing == Doing::Idle));
     }
 
     pub(super) fn stop_oldest_idle(&mut self) -> bool {

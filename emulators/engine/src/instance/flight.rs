@@ -2,6 +2,7 @@
 
 use super::process::{self, Process, Trouble};
 use super::{Call, Instance};
+use crate::history::Begun;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::runtime::{Delivery, ReportedError, SessionReply};
@@ -48,10 +49,11 @@ impl Instance {
         let picked = self.parts.clock.elapsed();
         let mut subject = call.subject(&self.plan.revision);
         subject.instance = Some(self.plan.id);
-        self.log.begin(subject, call.invoke.wants_log);
+        self.begin_past(&call);
+        self.log.begin(subject, call.past.clone(), call.invoke.wants_log);
         self.log.say(What::Started);
         let timeout = self.plan.revision.limits.timeout;
-        let deadline = Deadline { wall: self.parts.clock.now().plus(timeout), end: picked + timeout };
+        let deadline = Deadline { wall: self.parts.clock.machine().plus(timeout), end: picked + timeout };
         let flown = self.execute(&call, &deadline).await;
         let mut usage = self.usage(&call, picked, &flown);
         let early = !call.invoke.wants_log;
@@ -68,10 +70,17 @@ impl Instance {
         self.peak_memory = usage.peak_memory;
         self.log.flush();
         self.log.say(What::Ended { status: Status::of(&flown.result), usage: usage.clone() });
+        call.remember(flown.result.clone(), Some(usage.clone()));
         if !early {
             call.complete(self.outcome(&call, flown.result, usage));
         }
         self.settle(&deadline).await;
+    }
+
+    fn begin_past(&self, call: &Call) {
+        let at = self.parts.clock.now();
+        let revision = self.plan.revision.label.as_str().into();
+        call.past.begin(Begun { at, revision, instance: self.plan.id });
     }
 
     /// Hands the event over, starting the process first if there is none, and waits for whichever comes

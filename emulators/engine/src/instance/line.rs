@@ -1,7 +1,7 @@
 //! What an instance tells its dispatcher.
 
 use crate::dispatch::{Call, Event};
-use mlemu_core::InstanceId;
+use mlemu_core::{Due, InstanceId};
 use tokio::sync::mpsc;
 
 /// The line to the dispatcher. However an instance ends, by a panic too, the last word is that it is gone.
@@ -10,11 +10,12 @@ pub(super) struct Line {
     instance: InstanceId,
     dispatcher: mpsc::UnboundedSender<Event>,
     returned: Option<Box<Call>>,
+    due: Option<Due>,
 }
 
 impl Line {
     pub(super) fn new(instance: InstanceId, dispatcher: mpsc::UnboundedSender<Event>) -> Self {
-        Self { instance, dispatcher, returned: None }
+        Self { instance, dispatcher, returned: None, due: None }
     }
 
     pub(super) fn free(&self) {
@@ -30,6 +31,11 @@ impl Line {
         let _ = self.dispatcher.send(Event::Lingers(self.instance));
     }
 
+    /// It ends since this fell due: whoever advanced the clock waits until the dispatcher knows.
+    pub(super) fn ends_for(&mut self, due: Due) {
+        self.due = Some(due);
+    }
+
     /// Another instance shall run this call: this one has not begun it.
     pub(super) fn give_back(&mut self, call: Box<Call>) {
         self.returned = Some(call);
@@ -38,7 +44,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let returned = self.returned.take();
-        let _ = self.dispatcher.send(Event::Gone { instance: self.instance, returned });
+        let (returned, due) = (self.returned.take(), self.due.take());
+        let _ = self.dispatcher.send(Event::Gone { instance: self.instance, returned, due });
     }
 }

@@ -1,6 +1,7 @@
 //! What an instance writes, as records, line by line.
 
 use crate::face::Parts;
+use crate::history::Past;
 use mlemu_core::sandbox::Output;
 use mlemu_core::{LogLine, Record, Runtime, Sink, Stream, Subject, What};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,8 @@ pub(super) struct Log {
 
 struct Current {
     subject: Subject,
+    /// Remembers the lines of the invocation.
+    past: Option<Arc<Past>>,
     /// Begun and not ended lines.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -52,14 +55,15 @@ impl Tail {
 
 impl Log {
     pub(super) fn new(parts: Parts, client: Arc<dyn Runtime>, subject: Subject) -> Self {
-        let current = Current { subject, stdout: Vec::new(), stderr: Vec::new(), tail: None };
+        let current = Current { subject, past: None, stdout: Vec::new(), stderr: Vec::new(), tail: None };
         Self { parts, client, current: Mutex::new(current) }
     }
 
     /// From here on records are about this invocation.
-    pub(super) fn begin(&self, subject: Subject, wants_tail: bool) {
+    pub(super) fn begin(&self, subject: Subject, past: Arc<Past>, wants_tail: bool) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.subject = subject;
+        current.past = Some(past);
         current.tail = wants_tail.then(Tail::default);
     }
 
@@ -89,7 +93,11 @@ impl Log {
         // Runtime clients join the lines of one message by carriage returns.
         let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').replace('\r', "\n");
         let at = self.parts.clock.now();
-        self.record(current, What::Log(LogLine { at, stream, text }));
+        let line = LogLine { at, stream, text };
+        if let Some(past) = &current.past {
+            past.line(&line);
+        }
+        self.record(current, What::Log(line));
     }
 
     fn record(&self, current: &mut Current, what: What) {

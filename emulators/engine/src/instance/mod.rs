@@ -167,7 +167,10 @@ impl Instance {
                 Some(Order::Run(call)) => Rest::Work(call),
                 Some(Order::Stop) | None => Rest::End("replaced".into()),
             },
-            () = idle => Rest::End("idle for long".into()),
+            due = idle => {
+                self.line.ends_for(due);
+                Rest::End("idle for long".into())
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use crate::face::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::{
-    Boxed, Confined, Ending, FunctionFailure, Reading, SandboxSpec, Session, What, runtime::ReportedError,
+    Boxed, Confined, Due, Ending, FunctionFailure, Reading, SandboxSpec, Session, What,
+    runtime::ReportedError,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,17 +127,28 @@ impl Process {
     }
 }
 
-/// Freezes an idle process after a while, if its vendor does; completes when it has been idle for longer than is of use. Dropping
-/// this leaves `frozen` true when a freeze was begun, so that the next invocation thaws.
-pub(super) async fn idle(process: Option<&mut Process>, freezes: bool, parts: &Parts, alarm: &mut Alarm) {
-    let since = parts.clock.elapsed();
-    let (freeze, end) = (since + parts.policy.freeze_after, since + parts.policy.keep_alive);
-    if let Some(process) = process.filter(|_| freezes && freeze < end) {
-        alarm.at(freeze).await;
+/// Freezes an idle process after a while, if its vendor does; completes when, in emulated time, it has been idle
+/// for longer than is of use. Dropping this leaves `frozen` true when a freeze was begun, so that the next
+/// invocation thaws.
+pub(super) async fn idle(
+    process: Option<&mut Process>,
+    freezes: bool,
+    parts: &Parts,
+    alarm: &mut Alarm,
+) -> Due {
+    let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
+    let keep = parts.clock.until(parts.clock.now().plus(parts.policy.keep_alive));
+    tokio::pin!(keep);
+    if let Some(process) = process.filter(|_| freezes) {
+        tokio::select! {
+            biased;
+            () = alarm.at(freeze) => {}
+            due = &mut keep => return due,
+        }
         process.frozen = true;
         process.confined.freeze().await;
     }
-    alarm.at(end).await;
+    keep.await
 }
 
 /// What an end without an answer means.

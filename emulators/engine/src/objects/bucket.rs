@@ -3,7 +3,7 @@
 use super::object::Object;
 use super::upload::{Upload, UploadId};
 use super::{Fault, Objects};
-use mlemu_core::{Scope, Timestamp};
+use mlemu_core::{Epoch, Scope, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ pub struct BucketView {
 
 /// All versions of one key, newest last and never empty. Today a bucket keeps only one; one that keeps more
 /// will push here instead of replacing, and a deletion will push a marker.
+#[derive(Clone)]
 pub(super) struct Versions(Vec<Arc<Object>>);
 
 impl Versions {
@@ -53,6 +54,16 @@ impl Versions {
 
     pub fn current(&self) -> Option<&Arc<Object>> {
         self.0.last()
+    }
+
+    /// The same versions, as contents of another epoch.
+    pub fn of_epoch(&self, epoch: Epoch) -> Self {
+        let restamped = |object: &Arc<Object>| {
+            let mut object = Object::clone(object);
+            object.content.epoch = epoch;
+            Arc::new(object)
+        };
+        Self(self.0.iter().map(restamped).collect())
     }
 }
 
@@ -100,6 +111,13 @@ impl Objects {
     pub fn bucket(&self, id: &BucketId) -> Result<BucketView, Fault> {
         let store = self.lock();
         store.bucket(id).map(|bucket| bucket.view(id))
+    }
+
+    /// The buckets of this name, in whichever cloud and account.
+    pub fn named(&self, name: &str) -> Vec<BucketView> {
+        let store = self.lock();
+        let found = store.buckets.iter().filter(|(id, _)| **id.name() == *name);
+        found.map(|(id, bucket)| bucket.view(id)).collect()
     }
 
     /// The buckets of an account, by name.

@@ -89,6 +89,9 @@ impl Objects {
     pub(super) fn wake(&self, sequence: u64) {
         // Two writers may come here out of order; readers look into the log anyway.
         self.shared.newest.send_modify(|newest| *newest = sequence.max(*newest));
+        if let Some(pulse) = self.shared.pulse.get() {
+            pulse.ring();
+        }
     }
 }
 

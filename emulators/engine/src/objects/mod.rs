@@ -15,6 +15,7 @@ mod intake;
 mod listing;
 mod log;
 mod object;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -26,6 +27,7 @@ pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Page};
 pub use log::Changes;
 pub use object::{Attributes, Content, Object, Origin, PartMark};
+pub use snapshot::Snapshot;
 pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
 
 use bucket::Bucket;
@@ -33,7 +35,7 @@ use log::Log;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -76,6 +78,8 @@ struct Shared {
     store: Mutex<Store>,
     /// The newest sequence; wakes the readers of the log.
     newest: watch::Sender<u64>,
+    /// Rung after every commit.
+    pulse: OnceLock<Arc<crate::Pulse>>,
 }
 
 #[derive(Default)]
@@ -100,7 +104,23 @@ impl Objects {
     /// `folder` takes the bodies of large objects; it is made when the first one comes.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
         let (newest, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { folder, clock, store: Mutex::default(), newest }) }
+        Self {
+            shared: Arc::new(Shared {
+                folder,
+                clock,
+                store: Mutex::default(),
+                newest,
+                pulse: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Counts every commit as under way in `settle` until the readers of the change log have acted on it.
+    pub fn counted_in(self, settle: crate::Settle) -> Self {
+        // Only the first one counts, as whoever waits has it.
+        let _ = self.shared.pulse.set(settle.pulse().clone());
+        self.lock().log.settle = settle;
+        self
     }
 
     /// The number of the newest commit.
@@ -111,12 +131,7 @@ impl Objects {
     /// Forgets everything and begins the next epoch. Bodies that are still being received belong to the
     /// old one and will be refused.
     pub fn reset(&self) {
-        let mut store = self.lock();
-        store.epoch.0 += 1;
-        store.log.clear();
-        let buckets = std::mem::take(&mut store.buckets);
-        drop(store);
-        drop(buckets);
+        self.restore(&Snapshot::default());
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {

@@ -41,7 +41,9 @@ impl Invoker for Stub {
         let said = ended.await.map_err(|_| Refusal::Stopping)??;
         let result = match &*said {
             "fail" => Err(FunctionFailure::Stopped),
-            said => Ok(Answer { body: said.to_owned().into(), content_type: None, streamed: false }),
+            said => {
+                Ok(Answer { body: said.to_owned().into(), content_type: None, streamed: false, head: None })
+            }
         };
         let usage = Usage {
             queued: Duration::ZERO,

@@ -7,6 +7,7 @@ mod endings;
 mod fake;
 mod idle;
 mod inits;
+mod interrupting;
 mod property;
 mod records;
 mod reload;

@@ -67,7 +67,7 @@ async fn what_travels_beside_the_event() {
             ("Lambda-Runtime-Trace-Id", trace.to_owned())
         ]
     );
-    assert_eq!(invoked[0].cause, Cause::Request(trace.into()));
+    assert_eq!(invoked[0].cause, Cause::Request("1-5759e988-bd862e3fe1be46a994272793".into()));
 }
 
 #[tokio::test]

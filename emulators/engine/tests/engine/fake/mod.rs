@@ -192,6 +192,9 @@ impl Lab {
         assert_eq!((seen.live, seen.sessions, seen.builds_running), (0, 0, 0), "nothing outlives shutdown");
         assert_eq!(seen.freezes, seen.thaws + seen.ended_frozen, "whoever was frozen was thawed or ended");
         self.each_call_ended_once();
+        let open = self.engine.settle().open(&mlemu_engine::settle::Which::Everything);
+        assert_eq!(open, [], "nothing counts as under way");
+        assert!(self.engine.history().after(0).iter().all(|past| past.status().is_some()), "all have ended");
         // The fakes' own pipes and the watch end within this time.
         crate::fake::pass(millis(50)).await;
         assert_eq!(alive_tasks(), self.tasks_before, "no task is left");

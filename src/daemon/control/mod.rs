@@ -1,26 +1,29 @@
 //! The control API: what the command line and tools ask of a running daemon.
 //!
-//! Everything lives under `/_mlemu/`, wants the daemon's token, and changes nothing on a GET.
+//! Everything lives under `/_mlemu/`, wants the daemon's token, and changes nothing on a GET. One file an area:
+//! [`clock`], [`invocations`], [`mod@reset`], [`stream`], [`wait`].
+
+pub mod clock;
+pub mod invocations;
+mod reset;
+mod stream;
+pub mod wait;
 
 use super::Shared;
 use super::listener::Service;
-use crate::daemon::invoke::{Invoked, Wanted};
+use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{self, DefaultBodyLimit, FromRequestParts, Path, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
-use futures_util::{Stream, StreamExt, stream};
 use http::request::Parts;
 use http::{StatusCode, header};
-use mlemu_core::Record;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
 use std::sync::Arc;
-use tokio::sync::broadcast::error::RecvError;
 use tower::ServiceExt;
 
 /// Largest event that the control API takes, in bytes; the function's own limit comes after.
@@ -35,13 +38,25 @@ impl Control {
         let guarded = Router::new()
             .route("/_mlemu/functions", get(functions))
             .route("/_mlemu/functions/{name}/invoke", post(invoke))
-            .route("/_mlemu/stream", get(follow))
+            .route("/_mlemu/invocations", get(invocations::list))
+            .route("/_mlemu/invocations/{id}", get(invocations::one))
+            .route("/_mlemu/invocations/{id}/event", get(invocations::event))
+            .route("/_mlemu/invocations/{id}/replay", post(invocations::replay))
+            .route("/_mlemu/clock", get(clock::show).post(clock::steer))
+            .route("/_mlemu/functions/{name}/cold", post(reset::cold))
+            .route("/_mlemu/reset", post(reset::reset))
+            .route("/_mlemu/snapshots", get(reset::kept))
+            .route("/_mlemu/snapshots/{name}", post(reset::keep))
+            .route("/_mlemu/snapshots/{name}/restore", post(reset::restore))
+            .route("/_mlemu/wait", post(wait::wait))
+            .route("/_mlemu/stream", get(stream::follow))
             .route("/_mlemu/env", get(environment))
             .route("/_mlemu/stop", post(stop))
             .layer(DefaultBodyLimit::max(EVENT_LIMIT))
             .layer(middleware::from_fn_with_state(shared.clone(), authorize));
         let router = Router::new()
             .route("/_mlemu/health", get(health))
+            .route("/_mlemu/openapi.json", get(openapi))
             .merge(guarded)
             .fallback(unknown)
             .with_state(shared);
@@ -61,11 +76,41 @@ impl Service for Control {
 }
 
 /// An error of the control API: a status and what to do about it.
-struct Fault(StatusCode, String);
+pub struct Fault(pub StatusCode, pub String);
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
+    }
+}
+
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Self {
+        Self(refused.status(), refused.to_string())
+    }
+}
+
+/// A request that cannot be understood.
+fn unreadable(why: String) -> Fault {
+    Fault(StatusCode::BAD_REQUEST, why)
+}
+
+/// Reads a request's document.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(body)
+        .map_err(|error| unreadable(format!("the request is not understood: {error}")))
+}
+
+/// What a request's query asks for; what it cannot be is refused as everything else is.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let read = extract::Query::from_request_parts(parts, state).await;
+        let extract::Query(query) = read.map_err(|refused| unreadable(refused.body_text()))?;
+        Ok(Self(query))
     }
 }
 
@@ -89,6 +134,13 @@ async fn health() -> impl IntoResponse {
     Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
+/// The one description of this API; tests hold the server to it.
+const OPENAPI: &str = include_str!("openapi.json");
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
 async fn unknown() -> Fault {
     Fault(StatusCode::NOT_FOUND, "the control API has no such path".into())
 }
@@ -108,10 +160,18 @@ pub struct FunctionLine {
     pub instances: usize,
     pub in_flight: usize,
     pub from: Option<String>,
+    /// Where it is invoked by HTTP.
+    #[serde(default)]
+    pub url: Option<String>,
 }
 
 async fn functions(State(shared): State<Arc<Shared>>) -> Json<Vec<FunctionLine>> {
-    Json(shared.engine.all_functions().iter().map(FunctionLine::of).collect())
+    let urls = shared.function_urls();
+    let url = |name: &str| urls.iter().find(|(known, _)| known == name).map(|(_, url)| url.clone());
+    let views = shared.engine.all_functions();
+    Json(
+        views.iter().map(|view| FunctionLine { url: url(&view.id.name), ..FunctionLine::of(view) }).collect(),
+    )
 }
 
 impl FunctionLine {
@@ -128,6 +188,7 @@ impl FunctionLine {
             instances: view.instances,
             in_flight: view.in_flight,
             from: view.from.clone(),
+            url: None,
         }
     }
 }
@@ -139,7 +200,7 @@ async fn invoke(
     event: Bytes,
 ) -> Result<Json<Invoked>, Fault> {
     let invoked = shared.invoke(&name, wanted, event).await;
-    invoked.map(Json).map_err(|refused| Fault(refused.status(), refused.to_string()))
+    invoked.map(Json).map_err(Fault::from)
 }
 
 async fn environment(State(shared): State<Arc<Shared>>) -> Json<mlemu_core::Environment> {
@@ -149,52 +210,6 @@ async fn environment(State(shared): State<Arc<Shared>>) -> Json<mlemu_core::Envi
 async fn stop(State(shared): State<Arc<Shared>>) -> StatusCode {
     shared.stop.cancel();
     StatusCode::ACCEPTED
-}
-
-#[derive(Deserialize)]
-struct After {
-    /// Records with a greater sequence; `last`: only new ones.
-    #[serde(default)]
-    after: u64,
-    /// End after what is there.
-    #[serde(default)]
-    once: bool,
-}
-
-/// A record, and how its cloud's log says it.
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    record: &'a Record,
-    lines: Vec<String>,
-}
-
-async fn follow(
-    State(shared): State<Arc<Shared>>,
-    Query(after): Query<After>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let (past, live) = shared.journal.follow(after.after);
-    let live = stream::unfold(live, |mut live| async move {
-        loop {
-            match live.recv().await {
-                Ok(record) => return Some((record, live)),
-                // A slow reader loses the oldest; the sequence numbers show the gap.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
-    });
-    let live = if after.once { live.take(0) } else { live.take(usize::MAX) };
-    let records = stream::iter(past).chain(live).map(move |record| Ok(shared.told(&record)));
-    Sse::new(records).keep_alive(KeepAlive::default())
-}
-
-impl Shared {
-    fn told(&self, record: &Record) -> Event {
-        let told = Told { lines: self.lines(record), record };
-        let data = serde_json::to_string(&told).unwrap_or_default();
-        Event::default().id(record.sequence.to_string()).data(data)
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,56 @@
+//! The whole store as it was at one moment, and going back to it.
+//!
+//! Objects never change once they are there, so a snapshot shares them and their bytes with the store: it costs the
+//! keys. Uploads that are begun are not a part of it.
+
+use super::bucket::{Bucket, BucketId, BucketView, Versions};
+use super::{Objects, Store};
+use mlemu_core::Epoch;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Cheap to keep: it shares the bodies.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    buckets: BTreeMap<BucketId, Kept>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    view: BucketView,
+    objects: BTreeMap<Arc<str>, Versions>,
+}
+
+impl Kept {
+    /// A bucket of this epoch: what was read of an older one is refused when it comes back.
+    fn bucket(&self, epoch: Epoch) -> Bucket {
+        let objects = self.objects.iter().map(|(key, versions)| (key.clone(), versions.of_epoch(epoch)));
+        let BucketView { scope, created, .. } = self.view.clone();
+        Bucket { scope, created, objects: objects.collect(), uploads: BTreeMap::new() }
+    }
+}
+
+impl Objects {
+    pub fn snapshot(&self) -> Snapshot {
+        let store = self.lock();
+        let keep = |(id, bucket): (&BucketId, &Bucket)| {
+            let view = BucketView { id: id.clone(), scope: bucket.scope.clone(), created: bucket.created };
+            (id.clone(), Kept { view, objects: bucket.objects.clone() })
+        };
+        Snapshot { buckets: store.buckets.iter().map(keep).collect() }
+    }
+
+    /// Goes back to a snapshot and begins the next epoch, at one moment for everybody. Bodies that are still being
+    /// received, and contents that were read before, belong to the old epoch and will be refused; changes that no
+    /// trigger has acted on are forgotten.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        let mut store = self.lock();
+        let Store { epoch, buckets, log, .. } = &mut *store;
+        epoch.0 += 1;
+        log.clear();
+        let fresh = snapshot.buckets.iter().map(|(id, kept)| (id.clone(), kept.bucket(*epoch)));
+        let old = std::mem::replace(buckets, fresh.collect());
+        drop(store);
+        drop(old);
+    }
+}

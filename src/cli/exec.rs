@@ -1,0 +1,144 @@
+//! `mlemu exec -- COMMAND`: a daemon for one command, typically a test run, and nothing left afterwards.
+
+use super::Reading;
+use super::ends::Ends;
+use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
+use super::talk::Talk;
+use crate::config;
+use crate::daemon::control::FunctionLine;
+use crate::daemon::{Daemon, Options};
+use crate::harness::environment::{Surroundings, Target};
+use crate::harness::trail;
+use crate::report::print::Printer;
+use crate::report::terminal::{Show, Terminal};
+use clap::Args;
+use mlemu_core::Environment;
+use mlemu_sandbox::Foreground;
+use rustix::process::Signal;
+use std::ffi::OsString;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The project's folder, a template or mlemu.toml in it, or `app.py:handler`
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    project: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Use the daemon of this project that is already up, if there is one
+    #[arg(long, conflicts_with_all = ["keep", "report"])]
+    reuse: bool,
+    /// When the command fails, keep everything running until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+    /// Write what became of each invocation to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Scale functions as the cloud does instead of to this machine's cores
+    #[arg(long)]
+    faithful: bool,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
+    let mut ends = Ends::new()?;
+    let root = config::root(&args.project);
+    if args.reuse
+        && let Some(talk) = Talk::find(&root)
+    {
+        return attached(&talk, &args, &mut ends).await;
+    }
+    let loaded = args.reading.load(&args.project)?;
+    let scope = loaded.settings.account.clone();
+    let options =
+        Options { offline: args.reading.offline, faithful: args.faithful, ..Options::private(loaded) };
+    let show = if printer.verbose { Show::All } else { Show::Steps };
+    let mut terminal = None;
+    let open = |shared: &_| terminal = Some(Terminal::open(printer, show, shared));
+    let started = tokio::select! {
+        started = Daemon::start(options, open) => started,
+        exit = ends.next() => return Ok(exit),
+    };
+    let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
+    let exit = beside(&daemon, scope, &args, &mut ends).await;
+    if let Some(file) = &args.report {
+        trail::write(&daemon.shared, file)
+            .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
+    }
+    if args.keep && !matches!(exit, Ok(Exit::Of(0))) {
+        keep(&daemon, printer, &mut ends).await;
+    }
+    daemon.shutdown().await;
+    Terminal::close(terminal).await;
+    exit
+}
+
+/// Runs the command with a daemon of its own.
+async fn beside(daemon: &Daemon, scope: String, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
+    let shared = &daemon.shared;
+    let target = Target {
+        clouds: shared.environment(),
+        control: format!("http://{}", daemon.control),
+        token: shared.token.clone(),
+        scope,
+        functions: shared.function_urls(),
+    };
+    command(args, &target, ends).await
+}
+
+/// Runs the command with the daemon that is already up.
+async fn attached(talk: &Talk, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
+    let clouds: Environment = talk.get("/_mlemu/env").await?;
+    let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
+    let (control, token) = talk.place();
+    let target = Target {
+        scope: clouds.get("AWS_ACCESS_KEY_ID").cloned().unwrap_or_default(),
+        clouds,
+        control: control.to_owned(),
+        token: token.to_owned(),
+        functions: functions.into_iter().filter_map(|line| Some((line.name, line.url?))).collect(),
+    };
+    command(args, &target, ends).await
+}
+
+async fn command(args: &ExecArgs, target: &Target, ends: &mut Ends) -> Result<Exit, Complaint> {
+    let failed =
+        |error: std::io::Error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) };
+    let nothing = tempfile::tempdir().map_err(failed)?;
+    let surroundings = Surroundings::of(target, nothing.path(), std::env::vars_os());
+    let Some((program, rest)) = args.command.split_first() else {
+        return Err(Complaint::usage("there is no command to run"));
+    };
+    let started = Foreground::start(program, rest, &surroundings.set, &surroundings.unset);
+    let mut running = started.map_err(|error| {
+        let exit = if error.kind() == ErrorKind::NotFound { NO_SUCH_COMMAND } else { NOT_EXECUTABLE };
+        let what = format!("cannot run `{}`: {error}", program.to_string_lossy());
+        Complaint { exit, ..Complaint::new(what) }
+    })?;
+    loop {
+        tokio::select! {
+            ended = running.ended() => return ended.map(Exit::Of).map_err(failed),
+            exit = ends.next() => match exit {
+                // A terminal tells everybody in it of Ctrl-C by itself.
+                Exit::Interrupted if std::io::stdin().is_terminal() => {}
+                Exit::Interrupted => running.signal(Signal::INT),
+                _ => running.signal(Signal::TERM),
+            },
+        }
+    }
+}
+
+async fn keep(daemon: &Daemon, printer: Printer, ends: &mut Ends) {
+    for (name, address) in daemon.addresses() {
+        printer.say(&format!("{name}  http://{address}"));
+    }
+    let (control, token) = (daemon.control, &daemon.shared.token);
+    printer.say(&format!(
+        "the command failed; all of it is kept: MLEMU_URL=http://{control} MLEMU_TOKEN={token}"
+    ));
+    printer.say("`mlemu logs` and other verbs find it by these two variables; Ctrl-C ends it");
+    ends.next().await;
+}

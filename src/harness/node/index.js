@@ -1,0 +1,264 @@
+// A client of mlemu's control API, and a daemon of our own that cannot outlive us. No dependencies.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** The daemon refused, and says why. */
+export class MlemuError extends Error {
+  constructor(status, why) {
+    super(why);
+    this.name = "MlemuError";
+    this.status = status;
+  }
+}
+
+/** What was waited for did not come; `diagnosis` is what the daemon knows of why. */
+export class NotSettled extends Error {
+  constructor(diagnosis) {
+    super(inWords(diagnosis));
+    this.name = "NotSettled";
+    this.diagnosis = diagnosis;
+  }
+}
+
+function inWords(diagnosis) {
+  const lines = [diagnosis.error ?? "not settled"];
+  for (const open of diagnosis.under_way ?? []) lines.push(`under way: ${JSON.stringify(open.work)}`);
+  if (diagnosis.last_failed) lines.push("", ...describe(diagnosis.last_failed));
+  return lines.join("\n");
+}
+
+/** An invocation for a person: how it ended, and the end of its log. */
+export function describe(invocation, most = 40) {
+  const took = invocation.handler_ms == null ? "" : ` in ${Math.round(invocation.handler_ms)} ms`;
+  const start = invocation.cold ? ", cold" : "";
+  const log = (invocation.log ?? []).slice(-most).flatMap((line) => line.text.split("\n"));
+  return [
+    `${invocation.function}: ${invocation.status}${took}${start} (${invocation.id})`,
+    ...log.map((line) => `    ${line}`),
+  ];
+}
+
+/** One daemon. `environment` points SDKs at it. */
+export class Mlemu {
+  #token;
+  #stop;
+
+  constructor(environment, stop = async () => {}) {
+    this.environment = environment;
+    this.url = environment.MLEMU_URL;
+    this.#token = environment.MLEMU_TOKEN;
+    this.#stop = stop;
+    this.clock = new Clock((method, body) => this.#json(method, "/_mlemu/clock", body));
+  }
+
+  /** Calls a function; a failure of it throws unless `check` is false. `queue` does not wait for the outcome. */
+  async invoke(name, event = {}, { check = true, queue = false } = {}) {
+    const path = `/_mlemu/functions/${encodeURIComponent(name)}/invoke?queue=${queue}`;
+    const answer = await this.#json("POST", path, event);
+    if (check && answer.status === "error") {
+      throw new Error(`${name} failed: ${JSON.stringify(answer.result)}\n${(answer.log ?? []).join("\n")}`);
+    }
+    return answer;
+  }
+
+  /** Those that are known, oldest first; filters: function, status, trace, since, limit. */
+  async invocations(filters = {}) {
+    const given = Object.entries(filters).filter(([, value]) => value != null);
+    return (await this.#json("GET", `/_mlemu/invocations?${new URLSearchParams(given)}`)).invocations;
+  }
+
+  /** Everything that is known of one: event, result, log, phases, memory. */
+  invocation(id = "last") {
+    return this.#json("GET", `/_mlemu/invocations/${encodeURIComponent(id)}`);
+  }
+
+  /** Runs one again, with another event if one is given. */
+  replay(id = "last", event = undefined) {
+    return this.#json("POST", `/_mlemu/invocations/${encodeURIComponent(id)}/replay`, event);
+  }
+
+  /** Makes the next call of a function a cold start. */
+  cold(name) {
+    return this.#json("POST", `/_mlemu/functions/${encodeURIComponent(name)}/cold`);
+  }
+
+  /** Resolves when nothing is under way that anything could come of. */
+  async waitIdle(options) {
+    await this.wait({ idle: true }, options);
+  }
+
+  /** Resolves when nothing is under way of what one request caused; `trace` is the request's id. */
+  async waitTrace(trace, options) {
+    await this.wait({ trace }, options);
+  }
+
+  /** Resolves to so many ended invocations; rejects as soon as nothing is under way that could bring them. */
+  async waitInvocations(name, { count = 1, status, ...options } = {}) {
+    const invocations = { function: name, count, ...(status && { status }) };
+    return (await this.wait({ invocations }, { whileBusy: true, ...options })).invocations;
+  }
+
+  /** Resolves when an object is there; rejects as soon as nothing is under way that could write it. */
+  async waitObject(bucket, key, options) {
+    await this.wait({ object: { bucket, key } }, { whileBusy: true, ...options });
+  }
+
+  /** The control API's own `wait`. */
+  wait(until, { timeoutMs = 30_000, since = 0, whileBusy = false } = {}) {
+    return this.#json("POST", "/_mlemu/wait", { until, timeout_ms: timeoutMs, since, while_busy: whileBusy });
+  }
+
+  /** Everything as it was when the project was ready; `scope`: all, state, buckets, functions, journal. */
+  reset({ scope = "all", cold = false } = {}) {
+    return this.#json("POST", "/_mlemu/reset", { scope, cold });
+  }
+
+  /** Keeps this moment under a name. */
+  snapshot(name) {
+    return this.#json("POST", `/_mlemu/snapshots/${encodeURIComponent(name)}`);
+  }
+
+  /** Goes back to a moment that was kept. */
+  restore(name) {
+    return this.#json("POST", `/_mlemu/snapshots/${encodeURIComponent(name)}/restore`);
+  }
+
+  /** Puts an object, for tests that have no SDK at hand; resolves to the request's id, for `waitTrace`. */
+  async put(bucket, key, body) {
+    const response = await fetch(this.#object(bucket, key), { method: "PUT", body });
+    if (!response.ok) throw new MlemuError(response.status, await response.text());
+    return response.headers.get("x-amz-request-id");
+  }
+
+  async get(bucket, key) {
+    const response = await fetch(this.#object(bucket, key));
+    if (!response.ok) throw new MlemuError(response.status, await response.text());
+    return Buffer.from(await response.arrayBuffer());
+  }
+
+  /** The keys of a bucket that begin so, at most a thousand. */
+  async objects(bucket, prefix = "") {
+    return (await this.wait({ object: { bucket, prefix, count: 0 } })).objects.map((found) => found.key);
+  }
+
+  /** Ends the daemon, if it is ours. */
+  async stop() {
+    await this.#stop();
+  }
+
+  #object(bucket, key) {
+    const path = key.split("/").map(encodeURIComponent).join("/");
+    return `${this.environment.AWS_ENDPOINT_URL}/${encodeURIComponent(bucket)}/${path}`;
+  }
+
+  async #json(method, path, body) {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.#token}` },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const document = text ? JSON.parse(text) : undefined;
+    if (response.status === 408) throw new NotSettled(document);
+    if (!response.ok) throw new MlemuError(response.status, document?.error ?? text);
+    return document;
+  }
+}
+
+/** The emulated clouds' time. It does not govern what a function's own process reads. */
+class Clock {
+  #steer;
+
+  constructor(steer) {
+    this.#steer = steer;
+  }
+
+  async now() {
+    return (await this.#steer("GET")).now;
+  }
+
+  /** Time stands still, at `at` if it is given (RFC 3339). */
+  freeze(at) {
+    return this.#steer("POST", { frozen: true, ...(at && { now: at }) });
+  }
+
+  set(at) {
+    return this.#steer("POST", { now: at });
+  }
+
+  /** Goes forward, e.g. by `10m`; resolves when everything that fell due on the way has settled. */
+  advance(by) {
+    return this.#steer("POST", { advance: by });
+  }
+
+  rate(rate) {
+    return this.#steer("POST", { rate });
+  }
+
+  real() {
+    return this.#steer("POST", { real: true });
+  }
+}
+
+// Runs inside of `mlemu exec`: tells its environment, and stays for as long as somebody holds its input.
+const HOLD = "console.log(JSON.stringify(process.env)); process.stdin.resume()";
+
+/**
+ * The daemon: that of `mlemu exec` if the tests run in it, otherwise one of our own for `project`. With `apply`
+ * (the default) this process's environment becomes the daemon's until `stop`.
+ */
+export async function start({ project = ".", apply = true } = {}) {
+  if (process.env.MLEMU_URL && process.env.MLEMU_TOKEN) return new Mlemu({ ...process.env });
+  const program = process.env.MLEMU_BIN ?? "mlemu";
+  const command = ["exec", "--project", project, "--", process.execPath, "-e", HOLD];
+  const child = spawn(program, command, { stdio: ["pipe", "pipe", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (chunk) => (said += chunk));
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  const line = new Promise((resolve) => createInterface(child.stdout).once("line", resolve));
+  const failed = new Promise((_, reject) => child.once("error", reject));
+  const first = await Promise.race([line, ended.then(() => undefined), failed]);
+  if (first === undefined) throw new Error(`mlemu did not get ready:\n${said.trim()}`);
+  const environment = JSON.parse(first);
+  const before = { ...process.env };
+  if (apply) become(environment);
+  return new Mlemu(environment, async () => {
+    if (apply) become(before);
+    child.stdin.end();
+    await ended;
+  });
+}
+
+function become(environment) {
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+  Object.assign(process.env, environment);
+}
+
+/**
+ * For a test file: starts the daemon before its tests, brings everything back to how it was before each of them,
+ * and ends it. Give it the runner's own hooks: `useMlemu({ before, beforeEach, after })` for node:test,
+ * `useMlemu({ before: beforeAll, beforeEach, after: afterAll })` for Vitest and Jest.
+ */
+export function useMlemu({ before, beforeEach, after }, options) {
+  let daemon;
+  before(async () => {
+    daemon = await start(options);
+  });
+  beforeEach(async () => {
+    await daemon.reset();
+  });
+  after(async () => {
+    await daemon?.stop();
+  });
+  return new Proxy(
+    {},
+    {
+      get(_, name) {
+        if (daemon === undefined) throw new Error("mlemu is there from the first test on, not before");
+        const value = daemon[name];
+        return typeof value === "function" ? value.bind(daemon) : value;
+      },
+    },
+  );
+}

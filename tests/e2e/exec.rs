@@ -1,0 +1,125 @@
+//! `mlemu exec`: a command with functions of its own, in the environment that tests need.
+
+use super::house::Plan;
+use super::lives;
+use serde_json::Value;
+use std::process::Output;
+use std::time::Duration;
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Echo:
+    Type: AWS::Serverless::Function
+    Properties: { FunctionName: my-echo, Runtime: python3.12, CodeUri: src/, Handler: app.echo, Timeout: 30 }
+";
+
+const APP: &str = "\
+def echo(event, context):
+    print('echoing')
+    return event
+";
+
+fn plan() -> Plan {
+    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP)
+}
+
+fn exec(plan: &Plan, flags: &[&str], script: &str) -> Output {
+    let args = [&["exec"], flags, &["--", "sh", "-c", script]].concat();
+    plan.mlemu(&args).output().expect("the program runs")
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_command_calls_functions_and_reads_what_became_of_them() {
+    let plan = plan();
+    let script = "
+        curl -sS --fail -d '{\"n\": 1}' \"$MLEMU_FUNCTION_MY_ECHO_URL\" &&
+        curl -sS --fail -XPOST -H \"Authorization: Bearer $MLEMU_TOKEN\" \"$MLEMU_URL/_mlemu/wait\" >waited.json";
+    let output = exec(&plan, &["--report", "report.json"], script);
+    assert_eq!(stdout(&output), "{\"n\": 1}", "nothing but the command's own words");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(plan.path("report.json")).expect("written")).expect("JSON");
+    assert_eq!(report["invocations"][0]["status"], "ok", "{report}");
+    assert!(report["invocations"][0]["log"].to_string().contains("echoing"), "{report}");
+}
+
+#[test]
+fn other_verbs_find_the_daemon_that_they_run_in() {
+    let plan = plan();
+    let mlemu = env!("CARGO_BIN_EXE_mlemu");
+    let script =
+        format!("'{mlemu}' invoke my-echo -q -e '[1]' && '{mlemu}' wait && '{mlemu}' ps | grep -c my-echo");
+    assert_eq!(stdout(&exec(&plan, &[], &script)), "[1]\n1\n");
+}
+
+#[test]
+fn it_ends_as_the_command_does_and_leaves_nothing() {
+    let plan = plan();
+    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
+        assert_eq!(exec(&plan, &[], script).status.code(), Some(code), "{script}");
+    }
+    let missing = plan.mlemu(&["exec", "no-such-program"]).output().expect("the program runs");
+    assert_eq!(missing.status.code(), Some(127), "{missing:?}");
+    let folder = plan.mlemu(&["exec", "/"]).output().expect("the program runs");
+    assert_eq!(folder.status.code(), Some(126), "{folder:?}");
+    let broken =
+        Plan::new().file("template.yaml", TEMPLATE).file("mlemu.toml", "[functions.x]\nnonsense = 1\n");
+    assert_eq!(exec(&broken, &[], "exit 0").status.code(), Some(2));
+}
+
+#[test]
+fn the_developers_own_clouds_are_out_of_reach() {
+    let plan = plan()
+        .env("AWS_PROFILE", "production")
+        .env("AWS_SESSION_TOKEN", "real")
+        .env("GOOGLE_APPLICATION_CREDENTIALS", "/real.json")
+        .env("AZURE_CLIENT_SECRET", "real")
+        .env("KEPT", "mine");
+    let names = stdout(&exec(&plan, &[], "env"));
+    for gone in
+        ["AWS_PROFILE=", "AWS_SESSION_TOKEN=", "GOOGLE_APPLICATION_CREDENTIALS=", "AZURE_CLIENT_SECRET="]
+    {
+        assert!(!names.lines().any(|line| line.starts_with(gone)), "{gone}");
+    }
+    for set in ["KEPT=mine", "MLEMU=1", "AWS_CONFIG_FILE=/dev/null", "AWS_ENDPOINT_URL=http://127.0.0.1:"] {
+        assert!(names.lines().any(|line| line.starts_with(set)), "{set} in {names}");
+    }
+}
+
+#[test]
+fn a_signal_reaches_the_command_and_everything_ends() {
+    let plan = plan();
+    let script = "trap 'echo heard; exit 9' TERM; echo $$ >pid; while :; do read -r line <fifo || :; done";
+    std::process::Command::new("mkfifo").arg(plan.path("fifo")).status().expect("a fifo");
+    let mut child = plan
+        .mlemu(&["exec", "--", "sh", "-c", script])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // Opening it returns when the command reads: it runs, and its trap is set.
+    let fifo = std::fs::OpenOptions::new().write(true).open(plan.path("fifo")).expect("opened");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
+    drop(fifo);
+    assert!(lives::ends_within(child.id(), Duration::from_secs(20)), "it ends");
+    assert_eq!(child.wait().expect("a child").code(), Some(9));
+}
+
+#[test]
+fn a_daemon_that_is_up_can_be_used() {
+    let house = plan().up();
+    let control = house.control().to_string();
+    let output =
+        house.mlemu(&["exec", "--reuse", "--", "sh", "-c", "echo $MLEMU_URL $MLEMU_FUNCTION_MY_ECHO_URL"]);
+    let said = stdout(&output);
+    assert!(said.contains(&control) && said.contains("/functions/my-echo/invocations"), "{said}");
+    // Without it the command gets a daemon of its own.
+    let own = stdout(&house.mlemu(&["exec", "--", "sh", "-c", "echo $MLEMU_URL"]));
+    assert!(!own.contains(&control), "{own}");
+}

@@ -1,0 +1,238 @@
+//! The front ends of the harness, used as a new user would: a bare project, tests beside it, one command.
+
+use super::clients;
+use super::house::{Plan, cache};
+use mlemu::harness::{Ending, Session};
+use mlemu_core::Timestamp;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: { Runtime: python3.12, CodeUri: src/, Timeout: 30 }
+Resources:
+  Uploads: { Type: AWS::S3::Bucket, Properties: { BucketName: uploads } }
+  Seen: { Type: AWS::S3::Bucket, Properties: { BucketName: seen } }
+  Copies:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.copies
+      Events: { Put: { Type: S3, Properties: { Bucket: !Ref Uploads, Events: 's3:ObjectCreated:*' } } }
+  Divides: { Type: AWS::Serverless::Function, Properties: { Handler: app.divides } }
+";
+
+const APP: &str = "\
+import boto3
+
+s3 = boto3.client('s3')
+calls = 0
+
+def copies(event, context):
+    for record in event['Records']:
+        key = record['s3']['object']['key']
+        s3.put_object(Bucket='seen', Key=key, Body=b'seen')
+
+def divides(event, context):
+    global calls
+    calls += 1
+    print('dividing by', event['by'])
+    return {'quotient': 10 / event['by'], 'calls': calls}
+";
+
+const PYTEST: &str = r#"
+import os
+import pytest
+from pytest_mlemu import NotSettled
+
+@pytest.mark.parametrize("round", range(25))
+def test_an_upload_is_seen_once_and_every_test_begins_afresh(mlemu, round):
+    assert mlemu.objects("seen") == []
+    mlemu.put("uploads", f"{round}.txt", b"x")
+    mlemu.wait_idle()
+    assert mlemu.objects("seen") == [f"{round}.txt"]
+    assert [one["status"] for one in mlemu.invocations(function="Copies")] == ["ok"]
+
+def test_answers_failures_and_replays(mlemu):
+    assert mlemu.invoke("Divides", {"by": 4}).result["quotient"] == 2.5
+    failed = mlemu.invoke("Divides", {"by": 0}, check=False)
+    assert failed.status == "error" and failed.result["errorType"] == "ZeroDivisionError"
+    with pytest.raises(AssertionError, match="dividing by 0"):
+        mlemu.invoke("Divides", {"by": 0})
+    assert mlemu.replay("last", {"by": 5}).result["quotient"] == 2
+
+def test_a_wait_in_vain_says_why_at_once(mlemu):
+    mlemu.invoke("Divides", {"by": 0}, queue=True)
+    with pytest.raises(NotSettled, match="(?s)0 of 1 invocations of Divides.*ZeroDivisionError"):
+        mlemu.wait_invocations("Divides", status="ok", timeout=60)
+
+def test_state_and_cold_starts(mlemu):
+    mlemu.put("seen", "a", b"1")
+    mlemu.snapshot("with a")
+    mlemu.reset()
+    assert mlemu.objects("seen") == []
+    mlemu.restore("with a")
+    assert mlemu.get("seen", "a") == b"1"
+    mlemu.invoke("Divides", {"by": 1})
+    mlemu.cold("Divides")
+    assert mlemu.invoke("Divides", {"by": 1}).result["calls"] == 1
+
+def test_time(mlemu_clock):
+    mlemu_clock.freeze("2030-01-01T00:00:00Z")
+    mlemu_clock.advance("6h")
+    assert mlemu_clock.now() == "2030-01-01T06:00:00Z"
+
+def test_real_accounts_are_out_of_reach(mlemu):
+    assert "AWS_PROFILE" not in os.environ
+    assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+"#;
+
+const FAILING: &str = "
+def test_that_fails(mlemu):
+    mlemu.invoke('Divides', {'by': 2})
+    assert False
+";
+
+const NODE: &str = r#"
+import test, { after, before, beforeEach } from "node:test";
+import assert from "node:assert/strict";
+import { NotSettled, useMlemu } from "mlemu-test";
+
+const mlemu = useMlemu({ before, beforeEach, after });
+
+for (let round = 0; round < 10; round += 1) {
+  test(`an upload is seen once, round ${round}`, async () => {
+    assert.deepEqual(await mlemu.objects("seen"), []);
+    const trace = await mlemu.put("uploads", `${round} é.txt`, "x");
+    await mlemu.waitTrace(trace);
+    assert.equal((await mlemu.objects("seen")).length, 1);
+    assert.deepEqual((await mlemu.invocations({ function: "Copies" })).map((one) => one.status), ["ok"]);
+  });
+}
+
+test("answers, failures and time", async () => {
+  assert.equal((await mlemu.invoke("Divides", { by: 4 })).result.quotient, 2.5);
+  await assert.rejects(mlemu.invoke("Divides", { by: 0 }), /dividing by 0/);
+  await mlemu.invoke("Divides", { by: 0 }, { queue: true });
+  const late = mlemu.waitInvocations("Divides", { status: "ok", count: 2, timeoutMs: 60_000 });
+  await assert.rejects(late, (error) => error instanceof NotSettled && /ZeroDivisionError/.test(error.message));
+  await mlemu.clock.freeze("2030-01-01T00:00:00Z");
+  await mlemu.clock.advance("6h");
+  assert.equal(await mlemu.clock.now(), "2030-01-01T06:00:00Z");
+  await mlemu.clock.real();
+  assert.equal(process.env.AWS_PROFILE, undefined);
+});
+"#;
+
+fn plan() -> Plan {
+    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).file("tests/test_it.py", PYTEST)
+}
+
+fn run(plan: &Plan, mut command: Command) -> Output {
+    command
+        .current_dir(plan.path("."))
+        .stdin(Stdio::null())
+        .env("MLEMU_BIN", env!("CARGO_BIN_EXE_mlemu"))
+        .env("MLEMU_CACHE", cache().join("cache"))
+        .env("AWS_PROFILE", "production")
+        .output()
+        .expect("it runs")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn pytest_alone_and_with_workers() {
+    let Some(python) = clients::pytest() else { return };
+    let plan = plan();
+    for flags in [&["-q"][..], &["-q", "-n", "2"]] {
+        let mut command = python.program("pytest");
+        command.args(flags).arg("tests");
+        let output = run(&plan, command);
+        assert!(output.status.success() && said(&output).contains("30 passed"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_failed_test_shows_what_its_functions_did() {
+    let Some(python) = clients::pytest() else { return };
+    let plan = plan().file("failing/test_it.py", FAILING);
+    let mut command = python.program("pytest");
+    command.arg("failing");
+    let output = run(&plan, command);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["mlemu invocations", "Divides: ok in", "dividing by 2"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn pytest_inside_of_exec_uses_its_daemon() {
+    let Some(python) = clients::pytest() else { return };
+    let plan = plan();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mlemu"));
+    command.args(["exec", "--report", "report.json", "--"]);
+    command.arg(python.program("pytest").get_program()).args(["-q", "tests", "-k", "upload or answers"]);
+    let output = run(&plan, command);
+    assert!(output.status.success() && said(&output).contains("26 passed"), "{}", said(&output));
+    let report = std::fs::read_to_string(plan.path("report.json")).expect("a report");
+    assert!(report.contains("\"Divides\""), "{report}");
+}
+
+#[test]
+fn node_alone_and_inside_of_exec() {
+    let Some(version) = clients::node_version() else { return };
+    if version < 20 {
+        eprintln!("skipped: node {version} has no stable test runner");
+        return;
+    }
+    let plan = plan().file("tests/it.test.mjs", NODE).file("package.json", "{ \"type\": \"module\" }");
+    let modules = plan.path("node_modules");
+    std::fs::create_dir_all(&modules).expect("a folder");
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
+    std::os::unix::fs::symlink(package, modules.join("mlemu-test")).expect("linked, as npm does");
+    for wrapped in [false, true] {
+        let mut command = Command::new(if wrapped { env!("CARGO_BIN_EXE_mlemu") } else { "node" });
+        if wrapped {
+            command.args(["exec", "--", "node"]);
+        }
+        let output = run(&plan, {
+            command.args(["--test", "tests/it.test.mjs"]);
+            command
+        });
+        assert!(output.status.success() && said(&output).contains("pass 11"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_session_inside_of_a_rust_test() {
+    let plan = plan();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let builder = Session::of(plan.path(".")).program(env!("CARGO_BIN_EXE_mlemu"));
+        let mlemu = builder.patience(Duration::from_secs(120)).start().await.expect("it starts");
+        for round in 0..3 {
+            let key = format!("{round}.txt");
+            let trace = mlemu.put("uploads", &key, "x").await.expect("put");
+            mlemu.settled(&trace).await.expect("settled");
+            assert_eq!(mlemu.keys("seen", ""), [key.as_str()]);
+            assert_eq!(mlemu.get("seen", &key).await.expect("there"), "seen");
+            let ended = mlemu.invocations("Copies", Ending::As("ok".into()), 1).await.expect("ended");
+            assert_eq!(ended[0].trace, trace);
+            mlemu.reset().await;
+            assert!(mlemu.keys("seen", "").is_empty());
+        }
+        let event = mlemu.event("aws/s3/put", &["bucket=uploads", "key=made.txt"]).expect("rendered");
+        assert_eq!(mlemu.invoke("Copies", event).await.expect("invoked").status, "ok");
+        assert_eq!(mlemu.keys("seen", "made"), ["made.txt"]);
+        mlemu.freeze(Timestamp(0)).await;
+        let began = std::time::Instant::now();
+        let then = mlemu.advance(Duration::from_secs(6 * 3600)).await.expect("settled");
+        assert_eq!(then.millis(), 6 * 3600 * 1000);
+        assert!(began.elapsed() < Duration::from_secs(1));
+        mlemu.stop().await;
+    });
+}
