@@ -3,6 +3,7 @@
 //! AWS: Lambda Developer Guide, "Lambda quotas"; S3 User Guide, "General purpose bucket naming rules".
 //! Google: Cloud Functions documentation, "Quotas".
 
+use super::schema::nearest;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -33,6 +34,37 @@ pub fn timeout_fault(cloud: &str, timeout: Duration) -> Option<String> {
     (!fits).then(|| format!("a timeout of {timeout:?}; {whose} whole seconds from {least} to {most}"))
 }
 
+/// What is wrong with the name of a runtime, if something is.
+///
+/// AWS: Lambda Developer Guide, "Lambda runtimes". Google: Cloud Run functions, "Runtime support".
+pub fn runtime_fault(cloud: &str, runtime: &str) -> Option<String> {
+    let (whose, can) = match cloud {
+        "aws" => ("Lambda", "python3.x, nodejsNN.x and provided.*"),
+        "gcp" => ("Cloud Functions", "python3NN and nodejsNN"),
+        _ => return None,
+    };
+    let end = runtime.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(runtime.len());
+    let (family, version) = runtime.split_at(end);
+    let is_version = version.starts_with(|c: char| c.is_ascii_digit())
+        && version.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'x'));
+    match family {
+        "python" if is_version && version.starts_with('3') => return None,
+        // The bare name asks for what this machine has.
+        "nodejs" if is_version || version.is_empty() => return None,
+        "provided" if cloud == "aws" => return None,
+        "java" | "dotnet" | "dotnetcore" | "ruby" | "go" | "php" => {
+            return Some(format!("functions of runtime `{runtime}` cannot run here yet: {can} can"));
+        }
+        _ => {}
+    }
+    let meant = nearest(family, &["python", "nodejs"]).filter(|meant| is_version && *meant != family);
+    let help = match meant {
+        Some(meant) => format!("did you mean `{meant}{version}`?"),
+        None => format!("{can} can run here"),
+    };
+    Some(format!("there is no runtime `{runtime}` in {whose}; {help}"))
+}
+
 pub fn function_name_fault(cloud: &str, name: &str) -> Option<String> {
     let fits = (1..=64).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
@@ -60,4 +92,26 @@ fn size_fault(cloud: &str, what: &str, bytes: u64, range: &RangeInclusive<u64>) 
     (cloud == "aws" && !fits).then(|| {
         format!("{shown} MB of {what}; Lambda takes whole MB from {} to {}", range.start(), range.end())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runtime_fault;
+
+    #[test]
+    fn runtimes_that_run_pass_and_others_are_explained() {
+        for runtime in ["python3", "python3.6", "python3.14", "nodejs", "nodejs22.x", "provided.al2023"] {
+            assert_eq!(runtime_fault("aws", runtime), None, "{runtime}");
+        }
+        for runtime in ["python312", "python3.12", "nodejs22", "nodejs"] {
+            assert_eq!(runtime_fault("gcp", runtime), None, "{runtime}");
+        }
+        let said = |runtime| runtime_fault("aws", runtime).unwrap_or_default();
+        assert!(said("pyton3.12").ends_with("did you mean `python3.12`?"));
+        assert!(said("nodjs22.x").ends_with("did you mean `nodejs22.x`?"));
+        assert!(said("java17").contains("cannot run here yet"));
+        for bad in ["", "python2.7", "cobol", "python3.12; rm", "\u{e4}"] {
+            assert!(said(bad).starts_with("there is no runtime"), "{bad}");
+        }
+    }
 }

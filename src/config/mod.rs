@@ -12,6 +12,7 @@ mod model;
 mod native;
 mod overlay;
 mod paths;
+pub mod plain;
 mod quantity;
 mod schema;
 mod settings;
@@ -24,7 +25,7 @@ mod triggers;
 pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
 pub use quantity::duration;
-pub use schema::schema;
+pub use schema::{nearest, schema};
 pub use settings::{Ports, Settings};
 
 use import::{Template, World, detect, samconfig};
@@ -32,7 +33,7 @@ use mlemu_core::declare::Project;
 use native::Native;
 use serde::Serialize;
 use start::Start;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The project's own file, in its folder.
@@ -77,7 +78,10 @@ pub fn load(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> 
 fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let mut overrides = overrides.clone();
     let native = match Start::of(start)? {
-        Start::Single { file, handler } => return Ok(single(&file, &handler)),
+        Start::Single { file, handler } => {
+            known_parameters(&overrides.parameters, &BTreeSet::new())?;
+            return Ok(single(&file, &handler));
+        }
         Start::Folder(root) => root.join(FILE),
         Start::Native(file) => file,
         Start::Template(file) => {
@@ -87,9 +91,15 @@ fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
         }
     };
     let root = native.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut loading = Loading { overrides: &overrides, root: &root, loaded: Loaded::default() };
+    let mut loading = Loading {
+        overrides: &overrides,
+        root: &root,
+        loaded: Loaded::default(),
+        parameters: BTreeSet::new(),
+    };
     let native = if native.is_file() { Some(loading.native(&native)?) } else { None };
     loading.templates(native.as_ref())?;
+    known_parameters(&overrides.parameters, &loading.parameters)?;
     loading.framework()?;
     loading.finish(native)
 }
@@ -121,6 +131,18 @@ fn endpoint(ports: &Ports) -> String {
     format!("http://127.0.0.1:{}", ports.aws.filter(|port| *port > 0).unwrap_or(AWS_PORT))
 }
 
+/// Refuses values for parameters that no template has: they would change nothing.
+fn known_parameters(given: &BTreeMap<String, String>, known: &BTreeSet<String>) -> Result<(), ConfigError> {
+    let Some(name) = given.keys().find(|name| !known.contains(*name)) else { return Ok(()) };
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let hint = match schema::nearest(name, &names) {
+        Some(meant) => format!("did you mean `--parameter {meant}=...`?"),
+        None if names.is_empty() => "no template that was read has parameters".into(),
+        None => format!("there are {}", names.join(", ")),
+    };
+    Err(ConfigError::new(format!("there is no parameter `{name}`")).hint(hint))
+}
+
 /// A template that somebody named: it must be one.
 fn named_template(file: &Path) -> Result<Template, ConfigError> {
     Template::read(file)?.ok_or_else(|| ConfigError::new("this template declares no function").in_file(file))
@@ -131,6 +153,8 @@ struct Loading<'a> {
     overrides: &'a Overrides,
     root: &'a Path,
     loaded: Loaded,
+    /// Those that the templates have.
+    parameters: BTreeSet<String>,
 }
 
 impl Loading<'_> {
@@ -188,6 +212,7 @@ impl Loading<'_> {
             endpoint: self.overrides.endpoint.clone().unwrap_or_else(|| endpoint(&settings.ports)),
             parameters,
         };
+        self.parameters.extend(template.section("Parameters").iter().map(|(key, _)| key.text.clone()));
         let cache = self.overrides.cache_dir.as_deref();
         let imported = import::read(template, self.root, &world, cache)?;
         self.loaded.files.push(template.text.path.clone());

@@ -96,7 +96,8 @@ pub struct FunctionTable {
     /// What to call, as the vendor writes it, e.g. `index.which_flower`.
     pub handler: Option<String>,
     /// The vendor's name of the runtime, e.g. `python3.12`.
-    pub runtime: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub runtime: Option<Spanned<String>>,
     /// The folder of the code, seen from this file.
     #[schemars(with = "Option<String>")]
     pub source: Option<Spanned<PathBuf>>,

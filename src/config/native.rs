@@ -4,7 +4,7 @@ use super::error::ConfigError;
 use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
 use super::settings::{ACCOUNT, Place, REGION, Settings};
 use super::text::SourceText;
-use super::{dotenv, limits, paths, schema};
+use super::{dotenv, limits, paths, plain, schema};
 use mlemu_core::declare::{
     BucketDeclaration, FunctionDeclaration, Prepare, Project, Provenance, QueueDeclaration,
 };
@@ -198,7 +198,9 @@ impl Native {
 
 /// Syntax first, then keys that do not belong there, then kinds of values.
 fn model(text: &SourceText) -> Result<Model, ConfigError> {
-    let fault = |fault: toml::de::Error| text.error_at(fault.span().unwrap_or_default(), fault.message());
+    let fault = |fault: toml::de::Error| {
+        text.error_at(fault.span().unwrap_or_default(), plain::value(fault.message()))
+    };
     let table = DeTable::parse(&text.text).map_err(fault)?;
     match ConfigError::all(schema::unknown_keys(table.get_ref(), text)) {
         Some(error) => Err(error),

@@ -51,7 +51,10 @@ impl Native {
             cloud: cloud.into(),
             name: name.get_ref().clone(),
             alias: None,
-            runtime: table.runtime.take().ok_or_else(|| missing("runtime", "python3.12"))?,
+            runtime: match &table.runtime {
+                Some(runtime) => runtime.get_ref().clone(),
+                None => return Err(missing("runtime", "python3.12")),
+            },
             handler: table.handler.take().ok_or_else(|| missing("handler", "app.handler"))?,
             source: self.root.clone(),
             memory: None,
@@ -75,7 +78,12 @@ impl Native {
         if let Some(provider) = table.provider {
             function.cloud = provider.name().into();
         }
-        function.runtime = table.runtime.unwrap_or(mem::take(&mut function.runtime));
+        if let Some(runtime) = table.runtime {
+            if let Some(fault) = limits::runtime_fault(&function.cloud, runtime.get_ref()) {
+                return Err(self.fault(runtime.span(), fault));
+            }
+            function.runtime = runtime.into_inner();
+        }
         function.handler = table.handler.unwrap_or(mem::take(&mut function.handler));
         if let Some(source) = table.source {
             function.source = self.source(&source, warnings)?;

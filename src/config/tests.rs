@@ -237,7 +237,7 @@ fn unknown_keys_are_shown_with_what_was_meant() {
 #[test]
 fn wrong_values_are_shown_where_they_stand() {
     insta::assert_snapshot!(refusal("[functions.score]\nmemory = 1024\n"), @r#"
-    invalid type: integer `1024`, expected a size like "512MB" or "2GB"
+    must be a size like "512MB" or "2GB", not 1024
      --> mlemu.toml:2:10
       |
     2 | memory = 1024
@@ -265,18 +265,32 @@ fn nothing_wrong_passes() {
     for (text, what, place) in [
         (
             "[functions.score]\nmemory = \"10 apples\"\n",
-            "invalid value: string \"10 apples\", expected a size",
+            "must be a size like \"512MB\" or \"2GB\", not \"10 apples\"",
             "2:10",
+        ),
+        (
+            "[functions.score]\nruntime = \"pyton3.12\"\n",
+            "there is no runtime `pyton3.12` in Lambda; did you mean `python3.12`?",
+            "2:11",
+        ),
+        (
+            "[functions.score]\nruntime = \"java17\"\n",
+            "functions of runtime `java17` cannot run here yet",
+            "2:11",
         ),
         ("[functions.score]\nmemory = \"64MB\"\n", "64 MB of memory", "2:10"),
         ("[functions.score]\nmemory = \"128.5MB\"\n", "128.5 MB of memory", "2:10"),
         ("[functions.score]\ntimeout = \"16m\"\n", "a timeout of 960s", "2:11"),
         ("[functions.score]\ntimeout = \"1500ms\"\n", "a timeout of 1.5s", "2:11"),
         ("[functions.score]\ntmp = \"1MB\"\n", "1 MB of ephemeral storage", "2:7"),
-        ("[functions.score]\nconcurrency = -1\n", "invalid value: integer `-1`", "2:15"),
-        ("[functions.score]\nprovider = \"ibm\"\n", "unknown variant `ibm`, expected one of", "2:12"),
+        ("[functions.score]\nconcurrency = -1\n", "must be a whole number, 0 or more, not -1", "2:15"),
+        (
+            "[functions.score]\nprovider = \"ibm\"\n",
+            "must be one of `aws`, `gcp`, `azure`, not `ibm`",
+            "2:12",
+        ),
         ("[functions.score]\nsource = \"gone\"\n", "there is no folder gone", "2:10"),
-        ("[functions.score]\nenv = { A = 1 }\n", "invalid type: integer `1`, expected a string", "2:13"),
+        ("[functions.score]\nenv = { A = 1 }\n", "must be a text in quotes, not 1", "2:13"),
         ("[functions.score]\ntriggers = [{}]\n", "a trigger needs one of", "2:13"),
         (
             "[functions.score]\ntriggers = [{http=\"GET /\", queue=\"q\"}]\n",

@@ -1,6 +1,7 @@
 //! A configuration file as text: read with bounds, and able to point at a place in itself.
 
 use super::error::{ConfigError, Place, Snippet};
+use super::plain;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -29,7 +30,8 @@ pub struct SourceText {
 impl SourceText {
     /// Reads a file of at most 10 MB. A byte order mark is left out.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |why: std::io::Error| ConfigError::new(format!("cannot read: {why}")).in_file(path);
+        let unreadable =
+            |why: std::io::Error| ConfigError::new(format!("cannot read: {}", plain::io(&why))).in_file(path);
         let mut bytes = Vec::new();
         // One byte more than allowed, so that "too large" is seen whatever the file system says its size is.
         File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes)).map_err(unreadable)?;

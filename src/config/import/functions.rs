@@ -3,7 +3,7 @@
 use super::Import;
 use super::properties::Properties;
 use super::template::Resource;
-use super::{code, cors, events, globals};
+use super::{code, cors, events, globals, known};
 use crate::config::error::ConfigError;
 use crate::config::limits::{self, MIB};
 use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
@@ -18,6 +18,7 @@ pub fn function(
     let resolver = &import.resolver;
     let properties = Properties::new(resolver, globals::properties(resolver, resource));
     let id = resource.id;
+    known::check(resolver, resource);
     if is_image(&properties) {
         properties.warn(format!("function `{id}` is left out: images are not supported"));
         return Ok(None);
@@ -25,6 +26,9 @@ pub fn function(
     let Some(runtime) = properties.identity("Runtime")? else {
         return Err(import.error(resource, format!("function `{id}` has no Runtime")));
     };
+    if let Some(fault) = limits::runtime_fault("aws", &runtime) {
+        resolver.warn(properties.raw("Runtime").map_or(properties.node.at, |node| node.at), fault);
+    }
     let handler = match properties.identity("Handler")? {
         Some(handler) => handler,
         None if runtime.starts_with("provided") => "bootstrap".into(),
@@ -38,7 +42,7 @@ pub fn function(
     if let Some(fault) = limits::function_name_fault("aws", &name) {
         return Err(properties.error("FunctionName", fault));
     }
-    let size = |name: &str| properties.number(name).map(|size| size.map(|size| size.saturating_mul(MIB)));
+    let memory = properties.number_or("MemorySize", &format!("{id} gets 128 MB"))?;
     Ok(Some(FunctionDeclaration {
         cloud: "aws".into(),
         alias: (name != id).then(|| id.to_owned()),
@@ -49,11 +53,11 @@ pub fn function(
         memory: Some(checked(
             &properties,
             "MemorySize",
-            size("MemorySize")?,
+            memory.map(|size| size.saturating_mul(MIB)),
             128 * MIB,
             limits::memory_fault,
         )?),
-        timeout: Some(timeout(&properties)?),
+        timeout: Some(timeout(&properties, id)?),
         tmp: storage(&properties)?,
         env: environment(&properties),
         concurrency: properties
@@ -71,8 +75,9 @@ fn is_image(properties: &Properties<'_>) -> bool {
         || properties.raw("Code").is_some_and(|code| code.get("ImageUri").is_some())
 }
 
-fn timeout(properties: &Properties<'_>) -> Result<Duration, ConfigError> {
-    let timeout = properties.number("Timeout")?.map(Duration::from_secs);
+fn timeout(properties: &Properties<'_>, id: &str) -> Result<Duration, ConfigError> {
+    let seconds = properties.number_or("Timeout", &format!("{id} gets 3 s"))?;
+    let timeout = seconds.map(Duration::from_secs);
     checked(properties, "Timeout", timeout, Duration::from_secs(3), limits::timeout_fault)
 }
 

@@ -69,9 +69,13 @@ impl<'n> Call<'n> {
     /// How it is named in messages.
     fn expression(&self) -> String {
         let name = if self.name == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", self.name) };
-        match self.argument.as_text() {
-            Some(text) => format!("{name} {text}"),
-            None => name,
+        let parts: Option<Vec<&str>> = self.parts().iter().map(|part| part.as_text()).collect();
+        match (self.argument.as_text(), parts) {
+            (Some(text), _) => format!("{name} {text}"),
+            (None, Some(parts)) if self.name == "GetAtt" && !parts.is_empty() => {
+                format!("{name} {}", parts.join("."))
+            }
+            _ => name,
         }
     }
 
@@ -120,8 +124,44 @@ impl<'a> Resolver<'a> {
     /// A value that cannot be known here.
     pub(super) fn unresolved(&self, at: Position, expression: &str) -> Arc<Node> {
         let expression = shortened(expression);
-        self.warn(at, format!("`{expression}` cannot be resolved on this machine"));
+        let remedy = self.remedy(&expression).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        self.warn(at, format!("`{expression}` cannot be resolved on this machine{remedy}"));
         Arc::new(Node::text(format!("{UNRESOLVED}{expression}"), at))
+    }
+
+    /// What can be done about an expression that has no value here, or why there is none.
+    pub(super) fn remedy(&self, expression: &str) -> Option<String> {
+        let is_name = |c: char| c.is_ascii_alphanumeric();
+        let reference = expression.strip_prefix("Ref ");
+        let said = reference.or_else(|| expression.strip_prefix("Fn::GetAtt ")).unwrap_or(expression);
+        let end = said.find(|c: char| !is_name(c)).unwrap_or(said.len());
+        let (name, rest) = said.split_at(end);
+        if name.is_empty() || rest.starts_with(':') {
+            return None;
+        }
+        let known = |section: &str| self.template.section(section).get(name).is_some();
+        if reference.is_some() && known("Parameters") {
+            return Some(format!("give it a Default, or a value with `--parameter {name}=...`"));
+        }
+        let missing = !known("Resources");
+        match reference {
+            Some(_) => missing.then(|| format!("there is no parameter or resource {name} in this template")),
+            None => (missing && rest.starts_with('.'))
+                .then(|| format!("there is no resource {name} in this template")),
+        }
+    }
+
+    /// A value as text; an error, instead of warnings, with the expression that cannot be known here.
+    pub(super) fn attempt(&self, node: &Node) -> Result<Option<String>, String> {
+        let before = self.warnings.borrow().clone();
+        let text = self.text(node);
+        match text.as_deref().and_then(|text| text.split_once(UNRESOLVED)) {
+            Some((_, expression)) => {
+                self.warnings.replace(before);
+                Err(expression.to_owned())
+            }
+            None => Ok(text),
+        }
     }
 
     /// Goes one reference deeper. `None`: too deep, or too much altogether.

@@ -15,10 +15,13 @@ mod globals;
 #[cfg(test)]
 mod hostile;
 mod intrinsics;
+mod known;
 mod node;
 mod properties;
 mod references;
 pub mod samconfig;
+#[cfg(test)]
+mod slips;
 mod strings;
 mod template;
 #[cfg(test)]
@@ -37,6 +40,9 @@ use mlemu_core::declare::{
 use properties::Properties;
 use std::path::{Path, PathBuf};
 use template::Resource;
+
+/// What makes a template of CloudFormation one of SAM.
+const TRANSFORM: &str = "AWS::Serverless-2016-10-31";
 
 /// What one template declares.
 #[derive(Debug, Default)]
@@ -87,6 +93,8 @@ impl<'a> Import<'a> {
         let resources: Vec<_> =
             self.template.resources().filter(|resource| self.resolver.exists(resource)).collect();
         self.warn_of_macros();
+        self.warn_of_transform();
+        known::check_globals(&self.resolver);
         for resource in &resources {
             if let Err(finding) = self.declare(resource, &mut imported) {
                 findings.push(finding);
@@ -105,6 +113,16 @@ impl<'a> Import<'a> {
         let names = self.template.section("Resources").iter().map(|(key, _)| key);
         for key in names.filter(|key| key.text.starts_with("Fn::")) {
             self.resolver.warn(key.at, format!("`{}` is not supported: what it makes is left out", key.text));
+        }
+    }
+
+    /// A template of SAM that does not say so is none to the vendor; what is meant is plain all the same.
+    fn warn_of_transform(&self) {
+        let kind = "AWS::Serverless::Function";
+        let first = self.template.resources().find(|resource| resource.kind == kind);
+        if let Some(resource) = first.filter(|_| !self.template.transforms()) {
+            let what = format!("{} is an {kind} but `Transform: {TRANSFORM}` is missing", resource.id);
+            self.resolver.warn(resource.key.at, what);
         }
     }
 

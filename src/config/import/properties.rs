@@ -37,15 +37,34 @@ impl<'a> Properties<'a> {
     /// A text that nothing works without: it must be known.
     pub fn identity(&self, name: &str) -> Result<Option<String>, ConfigError> {
         match self.text(name) {
-            Some(text) if text.contains(UNRESOLVED) => Err(self
-                .error(name, format!("{name} cannot be resolved on this machine"))
-                .hint("give its parameter a default, or a value with --parameter-overrides NAME=VALUE")),
+            Some(text) if text.contains(UNRESOLVED) => {
+                let error = self.error(name, format!("{name} cannot be resolved on this machine"));
+                let expression = text.split_once(UNRESOLVED).map_or("", |(_, expression)| expression);
+                Err(error.hint(self.resolver.remedy(expression).unwrap_or_else(|| {
+                    format!("write the value of {name} into the template, or put it into a parameter")
+                })))
+            }
             text => Ok(text),
         }
     }
 
     pub fn number(&self, name: &str) -> Result<Option<u64>, ConfigError> {
-        let Some(text) = self.text(name).filter(|text| !text.contains(UNRESOLVED)) else { return Ok(None) };
+        self.number_or(name, "it is as if it were not there")
+    }
+
+    /// A number; where it cannot be known, a warning says what is done `instead`.
+    pub fn number_or(&self, name: &str, instead: &str) -> Result<Option<u64>, ConfigError> {
+        let Some(node) = self.raw(name) else { return Ok(None) };
+        let text = match self.resolver.attempt(node) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(None),
+            Err(expression) => {
+                let remedy = self.resolver.remedy(&expression).map(|remedy| format!("; {remedy}"));
+                let what = format!("{name} is `{expression}`, which has no value here: {instead}");
+                self.resolver.warn(node.at, what + &remedy.unwrap_or_default());
+                return Ok(None);
+            }
+        };
         match text.trim().parse() {
             Ok(number) => Ok(Some(number)),
             Err(_) => Err(self.error(name, format!("{name} must be a whole number, not `{text}`"))),

@@ -66,12 +66,17 @@ impl Template {
     }
 
     fn has_functions(&self) -> bool {
+        let kinds = ["AWS::Lambda::Function", "AWS::Serverless::Function"];
+        self.transforms() || self.resources().any(|resource| kinds.contains(&resource.kind))
+    }
+
+    /// Whether it says that it is a template of SAM.
+    pub fn transforms(&self) -> bool {
         let is_sam = |text: &str| text.starts_with("AWS::Serverless-");
         let transform = self.root.get("Transform");
         let transforms =
             transform.map_or(&[][..], |node| node.as_list().unwrap_or(std::slice::from_ref(node)));
         transforms.iter().any(|node| node.as_text().is_some_and(is_sam))
-            || self.resources().any(|resource| resource.kind == "AWS::Lambda::Function")
     }
 }
 
