@@ -12,6 +12,7 @@ use crate::report::print::{Printer, Tone};
 use crate::report::terminal::{Show, Terminal};
 use bytes::Bytes;
 use clap::Args;
+use mlemu_core::declare::{FunctionDeclaration, Project};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 #[derive(Debug, Args)]
@@ -67,12 +68,13 @@ async fn alone(
     if wanted.queue {
         return Err(Complaint::usage("`--queue` needs a running daemon").hint("start one with `mlemu up`"));
     }
-    let loaded = args.project.reading.load(&args.project.project)?;
+    let mut loaded = args.project.reading.load(&args.project.project)?;
     let names = loaded.project.functions.iter().map(|function| function.name.clone()).collect();
     let name = match &args.function {
         Some(name) => name.clone(),
         None => only(names)?,
     };
+    loaded.project.warnings = warnings_for(&name, &loaded.project);
     let options = Options { offline: args.project.reading.offline, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::Steps, shared));
@@ -98,12 +100,31 @@ async fn alone(
     })
 }
 
+/// The warnings that concern a call of `name`: all but those about other functions.
+fn warnings_for(name: &str, project: &Project) -> Vec<String> {
+    let named = |function: &FunctionDeclaration, name: &str| {
+        function.name == name || function.alias.as_deref() == Some(name)
+    };
+    let others = |word: &str| {
+        let mut all = project.functions.iter();
+        all.any(|function| named(function, word) && !named(function, name))
+    };
+    let is_ours = |warning: &&String| {
+        let mut words = warning.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
+        !words.any(others)
+    };
+    project.warnings.iter().filter(is_ours).cloned().collect()
+}
+
 fn only(mut names: Vec<String>) -> Result<String, Complaint> {
     match names.len() {
         1 => Ok(names.remove(0)),
         0 => Err(Complaint::not_found("the project declares no function")
             .hint("run `mlemu config` to see what was read, or name a file as `--project app.py:handler`")),
-        _ => Err(Complaint::usage(format!("which function? There are: {}", names.join(", ")))),
+        _ => {
+            let complaint = Complaint::usage(format!("which function? There are: {}", names.join(", ")));
+            Err(complaint.hint(format!("name one of them: `mlemu invoke {}`", names[0])))
+        }
     }
 }
 
@@ -116,7 +137,8 @@ fn show(invoked: &Invoked, printer: Printer) -> Exit {
             printer.say(&printer.paint(Tone::Quiet, &human::harmless(line)));
         }
         if let Some(truth) = &invoked.truth {
-            printer.say(&printer.paint(Tone::Quiet, truth));
+            printer
+                .say(&printer.paint(if failed { Tone::Bad } else { Tone::Quiet }, &human::harmless(truth)));
         }
         if invoked.status == "queued" {
             printer.say(&format!("queued as {}", invoked.invocation));

@@ -1,9 +1,11 @@
 //! An invocation asked for by a person: by name, with its log, as one document.
 
 use super::Shared;
+use crate::config;
 use crate::report::human;
 use bytes::Bytes;
 use http::StatusCode;
+use mlemu_core::record::Status;
 use mlemu_core::{Cause, FunctionId, InvocationId, Invoke, Mode, Outcome, Refusal, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -40,17 +42,21 @@ pub struct Invoked {
 
 #[derive(Debug, Error)]
 pub enum Refused {
-    #[error("there is no function `{name}`{}", hint(.known))]
+    #[error("there is no function `{name}`{}", instead(.name, .known))]
     NoFunction { name: String, known: Vec<String> },
     #[error(transparent)]
     Engine(#[from] Refusal),
 }
 
-fn hint(known: &[String]) -> String {
+/// What there is instead of `name`.
+pub(crate) fn instead(name: &str, known: &[String]) -> String {
     if known.is_empty() {
         return "; the project declares none".into();
     }
-    format!("; there are: {}", known.join(", "))
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let meant = config::nearest(name, &names).map(|meant| format!("; did you mean `{meant}`?"));
+    let there = if known.len() == 1 { "there is" } else { "there are" };
+    format!("; {there}: {}{}", known.join(", "), meant.unwrap_or_default())
 }
 
 impl Refused {
@@ -126,7 +132,7 @@ impl Shared {
             result: raw(&body),
             log: outcome.log,
             report: serde_json::to_value(&outcome.usage).ok(),
-            truth: Some(human::truth(&outcome.usage)),
+            truth: Some(human::truth(&Status::of(&outcome.result), &outcome.usage)),
         }
     }
 }

@@ -19,7 +19,10 @@ pub fn write(page: &mut String, printer: Printer, record: &Record, vendor: &[Str
         line(&harmless(text));
     }
     if let Some((tone, text)) = own_words(&record.what, printer.verbose) {
-        text.lines().for_each(|text| line(&printer.paint(tone, &harmless(text))));
+        for text in text.lines() {
+            let tone = if text.starts_with("hint: ") { Tone::Good } else { tone };
+            line(&printer.paint(tone, &harmless(text)));
+        }
     }
 }
 
@@ -34,14 +37,19 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
         What::Published { number, reload: true } => (Tone::Good, format!("reloaded (revision {number})")),
         What::Building { step, detail } if verbose || !detail => (Tone::Quiet, step.clone()),
         What::Built { took } => (Tone::Quiet, format!("built in {:.1} s", took.as_secs_f64())),
-        What::BuildFailed { why } => (Tone::Bad, format!("cannot start: {why}")),
+        What::BuildFailed { why } => {
+            let told = why.lines().filter(|line| verbose || !line.starts_with("  command: "));
+            (Tone::Bad, format!("cannot start: {}", told.collect::<Vec<_>>().join("\n")))
+        }
         What::Warning { text } => (Tone::Warn, format!("warning: {text}")),
         What::Refused { why } => (Tone::Warn, format!("refused: {why}")),
-        What::Unsupported { service, operation } => (
-            Tone::Warn,
-            format!("{service} {operation} is not there yet and was answered as not implemented"),
-        ),
-        What::Ended { status, usage } => (tone(status), truth(usage)),
+        What::Unsupported { service, operation } => {
+            let parts = [service.as_str(), operation.as_str()].map(str::trim);
+            let whose: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            let what = "is not there yet and was answered as not implemented";
+            (Tone::Warn, format!("{} {what}", whose.join(" ")))
+        }
+        What::Ended { status, usage } => (tone(status), truth(status, usage)),
         What::Occurred { summary, .. } => (Tone::Quiet, summary.clone()),
         What::InstanceGone { why } if verbose => (Tone::Quiet, format!("instance gone: {why}")),
         _ => return None,
@@ -52,8 +60,35 @@ fn tone(status: &Status) -> Tone {
     if status.is_ok() { Tone::Quiet } else { Tone::Bad }
 }
 
-/// The line that no cloud gives: what was measured, and what held the limit.
-pub fn truth(usage: &Usage) -> String {
+/// The line that no cloud gives: how it failed, if it did, what was measured, and what held the limit.
+pub fn truth(status: &Status, usage: &Usage) -> String {
+    match failure(status, usage.memory_limit) {
+        Some(failure) => format!("failed: {failure} ({})", measured(usage)),
+        None => measured(usage),
+    }
+}
+
+/// What went wrong, in words; `memory_limit` in bytes.
+fn failure(status: &Status, memory_limit: u64) -> Option<String> {
+    Some(match status {
+        Status::Ok => return None,
+        Status::OutOfMemory => {
+            format!("out of memory, killed at {} MB; raise the memory size", memory_limit / 1_048_576)
+        }
+        Status::Timeout { after } => format!("timed out after {} s", after.as_secs_f64()),
+        Status::Exited { signal: Some(signal), .. } => format!("ended by signal {signal}"),
+        Status::Exited { code: Some(code), .. } => format!("exit status {code}"),
+        Status::Exited { .. } => "ended without an answer".into(),
+        Status::Error { kind } => match kind.as_str() {
+            "Function.ResponseSizeTooLarge" => "the answer is over the size limit".into(),
+            "NotStartable" => "it cannot start".into(),
+            "Stopped" => "stopped".into(),
+            kind => kind.to_owned(),
+        },
+    })
+}
+
+fn measured(usage: &Usage) -> String {
     if usage.peak_memory == 0 && usage.init.is_none() {
         return "nothing was started".to_owned();
     }
@@ -83,7 +118,21 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use super::{failure, harmless};
+    use mlemu_core::record::Status;
+    use std::time::Duration;
+
+    #[test]
+    fn failures_are_said_in_words() {
+        let said = |status| failure(&status, 128 << 20);
+        assert_eq!(said(Status::Ok), None);
+        let bad = |status| said(status).unwrap_or_default();
+        assert_eq!(bad(Status::OutOfMemory), "out of memory, killed at 128 MB; raise the memory size");
+        assert_eq!(bad(Status::Timeout { after: Duration::from_secs(3) }), "timed out after 3 s");
+        assert_eq!(bad(Status::Error { kind: "KeyError".into() }), "KeyError");
+        assert_eq!(bad(Status::Exited { code: Some(3), signal: None }), "exit status 3");
+        assert_eq!(bad(Status::Exited { code: None, signal: Some(11) }), "ended by signal 11");
+    }
 
     #[test]
     fn escapes_lose_their_power() {

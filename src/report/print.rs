@@ -79,7 +79,7 @@ impl Printer {
         }
         Self::write(&format!("{} {}", self.paint(Tone::Bad, "error:"), complaint.what));
         if let Some(hint) = &complaint.hint {
-            Self::write(&format!("\n{} {hint}", self.paint(Tone::Good, "hint:")));
+            Self::write(&format!("{} {hint}", self.paint(Tone::Good, "hint:")));
         }
     }
 

@@ -24,9 +24,7 @@ pub fn lines(project: &Project) -> Vec<String> {
 }
 
 fn function_row(function: &FunctionDeclaration, project: &Project) -> Vec<String> {
-    let memory = function.memory.map_or_else(|| "default".into(), |bytes| format!("{} MB", bytes / MIB));
-    let timeout =
-        function.timeout.map_or_else(|| "default".into(), |time| format!("{} s", time.as_secs_f64()));
+    let (memory, timeout) = limits(function);
     let triggers: Vec<_> = function.triggers.iter().map(trigger).collect();
     vec![
         function.name.clone(),
@@ -37,6 +35,22 @@ fn function_row(function: &FunctionDeclaration, project: &Project) -> Vec<String
         triggers.join(", "),
         place(&function.from.file, function.from.line, project),
     ]
+}
+
+/// Memory and timeout, said or the cloud's own.
+fn limits(function: &FunctionDeclaration) -> (String, String) {
+    let usual = match function.cloud.as_str() {
+        "aws" => Some((mlemu_aws::profile::DEFAULT_MEMORY, mlemu_aws::profile::DEFAULT_TIMEOUT)),
+        "gcp" => Some((mlemu_gcp::profile::DEFAULT_MEMORY, mlemu_gcp::profile::DEFAULT_TIMEOUT)),
+        _ => None,
+    };
+    let memory = function.memory.or(usual.map(|(memory, _)| memory));
+    let timeout = function.timeout.or(usual.map(|(_, timeout)| timeout));
+    let unknown = || "default".to_owned();
+    (
+        memory.map_or_else(unknown, |bytes| format!("{} MB", bytes / MIB)),
+        timeout.map_or_else(unknown, |time| format!("{} s", time.as_secs_f64())),
+    )
 }
 
 fn trigger(trigger: &TriggerDeclaration) -> String {
