@@ -74,7 +74,7 @@ pub fn operation(parts: &Parts) -> Option<&str> {
 /// What a client of a service that is not here is told, in the protocol that it speaks.
 pub fn not_implemented(service: &str, parts: &Parts) -> Response {
     let what = match operation(parts) {
-        Some(operation) => format!("{service}'s {operation}"),
+        Some(operation) => format!("{operation} of {service}"),
         None => service.to_owned(),
     };
     let text = format!("mlemu does not have {what} yet. It has S3, SQS, Lambda, STS and a part of IAM.");

@@ -16,6 +16,8 @@ use tokio::process::{Child, Command};
 const PACE: Duration = Duration::from_millis(250);
 /// How many of a tool's last lines a failure quotes.
 const LAST_WORDS: usize = 15;
+/// How the line of a failure begins that quotes the command; terminals leave it out unless asked for more.
+const COMMAND: &str = "  command: ";
 /// A longer line is cut.
 const LONGEST_LINE: usize = 2000;
 
@@ -63,12 +65,22 @@ pub(crate) struct ToolFailure {
 
 impl ToolFailure {
     /// `what` had to be done, e.g. `installing requirements.txt`.
-    pub fn into_build_failure(self, what: &str, hint: Option<String>) -> BuildFailure {
-        let mut why = format!("{what} failed: `{}` ended with {}", self.command, self.ending);
+    ///
+    /// The tool's own error comes first and its long command, which few want to see, last.
+    pub fn into_build_failure(mut self, what: &str, hint: Option<String>) -> BuildFailure {
+        let is_error = |line: &String| {
+            let line = line.trim_start();
+            ["ERROR: ", "error: ", "npm error ", "npm ERR! "].iter().any(|start| line.starts_with(start))
+        };
+        let mut why = match self.last_words.iter().position(is_error) {
+            Some(at) => format!("{what} failed: {}", self.last_words.remove(at).trim_start()),
+            None => format!("{what} failed: {}", self.ending),
+        };
         for line in &self.last_words {
             why.push_str("\n  ");
             why.push_str(line);
         }
+        why.push_str(&format!("\n{COMMAND}`{}` ended with {}", self.command, self.ending));
         BuildFailure { why, hint }
     }
 }
@@ -291,8 +303,22 @@ mod tests {
         assert_eq!(failure.last_words.len(), LAST_WORDS);
         assert!(failure.last_words.contains(&"broken".to_owned()));
         let told = failure.into_build_failure("the work", None);
-        assert!(told.why.starts_with("the work failed: `/bin/sh -c for"), "{}", told.why);
-        assert!(told.why.contains("exit status: 7"), "{}", told.why);
+        assert!(told.why.starts_with("the work failed: exit status: 7\n"), "{}", told.why);
+        assert!(told.why.contains("\n  command: `/bin/sh -c for"), "{}", told.why);
+    }
+
+    #[tokio::test]
+    async fn the_tools_own_error_comes_first() {
+        let (steps, _) = listening();
+        let script = "echo looking; echo 'ERROR: No matching distribution found for nosuch'; exit 1";
+        let failure = shell(script).run(&steps, |_| Heard::Words).await.unwrap_err();
+        let why = failure.into_build_failure("the work", None).why;
+        let lines: Vec<&str> = why.lines().collect();
+        assert_eq!(
+            lines[..2],
+            ["the work failed: ERROR: No matching distribution found for nosuch", "  looking"]
+        );
+        assert!(lines[2].starts_with("  command: "), "{why}");
     }
 
     #[tokio::test]

@@ -55,7 +55,7 @@ pub struct Built {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{why}")]
+#[error("{why}{}", .hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
 pub struct BuildFailure {
     /// What failed, where and why, with the tool's own last words.
     pub why: String,

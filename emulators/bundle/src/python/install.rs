@@ -80,7 +80,13 @@ fn write(file: &Path, lines: &[String]) -> Result<(), BuildFailure> {
 /// `scikit-learn, joblib` or `a, b, c, d, e, f and 12 more`.
 fn few(requirements: &Requirements) -> String {
     let lines = requirements.lines.iter().filter(|line| !line.starts_with('-'));
-    let names: Vec<String> = lines.map(|line| name_in(line)).collect();
+    let mut names: Vec<String> = Vec::new();
+    // One package may have several lines, each for other versions of the interpreter.
+    for name in lines.map(|line| name_in(line)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     match names.len() {
         0 => requirements.file.clone(),
         count if count > MOST_NAMES => {
@@ -152,6 +158,7 @@ mod tests {
         let few = |names: &[&str]| few(&Requirements::of_packages(names.iter().copied()));
         assert_eq!(few(&["a==1", "b>2"]), "a, b");
         assert_eq!(few(&["a", "b", "c", "d", "e", "f", "g", "h"]), "a, b, c, d, e, f and 2 more");
+        assert_eq!(few(&["a==1; python_version < \"3.10\"", "a==2; python_version >= \"3.10\""]), "a");
         assert_eq!(few(&["-e ."]), "packages");
     }
 
