@@ -3,7 +3,7 @@
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
 use super::talk::Talk;
-use crate::config;
+use crate::config::{self, plain};
 use crate::report::print::{Printer, Tone};
 use crate::report::table::table;
 use bytes::Bytes;
@@ -90,8 +90,9 @@ pub async fn run(args: EventsArgs, printer: Printer) -> Result<Exit, Complaint> 
         Verb::Gen { name, filling, output } => {
             let event = library.render(&name, &filling.request(&root)?).map_err(complaint)?;
             match output {
-                Some(file) => std::fs::write(&file, event)
-                    .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?,
+                Some(file) => std::fs::write(&file, event).map_err(|error| {
+                    Complaint::new(format!("cannot write {}: {}", file.display(), plain::io(&error)))
+                })?,
                 None => printer.result(&String::from_utf8_lossy(&event)),
             }
         }
@@ -115,7 +116,9 @@ async fn save(
     let path = format!("/_mlemu/invocations/{}/event", utf8_percent_encode(invocation, NON_ALPHANUMERIC));
     let (_, event) = Talk::need(&root)?.ask(Method::GET, &path, Bytes::new()).await?;
     let file = root.join("events").join(format!("{name}.json"));
-    let failed = |error: std::io::Error| Complaint::new(format!("cannot write {}: {error}", file.display()));
+    let failed = |error: std::io::Error| {
+        Complaint::new(format!("cannot write {}: {}", file.display(), plain::io(&error)))
+    };
     std::fs::create_dir_all(file.parent().unwrap_or(&root)).map_err(failed)?;
     std::fs::write(&file, event).map_err(failed)?;
     printer.say(&format!("kept in {}: use it as `--event {name}`", file.display()));
@@ -161,6 +164,15 @@ fn show(library: &Library, name: &str, printer: Printer) -> Result<(), Complaint
 }
 
 impl Filling {
+    /// Refuses parameters where nothing takes them.
+    fn unused(&self) -> Result<(), Complaint> {
+        if self.params.is_empty() {
+            return Ok(());
+        }
+        let hint = "name one with `--event NAME`; `mlemu events list` shows them";
+        Err(Complaint::usage("-p needs a fixture").hint(hint))
+    }
+
     fn request(&self, root: &Path) -> Result<Request, Complaint> {
         let params = self.params.iter().map(|given| given.parse::<Param>().map_err(complaint));
         Ok(Request {
@@ -188,15 +200,17 @@ impl EventArgs {
     fn read(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
         let given = self.event.trim_start();
         if given == "-" {
+            self.filling.unused()?;
             let mut event = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut event);
             return read
                 .map(|_| event)
-                .map_err(|error| Complaint::new(format!("cannot read stdin: {error}")));
+                .map_err(|error| Complaint::new(format!("cannot read stdin: {}", plain::io(&error))));
         }
         let file = Path::new(given);
         let is_scalar = || !file.is_file() && serde_json::from_str::<serde_json::Value>(given).is_ok();
         if given.starts_with(['{', '[', '"']) || is_scalar() {
+            self.filling.unused()?;
             return Ok(given.as_bytes().to_vec());
         }
         let library = library(root);
@@ -214,12 +228,44 @@ impl EventArgs {
         if file.extension().is_some_and(|extension| extension == "hbs") || request.envelope.is_some() {
             return library.render_file(file, &request).map_err(complaint);
         }
+        self.filling.unused()?;
         std::fs::read(file)
-            .map_err(|error| Complaint::new(format!("cannot read {}: {error}", file.display())))
+            .map_err(|error| Complaint::new(format!("cannot read {}: {}", file.display(), plain::io(&error))))
     }
 }
 
 fn complaint(error: FixtureError) -> Complaint {
     let hint = error.hint();
-    Complaint { hint, exit: Exit::NotFound, ..Complaint::usage(error.to_string()) }
+    let exit = match error {
+        FixtureError::ParamSyntax { .. } => Exit::Usage,
+        _ => Exit::NotFound,
+    };
+    Complaint { hint, exit, ..Complaint::usage(error.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EventArgs, Filling};
+    use crate::cli::exit::Exit;
+
+    fn refusal(event: &str, param: &str) -> (Exit, String) {
+        let filling = Filling { params: vec![param.into()], seed: 0, count: 1, envelope: None };
+        let args = EventArgs { event: event.into(), filling };
+        let complaint = args.event(".".as_ref()).expect_err("must be refused");
+        (complaint.exit, complaint.what)
+    }
+
+    #[test]
+    fn parameters_that_nothing_takes_are_refused() {
+        assert_eq!(refusal("{}", "a.b=1"), (Exit::Usage, "-p needs a fixture".into()));
+        assert_eq!(refusal("3", "a.b=1"), (Exit::Usage, "-p needs a fixture".into()));
+    }
+
+    #[test]
+    fn slips_in_parameters_are_mistakes_of_the_call() {
+        for param in ["key", "body:={a"] {
+            let (exit, what) = refusal("aws/s3/put", param);
+            assert_eq!(exit, Exit::Usage, "{what}");
+        }
+    }
 }

@@ -7,10 +7,12 @@ use crate::config;
 use crate::daemon::listener::Wish;
 use crate::daemon::locator::{self, LocatorError};
 use crate::daemon::{self, CONTROL_PORT, Daemon, Options, StartError, folders};
+use crate::report::human;
 use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use crate::report::terminal::{Show, Terminal};
 use clap::Args;
+use mlemu_core::What;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -144,6 +146,10 @@ fn ready(daemon: &Daemon) -> String {
 /// The same for people. `asked`: the clouds whose port somebody chose.
 fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
     let mut lines = Vec::new();
+    if daemon.shared.engine.all_functions().is_empty() {
+        let note = "start one with `mlemu up app.py:handler`, or deploy here with create-function";
+        lines.push(format!("{} {note}", printer.paint(Tone::Good, "hint:")));
+    }
     let later = [args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
         let note = "the Azure listeners are not there yet: their ports are not opened";
@@ -159,7 +165,27 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
+    let building = building(daemon);
+    if !building.is_empty() {
+        let note = format!("still installing for {}: calls wait for it", building.join(", "));
+        lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
+    }
     let ready = printer.paint(Tone::Good, "ready");
     lines.push(format!("{ready}  control http://{}  (Ctrl-C ends it)", daemon.control));
     lines.join("\n")
+}
+
+/// The functions that something is being installed for.
+fn building(daemon: &Daemon) -> Vec<String> {
+    let (past, _) = daemon.shared.journal.follow(0);
+    let mut names = BTreeSet::new();
+    for record in past {
+        let name = human::name(&record).to_owned();
+        match record.what {
+            What::Building { .. } => names.insert(name),
+            What::Built { .. } | What::BuildFailed { .. } => names.remove(&name),
+            _ => false,
+        };
+    }
+    names.into_iter().collect()
 }
