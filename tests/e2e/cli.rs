@@ -55,6 +55,7 @@ fn invoke_alone_prints_the_result_alone() {
     let failed = run(&plan, &["invoke", "Fails"]);
     let document: Value = serde_json::from_str(&exits(&failed, 1)).expect("JSON");
     assert_eq!(document["errorType"], "ValueError");
+    assert!(text(&failed.stderr).contains("\nfailed: ValueError (cold, init "), "{}", text(&failed.stderr));
     let quiet = run(&plan, &["invoke", "Echo", "-q"]);
     assert_eq!((exits(&quiet, 0).as_str(), text(&quiet.stderr).as_str()), ("{}\n", ""));
 }
@@ -119,13 +120,17 @@ fn events_come_from_stdin_files_fixtures_and_arguments() {
 #[test]
 fn mistakes_have_their_codes_and_say_what_to_do() {
     let plan = plan();
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 13] = [
         (&["invoke", "Eco"], 3, "Echo, Fails"),
-        (&["invoke"], 2, "Echo, Fails"),
+        (&["invoke", "Eco"], 3, "did you mean `Echo`?"),
+        (&["invoke"], 2, "Echo, Fails\nhint: name one of them: `mlemu invoke Echo`"),
+        (&["invoke", "Echo", "-p", "a.b=1"], 2, "-p needs a fixture\nhint: "),
+        (&["events", "gen", "aws/s3/put", "-p", "key"], 2, "`key` is not a parameter"),
         (&["invoke", "Echo", "--event", "aws/s3/putt"], 3, "aws/s3/put"),
         (&["ps"], 4, "mlemu up"),
         (&["logs"], 4, "mlemu up"),
         (&["env"], 4, "mlemu up"),
+        (&["config", "--parameter", "Men=300"], 2, "there is no parameter `Men`"),
         (&["invoke", "Echo", "--no-such-flag"], 2, "--no-such-flag"),
         (&["invoke", "Echo", "--project", "nowhere"], 2, "nowhere"),
         (&["up", "--host", "0.0.0.0"], 2, "loopback"),
@@ -197,6 +202,11 @@ fn a_running_project_is_told_about() {
     let logs = exits(&house.mlemu(&["logs", "Echo"]), 0);
     assert!(logs.contains("echoing") && logs.contains("REPORT RequestId"), "{logs}");
     assert_eq!(exits(&house.mlemu(&["logs", "Fails"]), 0), "");
+    let last = exits(&house.mlemu(&["logs", "Echo", "-n", "1"]), 0);
+    assert_eq!(Some(last.trim_end()), logs.lines().last());
+    let nobody = house.mlemu(&["logs", "Eco"]);
+    exits(&nobody, 3);
+    assert!(text(&nobody.stderr).contains("Echo, Fails; did you mean `Echo`?"), "{}", text(&nobody.stderr));
     let lines = exits(&house.mlemu(&["logs", "--json"]), 0);
     assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{lines}");
 
