@@ -308,14 +308,14 @@ fn nothing_wrong_passes() {
         ("[functions.\"a b\"]\nhandler=\"x\"\nruntime=\"x\"\n", "`a b` is no name for a function", "1:12"),
         ("[buckets.Bad]\n", "`Bad` is no name for a bucket", "1:10"),
         ("[prepare]\nrun = []\n", "nothing to run", "2:7"),
-        ("[prepare]\nrun = \"python train.py\"\n", "invalid type: string", "2:7"),
-        ("[prepare]\ninputs = []\n", "missing field `run`", "1:1"),
+        ("[prepare]\nrun = \"python train.py\"\n", "must be a list, not \"python train.py\"", "2:7"),
+        ("[prepare]\ninputs = []\n", "`run` is missing", "1:1"),
         ("[aws]\naccount = \"12\"\n", "an account is twelve digits", "2:11"),
-        ("[ports]\naws = 70000\n", "invalid value: integer `70000`", "2:7"),
+        ("[ports]\naws = 70000\n", "must be a whole number from 0 to 65535, not 70000", "2:7"),
         ("[project]\nenv_file = \"gone\"\n", "there is no file gone", "2:12"),
         ("[project]\nname = \"a\"\nname = \"b\"\n", "duplicate key", "3:1"),
         ("a = [1\n", "unclosed array", "1:7"),
-        ("project = 3\n", "invalid type: integer `3`", "1:11"),
+        ("project = 3\n", "must be a table, not 3", "1:11"),
     ] {
         let shown = refusal(text);
         assert!(shown.starts_with(what), "{text}{shown}");
