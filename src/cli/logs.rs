@@ -69,7 +69,9 @@ pub async fn run(args: LogsArgs, printer: Printer) -> Result<Exit, Complaint> {
             }
         })
         .await;
-    last.iter().for_each(|line| printer.result(line));
+    for line in &last {
+        printer.result(line);
+    }
     if args.follow && whole {
         let path = format!("/_mlemu/stream?after={}", reader.sequence);
         let live = talk.call(Method::GET, &path, Bytes::new()).await?;

@@ -146,10 +146,6 @@ fn ready(daemon: &Daemon) -> String {
 /// The same for people. `asked`: the clouds whose port somebody chose.
 fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
     let mut lines = Vec::new();
-    if daemon.shared.engine.all_functions().is_empty() {
-        let note = "start one with `mlemu up app.py:handler`, or deploy here with create-function";
-        lines.push(format!("{} {note}", printer.paint(Tone::Good, "hint:")));
-    }
     let later = [args.azure_port, args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
         let note = "the Azure listeners are not there yet: their ports are not opened";

@@ -43,7 +43,7 @@ const STACK: &str = "local";
 const SAM_CONFIG: &str = "samconfig.toml";
 const AWS_PORT: u16 = 4566;
 
-const NOTHING: &str = "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template nor by the functions-framework in main.py or package.json";
+const NOTHING: &str = "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template nor by the functions-framework in main.py or package.json\nhint: start one with `mlemu up app.py:handler`, or deploy to a running mlemu with create-function";
 
 /// What the command line says about reading the project.
 #[derive(Clone, Debug, Default)]

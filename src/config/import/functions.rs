@@ -27,7 +27,10 @@ pub fn function(
         return Err(import.error(resource, format!("function `{id}` has no Runtime")));
     };
     if let Some(fault) = limits::runtime_fault("aws", &runtime) {
-        resolver.warn(properties.raw("Runtime").map_or(properties.node.at, |node| node.at), fault);
+        resolver.warn(
+            properties.raw("Runtime").map_or(properties.node.at, |node| node.at),
+            format!("{id}: {fault}"),
+        );
     }
     let handler = match properties.identity("Handler")? {
         Some(handler) => handler,

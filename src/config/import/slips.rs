@@ -85,6 +85,6 @@ fn runtimes_that_cannot_be_are_said() {
         ),
     ] {
         let project = read(&FLOWER.replace("python3.6", runtime)).unwrap().project;
-        assert_eq!(project.warnings, [format!("template.yaml:8: {said}")]);
+        assert_eq!(project.warnings, [format!("template.yaml:8: WhichFlower: {said}")]);
     }
 }
