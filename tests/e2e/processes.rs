@@ -190,6 +190,7 @@ fn floods_of_output_are_cut_and_stall_nobody() {
     }
     let after = lives::status_kib(house.pid(), "VmHWM");
     assert!(after < before + 320 * 1024, "memory went from {before} to {after} KiB");
+    house.wait(0, "a piece of a flood", |record| is(record, "Does", "log"));
     let longest = house
         .records(0)
         .iter()
