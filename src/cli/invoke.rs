@@ -148,3 +148,23 @@ fn show(invoked: &Invoked, printer: Printer) -> Exit {
     }
     if failed { Exit::Failed } else { Exit::Ok }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Project, warnings_for};
+    use crate::config;
+
+    #[test]
+    fn a_call_hears_nothing_of_other_functions() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[functions.F]\nruntime = \"python3.12\"\nhandler = \"a.b\"\n\
+                    [functions.G]\nruntime = \"python3.12\"\nhandler = \"a.b\"\n";
+        std::fs::write(folder.path().join(config::FILE), text).unwrap();
+        let loaded = config::load(folder.path(), &config::Overrides::default()).unwrap();
+        let warnings =
+            ["unknown property X of F", "the layers of `G` are not applied", "no folder seeds yet"];
+        let project = Project { warnings: warnings.map(str::to_owned).into(), ..loaded.project };
+        assert_eq!(warnings_for("F", &project), [warnings[0], warnings[2]]);
+        assert_eq!(warnings_for("G", &project), [warnings[1], warnings[2]]);
+    }
+}

@@ -118,7 +118,8 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{failure, harmless};
+    use super::{failure, harmless, own_words};
+    use mlemu_core::What;
     use mlemu_core::record::Status;
     use std::time::Duration;
 
@@ -132,6 +133,27 @@ mod tests {
         assert_eq!(bad(Status::Error { kind: "KeyError".into() }), "KeyError");
         assert_eq!(bad(Status::Exited { code: Some(3), signal: None }), "exit status 3");
         assert_eq!(bad(Status::Exited { code: None, signal: Some(11) }), "ended by signal 11");
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_without_gaps() {
+        let said = |operation: &str| {
+            let what = What::Unsupported { service: "logs".into(), operation: operation.into() };
+            own_words(&what, false).map(|(_, text)| text).unwrap_or_default()
+        };
+        assert!(said("").starts_with("logs is not there yet"), "{}", said(""));
+        assert!(said("PutLogEvents").starts_with("logs PutLogEvents is not there yet"));
+    }
+
+    #[test]
+    fn the_command_of_a_failed_build_is_for_who_asks() {
+        let why = "installing six failed: ERROR: none\n  command: `pip install`\nhint: pin another";
+        let said = |verbose| own_words(&What::BuildFailed { why: why.into() }, verbose).map(|(_, text)| text);
+        assert_eq!(
+            said(false).as_deref(),
+            Some("cannot start: installing six failed: ERROR: none\nhint: pin another")
+        );
+        assert!(said(true).is_some_and(|text| text.contains("pip install")));
     }
 
     #[test]
