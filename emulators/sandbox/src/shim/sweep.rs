@@ -80,7 +80,25 @@ pub fn everything(fence: &Fence, dead: &mut Dead) {
     }
 }
 
-/// The same for an instance whose shim was killed: only its groups can tell what is left.
+/// Kills a shim that does not do its work and all of its function's processes; others collect it.
+///
+/// Stopped until the end, the shim stays the one to whom orphans fall, so that none is lost sight of.
+pub fn by_force(fence: &Fence, shim: Pid) {
+    let _ = rustix::process::kill_process(shim, Signal::STOP);
+    for _ in 0..ROUNDS {
+        let below = tree::descendants(shim.as_raw_nonzero().get());
+        let all = below.into_iter().chain(fence.inside().into_iter().flatten());
+        let left: BTreeSet<i32> = all.filter(|pid| tree::is_alive(*pid)).collect();
+        if left.is_empty() {
+            break;
+        }
+        kill(fence, &left);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let _ = rustix::process::kill_process(shim, Signal::KILL);
+}
+
+/// Ends what is left of an instance whose shim was killed: only its groups can tell what is left.
 pub fn orphans(fence: &Fence) {
     for _ in 0..ROUNDS {
         let left: BTreeSet<i32> = fence.inside().into_iter().flatten().collect();
