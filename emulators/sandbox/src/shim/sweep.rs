@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "wait4 is the only call that tells what a dead process used")]
 
-use crate::fence::Fence;
+use crate::fence::{self, Fence};
 use crate::group::{Group, Version};
 use crate::order::How;
 use crate::tree;
@@ -119,11 +119,11 @@ fn kill(fence: &Fence, left: &BTreeSet<i32>) {
     fence.thaw();
 }
 
-/// Removes the dead daemon's own groups, if we were the last inside.
+/// Removes the dead daemon's own groups, if we were the last inside. A neighbour may be about to leave.
 pub fn leave_no_session(fence: &Fence) {
     for folder in fence.folders() {
         if let Some(session) = folder.parent() {
-            let _ = fs::remove_dir(session);
+            fence::remove(session);
         }
     }
 }
@@ -136,7 +136,7 @@ pub fn thaw_session(folder: &Path) {
 /// Ends what the groups of a dead daemon's session still hold, and removes them.
 pub fn end_session(folder: &Path) {
     instances(folder).for_each(|fence| orphans(&fence));
-    let _ = fs::remove_dir(folder);
+    fence::remove(folder);
 }
 
 fn instances(session: &Path) -> impl Iterator<Item = Fence> {
