@@ -49,11 +49,21 @@ pub fn check(parts: &Parts, port: u16, allowed: impl FnOnce(&Parts) -> bool) -> 
     {
         return Err(Stranger::Host);
     }
-    let foreign = match parts.headers.get(header::ORIGIN) {
-        Some(origin) => !origin.as_bytes().eq_ignore_ascii_case(format!("http://{host}").as_bytes()),
-        None => parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site"),
+    let mut origins = parts.headers.get_all(header::ORIGIN).iter();
+    let own = format!("http://{host}");
+    let admitted = match (origins.next(), origins.next()) {
+        (Some(origin), None) => origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()) || allowed(parts),
+        // What a route lets in is one origin, never the other of two.
+        (Some(_), Some(_)) => false,
+        (None, _) => !is_sent_from_elsewhere(&parts.headers) || allowed(parts),
     };
-    if foreign && !allowed(parts) { Err(Stranger::Origin) } else { Ok(()) }
+    if admitted { Ok(()) } else { Err(Stranger::Origin) }
+}
+
+/// What browsers add to requests that carry no `Origin`. Another port of this machine is the same site.
+fn is_sent_from_elsewhere(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    sites.any(|site| site != "same-origin" && site != "none")
 }
 
 /// The one `Host` of a request.
@@ -150,7 +160,13 @@ mod tests {
             assert_eq!(verdict(&[host, ("origin", origin)], "/"), Err(Stranger::Origin), "{origin}");
         }
         assert_eq!(verdict(&[host, ("origin", "http://127.0.0.1:4566")], "/"), Ok(()));
-        assert_eq!(verdict(&[host, ("sec-fetch-site", "cross-site")], "/"), Err(Stranger::Origin));
+        for site in ["cross-site", "same-site"] {
+            let sent = [host, ("sec-fetch-site", "none"), ("sec-fetch-site", site)];
+            assert_eq!(verdict(&sent, "/"), Err(Stranger::Origin), "{site}");
+        }
+        assert_eq!(verdict(&[host, ("sec-fetch-site", "same-origin")], "/"), Ok(()));
+        let twice = [host, ("origin", "http://127.0.0.1:4566"), ("origin", "http://evil.example")];
+        assert_eq!(verdict(&twice, "/"), Err(Stranger::Origin));
         assert_eq!(verdict(&[host, ("sec-fetch-site", "none")], "/"), Ok(()));
     }
 

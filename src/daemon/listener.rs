@@ -1,6 +1,7 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
 use super::guard;
+use super::patience::Patient;
 use super::stream::Stream;
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -141,7 +142,7 @@ async fn guarded(service: Arc<dyn Service>, port: u16, request: Request<Incoming
     if let Err(stranger) = guard::check(&parts, port, |parts| service.admits_origin(parts)) {
         return refusal(stranger.status(), stranger.why());
     }
-    let request = Request::from_parts(parts, Body::new(body));
+    let request = Request::from_parts(parts, Body::new(Patient::new(body)));
     let answered = AssertUnwindSafe(async { service.answer(request).await }).catch_unwind().await;
     answered.unwrap_or_else(|_| {
         tracing::error!("a request made the daemon stumble; it was answered with 500");

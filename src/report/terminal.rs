@@ -8,11 +8,11 @@ use super::print::Printer;
 use crate::daemon::Shared;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlemu_core::{Record, What};
+use mlemu_engine::journal::Follower;
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +90,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn follow(&mut self, mut live: Receiver<Arc<Record>>, stop: CancellationToken) {
+    async fn follow(&mut self, mut live: Follower, stop: CancellationToken) {
         self.turn_page();
         while !stop.is_cancelled() {
             let next = tokio::select! {
@@ -114,7 +114,7 @@ impl Writer {
     }
 
     /// Takes what has been recorded by now.
-    fn take_all(&mut self, live: &mut Receiver<Arc<Record>>) {
+    fn take_all(&mut self, live: &mut Follower) {
         loop {
             match live.try_recv() {
                 Ok(record) => self.take(&record),

@@ -11,6 +11,7 @@ use mlemu_core::{
     Build, Clock, Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime,
     Sandbox, Scope, Source, Subject, What,
 };
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -99,8 +100,8 @@ pub struct FunctionView {
 /// What came of asking to enter.
 enum Admitted {
     WouldRun,
-    /// The call is under way.
-    Outcome(oneshot::Receiver<Box<Outcome>>),
+    /// The call is under way; whether its function was deleted.
+    Outcome(oneshot::Receiver<Box<Outcome>>, Arc<AtomicBool>),
 }
 
 /// A cheap handle; clones share one engine.
@@ -238,18 +239,20 @@ impl Engine {
     pub async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
         let mode = invoke.mode;
         let subject = dispatch::subject(&invoke);
-        let mut outcome = match self.admit(invoke) {
-            Ok(Admitted::Outcome(outcome)) => outcome,
+        let target = invoke.target.clone();
+        let (mut outcome, deleted) = match self.admit(invoke) {
+            Ok(Admitted::Outcome(outcome, deleted)) => (outcome, deleted),
             Ok(Admitted::WouldRun) => return Ok(Reply::WouldRun),
             Err(refusal) => {
                 self.inner.parts.record(subject, What::Refused { why: refusal.to_string() });
                 return Err(refusal);
             }
         };
+        let dropped = || dispatch::dropped(&deleted, &target);
         match mode {
-            Mode::Wait => outcome.await.map(Reply::Done).map_err(|_| Refusal::Stopping),
+            Mode::Wait => outcome.await.map(Reply::Done).map_err(|_| dropped()),
             // The function may have been deleted between its admission and now.
-            _ if matches!(outcome.try_recv(), Err(TryRecvError::Closed)) => Err(Refusal::Stopping),
+            _ if matches!(outcome.try_recv(), Err(TryRecvError::Closed)) => Err(dropped()),
             Mode::Queue | Mode::DryRun => Ok(Reply::Accepted),
         }
     }
@@ -291,8 +294,9 @@ impl Engine {
             startable: arrived,
             done: Some(done),
             permit,
+            deleted: function.deleted.clone(),
         }));
-        Ok(Admitted::Outcome(outcome))
+        Ok(Admitted::Outcome(outcome, function.deleted.clone()))
     }
 
     /// Stops every function and completes when no instance is left.

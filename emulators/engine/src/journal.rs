@@ -2,17 +2,16 @@
 use mlemu_core::{Record, Sink, Subject, Timestamp, What};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::watch;
 
 /// Most text that is kept, in bytes: a function that writes a gigabyte must not fill our memory.
 const TEXT: usize = 64 * 1024 * 1024;
-/// Records that a follower may be behind before it loses the oldest.
-const BEHIND: usize = 1024;
-
 /// Keeps the newest records and hands each new one to whoever follows.
 pub struct Journal {
-    kept: Mutex<Kept>,
-    live: broadcast::Sender<Arc<Record>>,
+    kept: Arc<Mutex<Kept>>,
+    /// Told the sequence of each new record.
+    newest: watch::Sender<u64>,
 }
 
 struct Kept {
@@ -26,8 +25,8 @@ struct Kept {
 impl Journal {
     /// `limit`: how many records are kept.
     pub fn new(limit: usize) -> Self {
-        let (live, _) = broadcast::channel(BEHIND);
-        Self { kept: Mutex::new(Kept { next: 1, records: VecDeque::new(), limit, text: 0 }), live }
+        let kept = Kept { next: 1, records: VecDeque::new(), limit, text: 0 };
+        Self { kept: Arc::new(Mutex::new(kept)), newest: watch::Sender::new(0) }
     }
 
     /// Forgets the kept records; sequences go on.
@@ -39,11 +38,52 @@ impl Journal {
         drop(gone);
     }
 
-    /// The kept records after `sequence`, and a receiver that goes on exactly where they end.
-    pub fn follow(&self, after: u64) -> (Vec<Arc<Record>>, broadcast::Receiver<Arc<Record>>) {
+    /// The kept records after `sequence`, and a follower that goes on exactly where they end.
+    pub fn follow(&self, after: u64) -> (Vec<Arc<Record>>, Follower) {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let past = kept.records.iter().filter(|record| record.sequence > after).cloned().collect();
-        (past, self.live.subscribe())
+        let follower = Follower { kept: self.kept.clone(), newest: self.newest.subscribe(), next: kept.next };
+        (past, follower)
+    }
+}
+
+/// Reads each new record from the kept ones, so that who is slow holds no memory: it loses the oldest.
+pub struct Follower {
+    kept: Arc<Mutex<Kept>>,
+    newest: watch::Receiver<u64>,
+    /// The sequence that it has not seen yet.
+    next: u64,
+}
+
+impl Follower {
+    /// The next record. Fails with how many were lost, or when the journal is gone.
+    pub async fn recv(&mut self) -> Result<Arc<Record>, RecvError> {
+        loop {
+            match self.try_recv() {
+                Ok(record) => return Ok(record),
+                Err(TryRecvError::Lagged(missed)) => return Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Closed) => return Err(RecvError::Closed),
+                Err(TryRecvError::Empty) => {}
+            }
+            if self.newest.changed().await.is_err() {
+                return Err(RecvError::Closed);
+            }
+        }
+    }
+
+    /// The next record, if it is there already.
+    pub fn try_recv(&mut self) -> Result<Arc<Record>, TryRecvError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = kept.records.front().map_or(kept.next, |record| record.sequence);
+        let Some(ahead) = self.next.checked_sub(oldest) else {
+            let missed = oldest - self.next;
+            self.next = oldest;
+            return Err(TryRecvError::Lagged(missed));
+        };
+        let index = usize::try_from(ahead).unwrap_or(usize::MAX);
+        let record = kept.records.get(index).cloned().ok_or(TryRecvError::Empty)?;
+        self.next += 1;
+        Ok(record)
     }
 }
 
@@ -61,12 +101,44 @@ impl Sink for Journal {
         let record = Arc::new(Record { sequence: kept.next, at, subject, what });
         kept.next += 1;
         kept.text += text(&record);
-        kept.records.push_back(record.clone());
+        kept.records.push_back(record);
         while kept.records.len() > kept.limit || kept.text > TEXT {
             let Some(oldest) = kept.records.pop_front() else { break };
             kept.text -= text(&oldest);
         }
-        // Sent under the lock, so that followers see the order of the sequence. No follower is no fault.
-        let _ = self.live.send(record);
+        self.newest.send_replace(kept.next - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlemu_core::{LogLine, Stream};
+
+    fn say(journal: &Journal, bytes: usize) {
+        let at = Timestamp::default();
+        let line = LogLine { at, stream: Stream::Stdout, text: "x".repeat(bytes) };
+        journal.send(at, Subject::default(), What::Log(line));
+    }
+
+    #[tokio::test]
+    async fn a_follower_that_does_not_read_holds_no_text() {
+        let journal = Journal::new(10_000);
+        let (_, mut follower) = journal.follow(0);
+        say(&journal, 1 << 20);
+        let first = Arc::downgrade(journal.follow(0).0.first().expect("kept"));
+        for _ in 0..64 {
+            say(&journal, 1 << 20);
+        }
+        assert!(first.upgrade().is_none(), "it is past the bound");
+        assert_eq!(follower.recv().await.err(), Some(RecvError::Lagged(1)));
+        let next = follower.recv().await.expect("the oldest that is left");
+        assert_eq!(next.sequence, 2);
+        journal.forget();
+        assert_eq!(follower.recv().await.err(), Some(RecvError::Lagged(63)));
+        say(&journal, 1);
+        assert_eq!(follower.recv().await.expect("a new one").sequence, 66);
+        drop(journal);
+        assert_eq!(follower.recv().await.err(), Some(RecvError::Closed));
     }
 }

@@ -4,7 +4,7 @@ use crate::dispatch::{Call, Dispatcher, Event, Interrupt, Why};
 use crate::face::{Draft, FunctionView, Parts};
 use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::mpsc;
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -26,6 +26,8 @@ pub(crate) struct Function {
     instances: Arc<AtomicUsize>,
     /// Those of them that run code; written by the dispatcher.
     working: Arc<AtomicUsize>,
+    /// Set before its dispatcher is told to stop.
+    pub(crate) deleted: Arc<AtomicBool>,
 }
 
 struct Facts {
@@ -94,6 +96,7 @@ impl Registry {
     pub(crate) fn delete(&self, id: &FunctionId, parts: &Parts) -> bool {
         let function = self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         let Some(function) = function else { return false };
+        function.deleted.store(true, Ordering::Release);
         let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
         leaving.retain_mut(|left| left.try_recv() == Err(TryRecvError::Empty));
         leaving.push(function.stop());
@@ -132,6 +135,7 @@ impl Function {
             in_flight: Arc::default(),
             instances,
             working,
+            deleted: Arc::default(),
         };
         let why = Why::Declared;
         function.send(Event::Publish { revision: latest.clone(), client: draft.client, why });

@@ -6,7 +6,7 @@ use mlemu_core::Enforcement;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -109,17 +109,20 @@ impl Fence {
         self.memory.as_ref().map_or(0, Group::out_of_memory_kills)
     }
 
-    /// Removes the folders. The kernel may call a group busy for a moment after its last process ended.
+    /// Removes the folders.
     pub fn remove(&self) {
-        for folder in self.folders() {
-            for _ in 0..50 {
-                match fs::remove_dir(&folder) {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        thread::sleep(Duration::from_millis(1));
-                    }
-                    _ => break,
-                }
+        self.folders().iter().for_each(|folder| remove(folder));
+    }
+}
+
+/// Removes a group's folder as soon as the kernel no longer calls it busy, for up to 50 ms.
+pub fn remove(folder: &Path) {
+    for _ in 0..50 {
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                thread::sleep(Duration::from_millis(1));
             }
+            _ => break,
         }
     }
 }

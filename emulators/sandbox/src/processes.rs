@@ -4,7 +4,7 @@ use crate::detect::Allowed;
 use crate::fence::Fence;
 use crate::order::Report;
 use crate::output;
-use crate::running::{Line, Running, next_report};
+use crate::running::{Line, Running, first_report};
 use crate::spawner::{Launch, Spawner};
 use crate::watchdog::Watchdog;
 use crate::{ShimProgram, detect, session, shim};
@@ -97,7 +97,7 @@ impl Processes {
         let drain = output::carry(pipes.stdout, pipes.stderr, spec.output.clone()).map_err(said)?;
         let (reader, lifeline) = UnixStream::from_std(socket).map_err(said)?.into_split();
         let mut reports = BufReader::new(reader);
-        match next_report(&mut reports).await {
+        match first_report(&mut reports, launched.shim).await {
             Some(Report::Started { .. }) => {
                 let line = Line { reports, lifeline };
                 Ok(Running::new(launched, line, spec.memory, drain, self.watchdog.clone()))

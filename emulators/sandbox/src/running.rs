@@ -8,13 +8,13 @@ use crate::spawner::Launched;
 use crate::tree;
 use crate::watchdog::{self, Watchdog, Watched};
 use mlemu_core::{Boxed, Confined, Ending, Reading};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Lines of reports from a shim.
 pub type Reports = BufReader<OwnedReadHalf>;
@@ -24,6 +24,30 @@ pub async fn next_report(reports: &mut Reports) -> Option<Report> {
     let mut line = String::new();
     reports.read_line(&mut line).await.ok()?;
     serde_json::from_str(&line).ok()
+}
+
+/// Between looks whether a shim was stopped before it could say that the function runs.
+const SOON: Duration = Duration::from_millis(10);
+
+/// As [`next_report`], while the shim's function may already try to stop it.
+pub async fn first_report(reports: &mut Reports, shim: i32) -> Option<Report> {
+    let report = next_report(reports);
+    tokio::pin!(report);
+    loop {
+        match tokio::time::timeout(SOON, &mut report).await {
+            Ok(report) => return report,
+            Err(_) => keep_going(shim),
+        }
+    }
+}
+
+/// Sets a stopped shim going again: its function could end unseen.
+fn keep_going(shim: i32) {
+    let Some(shim) = Pid::from_raw(shim) else { return };
+    let stops = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+    if let Ok(Some(_)) = rustix::process::waitid(WaitId::Pid(shim), stops) {
+        let _ = rustix::process::kill_process(shim, Signal::CONT);
+    }
 }
 
 /// Ends its instance when dropped.
@@ -47,6 +71,9 @@ struct Inner {
     reason: OnceLock<Ending>,
     /// Closing it ends the instance.
     lifeline: Mutex<Option<OwnedWriteHalf>>,
+    /// Told when the lifeline is closed.
+    doomed: Notify,
+    shim: i32,
 }
 
 /// The ends of a shim's socket after it said that the function runs.
@@ -73,6 +100,8 @@ impl Running {
             ended: AtomicBool::new(false),
             reason: OnceLock::new(),
             lifeline: Mutex::new(Some(line.lifeline)),
+            doomed: Notify::new(),
+            shim: launched.shim,
         });
         let (tell, ending) = watch::channel(None);
         tokio::spawn(see_to_the_end(inner.clone(), line.reports, launched, tell));
@@ -83,13 +112,26 @@ impl Running {
 }
 
 /// Waits for the last report, has the shim collected, and only then tells how it ended.
+///
+/// A shim that shall end is not waited for but collected at once: one that does not end in time is killed
+/// then, which closes its socket.
 async fn see_to_the_end(
     inner: Arc<Inner>,
     mut reports: Reports,
     launched: Launched,
     tell: watch::Sender<Option<Ending>>,
 ) {
-    let ended = match next_report(&mut reports).await {
+    let report = next_report(&mut reports);
+    tokio::pin!(report);
+    let report = tokio::select! {
+        biased;
+        report = &mut report => report,
+        () = inner.doomed.notified() => {
+            launched.collected().await;
+            report.await
+        }
+    };
+    let ended = match report {
         Some(Report::Ended(ended)) => Some(ended),
         _ => None,
     };
@@ -120,6 +162,7 @@ impl Inner {
             self.fence.kill();
         }
         self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.doomed.notify_one();
     }
 
     /// The kernel's own record of the peak counts too: a moment above the limit is above the limit.
@@ -156,6 +199,7 @@ impl Watched for Inner {
         if self.has_ended() {
             return None;
         }
+        keep_going(self.shim);
         let reading = self.meter.glance();
         // A child that the kernel killed for memory is the end of all, as in the cloud.
         if self.is_over(reading) || self.fence.out_of_memory_kills() > 0 {

@@ -53,7 +53,8 @@ fn run(mut socket: Socket) -> io::Result<()> {
 fn become_supervisor(post: &Post) -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    // The one signal that reaches even who was stopped, as any function may stop its shim.
+    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
     let _ = rustix::thread::set_name(c"mlemu-shim");
     if is_orphan(post) { Err(io::Error::other("the daemon is gone")) } else { Ok(()) }
 }
@@ -103,7 +104,7 @@ impl Shim {
                 (!both[0].revents().is_empty(), !both[1].revents().is_empty())
             };
             // The daemon never says anything after its order: whatever is there to read is the end.
-            if closed || (signalled && self.signals.asked_to_end()) {
+            if closed || (signalled && (self.signals.asked_to_end() || is_orphan(&self.post))) {
                 return;
             }
             self.dead.collect();

@@ -9,7 +9,9 @@ use crate::bay::{Bay, Pipes};
 use crate::fence::{Bounds, Fence};
 use crate::order::{Order, ScratchKind};
 use crate::scratch::{Provided, Scratch};
+use crate::shim::sweep;
 use mlemu_core::SandboxSpec;
+use rustix::process::{Pid, Signal};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,6 +27,8 @@ use tokio::sync::oneshot;
 const PROCESSES: u32 = 1024;
 /// Between looks whether a shim that was told to end has ended.
 const SOON: Duration = Duration::from_millis(1);
+/// How many such looks a shim gets before it is killed: a function may have stopped it.
+const LOOKS: u32 = 1_000;
 /// How long nothing must have been asked for before the next bay is prepared: not while functions start.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -134,7 +138,30 @@ struct Leaving {
     id: u64,
     child: Child,
     fence: Fence,
+    /// Looks, each [`SOON`] after the last.
+    looks: u32,
     done: Vec<oneshot::Sender<()>>,
+}
+
+impl Leaving {
+    fn new(id: u64, child: Child, fence: Fence) -> Self {
+        let leaving = Self { id, child, fence, looks: 0, done: Vec::new() };
+        if let Some(shim) = leaving.shim() {
+            let _ = rustix::process::kill_process(shim, Signal::CONT);
+        }
+        leaving
+    }
+
+    fn shim(&self) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0))
+    }
+
+    fn lose_patience(&mut self) {
+        self.looks += 1;
+        if self.looks == LOOKS && matches!(self.child.try_wait(), Ok(None)) {
+            self.shim().into_iter().for_each(|shim| sweep::by_force(&self.fence, shim));
+        }
+    }
 }
 
 struct Thread {
@@ -160,7 +187,7 @@ impl Thread {
             match self.next(work) {
                 Ok(request) => self.serve(request),
                 Err(RecvTimeoutError::Timeout) if self.leaving.is_empty() => self.spare = self.prepare().ok(),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.lose_patience(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.collect();
@@ -170,6 +197,7 @@ impl Thread {
         }
         while !self.leaving.is_empty() {
             thread::sleep(SOON);
+            self.lose_patience();
             self.collect();
         }
         self.fence.remove();
@@ -193,13 +221,18 @@ impl Thread {
             }
             Request::Collect { id, done } => {
                 if let Some((child, fence)) = self.shims.remove(&id) {
-                    self.leaving.push(Leaving { id, child, fence, done: done.into_iter().collect() });
-                } else if let Some(leaving) = self.leaving.iter_mut().find(|one| one.id == id) {
+                    self.leaving.push(Leaving::new(id, child, fence));
+                }
+                if let Some(leaving) = self.leaving.iter_mut().find(|one| one.id == id) {
                     leaving.done.extend(done);
                 }
             }
             Request::Forget(name) => self.scratch.forget(&name),
         }
+    }
+
+    fn lose_patience(&mut self) {
+        self.leaving.iter_mut().for_each(Leaving::lose_patience);
     }
 
     fn collect(&mut self) {
@@ -209,7 +242,7 @@ impl Thread {
             }
             // Normally the shim has removed it. One that was killed has not, nor killed what was inside.
             if leaving.fence.folders().iter().any(|folder| folder.exists()) {
-                crate::shim::sweep::orphans(&leaving.fence);
+                sweep::orphans(&leaving.fence);
             }
             for done in leaving.done.drain(..) {
                 let _ = done.send(());
@@ -226,7 +259,7 @@ impl Thread {
     /// Lets go of a bay: its shim ends because its socket closes.
     fn retire(&mut self, bay: Bay) {
         self.count += 1;
-        self.leaving.push(Leaving { id: self.count, child: bay.child, fence: bay.fence, done: Vec::new() });
+        self.leaving.push(Leaving::new(self.count, bay.child, bay.fence));
     }
 
     fn launch(&mut self, launch: Launch, spawner: Spawner) -> io::Result<Launched> {

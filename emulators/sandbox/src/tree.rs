@@ -78,6 +78,11 @@ pub fn size(process: i32) -> Option<Size> {
     size_in(&text(status(process)).ok()?)
 }
 
+/// Whether a process can still do something: it is there and has not ended.
+pub fn is_alive(process: i32) -> bool {
+    stat(process).is_some_and(|stat| !stat.ended)
+}
+
 fn status(process: i32) -> String {
     format!("/proc/{process}/status")
 }
@@ -148,6 +153,8 @@ pub fn cpu_time(process: i32) -> Duration {
 
 struct Stat {
     parent: i32,
+    /// And waits to be collected.
+    ended: bool,
     ticks: u64,
 }
 
@@ -155,9 +162,10 @@ fn stat(process: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name, in parentheses, may itself hold spaces and parentheses.
     let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
-    let parent = fields.nth(1)?.parse().ok()?;
+    let ended = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
     let ticks = fields.skip(9).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Some(Stat { parent, ticks })
+    Some(Stat { parent, ended, ticks })
 }
 
 fn kilobytes(value: &str) -> u64 {
@@ -178,6 +186,7 @@ mod tests {
         assert!(size.resident > 500_000, "{size:?}");
         assert!(size.peak_resident >= size.resident);
         assert!(!size.stopped);
+        assert!(is_alive(own()));
         assert!(share(own()).unwrap() <= size.peak_resident);
         let known = Known::new(own()).unwrap();
         assert!(known.size().unwrap().peak_resident >= size.peak_resident);
@@ -190,6 +199,7 @@ mod tests {
         assert_eq!(size(i32::MAX), None);
         assert_eq!(share(i32::MAX), None);
         assert!(Known::new(i32::MAX).is_none());
+        assert!(!is_alive(i32::MAX));
         assert_eq!(descendants(i32::MAX), Vec::<i32>::new());
     }
 

@@ -7,6 +7,7 @@ use super::wire::Tagging;
 use http::HeaderMap;
 use mlemu_engine::objects::Attributes;
 use percent_encoding::percent_decode_str;
+use quick_xml::events::Event;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -117,16 +118,33 @@ fn checked_tags(pairs: impl Iterator<Item = (String, String)>) -> Result<BTreeMa
     Ok(tags)
 }
 
-/// Reads a document. Type definitions are refused: nothing in them is ever needed or safe.
-pub(super) fn xml<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+/// Reads a document whose outermost element is `root`. Type definitions are refused: nothing in them is ever needed or safe.
+pub(super) fn xml<T: DeserializeOwned>(root: &str, body: &[u8]) -> Result<T, Fault> {
     let text = std::str::from_utf8(body).map_err(|_| Code::MalformedXML)?;
     if text.contains("<!DOCTYPE") || text.contains("<!ENTITY") {
+        return Err(Code::MalformedXML.into());
+    }
+    if outermost(text).as_deref() != Some(root) {
         return Err(Code::MalformedXML.into());
     }
     quick_xml::de::from_str(text).map_err(|error| {
         tracing::debug!("a document that is none: {error}");
         Code::MalformedXML.into()
     })
+}
+
+/// The name of the outermost element, without its prefix.
+fn outermost(text: &str) -> Option<String> {
+    let mut reader = quick_xml::Reader::from_str(text);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(element) | Event::Empty(element) => {
+                return Some(element.local_name().as_ref().to_owned());
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
 }
 
 /// Bucket and key of `x-amz-copy-source`.
@@ -207,11 +225,11 @@ mod tests {
     fn documents_with_and_without_namespace() {
         let text = r#"<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a &amp; b&#x20;</Key></Object>
             <Object><Key> c</Key><VersionId>null</VersionId></Object><Quiet>true</Quiet></Delete>"#;
-        let delete: wire::Delete = xml(text.as_bytes()).unwrap();
+        let delete: wire::Delete = xml("Delete", text.as_bytes()).unwrap();
         let keys: Vec<_> = delete.object.iter().map(|object| object.key.as_str()).collect();
         assert_eq!(keys, ["a & b ", " c"]);
         assert!(delete.quiet);
-        let empty: wire::Delete = xml(b"<Delete/>").unwrap();
+        let empty: wire::Delete = xml("Delete", b"<Delete/>").unwrap();
         assert!(empty.object.is_empty());
     }
 
@@ -222,10 +240,10 @@ mod tests {
         for text in [bomb, "", "<Delete>", "\u{0}", "<Delete><Object><Key>&a;</Key></Object></Delete>", &deep]
         {
             assert!(matches!(
-                xml::<wire::Delete>(text.as_bytes()),
+                xml::<wire::Delete>("Delete", text.as_bytes()),
                 Err(Fault { code: Code::MalformedXML, .. })
             ));
         }
-        assert!(xml::<wire::Delete>(b"\xff").is_err());
+        assert!(xml::<wire::Delete>("Delete", b"\xff").is_err());
     }
 }

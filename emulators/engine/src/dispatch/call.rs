@@ -6,14 +6,16 @@ use crate::history::{Ended, History, Past};
 use crate::settle::Pending;
 use mlemu_core::record::Status;
 use mlemu_core::{
-    Answer, BuildFailure, FunctionFailure, Invoke, Outcome, Refusal, Revision, StartKind, Subject, Usage,
-    What,
+    Answer, BuildFailure, FunctionFailure, FunctionId, Invoke, Outcome, Refusal, Revision, StartKind,
+    Subject, Usage, What,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Dropping a call without completing it tells its caller that the daemon is stopping, and the records too.
+/// Dropping a call without completing it tells its caller that the function is gone or the daemon stopping,
+/// and the records too.
 pub(crate) struct Call {
     pub(crate) parts: Parts,
     pub(crate) invoke: Invoke,
@@ -28,6 +30,8 @@ pub(crate) struct Call {
     /// None once it is completed.
     pub(crate) done: Option<oneshot::Sender<Box<Outcome>>>,
     pub(crate) permit: Option<Permit>,
+    /// Its function was deleted.
+    pub(crate) deleted: Arc<AtomicBool>,
     pub(crate) history: History,
     pub(crate) past: Arc<Past>,
     /// Until the process has asked for more, something may come of it.
@@ -38,10 +42,19 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.permit = None;
         if self.done.is_some() {
-            let why = Refusal::Stopping.to_string();
+            let why = dropped(&self.deleted, &self.invoke.target).to_string();
             self.parts.record(subject(&self.invoke), What::Refused { why });
         }
         self.remember(Err(FunctionFailure::Stopped), None);
+    }
+}
+
+/// What the caller of a dropped call hears.
+pub(crate) fn dropped(deleted: &AtomicBool, target: &FunctionId) -> Refusal {
+    if deleted.load(Ordering::Acquire) {
+        Refusal::NoFunction { name: target.name.to_string() }
+    } else {
+        Refusal::Stopping
     }
 }
 

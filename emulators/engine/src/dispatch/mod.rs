@@ -12,7 +12,7 @@
 mod call;
 mod pool;
 
-pub(crate) use call::{Call, subject};
+pub(crate) use call::{Call, dropped, subject};
 
 use crate::face::Parts;
 use crate::instance::{self, Order};

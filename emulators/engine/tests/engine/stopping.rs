@@ -15,7 +15,10 @@ async fn a_deletion_completes_what_runs_and_what_waits() {
     assert!(lab.engine.delete(&id()));
     assert!(!lab.engine.delete(&id()), "it is gone");
     assert_eq!(*failure(&outcome(running).await), FunctionFailure::Stopped);
-    assert_eq!(waiting.await.expect("no panic").err(), Some(Refusal::Stopping));
+    let gone = Refusal::NoFunction { name: id().name.to_string() };
+    assert_eq!(waiting.await.expect("no panic").err(), Some(gone.clone()));
+    let refused = |what: &What| matches!(what, What::Refused { why } if *why == gone.to_string());
+    assert_eq!(lab.count(refused), 1);
     lab.world.until(|seen| seen.live == 0).await;
     lab.finish().await;
 }

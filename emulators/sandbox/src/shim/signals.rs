@@ -6,7 +6,10 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
-const WATCHED: [i32; 5] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+const WATCHED: [i32; 6] =
+    [libc::SIGCHLD, libc::SIGCONT, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+/// They only tell that it is time to look.
+const NEWS: [u32; 2] = [libc::SIGCHLD as u32, libc::SIGCONT as u32];
 
 pub struct Signals {
     source: OwnedFd,
@@ -33,7 +36,7 @@ impl Signals {
         }
     }
 
-    /// Takes what has arrived; whether any of it was more than news of a child.
+    /// Takes what has arrived; whether any of it was more than news.
     pub fn asked_to_end(&self) -> bool {
         const SIZE: usize = size_of::<libc::signalfd_siginfo>();
         let mut asked = false;
@@ -41,7 +44,7 @@ impl Signals {
         while rustix::io::read(&self.source, &mut record[..]) == Ok(SIZE) {
             // The number is the record's first field.
             let number = u32::from_ne_bytes([record[0], record[1], record[2], record[3]]);
-            asked |= number != libc::SIGCHLD as u32;
+            asked |= !NEWS.contains(&number);
         }
         asked
     }

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "wait4 is the only call that tells what a dead process used")]
 
-use crate::fence::Fence;
+use crate::fence::{self, Fence};
 use crate::group::{Group, Version};
 use crate::order::How;
 use crate::tree;
@@ -80,7 +80,25 @@ pub fn everything(fence: &Fence, dead: &mut Dead) {
     }
 }
 
-/// The same for an instance whose shim was killed: only its groups can tell what is left.
+/// Kills a shim that does not do its work and all of its function's processes; others collect it.
+///
+/// Stopped until the end, the shim stays the one to whom orphans fall, so that none is lost sight of.
+pub fn by_force(fence: &Fence, shim: Pid) {
+    let _ = rustix::process::kill_process(shim, Signal::STOP);
+    for _ in 0..ROUNDS {
+        let below = tree::descendants(shim.as_raw_nonzero().get());
+        let all = below.into_iter().chain(fence.inside().into_iter().flatten());
+        let left: BTreeSet<i32> = all.filter(|pid| tree::is_alive(*pid)).collect();
+        if left.is_empty() {
+            break;
+        }
+        kill(fence, &left);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let _ = rustix::process::kill_process(shim, Signal::KILL);
+}
+
+/// Ends what is left of an instance whose shim was killed: only its groups can tell what is left.
 pub fn orphans(fence: &Fence) {
     for _ in 0..ROUNDS {
         let left: BTreeSet<i32> = fence.inside().into_iter().flatten().collect();
@@ -101,11 +119,11 @@ fn kill(fence: &Fence, left: &BTreeSet<i32>) {
     fence.thaw();
 }
 
-/// Removes the dead daemon's own groups, if we were the last inside.
+/// Removes the dead daemon's own groups, if we were the last inside. A neighbour may be about to leave.
 pub fn leave_no_session(fence: &Fence) {
     for folder in fence.folders() {
         if let Some(session) = folder.parent() {
-            let _ = fs::remove_dir(session);
+            fence::remove(session);
         }
     }
 }
@@ -118,7 +136,7 @@ pub fn thaw_session(folder: &Path) {
 /// Ends what the groups of a dead daemon's session still hold, and removes them.
 pub fn end_session(folder: &Path) {
     instances(folder).for_each(|fence| orphans(&fence));
-    let _ = fs::remove_dir(folder);
+    fence::remove(folder);
 }
 
 fn instances(session: &Path) -> impl Iterator<Item = Fence> {

@@ -31,6 +31,7 @@ pub fn play(args: Vec<String>) -> ExitCode {
         "workers" => workers(number(1), number(2)),
         "borrow" => borrow(number(1)),
         "hog" => hog(),
+        "stop-shim" => stop_shim(&args[1]),
         "keep" => keep(&args[1]),
         "fill" => fill(&args[1], number(2)),
         _ => pause(),
@@ -69,6 +70,23 @@ fn show() {
     println!("oom {}", fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim());
     println!("cwd {}", std::env::current_dir().unwrap().display());
     say("shown");
+}
+
+/// Stops whoever started us, as often as it takes, and leaves a descendant beyond our session.
+fn stop_shim(then: &str) {
+    let shim = rustix::process::getppid().unwrap();
+    rustix::process::kill_process(shim, rustix::process::Signal::STOP).unwrap();
+    if then == "exit" {
+        std::process::exit(5);
+    }
+    let escaped = Command::new(std::env::current_exe().unwrap()).args(["function", "pause"]).spawn().unwrap();
+    say(&format!("stopped={} {} {}", shim.as_raw_nonzero(), std::process::id(), escaped.id()));
+    if then == "pause" {
+        pause();
+    }
+    loop {
+        let _ = rustix::process::kill_process(shim, rustix::process::Signal::STOP);
+    }
 }
 
 fn filled(mib: u64) -> Vec<u8> {

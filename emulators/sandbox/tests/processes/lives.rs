@@ -16,6 +16,8 @@ pub const TESTS: &[Test] = &[
     ("a_flood_stalls_nobody", a_flood_stalls_nobody),
     ("killed_is_killed_however_often_it_is_asked", killed_is_killed_however_often_it_is_asked),
     ("dropping_kills", dropping_kills),
+    ("who_stops_its_shim_is_killed_all_the_same", who_stops_its_shim_is_killed_all_the_same),
+    ("who_stops_its_shim_and_ends_has_ended", who_stops_its_shim_and_ends_has_ended),
     ("frozen_stands_still_and_thawed_goes_on", frozen_stands_still_and_thawed_goes_on),
     ("frozen_can_be_killed", frozen_can_be_killed),
     ("tmp_outlives_a_restart_and_is_forgotten", tmp_outlives_a_restart_and_is_forgotten),
@@ -23,6 +25,28 @@ pub const TESTS: &[Test] = &[
     ("a_project_below_tmp_is_seen_through_links", a_project_below_tmp_is_seen_through_links),
     ("many_lives_leave_nothing", many_lives_leave_nothing),
 ];
+
+fn who_stops_its_shim_is_killed_all_the_same() {
+    everywhere(|stage| async move {
+        for then in ["pause", "again"] {
+            let (spec, said) = spec(&["stop-shim", then]);
+            let running = stage.start(spec).await;
+            let pids = numbers(&said.wait_for("stopped=").await, "stopped");
+            running.kill();
+            assert_eq!(soon(running.ended()).await, Ending::Killed);
+            for pid in pids {
+                assert!(!Path::new(&format!("/proc/{pid}/exe")).exists(), "{pid} is left");
+            }
+        }
+    });
+}
+
+fn who_stops_its_shim_and_ends_has_ended() {
+    everywhere(|stage| async move {
+        let running = stage.start(spec(&["stop-shim", "exit"]).0).await;
+        assert_eq!(soon(running.ended()).await, Ending::Exit(5));
+    });
+}
 
 fn an_exit_code_arrives() {
     everywhere(|stage| async move {

@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("nothing_survives_a_killed_daemon", nothing_survives_a_killed_daemon),
     ("nothing_survives_a_terminated_daemon", nothing_survives_a_terminated_daemon),
     ("the_frozen_do_not_survive_either", the_frozen_do_not_survive_either),
+    ("a_stopped_shim_does_not_survive_either", a_stopped_shim_does_not_survive_either),
     ("a_killed_shim_takes_its_function_along", a_killed_shim_takes_its_function_along),
     ("the_next_daemon_ends_what_was_left", the_next_daemon_ends_what_was_left),
     ("a_thread_that_ends_kills_nobody", a_thread_that_ends_kills_nobody),
@@ -160,6 +161,17 @@ fn nothing_survives_a_terminated_daemon() {
 fn the_frozen_do_not_survive_either() {
     for args in [&["frozen"][..], &["frozen", "cgroup1"], &["frozen", "watchdog"]] {
         let mut daemon = Daemon::start(args);
+        daemon.signal(Signal::KILL);
+        daemon.assert_alone();
+    }
+}
+
+fn a_stopped_shim_does_not_survive_either() {
+    for args in [&[][..], &["cgroup1"], &["watchdog"]] {
+        let mut daemon = Daemon::start(args);
+        // The daemon would set the shim going again.
+        kill_process(Pid::from_raw(daemon.child.id() as i32).unwrap(), Signal::STOP).unwrap();
+        kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::STOP).unwrap();
         daemon.signal(Signal::KILL);
         daemon.assert_alone();
     }

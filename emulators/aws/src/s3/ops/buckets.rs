@@ -68,7 +68,7 @@ async fn location_constraint(front: &Front, call: &Call, body: Body) -> Result<O
     if document.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let wanted: wire::CreateBucketConfiguration = decode::xml(&document)?;
+    let wanted: wire::CreateBucketConfiguration = decode::xml("CreateBucketConfiguration", &document)?;
     Ok(wanted.location_constraint.filter(|region| !region.is_empty()))
 }
 

@@ -36,7 +36,7 @@ pub(in crate::s3) async fn objects(front: &Front, call: &Call, body: Body) -> An
         return Err(Fault::because(Code::InvalidRequest, message));
     }
     let document = payload::document(front, call, body).await?;
-    let wanted: Delete = decode::xml(&document)?;
+    let wanted: Delete = decode::xml("Delete", &document)?;
     if wanted.object.is_empty() || wanted.object.len() > MOST {
         return Err(Code::MalformedXML.into());
     }

@@ -81,7 +81,7 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     let claim = Claim::of(&headers)?;
     let mut attributes = decode::attributes(&headers)?;
     if let Some(tagging) = form.get("tagging") {
-        attributes.tags = decode::tags_of_document(decode::xml(tagging.as_bytes())?)?;
+        attributes.tags = decode::tags_of_document(decode::xml("Tagging", tagging.as_bytes())?)?;
     }
     let content = payload::receive_file(front, file.map_err(broken), claim, most).await?;
     if content.size() < least {

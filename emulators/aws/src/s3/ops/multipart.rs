@@ -73,7 +73,7 @@ pub(in crate::s3) fn abort(front: &Front, call: &Call) -> Answer {
 pub(in crate::s3) async fn complete(front: &Front, call: &Call, body: Body) -> Answer {
     let (bucket, id) = (call.bucket_id(), upload_id(call));
     let document = payload::document_beside_checksum(front, call, body).await?;
-    let wanted: CompleteMultipartUpload = decode::xml(&document)?;
+    let wanted: CompleteMultipartUpload = decode::xml("CompleteMultipartUpload", &document)?;
     let upload = match front.objects().upload(&bucket, &call.key, &id) {
         Ok(upload) => upload,
         Err(CoreFault::NoUpload { id }) => return repeated(front, call, &id),

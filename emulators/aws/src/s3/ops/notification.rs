@@ -18,7 +18,7 @@ pub(in crate::s3) async fn put(front: &Front, call: &Call, body: Body) -> Answer
     let bucket = call.bucket_id();
     front.objects().bucket(&bucket)?;
     let document = payload::document(front, call, body).await?;
-    let configuration: NotificationConfiguration = decode::xml(&document)?;
+    let configuration: NotificationConfiguration = decode::xml("NotificationConfiguration", &document)?;
     let trusted = call.header("x-amz-skip-destination-validation").is_some_and(|value| value == "true");
     let destinations = if trusted { Destinations::Trusted } else { Destinations::Checked };
     notifications::install(front, &bucket, configuration, destinations)?;

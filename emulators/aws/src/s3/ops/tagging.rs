@@ -19,7 +19,7 @@ pub(in crate::s3) fn get(front: &Front, call: &Call) -> Answer {
 pub(in crate::s3) async fn put(front: &Front, call: &Call, body: Body) -> Answer {
     current(front, call)?;
     let document = payload::document(front, call, body).await?;
-    let tags = decode::tags_of_document(decode::xml(&document)?)?;
+    let tags = decode::tags_of_document(decode::xml("Tagging", &document)?)?;
     replace(front, call, tags, StatusCode::OK)
 }
 

@@ -36,7 +36,16 @@ async fn another_region_is_remembered() {
     assert_eq!(world.send("HEAD /far").await.header("x-amz-bucket-region"), "eu-west-1");
     assert!(world.send("GET /far?location").await.body.ends_with(">eu-west-1</LocationConstraint>"));
     assert!(world.send("GET /pics?location").await.body.contains("<LocationConstraint xmlns="));
-    assert_eq!(world.send("PUT /bad\n\n<CreateBucket").await.code(), (400, "MalformedXML"));
+    for other in
+        ["<CreateBucket", "<Delete/>", "<Delete><LocationConstraint>eu-west-1</LocationConstraint></Delete>"]
+    {
+        assert_eq!(
+            world.send(&format!("PUT /bad\n\n{other}")).await.code(),
+            (400, "MalformedXML"),
+            "{other}"
+        );
+    }
+    assert_eq!(world.send("PUT /far?notification\n\n<Delete/>").await.code(), (400, "MalformedXML"));
 }
 
 #[tokio::test]
