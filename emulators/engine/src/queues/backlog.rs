@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One message on its way through the subscription.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub message: Arc<Message>,
     pub counted: Counted,
@@ -48,7 +48,7 @@ enum Turn {
 }
 
 /// The messages of one group, by sequence.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Group {
     members: BTreeSet<u64>,
     leased: usize,
@@ -63,7 +63,7 @@ enum Alarm {
     Expires,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Backlog {
     ordered: bool,
     retention: Option<Duration>,
@@ -136,6 +136,14 @@ impl Backlog {
         for entry in self.entries.values_mut() {
             entry.counted = count(&entry.message);
         }
+    }
+
+    /// Makes visible what is lent out.
+    pub fn return_all(&mut self, commits: &mut u64) {
+        let leased = |entry: &&Entry| matches!(entry.phase, Phase::Leased { .. });
+        let out: Vec<u64> =
+            self.entries.values().filter(leased).map(|entry| entry.message.sequence).collect();
+        out.into_iter().for_each(|sequence| self.appear(sequence, commits));
     }
 
     /// Empties everything and gives it back, to be dropped elsewhere.

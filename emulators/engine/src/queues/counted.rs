@@ -40,9 +40,7 @@ impl Counting {
     /// For a message that arrives.
     pub fn count(&self, message: &Message) -> Counted {
         let work = || Work::Message { queue: self.topic.name.clone(), id: message.id.clone() };
-        let enter = || {
-            self.settle.enter_waiting(&self.topic.scope, settle::trace(&message.cause), work())
-        };
+        let enter = || self.settle.enter_waiting(&self.topic.scope, settle::trace(&message.cause), work());
         Counted((self.consumers > 0).then(enter))
     }
 
@@ -110,7 +108,7 @@ impl Drop for Away {
 
 impl Subscription {
     /// Each message counts, or none does.
-    fn recount(&mut self) {
+    pub fn recount(&mut self) {
         let counting = &self.counting;
         self.backlog.recount(|message| counting.count(message));
     }

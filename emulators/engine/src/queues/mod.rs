@@ -17,18 +17,19 @@ mod receive;
 mod redrive;
 mod send;
 mod settle;
+mod snapshot;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod topic;
 
-pub(crate) use counted::Away;
 pub use counted::Consumer;
 pub use message::{Attribute, Message, NewMessage};
 pub use receive::{Received, Want};
 pub use redrive::Moved;
 pub use send::Sent;
 pub use settle::{Extended, Extension, Receipt, Standing};
+pub use snapshot::Snapshot;
 pub use subscription::{Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
 pub use topic::{Notes, TopicId, TopicView};
 

@@ -66,7 +66,7 @@ impl Topic {
         self.subscriptions.values().for_each(|subscription| subscription.wake.notify_waiters());
     }
 
-    fn view(&self, id: &TopicId) -> TopicView {
+    pub fn view(&self, id: &TopicId) -> TopicView {
         TopicView {
             id: id.clone(),
             created: self.created,

@@ -77,12 +77,7 @@ impl Driver {
     }
 
     /// Runs the function, again after a throttle for as long as the leases last. `None`: it never ran.
-    async fn ask(
-        &self,
-        batch: &[Received],
-        invoke: Invoke,
-        moving: &mut Option<Moving>,
-    ) -> Option<Verdict> {
+    async fn ask(&self, batch: &[Received], invoke: Invoke, moving: &mut Option<Moving>) -> Option<Verdict> {
         let end = batch.iter().map(|one| one.until).min()?;
         let mut pause = FIRST_PAUSE;
         loop {

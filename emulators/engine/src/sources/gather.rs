@@ -67,7 +67,12 @@ impl Driver {
             let consumer = self.arrive().await;
             loop {
                 let mut commits = self.ground.queues.commits();
-                match self.gather().await {
+                let gathered = self.gather().await;
+                if self.stop.is_cancelled() {
+                    // On another thread a halt may have given it back just now.
+                    return;
+                }
+                match gathered {
                     Ok(loan) => drop(tokio::spawn(loan.deliver())),
                     Err(Fault::TooManyLeased { .. }) => self.room(&mut commits).await,
                     Err(_) => break,
