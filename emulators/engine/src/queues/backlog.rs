@@ -143,7 +143,9 @@ impl Backlog {
         let leased = |entry: &&Entry| matches!(entry.phase, Phase::Leased { .. });
         let out: Vec<u64> =
             self.entries.values().filter(leased).map(|entry| entry.message.sequence).collect();
-        out.into_iter().for_each(|sequence| self.appear(sequence, commits));
+        for sequence in out {
+            self.appear(sequence, commits);
+        }
     }
 
     /// Empties everything and gives it back, to be dropped elsewhere.
