@@ -56,6 +56,8 @@ pub trait Cloud: Send + Sync {
     }
     /// Goes back to it, after the shared cores have gone back.
     fn restore(&self, _saved: &Saved) {}
+    /// Takes no more messages.
+    fn stop(&self) {}
     /// Where an SDK or a tool invokes a function by HTTP.
     fn function_url(&self, _address: SocketAddr, _function: &FunctionId) -> Option<String> {
         None
@@ -137,6 +139,10 @@ impl Cloud for mlemu_aws::Aws {
         if let Some(saved) = saved.downcast_ref() {
             self.restore(saved);
         }
+    }
+
+    fn stop(&self) {
+        self.stop();
     }
 
     fn function_url(&self, address: SocketAddr, function: &FunctionId) -> Option<String> {

@@ -124,6 +124,7 @@ pub struct Shared {
     pub engine: Engine,
     pub journal: Arc<Journal>,
     pub objects: Objects,
+    pub queues: Queues,
     pub clock: Arc<SteeredClock>,
     moments: reset::Moments,
     /// One goes back at a time.
@@ -179,10 +180,11 @@ impl Daemon {
         let engine = engine(&options, &folders, builder.clone(), clock.clone())?;
         let objects = Objects::new(folders.run.join("objects"), engine.parts().clock.clone())
             .counted_in(engine.settle().clone());
+        let queues = Queues::new(engine.parts().clock.clone()).counted_in(engine.settle().clone());
         let ground = Ground {
             engine: engine.clone(),
             objects: objects.clone(),
-            queues: Queues::new(engine.parts().clock.clone()),
+            queues: queues.clone(),
             folder: folders.cache.join("clients"),
             region: options.loaded.settings.region.clone(),
             account: options.loaded.settings.account.clone(),
@@ -193,6 +195,7 @@ impl Daemon {
         let shared = Arc::new(Shared {
             journal: engine.parts().journal.clone(),
             objects,
+            queues,
             clock,
             moments: reset::Moments::default(),
             restoring: tokio::sync::Mutex::default(),
@@ -230,6 +233,7 @@ impl Daemon {
     /// Ends every instance, then the listeners. Nothing is left afterwards.
     pub async fn shutdown(self) {
         drop(self.reload);
+        self.shared.plugged.iter().for_each(|plugged| plugged.cloud.stop());
         self.shared.engine.shutdown().await;
         futures_util::future::join_all(self.serving.into_iter().map(Serving::close)).await;
         drop(self.claim);

@@ -8,7 +8,7 @@ use crate::clouds::Saved;
 use mlemu_core::FunctionId;
 use mlemu_core::declare::BucketDeclaration;
 use mlemu_engine::Interrupt;
-use mlemu_engine::objects::Snapshot;
+use mlemu_engine::{objects, queues};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A moment to go back to. Cheap to keep: it shares the bytes of the objects.
 #[derive(Clone)]
 pub struct Moment {
-    objects: Snapshot,
+    objects: objects::Snapshot,
+    queues: queues::Snapshot,
     clouds: Vec<Saved>,
     functions: BTreeSet<FunctionId>,
 }
@@ -38,7 +39,8 @@ pub enum Extent {
     /// Everything below.
     #[default]
     All,
-    /// Buckets with their objects and notifications, and whatever is under way.
+    /// Buckets with their objects and notifications, queues with their messages and what they feed, and whatever
+    /// is under way.
     State,
     Buckets,
     /// Functions that were created since are deleted.
@@ -51,6 +53,7 @@ impl Shared {
     fn moment(&self) -> Moment {
         Moment {
             objects: self.objects.snapshot(),
+            queues: self.queues.snapshot(),
             clouds: self.plugged.iter().map(|plugged| plugged.cloud.saved()).collect(),
             functions: self.engine.all_functions().into_iter().map(|view| view.id).collect(),
         }
@@ -106,6 +109,7 @@ impl Shared {
         if matches!(extent, Extent::All | Extent::State) {
             // Changes that nobody acted on yet must not start anything now.
             self.objects.restore(&moment.objects);
+            self.queues.forget_messages();
             self.engine.quiesce().await;
         }
         if matches!(extent, Extent::All | Extent::Functions) {
@@ -117,6 +121,9 @@ impl Shared {
                 plugged.cloud.restore(saved);
             }
             self.declare_what_is_missing().await;
+        }
+        if matches!(extent, Extent::All | Extent::State) {
+            self.queues.restore(&moment.queues);
         }
         if matches!(extent, Extent::All | Extent::Journal) {
             self.engine.history().forget(|_| true);

@@ -3,7 +3,7 @@
 use crate::auth::Keys;
 use crate::gateway::Gateway;
 use crate::iam::Iam;
-use crate::lambda::mapping::Mappings;
+use crate::lambda::mapping::{Facts, Mappings};
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
@@ -44,6 +44,12 @@ pub struct Ground {
     pub strict_auth: bool,
     /// Watch declared sources.
     pub watch: bool,
+}
+
+/// What of this cloud is in none of the shared cores, at one moment.
+pub struct Saved {
+    notifications: s3::SavedNotifications,
+    mappings: Vec<(String, Facts)>,
 }
 
 /// The services, plugged together.
@@ -212,13 +218,24 @@ impl Aws {
     }
 
     /// What of this cloud is not in the object core, as it is now.
-    pub fn saved(&self) -> s3::SavedNotifications {
-        self.s3.notifications()
+    pub fn saved(&self) -> Saved {
+        let mappings = self.lambda.mappings().map(Mappings::all).unwrap_or_default();
+        Saved { notifications: self.s3.notifications(), mappings }
     }
 
     /// Goes back to it; the object core must have gone back before.
-    pub fn restore(&self, saved: &s3::SavedNotifications) {
-        self.s3.restore_notifications(saved);
+    pub fn restore(&self, saved: &Saved) {
+        self.s3.restore_notifications(&saved.notifications);
+        if let Ok(mappings) = self.lambda.mappings() {
+            mappings.restore(&saved.mappings);
+        }
+    }
+
+    /// Takes no more messages.
+    pub fn stop(&self) {
+        if let Ok(mappings) = self.lambda.mappings() {
+            mappings.sources.stop();
+        }
     }
 
     /// Queues first, then what they say of each other.

@@ -6,6 +6,9 @@
 //! own, so a chain has no gap in which it seems to have ended. Because the answer to whoever began the chain
 //! comes after its first `Pending`, nothing settled here means that nothing is left of anything answered.
 //!
+//! Some of it does nothing but wait for its time, such as a message that is hidden until its delay or its lease is
+//! over. It counts as the rest does, but [`Settle::still`] does not wait for it: an advance of the clock goes on.
+//!
 //! Everything is filed under its trace: the id of the request that began the chain. Shards keep the hot path
 //! free of contention; entering and leaving are one short lock each.
 
@@ -14,6 +17,7 @@ use mlemu_core::{Cause, FunctionId, InvocationId, Scope};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
@@ -60,6 +64,8 @@ pub struct Settle {
 struct Table {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
+    /// How much of it does not only wait for its time.
+    moving: AtomicUsize,
     pulse: Arc<Pulse>,
 }
 
@@ -92,6 +98,23 @@ pub struct Pending {
     table: Arc<Table>,
     trace: Arc<str>,
     place: usize,
+    _moving: Option<Moving>,
+}
+
+/// Says that something will happen without that time must pass; dropping it says that it has.
+pub struct Moving(Arc<Table>);
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.moving.fetch_sub(1, Ordering::SeqCst);
+        self.0.pulse.ring();
+    }
+}
+
+impl std::fmt::Debug for Moving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Moving")
+    }
 }
 
 impl Drop for Pending {
@@ -141,10 +164,37 @@ impl Settle {
     /// Counts `work` until the answer is dropped.
     #[must_use = "it counts for as long as it lives"]
     pub fn enter(&self, scope: &Arc<Scope>, trace: Arc<str>, work: Work) -> Pending {
+        let moving = self.moving();
+        self.file(scope, trace, work, Some(moving))
+    }
+
+    /// The same for what only waits: for its time, or for something that is counted by itself.
+    #[must_use = "it counts for as long as it lives"]
+    pub fn enter_waiting(&self, scope: &Arc<Scope>, trace: Arc<str>, work: Work) -> Pending {
+        self.file(scope, trace, work, None)
+    }
+
+    fn file(&self, scope: &Arc<Scope>, trace: Arc<str>, work: Work, moving: Option<Moving>) -> Pending {
         let mut shard = self.table.shard(&trace);
         let place = shard.entry(trace.clone()).or_default().enter(scope.clone(), work);
         drop(shard);
-        Pending { table: self.table.clone(), trace, place }
+        Pending { table: self.table.clone(), trace, place, _moving: moving }
+    }
+
+    /// Keeps an advance of the clock from going on, until the answer is dropped.
+    pub fn moving(&self) -> Moving {
+        self.table.moving.fetch_add(1, Ordering::SeqCst);
+        Moving(self.table.clone())
+    }
+
+    /// Whether everything under way only waits for its time.
+    pub fn is_still(&self) -> bool {
+        self.table.moving.load(Ordering::SeqCst) == 0
+    }
+
+    /// Completes once nothing will happen any more before its time has come. Cancel-safe.
+    pub async fn still(&self) {
+        self.table.pulse.until(|| self.is_still().then_some(())).await;
     }
 
     /// Whether nothing of it is under way.
@@ -235,6 +285,18 @@ mod tests {
         assert_eq!(settle.table.shard("t")["t"].places.len(), 2);
         drop(kept);
         assert!(settle.table.shard("t").is_empty());
+    }
+
+    #[test]
+    fn what_only_waits_counts_but_lets_time_pass() {
+        let settle = Settle::default();
+        let hidden = settle.enter_waiting(&scope("1"), "t".into(), due("hidden"));
+        assert!(settle.is_still() && !settle.is_settled(&Which::Everything));
+        let moving = settle.enter(&scope("1"), "t".into(), due("moving"));
+        drop(hidden);
+        assert!(!settle.is_still());
+        drop(moving);
+        assert!(settle.is_still() && settle.is_settled(&Which::Everything));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

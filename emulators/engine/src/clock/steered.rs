@@ -2,11 +2,11 @@
 //!
 //! Whoever waits for emulated time has a timer in one ordered table. [`SteeredClock::forward`] goes from timer to
 //! timer up to its goal: it sets the time to that of the earliest, wakes that one alone, and waits until
-//! everything that came of it has settled before it looks for the next. Timers that are set on the way count. So
+//! everything that came of it has settled, or waits for a later time, before it looks for the next. Timers that are set on the way count. So
 //! six hours of retries take as long as the retries themselves, and happen in the order of their times.
 
 use super::SystemClock;
-use crate::settle::{Settle, Which, Work};
+use crate::settle::{Settle, Work};
 use mlemu_core::{Boxed, Clock, Due, Scope, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -292,7 +292,7 @@ impl SteeredClock {
             Forward::To(at) => at.max(stepping.now),
         };
         loop {
-            settle.settled(&Which::Everything).await;
+            settle.still().await;
             if !stepping.step(goal, settle) {
                 break;
             }

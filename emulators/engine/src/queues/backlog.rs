@@ -3,6 +3,7 @@
 //! Plain data without clock or lock: callers say what time it is. Everything is found by key, so that a long
 //! backlog is as fast as a short one.
 
+use super::counted::Counted;
 use super::message::Message;
 use super::subscription::{Counts, Peeked, Sight};
 use mlemu_core::Timestamp;
@@ -11,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One message on its way through the subscription.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub message: Arc<Message>,
+    pub counted: Counted,
     pub phase: Phase,
     /// How often it was lent out.
     pub count: u32,
@@ -46,7 +48,7 @@ enum Turn {
 }
 
 /// The messages of one group, by sequence.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Group {
     members: BTreeSet<u64>,
     leased: usize,
@@ -61,7 +63,7 @@ enum Alarm {
     Expires,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Backlog {
     ordered: bool,
     retention: Option<Duration>,
@@ -129,6 +131,23 @@ impl Backlog {
         seen.collect()
     }
 
+    /// Counts each message anew.
+    pub fn recount(&mut self, count: impl Fn(&Message) -> Counted) {
+        for entry in self.entries.values_mut() {
+            entry.counted = count(&entry.message);
+        }
+    }
+
+    /// Makes visible what is lent out.
+    pub fn return_all(&mut self, commits: &mut u64) {
+        let leased = |entry: &&Entry| matches!(entry.phase, Phase::Leased { .. });
+        let out: Vec<u64> =
+            self.entries.values().filter(leased).map(|entry| entry.message.sequence).collect();
+        for sequence in out {
+            self.appear(sequence, commits);
+        }
+    }
+
     /// Empties everything and gives it back, to be dropped elsewhere.
     pub fn clear(&mut self) -> Self {
         std::mem::replace(self, Self::new(self.ordered, self.retention))
@@ -145,7 +164,7 @@ impl Backlog {
         }
     }
 
-    pub fn add(&mut self, message: Arc<Message>, delay: Duration, now: Timestamp) {
+    pub fn add(&mut self, message: Arc<Message>, counted: Counted, delay: Duration, now: Timestamp) {
         let sequence = message.sequence;
         let group = self.group_of(&message);
         let phase = if delay.is_zero() {
@@ -156,7 +175,7 @@ impl Backlog {
             self.alarms.insert((until, sequence, Alarm::Appears));
             Phase::Delayed { until }
         };
-        let entry = Entry { message, phase, count: 0, first: None, leased_at: now, token: 0 };
+        let entry = Entry { message, counted, phase, count: 0, first: None, leased_at: now, token: 0 };
         self.alarms.extend(expiry(self.retention, &entry, sequence));
         self.entries.insert(sequence, entry);
         if let Some(group) = group {

@@ -10,7 +10,7 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_mins(5);
 
 /// The keys of the last minutes and what became of their first message.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Dedupe {
     seen: HashMap<Arc<str>, Sent>,
     /// In the order in which they are forgotten.

@@ -10,25 +10,30 @@
 //! Everything that must survive is in [`Store`]; what is not (who waits, who consumes) is beside it.
 
 mod backlog;
+mod counted;
 mod dedupe;
 mod message;
 mod receive;
 mod redrive;
 mod send;
 mod settle;
+mod snapshot;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod topic;
 
+pub use counted::Consumer;
 pub use message::{Attribute, Message, NewMessage};
 pub use receive::{Received, Want};
 pub use redrive::Moved;
 pub use send::Sent;
 pub use settle::{Extended, Extension, Receipt, Standing};
-pub use subscription::{Consumer, Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
+pub use snapshot::Snapshot;
+pub use subscription::{Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
 pub use topic::{Notes, TopicId, TopicView};
 
+use crate::settle::Settle;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +79,7 @@ struct Store {
     /// The commit counter: sends, leases and returns each take a number.
     sequence: u64,
     topics: BTreeMap<TopicId, Topic>,
+    settle: Settle,
 }
 
 impl Store {
@@ -97,6 +103,18 @@ impl Queues {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (newest, _) = watch::channel(0);
         Self { shared: Arc::new(Shared { clock, store: Mutex::default(), newest }) }
+    }
+
+    /// Counts messages as under way in `settle` while a consumer may receive them. To be said first: what is there
+    /// already does not count.
+    #[must_use]
+    pub fn counted_in(self, settle: Settle) -> Self {
+        self.lock().settle = settle;
+        self
+    }
+
+    pub(crate) fn settle(&self) -> Settle {
+        self.lock().settle.clone()
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {

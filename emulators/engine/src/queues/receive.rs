@@ -5,6 +5,7 @@ use super::message::Message;
 use super::settle::Receipt;
 use super::subscription::DeadLetter;
 use super::{Fault, Queues, Store, SubscriptionId};
+use crate::settle::Moving;
 use mlemu_core::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,13 @@ pub struct Received {
     pub until: Timestamp,
 }
 
+/// What was lent out, for a consumer.
+pub(crate) struct Lent {
+    pub received: Vec<Received>,
+    /// Time stands while the receiver has this.
+    pub moving: Moving,
+}
+
 /// Counts a waiting receiver for as long as it waits, and rouses another when it leaves.
 struct Seat<'a> {
     queues: &'a Queues,
@@ -56,44 +64,60 @@ struct Seat<'a> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        if let Ok((subscription, _)) = self.queues.lock().open(self.id) {
+        if let Ok((subscription, _)) = self.queues.lock().open(self.id)
+            && Arc::ptr_eq(&subscription.wake, &self.wake)
+        {
             subscription.waiting = subscription.waiting.saturating_sub(1);
+            // This one may have been the only one that knew the next deadline.
+            subscription.stir();
+        } else {
+            self.wake.notify_one();
         }
-        // This one may have been the only one that knew the next deadline.
-        self.wake.notify_one();
     }
 }
 
 impl Queues {
-    /// Lends out messages, waiting for the first if there is none. An empty list: the wait is over.
-    /// Cancel-safe: whoever stops waiting has taken nothing.
+    /// Lends out messages, waiting for the first if there is none. An empty list: the wait is over, which passes in
+    /// real time. Cancel-safe: whoever stops waiting has taken nothing.
     pub async fn receive(&self, from: &SubscriptionId, want: Want) -> Result<Vec<Received>, Fault> {
-        let began = self.shared.clock.now();
-        let (received, _) = self.take(from, want)?;
+        self.lend(from, want).await.map(|lent| lent.received)
+    }
+
+    pub(crate) async fn lend(&self, from: &SubscriptionId, want: Want) -> Result<Lent, Fault> {
+        let clock = &self.shared.clock;
+        let began = clock.elapsed();
+        let (lent, _) = self.take(from, want)?;
         let wait = match want.wait {
             Some(wait) => wait,
             None => self.settings(from)?.wait,
         };
-        if !received.is_empty() || wait.is_zero() {
-            return Ok(received);
+        if !lent.received.is_empty() || wait.is_zero() {
+            return Ok(lent);
         }
+        drop(lent);
         let seat = self.sit(from)?;
-        let end = began.plus(wait);
+        let end = began.saturating_add(wait);
+        // What fell due is kept until what came of it is lent out.
+        let mut _due = None;
         loop {
             let woken = seat.wake.notified();
             tokio::pin!(woken);
             // Whatever happens from here on is noticed.
             woken.as_mut().enable();
-            let (received, alarm) = self.take(from, want)?;
-            let now = self.shared.clock.now();
-            if !received.is_empty() || now >= end {
-                return Ok(received);
+            let (lent, alarm) = self.take(from, want)?;
+            let left = end.saturating_sub(clock.elapsed());
+            if !lent.received.is_empty() || left.is_zero() {
+                return Ok(lent);
             }
-            let next = alarm.map_or(end, |alarm| alarm.min(end));
-            tokio::select! {
-                () = &mut woken => {}
-                () = self.shared.clock.sleep(until(now, next)) => {}
-            }
+            // It counts from here on, before it is polled.
+            let next = alarm.map(|alarm| clock.until(alarm));
+            self.seen(from, alarm);
+            drop(lent);
+            _due = tokio::select! {
+                () = &mut woken => None,
+                () = clock.sleep(left) => None,
+                due = next.unwrap_or_else(|| Box::pin(std::future::pending())) => Some(due),
+            };
         }
     }
 
@@ -107,33 +131,34 @@ impl Queues {
         Ok(Seat { queues: self, id, wake })
     }
 
-    /// What can be lent out now, else when to ask again.
-    fn take(&self, from: &SubscriptionId, want: Want) -> Result<(Vec<Received>, Option<Timestamp>), Fault> {
+    /// What can be lent out now, and when to ask again.
+    fn take(&self, from: &SubscriptionId, want: Want) -> Result<(Lent, Option<Timestamp>), Fault> {
         let now = self.shared.clock.now();
         let mut store = self.lock();
-        let taken = store.take(from, want, now)?;
+        let moving = store.settle.moving();
+        let taken = store.take(from, want, now);
         let (subscription, _) = store.open(from)?;
-        if subscription.backlog.has_turn() {
-            subscription.wake.notify_one();
+        match &taken {
+            // Nobody gets anything before a lease is over.
+            Err(_) => subscription.counting.seen(),
+            Ok(taken) if taken.changed || subscription.backlog.has_turn() => subscription.stir(),
+            Ok(_) => {}
         }
         let alarm = subscription.backlog.next_alarm();
         drop(store);
+        let taken = taken?;
         if taken.changed {
             self.tell();
         }
-        Ok((taken.received, alarm))
+        Ok((Lent { received: taken.received, moving }, alarm))
     }
-}
-
-fn until(now: Timestamp, then: Timestamp) -> Duration {
-    Duration::from_micros(u64::try_from(then.0.saturating_sub(now.0)).unwrap_or(0))
 }
 
 #[derive(Default)]
 struct Taken {
     received: Vec<Received>,
-    /// Lent out too often.
-    dead: Vec<Message>,
+    /// Lent out too often. They count until they are elsewhere.
+    dead: Vec<Entry>,
     bytes: usize,
     /// Nothing more may be lent out.
     full: Option<usize>,
@@ -144,11 +169,12 @@ impl Store {
     fn take(&mut self, from: &SubscriptionId, want: Want, now: Timestamp) -> Result<Taken, Fault> {
         let rule = self.open(from)?.0.settings.dead_letter.clone();
         let rule = rule.filter(|rule| self.topics.contains_key(&rule.to));
-        let mut taken = self.lend(from, want, rule.as_ref(), now)?;
+        let mut taken = self.lend_out(from, want, rule.as_ref(), now)?;
         if let Some(rule) = rule {
-            for message in std::mem::take(&mut taken.dead) {
-                let enqueued = if rule.restamps { now } else { message.enqueued };
-                let message = Message { enqueued, origin: Some(from.clone()), ..message };
+            for entry in std::mem::take(&mut taken.dead) {
+                let enqueued = if rule.restamps { now } else { entry.message.enqueued };
+                let origin = Some(from.clone());
+                let message = Message { enqueued, origin, ..Message::clone(&entry.message) };
                 self.publish(&rule.to, message, Some(Duration::ZERO), now)?;
             }
         }
@@ -158,7 +184,7 @@ impl Store {
         }
     }
 
-    fn lend(
+    fn lend_out(
         &mut self,
         from: &SubscriptionId,
         want: Want,
@@ -181,8 +207,7 @@ impl Store {
             let dead: Vec<u64> = turn.iter().copied().filter(is_dead).collect();
             if !dead.is_empty() {
                 // Those behind them in a group may move up.
-                let gone = dead.iter().filter_map(|sequence| backlog.remove(*sequence));
-                taken.dead.extend(gone.map(|entry| Message::clone(&entry.message)));
+                taken.dead.extend(dead.iter().filter_map(|sequence| backlog.remove(*sequence)));
                 taken.changed = true;
                 continue;
             }

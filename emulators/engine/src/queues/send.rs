@@ -79,8 +79,9 @@ impl Store {
         for subscription in topic.subscriptions.values_mut() {
             subscription.settle(now, &mut self.sequence);
             let delay = delay.unwrap_or(subscription.settings.delay);
-            subscription.backlog.add(message.clone(), delay, now);
-            subscription.wake.notify_one();
+            let counted = subscription.counting.count(&message);
+            subscription.backlog.add(message.clone(), counted, delay, now);
+            subscription.stir();
         }
         Ok(message.sequence)
     }

@@ -95,7 +95,7 @@ impl Queues {
         if gone.is_some() {
             *commits += 1;
             // Its group may be free now.
-            subscription.wake.notify_one();
+            subscription.stir();
         }
         drop(store);
         self.tell();
@@ -136,7 +136,7 @@ impl Queues {
             backlog.appear(receipt.sequence, commits);
         }
         // Something is there, or the next deadline is another.
-        subscription.wake.notify_one();
+        subscription.stir();
         drop(store);
         self.tell();
         Ok(Extended::Done(Receipt { token, ..*receipt }, end))
@@ -155,7 +155,7 @@ impl Queues {
                 subscription.backlog.appear(receipt.sequence, commits);
             }
         }
-        subscription.wake.notify_one();
+        subscription.stir();
         drop(store);
         self.tell();
         Ok(())

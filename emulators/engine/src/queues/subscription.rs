@@ -1,6 +1,7 @@
 //! A subscription: how it behaves, what it holds, and who is there to take it.
 
 use super::backlog::Backlog;
+use super::counted::Counting;
 use super::message::Message;
 use super::{Fault, Queues, TopicId};
 use mlemu_core::Timestamp;
@@ -106,13 +107,13 @@ pub(super) struct Subscription {
     /// the next deadline.
     pub wake: Arc<Notify>,
     pub waiting: usize,
-    pub consumers: usize,
+    pub counting: Counting,
 }
 
 impl Subscription {
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, counting: Counting) -> Self {
         let backlog = Backlog::new(settings.ordered, settings.retention);
-        Self { settings, backlog, wake: Arc::default(), waiting: 0, consumers: 0 }
+        Self { settings, backlog, wake: Arc::default(), waiting: 0, counting }
     }
 
     /// Does what time has brought since somebody last looked.
@@ -121,23 +122,7 @@ impl Subscription {
     }
 
     fn counts(&self) -> Counts {
-        Counts { waiting: self.waiting, consumers: self.consumers, ..self.backlog.counts() }
-    }
-}
-
-/// Somebody who takes everything that a subscription gets, for as long as this lives.
-#[must_use]
-pub struct Consumer {
-    queues: Queues,
-    id: SubscriptionId,
-}
-
-impl Drop for Consumer {
-    fn drop(&mut self) {
-        if let Ok((subscription, _)) = self.queues.lock().open(&self.id) {
-            subscription.consumers = subscription.consumers.saturating_sub(1);
-        }
-        self.queues.tell();
+        Counts { waiting: self.waiting, consumers: self.counting.consumers, ..self.backlog.counts() }
     }
 }
 
@@ -167,13 +152,6 @@ impl Queues {
         all
     }
 
-    /// Says that everything which comes here will be taken.
-    pub fn consumer(&self, id: &SubscriptionId) -> Result<Consumer, Fault> {
-        self.lock().open(id)?.0.consumers += 1;
-        self.tell();
-        Ok(Consumer { queues: self.clone(), id: id.clone() })
-    }
-
     /// The oldest messages, at most `most`, without taking them.
     pub fn peek(&self, id: &SubscriptionId, most: usize) -> Result<Vec<Peeked>, Fault> {
         let now = self.shared.clock.now();
@@ -189,6 +167,7 @@ impl Queues {
         let (subscription, sequence) = store.open(id)?;
         *sequence += 1;
         let gone = subscription.backlog.clear();
+        subscription.stir();
         drop(store);
         drop(gone);
         self.tell();

@@ -1,5 +1,6 @@
 //! Topics: their identity, and what one holds. A queue is a topic with one subscription.
 
+use super::counted::Counting;
 use super::dedupe::Dedupe;
 use super::subscription::{Settings, Subscription, SubscriptionId};
 use super::{Fault, Queues, Store};
@@ -65,7 +66,7 @@ impl Topic {
         self.subscriptions.values().for_each(|subscription| subscription.wake.notify_waiters());
     }
 
-    fn view(&self, id: &TopicId) -> TopicView {
+    pub fn view(&self, id: &TopicId) -> TopicView {
         TopicView {
             id: id.clone(),
             created: self.created,
@@ -88,11 +89,12 @@ impl Store {
     }
 
     fn add_subscription(&mut self, id: &SubscriptionId, settings: Settings) -> Result<(), Fault> {
+        let counting = Counting::new(self.settle.clone(), id.topic.clone());
         let topic = self.topic_mut(&id.topic)?;
         if topic.subscriptions.contains_key(&id.name) {
             return Err(Fault::SubscriptionExists { name: id.name.to_string() });
         }
-        topic.subscriptions.insert(id.name.clone(), Subscription::new(settings));
+        topic.subscriptions.insert(id.name.clone(), Subscription::new(settings, counting));
         Ok(())
     }
 }
@@ -186,7 +188,7 @@ impl Queues {
         let settings = subscription.settings.clone();
         subscription.backlog.set_retention(settings.retention);
         subscription.settle(now, sequence);
-        subscription.wake.notify_one();
+        subscription.stir();
         drop(store);
         self.tell();
         Ok(settings)

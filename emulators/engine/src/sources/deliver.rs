@@ -3,8 +3,8 @@
 use super::gather::Loan;
 use super::{Driver, Verdict};
 use crate::queues::{Extension, Received};
+use crate::settle::{Moving, trace};
 use mlemu_core::{Cause, Invoke, Mode, Refusal, Reply, Subject, What};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Between a throttle and the next try: first, and most.
@@ -14,8 +14,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SHORTEST_RENEWAL: Duration = Duration::from_secs(1);
 
 impl Loan {
-    /// Sees the batch through.
-    pub(super) async fn deliver(mut self) {
+    /// Sees the batch through. Time stands until the answer is dropped.
+    pub(super) async fn deliver(mut self) -> Option<Moving> {
         let driver = self.driver().clone();
         let shape = &driver.mapping.shape;
         let (wanted, unwanted) =
@@ -23,26 +23,26 @@ impl Loan {
         self.received = wanted;
         driver.finish(&unwanted);
         if self.received.is_empty() {
-            return;
+            return self.moving.take();
         }
         let event = shape.event(&self.received);
         if event.len() > driver.mapping.event_limit && self.received.len() > 1 {
             drop(event);
-            let second = self.split();
+            let mut second = self.split();
             // In their order, for groups that want it.
-            Box::pin(self.deliver()).await;
-            Box::pin(second.deliver()).await;
-            return;
+            second.moving = Box::pin(self.deliver()).await;
+            return Box::pin(second.deliver()).await;
         }
         let invoke = driver.invoke(&self.received, event);
         let verdict = tokio::select! {
-            verdict = driver.ask(&self.received, invoke) => verdict,
+            verdict = driver.ask(&self.received, invoke, &mut self.moving) => verdict,
             () = driver.renew(&self.received) => None,
         };
         // Without a verdict the function never saw them: dropping the loan gives them back.
         if let Some(verdict) = verdict {
             driver.settle(std::mem::take(&mut self.received), &verdict);
         }
+        self.moving.take()
     }
 }
 
@@ -77,7 +77,7 @@ impl Driver {
     }
 
     /// Runs the function, again after a throttle for as long as the leases last. `None`: it never ran.
-    async fn ask(&self, batch: &[Received], invoke: Invoke) -> Option<Verdict> {
+    async fn ask(&self, batch: &[Received], invoke: Invoke, moving: &mut Option<Moving>) -> Option<Verdict> {
         let end = batch.iter().map(|one| one.until).min()?;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -91,7 +91,7 @@ impl Driver {
                 // Nobody waits for these.
                 Ok(Reply::Accepted | Reply::WouldRun) => return Some(Verdict::Done),
                 Err(Refusal::Throttled(_)) if self.ground.clock().now() < end => {
-                    self.ground.clock().sleep(pause).await;
+                    self.pause(pause, moving).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(Refusal::Throttled(_) | Refusal::TooLarge { .. }) => return Some(Verdict::Failed),
@@ -107,6 +107,21 @@ impl Driver {
         }
     }
 
+    /// Waits, in whichever time is faster: what made it wait may end in either.
+    async fn pause(&self, pause: Duration, moving: &mut Option<Moving>) {
+        let (clock, queues) = (self.ground.clock(), &self.ground.queues);
+        let (until, slept) = (clock.until(clock.now().plus(pause)), clock.sleep(pause));
+        // Without a free slot nobody looks for more messages.
+        let away = (self.slots.available_permits() == 0).then(|| queues.away(&self.mapping.from));
+        *moving = None;
+        let _due = tokio::select! {
+            due = until => Some(due),
+            () = slept => None,
+        };
+        *moving = Some(queues.settle().moving());
+        drop(away);
+    }
+
     /// Keeps the leases while the function works: what this machine makes a batch wait, an install or a
     /// queue for an instance, is not to count against it. Never completes.
     async fn renew(&self, batch: &[Received]) {
@@ -116,7 +131,8 @@ impl Driver {
             return std::future::pending().await;
         }
         loop {
-            self.ground.clock().sleep((lease / 2).max(SHORTEST_RENEWAL).min(lease)).await;
+            let clock = self.ground.clock();
+            let _due = clock.until(clock.now().plus((lease / 2).max(SHORTEST_RENEWAL).min(lease))).await;
             for one in batch {
                 // One that was deleted meanwhile needs no lease.
                 let _ = queues.extend(from, &one.receipt, Extension::of(lease));
@@ -152,12 +168,5 @@ impl Driver {
             let lease = Extension::of(Duration::from_micros(left));
             let _ = self.ground.queues.extend(&self.mapping.from, &one.receipt, lease);
         }
-    }
-}
-
-fn trace(cause: &Cause) -> Arc<str> {
-    match cause {
-        Cause::Request(trace) | Cause::Occurrence { trace, .. } => trace.clone(),
-        Cause::Mlemu => "".into(),
     }
 }

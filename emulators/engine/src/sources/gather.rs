@@ -2,9 +2,10 @@
 
 use super::Driver;
 use crate::queues::{Consumer, Fault, Receipt, Received, Want};
+use crate::settle::Moving;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// Messages that a mapping has and has not settled: they go back untouched when it is dropped.
 pub(super) struct Loan {
@@ -12,22 +13,29 @@ pub(super) struct Loan {
     pub received: Vec<Received>,
     /// The right to invoke; shared by the halves of a batch that was split.
     slot: Arc<OwnedSemaphorePermit>,
+    /// Time stands while it has this; last, so that it is dropped last.
+    pub moving: Option<Moving>,
 }
 
 impl Loan {
-    fn new(driver: &Arc<Driver>, received: Vec<Received>, slot: Arc<OwnedSemaphorePermit>) -> Self {
+    fn new(
+        driver: &Arc<Driver>,
+        received: Vec<Received>,
+        slot: Arc<OwnedSemaphorePermit>,
+        moving: Option<Moving>,
+    ) -> Self {
         driver.busy.fetch_add(1, Ordering::AcqRel);
-        Self { driver: driver.clone(), received, slot }
+        Self { driver: driver.clone(), received, slot, moving }
     }
 
     pub fn driver(&self) -> &Arc<Driver> {
         &self.driver
     }
 
-    /// The second half as a loan of its own.
+    /// The second half as a loan of its own, for which time need not stand yet.
     pub fn split(&mut self) -> Self {
         let second = self.received.split_off(self.received.len() / 2);
-        Self::new(&self.driver, second, self.slot.clone())
+        Self::new(&self.driver, second, self.slot.clone(), None)
     }
 }
 
@@ -56,12 +64,32 @@ impl Driver {
 
     async fn take_all(self: Arc<Self>) {
         loop {
-            let _consumer = self.arrive().await;
-            while let Ok(loan) = self.gather().await {
-                tokio::spawn(loan.deliver());
+            let consumer = self.arrive().await;
+            loop {
+                let mut commits = self.ground.queues.commits();
+                let gathered = self.gather().await;
+                if self.stop.is_cancelled() {
+                    // On another thread a halt may have given it back just now.
+                    return;
+                }
+                match gathered {
+                    Ok(loan) => drop(tokio::spawn(loan.deliver())),
+                    Err(Fault::TooManyLeased { .. }) => self.room(&mut commits).await,
+                    Err(_) => break,
+                }
             }
-            // The queue is gone, or full of what is out: what changes that is a commit.
-            let _ = self.ground.queues.commits().changed().await;
+            drop(consumer);
+        }
+    }
+
+    /// Waits until less may be out, by a commit or by time.
+    async fn room(&self, commits: &mut watch::Receiver<u64>) {
+        let counts = self.ground.queues.counts(&self.mapping.from);
+        let Some(next) = counts.ok().and_then(|counts| counts.next_change) else { return };
+        tokio::select! {
+            _ = commits.changed() => {}
+            // The next look keeps time standing by itself.
+            _ = self.ground.clock().until(next) => {}
         }
     }
 
@@ -82,20 +110,37 @@ impl Driver {
         let Ok(slot) = self.slots.clone().acquire_owned().await else { return Err(Fault::Stale) };
         let (queues, from) = (&self.ground.queues, &self.mapping.from);
         let want = Want { bytes: self.mapping.event_limit, ..Want::next(self.mapping.batch) };
-        let first = queues.receive(from, want).await?;
-        let mut loan = Loan::new(self, first, Arc::new(slot));
-        let end = self.ground.clock().now().plus(self.mapping.window);
-        loop {
-            let room = self.mapping.batch.saturating_sub(loan.received.len());
-            let size: usize = loan.received.iter().map(|one| one.message.size()).sum();
-            let left = end.0.saturating_sub(self.ground.clock().now().0);
-            if room == 0 || left <= 0 || size >= self.mapping.event_limit {
-                return Ok(loan);
-            }
-            let wait = Some(std::time::Duration::from_micros(left.unsigned_abs()));
-            let bytes = self.mapping.event_limit - size;
-            let more = queues.receive(from, Want { bytes, wait, ..Want::now(room) }).await?;
-            loan.received.extend(more);
+        let first = queues.lend(from, want).await?;
+        let mut loan = Loan::new(self, first.received, Arc::new(slot), Some(first.moving));
+        let window = self.mapping.window;
+        if window.is_zero() {
+            return Ok(loan);
         }
+        let clock = self.ground.clock();
+        let mut closes = clock.until(clock.now().plus(window));
+        while let Some(want) = self.room_for_more(&loan.received) {
+            let more = tokio::select! {
+                biased;
+                more = queues.lend(from, want) => more?,
+                // Both others wait for their times by now.
+                () = async { loan.moving = None; std::future::pending().await } => continue,
+                due = &mut closes => {
+                    loan.moving = Some(queues.settle().moving());
+                    drop(due);
+                    break;
+                }
+            };
+            loan.received.extend(more.received);
+            loan.moving = Some(more.moving);
+        }
+        Ok(loan)
+    }
+
+    /// What a batch can still take; `None`: it is full.
+    fn room_for_more(&self, batch: &[Received]) -> Option<Want> {
+        let room = self.mapping.batch.saturating_sub(batch.len());
+        let size: usize = batch.iter().map(|one| one.message.size()).sum();
+        let bytes = self.mapping.event_limit.saturating_sub(size);
+        (room > 0 && bytes > 0).then(|| Want { bytes, ..Want::next(room) })
     }
 }

@@ -5,6 +5,8 @@
 //! event looks like, which messages concern the function, and what its answer means is the cloud's
 //! ([`BatchShape`]); what becomes of messages is the queue core's.
 
+#[cfg(test)]
+mod advance;
 mod deliver;
 mod gather;
 #[cfg(test)]

@@ -25,13 +25,13 @@ impl Clock for TestClock {
 }
 
 /// An invocation that the test ends.
-struct Asked {
+pub(super) struct Asked {
     body: String,
-    end: oneshot::Sender<Result<String, Refusal>>,
+    pub end: oneshot::Sender<Result<String, Refusal>>,
     at: Instant,
 }
 
-struct Stub(mpsc::UnboundedSender<Asked>);
+pub(super) struct Stub(pub mpsc::UnboundedSender<Asked>);
 
 impl Invoker for Stub {
     async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
@@ -60,7 +60,7 @@ impl Invoker for Stub {
 }
 
 /// Bodies, joined; `x` is unwanted; the answer names what failed.
-struct Words;
+pub(super) struct Words;
 
 impl BatchShape for Words {
     fn wants(&self, one: &Received) -> bool {

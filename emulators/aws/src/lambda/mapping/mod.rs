@@ -90,6 +90,18 @@ impl Mappings {
         self.sources.revive(function);
     }
 
+    /// Goes back to what `all` said once; what a project declares is left as it is now.
+    pub fn restore(&self, saved: &[(String, Facts)]) {
+        for (uuid, _) in self.all() {
+            if !is_declared(&uuid) && !saved.iter().any(|(kept, _)| *kept == uuid) {
+                self.remove(&uuid);
+            }
+        }
+        for (uuid, facts) in saved.iter().filter(|(uuid, _)| !is_declared(uuid)) {
+            self.put(uuid, facts.clone());
+        }
+    }
+
     /// Takes back what a project declared for a function.
     pub fn withdraw(&self, function: &FunctionId) {
         let prefix = declared_prefix(function);
@@ -111,6 +123,10 @@ impl Mappings {
 /// The UUID of a declared mapping: the same for the same declaration, always.
 pub fn declared_uuid(function: &FunctionId, index: usize) -> String {
     format!("{}{index:012x}", declared_prefix(function))
+}
+
+fn is_declared(uuid: &str) -> bool {
+    uuid.as_bytes().get(14) == Some(&b'8')
 }
 
 /// Version 8 is free for anything: here it says that a project declared it, and for which function.
