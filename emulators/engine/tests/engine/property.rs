@@ -117,7 +117,12 @@ impl Run {
         for call in self.pending {
             match call.await.expect("no panic") {
                 Ok(Reply::Done(_) | Reply::Accepted)
-                | Err(Refusal::Throttled(_) | Refusal::NoRevision { .. } | Refusal::Stopping) => {}
+                | Err(
+                    Refusal::Throttled(_)
+                    | Refusal::NoRevision { .. }
+                    | Refusal::NoFunction { .. }
+                    | Refusal::Stopping,
+                ) => {}
                 other => panic!("{other:?}"),
             }
         }

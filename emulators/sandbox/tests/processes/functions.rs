@@ -73,6 +73,7 @@ fn show() {
 }
 
 /// Stops whoever started us, as often as it takes, and leaves a descendant beyond our session.
+#[expect(clippy::exit, clippy::zombie_processes, reason = "bad behaviour is what is wanted here")]
 fn stop_shim(then: &str) {
     let shim = rustix::process::getppid().unwrap();
     rustix::process::kill_process(shim, rustix::process::Signal::STOP).unwrap();
