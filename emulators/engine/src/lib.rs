@@ -12,6 +12,7 @@
 //! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
 
 mod admission;
+pub mod aids;
 pub mod clock;
 mod dispatch;
 mod face;

@@ -4,6 +4,7 @@
 
 use mlemu_core::runtime::Unsupported;
 use mlemu_core::{Built, Language, Needs, Revision, Source};
+use mlemu_engine::aids;
 use std::path::{Path, PathBuf};
 
 /// The newest that was tried; the last one has no wheel for Python 3.9.
@@ -21,6 +22,7 @@ const CALLBACK_NODE_START: &str = "import { pathToFileURL } from 'node:url'; \
 
 /// Stands in for the Node client's native addon, which needs a C++ build.
 const ADDON_STAND_IN: &str = include_str!("rapid_client.cjs");
+const ADDON_NAME: &str = concat!("rapid_client-", env!("CARGO_PKG_VERSION"), ".cjs");
 
 pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
     let (language, client_packages, provided) = family(&revision.runtime)?;
@@ -79,7 +81,7 @@ pub(super) async fn command(
         args.extend(["-m".into(), "awslambdaric".into(), revision.handler.clone()]);
     } else if revision.runtime.starts_with("nodejs") {
         let client = built.client.clone().unwrap_or_default().join("aws-lambda-ric");
-        args.extend(["--require".into(), text(&stand_in(folder).await?)]);
+        args.extend(["--require".into(), text(&aids::keep(folder, ADDON_NAME, ADDON_STAND_IN).await?)]);
         if takes_callbacks(&revision.runtime) {
             args.extend(["--input-type=module", "--eval", CALLBACK_NODE_START].map(Into::into));
             args.push(text(&client.join("dist/index.mjs")));
@@ -88,19 +90,6 @@ pub(super) async fn command(
         }
     }
     Ok((built.program.clone(), args))
-}
-
-/// Writes the addon's stand-in where Node can load it; once for each content.
-async fn stand_in(folder: &Path) -> std::io::Result<PathBuf> {
-    let path = folder.join(concat!("rapid_client-", env!("CARGO_PKG_VERSION"), ".cjs"));
-    if tokio::fs::read(&path).await.is_ok_and(|found| found == ADDON_STAND_IN.as_bytes()) {
-        return Ok(path);
-    }
-    tokio::fs::create_dir_all(folder).await?;
-    let fresh = folder.join(format!("rapid_client-{}.tmp", uuid::Uuid::new_v4().simple()));
-    tokio::fs::write(&fresh, ADDON_STAND_IN).await?;
-    tokio::fs::rename(&fresh, &path).await?;
-    Ok(path)
 }
 
 fn text(path: &Path) -> String {

@@ -2,8 +2,9 @@
 //!
 //! Whoever waits for emulated time has a timer in one ordered table. [`SteeredClock::forward`] goes from timer to
 //! timer up to its goal: it sets the time to that of the earliest, wakes that one alone, and waits until
-//! everything that came of it has settled, or waits for a later time, before it looks for the next. Timers that are set on the way count. So
-//! six hours of retries take as long as the retries themselves, and happen in the order of their times.
+//! everything that came of it has settled, or waits for a later time, before it looks for the next. Timers
+//! that are set on the way count. So six hours of retries take as long as the retries themselves, and happen in
+//! the order of their times.
 
 use super::SystemClock;
 use crate::settle::{Settle, Work};

@@ -20,7 +20,7 @@ mod settle;
 mod snapshot;
 mod subscription;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod topic;
 
 pub use counted::Consumer;

@@ -14,7 +14,13 @@ pub(super) fn seconds(count: u64) -> Duration {
 }
 
 /// Wall time that runs with the runtime's paused clock.
-pub(super) struct TestClock(Instant);
+pub(crate) struct TestClock(Instant);
+
+impl TestClock {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now())
+    }
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -39,7 +45,7 @@ struct Bench {
 
 impl Bench {
     fn new(settings: Settings) -> Self {
-        let queues = Queues::new(Arc::new(TestClock(Instant::now())));
+        let queues = Queues::new(Arc::new(TestClock::new()));
         let topic = TopicId::new(&Arc::new(Scope::new("cloud", "one", "here")), "work");
         queues.create_queue(&topic, settings, Notes::new(), Notes::new()).unwrap();
         Self { queues, only: topic.only(), topic }

@@ -1,28 +1,13 @@
 //! Mappings on a paused clock, with a stub for the engine.
 
 use super::*;
+use crate::queues::tests::TestClock;
 use crate::queues::{DeadLetter, NewMessage, Notes, Settings, TopicId};
 use crate::{Journal, SystemClock};
 use mlemu_core::sandbox::Enforcement;
 use mlemu_core::{Cause, FunctionFailure, Outcome, Scope, StartKind, Throttle, Timestamp, Usage};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-
-struct TestClock(Instant);
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_767_225_600_000_000).plus(self.elapsed())
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, wait: Duration) -> Boxed<'static, ()> {
-        Box::pin(tokio::time::sleep(wait))
-    }
-}
 
 /// An invocation that the test ends.
 pub(super) struct Asked {
@@ -88,7 +73,7 @@ struct World {
 
 impl World {
     fn new(settings: Settings) -> Self {
-        let queues = Queues::new(Arc::new(TestClock(Instant::now())));
+        let queues = Queues::new(Arc::new(TestClock::new()));
         let topic = TopicId::new(&Arc::new(Scope::new("cloud", "one", "here")), "work");
         queues.create_queue(&topic, settings, Notes::new(), Notes::new()).unwrap();
         let (sender, asked) = mpsc::unbounded_channel();

@@ -4,6 +4,7 @@
 
 use mlemu_core::runtime::Unsupported;
 use mlemu_core::{Built, Language, Needs, Revision, Source};
+use mlemu_engine::aids;
 use std::path::{Path, PathBuf};
 
 const PYTHON_CLIENT: &str = "functions-framework==3.10.2";
@@ -12,6 +13,7 @@ const NODE_PACKAGE: &str = "@google-cloud/functions-framework";
 
 /// Keeps Node's framework, which has no option for it, on the loopback interface.
 const LOOPBACK: &str = include_str!("loopback.cjs");
+const LOOPBACK_NAME: &str = concat!("loopback-", env!("CARGO_PKG_VERSION"), ".cjs");
 
 enum Family {
     Python(String),
@@ -71,7 +73,7 @@ pub(super) async fn command(
     if forks_workers(revision) {
         args.extend(["-m".into(), "functions_framework".into()]);
     } else {
-        args.extend(["--require".into(), text(&keep_loopback(folder).await?)]);
+        args.extend(["--require".into(), text(&aids::keep(folder, LOOPBACK_NAME, LOOPBACK).await?)]);
         args.push(text(&node_framework(built).await.join("build/src/main.js")));
     }
     Ok((built.program.clone(), args))
@@ -84,19 +86,6 @@ async fn node_framework(built: &Built) -> PathBuf {
         return own;
     }
     built.client.clone().unwrap_or_default().join(NODE_PACKAGE)
-}
-
-/// Writes [`LOOPBACK`] where Node can load it; once for each content.
-async fn keep_loopback(folder: &Path) -> std::io::Result<PathBuf> {
-    let path = folder.join(concat!("loopback-", env!("CARGO_PKG_VERSION"), ".cjs"));
-    if tokio::fs::read(&path).await.is_ok_and(|found| found == LOOPBACK.as_bytes()) {
-        return Ok(path);
-    }
-    tokio::fs::create_dir_all(folder).await?;
-    let fresh = folder.join(format!("loopback-{}.tmp", uuid::Uuid::new_v4().simple()));
-    tokio::fs::write(&fresh, LOOPBACK).await?;
-    tokio::fs::rename(&fresh, &path).await?;
-    Ok(path)
 }
 
 fn text(path: &Path) -> String {
