@@ -1,4 +1,7 @@
 //! A request's body whose sender may not pause for ever: who sends nothing for long loses its connection.
+//!
+//! A small piece is copied out of the buffer that the connection reads into. Whoever keeps it, in a queue, a bucket
+//! or the history, keeps so many bytes then and not the whole buffer, and the connection uses that again.
 
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -10,6 +13,9 @@ use tokio::time::Sleep;
 
 /// The longest pause within a body, some more than any client makes.
 pub const PAUSE: Duration = Duration::from_secs(30);
+
+/// A larger piece is worth its buffer.
+const SMALL: usize = 4096;
 
 /// Why a body broke off.
 #[derive(Debug, Error)]
@@ -42,7 +48,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Patient<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.patience = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Inner)));
+            let own = |frame: Frame<Bytes>| frame.map_data(own);
+            return Poll::Ready(frame.map(|frame| frame.map(own).map_err(Broken::Inner)));
         }
         let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PAUSE)));
         patience.as_mut().poll(context).map(|()| Some(Err(Broken::Pause)))
@@ -57,10 +64,23 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Patient<B> {
     }
 }
 
+fn own(piece: Bytes) -> Bytes {
+    if piece.len() <= SMALL { Bytes::copy_from_slice(&piece) } else { piece }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+
+    #[test]
+    fn small_pieces_leave_the_buffer_free() {
+        let buffer = Bytes::from(vec![7; 2 * SMALL]);
+        let (small, large) = (own(buffer.slice(..SMALL)), own(buffer.slice(..=SMALL)));
+        assert_eq!((&small[..], &large[..]), (&buffer[..SMALL], &buffer[..=SMALL]));
+        assert!(!buffer.as_ptr_range().contains(&small.as_ptr()));
+        assert!(buffer.as_ptr_range().contains(&large.as_ptr()));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_the_body_and_slowness_does_not() {

@@ -43,9 +43,9 @@ impl Service {
             Some("sqs") => Self::Sqs,
             Some("sts" | "iam") => Self::Iam,
             Some(other) if !other.is_empty() => Self::Other(other.to_owned()),
+            _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
             _ if Sqs::claims(parts) => Self::Sqs,
             _ if Iam::claims(parts) => Self::Iam,
-            _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
             _ => Self::S3,
         }
     }

@@ -93,7 +93,8 @@ fn report(id: &str, status: &Status, usage: &Usage) -> String {
 
 /// Milliseconds with two digits after the point.
 fn millis(duration: Duration) -> String {
-    format!("{:.2}", duration.as_secs_f64() * 1000.0)
+    let hundredths = (duration.as_nanos() + 5_000) / 10_000;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 fn iso(at: Timestamp) -> String {
