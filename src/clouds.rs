@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
@@ -40,6 +40,8 @@ pub trait Cloud: Send + Sync {
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>>;
     /// Whether the request's target lets in the web page that sent it.
     fn admits_origin(&self, parts: &Parts) -> bool;
+    /// What a client is told that no service could hear out. `None`: it did not even send its head.
+    fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body>;
     /// Makes a declared function real. `Err` says why the vendor would refuse it.
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String>;
     fn withdraw(&self, function: &FunctionId);
@@ -105,6 +107,10 @@ impl Cloud for mlemu_aws::Aws {
 
     fn admits_origin(&self, parts: &Parts) -> bool {
         self.admits_origin(parts)
+    }
+
+    fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body> {
+        mlemu_aws::apology::of(strain, parts)
     }
 
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
@@ -180,6 +186,10 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn admits_origin(&self, parts: &Parts) -> bool {
         self.admits_origin(parts)
+    }
+
+    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
+        Self::apology(strain)
     }
 
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {

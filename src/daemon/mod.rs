@@ -11,6 +11,7 @@ pub mod invoke;
 pub mod listener;
 pub mod locator;
 mod patience;
+mod places;
 mod project;
 pub mod reset;
 mod stream;
@@ -21,11 +22,12 @@ use folders::Folders;
 use http::request::Parts as RequestParts;
 use listener::{Service, Serving, Wish};
 use locator::{Claim, Located, LocatorError};
-use mlemu_core::{Environment, FunctionId, Record};
+use mlemu_core::{Environment, FunctionId, Record, Strain};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use mlemu_engine::wait::World;
 use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
+use rustix::process::{Resource, Rlimit};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -158,6 +160,10 @@ impl Service for Front {
     fn admits_origin(&self, parts: &RequestParts) -> bool {
         self.0.admits_origin(parts)
     }
+
+    fn apology(&self, strain: Strain, parts: Option<&RequestParts>) -> http::Response<axum::body::Body> {
+        self.0.apology(strain, parts)
+    }
 }
 
 /// A running daemon. [`Daemon::shutdown`] ends it in order; dropping it ends it at once.
@@ -172,6 +178,7 @@ pub struct Daemon {
 
 impl Daemon {
     pub async fn start(options: Options, watcher: impl FnOnce(&Arc<Shared>)) -> Result<Self, StartError> {
+        allow_open_files();
         let folders = Folders::open()?;
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
@@ -239,6 +246,14 @@ impl Daemon {
         drop(self.claim);
         drop(self.folders);
     }
+}
+
+/// Every connection and every instance needs descriptors, more than a shell usually allows. The shim gives
+/// functions their own limit.
+fn allow_open_files() {
+    let allowed = rustix::process::getrlimit(Resource::Nofile);
+    // Where it cannot be raised, listeners hold out with what there is.
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
 }
 
 fn engine(

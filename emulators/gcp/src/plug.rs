@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Subject, What};
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
 use mlemu_engine::triggers::{TriggerParts, Triggers};
@@ -83,6 +83,11 @@ impl Gcp {
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
         self.functions.admits_origin(parts)
+    }
+
+    /// What a client is told that no service could hear out.
+    pub fn apology(strain: Strain) -> Response {
+        Fault::strained(strain).response()
     }
 
     /// Makes a declared function real, with its triggers.

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use mlemu_core::outcome::Phase;
-use mlemu_core::{FunctionFailure, Refusal};
+use mlemu_core::{FunctionFailure, Refusal, Strain};
 use serde_json::{Value, json};
 
 /// An error of the API.
@@ -33,6 +33,20 @@ impl Fault {
     pub fn unimplemented(operation: &str) -> Self {
         let message = format!("{operation} is not implemented by mlemu");
         Self { status: StatusCode::NOT_IMPLEMENTED, code: "UNIMPLEMENTED", message }
+    }
+
+    pub fn strained(strain: Strain) -> Self {
+        let (status, code, message) = match strain {
+            Strain::Slow => {
+                let message = "The request was not received in time.";
+                (StatusCode::REQUEST_TIMEOUT, "DEADLINE_EXCEEDED", message)
+            }
+            Strain::Crowded => {
+                let message = "The service is currently unavailable.";
+                (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+            }
+        };
+        Self { status, code, message: message.into() }
     }
 
     pub fn response(&self) -> Response {
