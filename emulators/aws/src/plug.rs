@@ -175,6 +175,9 @@ impl Aws {
                 self.s3.subscribe(bucket, subscription).map_err(|fault| fault.to_string())?;
             }
         }
+        if let Ok(mappings) = self.lambda.mappings() {
+            mappings.revive(&id);
+        }
         self.warn_of_silent(&id, &function.triggers);
         Ok(id)
     }
