@@ -76,8 +76,7 @@ fn start(shim: &ShimProgram, duty: &Duty, stdout: Stdio, stderr: Stdio) -> io::R
 /// The daemon's side of its keeper.
 pub struct Keeper {
     child: Child,
-    /// `None`: it does not listen, and is of no use any more.
-    socket: Option<UnixStream>,
+    socket: UnixStream,
 }
 
 impl Keeper {
@@ -85,20 +84,18 @@ impl Keeper {
         let (child, socket) = start(shim, &Duty::Keeper, Stdio::null(), Stdio::null())?;
         // Whoever stops the keeper must not stop the daemon.
         socket.set_nonblocking(true)?;
-        Ok(Self { child, socket: Some(socket) })
+        Ok(Self { child, socket })
     }
 
-    pub fn tell(&mut self, notice: &Notice) {
-        let told = self.socket.as_mut().map(|socket| socket.write_all(&frame(notice)?));
-        if !matches!(told, Some(Ok(()))) {
-            self.socket = None;
-        }
+    /// `false`: it does not listen, and is of no use any more.
+    pub fn tell(&mut self, notice: &Notice) -> bool {
+        frame(notice).and_then(|notice| self.socket.write_all(&notice)).is_ok()
     }
+}
 
-    /// To be called when no instance is left.
-    pub fn dismiss(mut self) {
-        self.socket = None;
-        // It may have been stopped; it has nothing to do.
+impl Drop for Keeper {
+    /// Before its socket closes, which to a living keeper would mean that the daemon is gone.
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

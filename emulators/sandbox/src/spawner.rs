@@ -170,7 +170,7 @@ struct Thread {
     /// Around all instances.
     fence: Fence,
     spare: Option<Bay>,
-    /// `None`: it could not be started; the shims have to do.
+    /// `None`: there is none that listens; the shims have to do.
     keeper: Option<Keeper>,
     shims: HashMap<u64, (Child, Fence)>,
     leaving: Vec<Leaving>,
@@ -204,7 +204,7 @@ impl Thread {
             self.lose_patience();
             self.collect();
         }
-        self.keeper.take().into_iter().for_each(Keeper::dismiss);
+        self.keeper = None;
         self.fence.remove();
     }
 
@@ -241,7 +241,7 @@ impl Thread {
     }
 
     fn collect(&mut self) {
-        let keeper = &mut self.keeper;
+        let mut ended = Vec::new();
         self.leaving.retain_mut(|leaving| {
             if matches!(leaving.child.try_wait(), Ok(None)) {
                 return true;
@@ -250,12 +250,24 @@ impl Thread {
             if leaving.fence.folders().iter().any(|folder| folder.exists()) {
                 sweep::orphans(&leaving.fence);
             }
-            keeper.iter_mut().for_each(|keeper| keeper.tell(&Notice::Ended { id: leaving.id }));
+            ended.push(Notice::Ended { id: leaving.id });
             for done in leaving.done.drain(..) {
                 let _ = done.send(());
             }
             false
         });
+        ended.iter().for_each(|notice| self.tell_keeper(notice));
+    }
+
+    fn tell_keeper(&mut self, notice: &Notice) {
+        if self.keeper.as_mut().is_some_and(|keeper| !keeper.tell(notice)) {
+            self.keeper = Keeper::start(&self.shim).ok();
+            for (id, (child, fence)) in &self.shims {
+                let shim = i32::try_from(child.id()).unwrap_or(0);
+                let began = Notice::Began { id: *id, shim, fence: fence.clone() };
+                let _ = self.keeper.as_mut().map(|keeper| keeper.tell(&began));
+            }
+        }
     }
 
     fn prepare(&mut self) -> io::Result<Bay> {
@@ -281,7 +293,7 @@ impl Thread {
         let (id, shim) = (self.count, i32::try_from(child.id()).unwrap_or(0));
         self.shims.insert(id, (child, fence.clone()));
         let began = Notice::Began { id, shim, fence: fence.clone() };
-        self.keeper.iter_mut().for_each(|keeper| keeper.tell(&began));
+        self.tell_keeper(&began);
         Ok(Launched { id, shim, socket: Some(socket), pipes: Some(pipes), fence, tmp: mount, spawner })
     }
 

@@ -19,6 +19,7 @@ const LOOKS: u32 = 100;
 
 /// Returns when the daemon is gone and nothing is left of its functions.
 pub fn run(mut daemon: File) -> io::Result<()> {
+    let parent = rustix::process::getppid();
     let _signals = signals::Signals::block()?;
     rustix::process::setsid()?;
     // As with a shim: the one signal that reaches who was stopped.
@@ -37,7 +38,10 @@ pub fn run(mut daemon: File) -> io::Result<()> {
         }
         thread::sleep(LOOK);
     }
-    kept.values().for_each(Kept::end);
+    // A daemon that lives has only had enough of us.
+    if rustix::process::getppid() != parent {
+        kept.values().for_each(Kept::end);
+    }
     Ok(())
 }
 
