@@ -16,7 +16,7 @@ mod project;
 pub mod reset;
 mod stream;
 
-use crate::clouds::{CLOUDS, Cloud, Ground, Kind};
+use crate::clouds::{CLOUDS, Cloud, Kind};
 use crate::config::{Loaded, Overrides};
 use folders::Folders;
 use http::request::Parts as RequestParts;
@@ -26,7 +26,7 @@ use mlemu_core::{Environment, FunctionId, Record, Strain};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use mlemu_engine::wait::World;
-use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
+use mlemu_engine::{Engine, FunctionView, Ground, Journal, Parts, Policy, SteeredClock};
 use rustix::process::{Resource, Rlimit};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -314,23 +314,15 @@ async fn open_control(options: &Options, shared: &Arc<Shared>) -> Result<(Socket
 }
 
 impl Shared {
+    /// The cloud of one of the engine's functions, which only clouds that are plugged in declare.
     pub fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
-        self.cloud_named(&function.scope.cloud)
-    }
-
-    fn cloud_named(&self, name: &str) -> &Arc<dyn Cloud> {
-        let found = self.plugged.iter().find(|plugged| plugged.name == name).or(self.plugged.first());
-        &found.unwrap_or_else(|| unreachable!("a daemon has at least one cloud")).cloud
+        self.plugged(&function.scope.cloud).unwrap_or_else(|why| unreachable!("{function:?}: {why}"))
     }
 
     /// What the log of the record's cloud says for it.
     pub fn lines(&self, record: &Record) -> Vec<String> {
-        record
-            .subject
-            .function
-            .as_ref()
-            .map(|function| self.cloud(function).lines(record))
-            .unwrap_or_default()
+        let cloud = record.subject.function.as_ref().and_then(|id| self.plugged(&id.scope.cloud).ok());
+        cloud.map(|cloud| cloud.lines(record)).unwrap_or_default()
     }
 
     /// Variables that point every vendor's SDK here.

@@ -18,10 +18,9 @@ pub fn of(strain: Strain, parts: Option<&Parts>) -> Response {
     let json_target = parts.is_some_and(|parts| parts.headers.contains_key("x-amz-target"));
     match parts.map_or(Service::S3, Service::of) {
         Service::S3 => xml(strain),
-        Service::Lambda => json(strain, "application/json"),
         Service::Sqs | Service::Other(_) if json_target => json(strain, "application/x-amz-json-1.0"),
         Service::Sqs | Service::Iam => query(strain),
-        Service::Other(_) => json(strain, "application/json"),
+        Service::Lambda | Service::Other(_) => json(strain, "application/json"),
     }
 }
 

@@ -14,4 +14,4 @@ mod service;
 pub mod sqs;
 pub mod trace;
 
-pub use plug::{Aws, Ground};
+pub use plug::Aws;

@@ -256,7 +256,9 @@ impl Thread {
             }
             false
         });
-        ended.iter().for_each(|notice| self.tell_keeper(notice));
+        for notice in &ended {
+            self.tell_keeper(notice);
+        }
     }
 
     fn tell_keeper(&mut self, notice: &Notice) {

@@ -8,6 +8,7 @@ use crate::profile::Generation;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use mlemu_core::build::without_commands;
 use mlemu_core::outcome::Phase;
 use mlemu_core::{FunctionFailure, Refusal, Strain};
 use serde_json::{Value, json};
@@ -116,7 +117,7 @@ pub fn failed(failure: &FunctionFailure, traits: Traits, said: &str) -> Response
             text(StatusCode::INTERNAL_SERVER_ERROR, format!("{NOT_STARTED}\n{said}"))
         }
         FunctionFailure::NotStartable { why } => {
-            text(StatusCode::INTERNAL_SERVER_ERROR, format!("{NOT_STARTED}\n{why}\n"))
+            text(StatusCode::INTERNAL_SERVER_ERROR, format!("{NOT_STARTED}\n{}\n", without_commands(why)))
         }
         FunctionFailure::ResponseTooLarge { .. } | FunctionFailure::OutOfMemory { .. } => {
             text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
@@ -167,7 +168,7 @@ pub fn sentence(failure: &FunctionFailure) -> String {
             "Error: memory limit exceeded. Function invocation was interrupted.".into()
         }
         FunctionFailure::ResponseTooLarge { limit } => format!("The response is larger than {limit} bytes."),
-        FunctionFailure::NotStartable { why } => why.clone(),
+        FunctionFailure::NotStartable { why } => without_commands(why),
         FunctionFailure::Stopped => "the function was stopped or deleted while it ran".into(),
     }
 }
