@@ -6,6 +6,8 @@
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use thiserror::Error;
@@ -26,15 +28,30 @@ pub enum Broken<E> {
     Inner(E),
 }
 
+/// Whether a body broke off because its sender paused.
+#[derive(Clone, Debug, Default)]
+pub struct Paused(Arc<AtomicBool>);
+
+impl Paused {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Counts only while somebody waits for more of the body.
 pub struct Patient<B> {
     body: B,
     patience: Option<Pin<Box<Sleep>>>,
+    paused: Paused,
 }
 
 impl<B> Patient<B> {
     pub fn new(body: B) -> Self {
-        Self { body, patience: None }
+        Self { body, patience: None, paused: Paused::default() }
+    }
+
+    pub fn paused(&self) -> Paused {
+        self.paused.clone()
     }
 }
 
@@ -52,7 +69,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Patient<B> {
             return Poll::Ready(frame.map(|frame| frame.map(own).map_err(Broken::Inner)));
         }
         let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PAUSE)));
-        patience.as_mut().poll(context).map(|()| Some(Err(Broken::Pause)))
+        patience.as_mut().poll(context).map(|()| {
+            self.paused.0.store(true, Ordering::Relaxed);
+            Some(Err(Broken::Pause))
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -99,5 +119,6 @@ mod tests {
         }
         let end = patient.frame().await;
         assert!(matches!(end, Some(Err(Broken::Pause))));
+        assert!(patient.paused().is_set());
     }
 }

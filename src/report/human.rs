@@ -38,8 +38,8 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
         What::Building { step, detail } if verbose || !detail => (Tone::Quiet, step.clone()),
         What::Built { took } => (Tone::Quiet, format!("built in {:.1} s", took.as_secs_f64())),
         What::BuildFailed { why } => {
-            let told = why.lines().filter(|line| verbose || !line.starts_with("  command: "));
-            (Tone::Bad, format!("cannot start: {}", told.collect::<Vec<_>>().join("\n")))
+            let told = if verbose { why.clone() } else { mlemu_core::build::without_commands(why) };
+            (Tone::Bad, format!("cannot start: {told}"))
         }
         What::Warning { text } => (Tone::Warn, format!("warning: {text}")),
         What::Refused { why } => (Tone::Warn, format!("refused: {why}")),

@@ -79,7 +79,7 @@ pub fn not_implemented(service: &str, parts: &Parts) -> Response {
     };
     let text = format!("mlemu does not have {what} yet. It has S3, SQS, Lambda, STS and a part of IAM.");
     if iam::is_form(parts) {
-        return iam::not_implemented(&text);
+        return iam::error(501, "NotImplemented", &text);
     }
     let json = serde_json::json!({ "__type": ERROR, "message": text, "Message": text });
     let kind = if parts.headers.contains_key("x-amz-target") {

@@ -270,7 +270,7 @@ impl Dispatcher {
 
     fn pump(&mut self) {
         // A reservation may have become lower than what lives.
-        while self.alive() > self.cap() + self.leaving() && self.stop_an_idle_one(None) {}
+        while self.alive() > self.cap().saturating_add(self.leaving()) && self.stop_an_idle_one(None) {}
         if self.pools.len() == 1 {
             return self.serve(0);
         }
