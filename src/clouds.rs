@@ -25,6 +25,8 @@ pub struct Ground {
     pub folder: PathBuf,
     pub region: String,
     pub account: String,
+    /// Before the paths of this scope; empty for the first.
+    pub prefix: String,
     pub strict_auth: bool,
     /// Watch declared sources.
     pub watch: bool,
@@ -76,10 +78,14 @@ pub struct Kind {
     /// Where its SDKs and tools look for an emulator.
     pub port: u16,
     pub plug: fn(Ground) -> Arc<dyn Cloud>,
+    /// The account, project or subscription that a request names as a scope.
+    pub account: fn(&Parts) -> Option<&str>,
 }
 
-pub const CLOUDS: &[Kind] =
-    &[Kind { name: "aws", port: 4566, plug: aws }, Kind { name: "gcp", port: 8085, plug: gcp }];
+pub const CLOUDS: &[Kind] = &[
+    Kind { name: "aws", port: 4566, plug: aws, account: mlemu_aws::auth::account },
+    Kind { name: "gcp", port: 8085, plug: gcp, account: mlemu_gcp::scope::project },
+];
 
 fn aws(ground: Ground) -> Arc<dyn Cloud> {
     mlemu_aws::Aws::new(mlemu_aws::Ground {
@@ -165,6 +171,7 @@ fn gcp(ground: Ground) -> Arc<dyn Cloud> {
         folder: ground.folder,
         region: ground.region,
         project: ground.account,
+        prefix: ground.prefix,
         watch: ground.watch,
     })
 }
@@ -205,6 +212,10 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
         Self::failure(failure)
+    }
+
+    fn stop(&self) {
+        self.stop();
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -65,7 +65,7 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
     let exit = beside(&daemon, scope, &args, &mut ends).await;
     if let Some(file) = &args.report {
-        trail::write(&daemon.shared, file)
+        trail::write(&daemon.world, file)
             .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
     }
     if args.keep && !matches!(exit, Ok(Exit::Of(0))) {
@@ -78,13 +78,13 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
 
 /// Runs the command with a daemon of its own.
 async fn beside(daemon: &Daemon, scope: String, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
-    let shared = &daemon.shared;
+    let world = &daemon.world;
     let target = Target {
-        clouds: shared.environment(),
+        clouds: world.environment(),
         control: format!("http://{}", daemon.control),
-        token: shared.token.clone(),
+        token: daemon.worlds.token.clone(),
         scope,
-        functions: shared.function_urls(),
+        functions: world.function_urls(),
     };
     command(args, &target, ends).await
 }
@@ -135,7 +135,7 @@ async fn keep(daemon: &Daemon, printer: Printer, ends: &mut Ends) {
     for (name, address) in daemon.addresses() {
         printer.say(&format!("{name}  http://{address}"));
     }
-    let (control, token) = (daemon.control, &daemon.shared.token);
+    let (control, token) = (daemon.control, &daemon.worlds.token);
     printer.say(&format!(
         "the command failed; all of it is kept: MLEMU_URL=http://{control} MLEMU_TOKEN={token}"
     ));

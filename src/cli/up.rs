@@ -92,7 +92,7 @@ pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
     }
     let exit = tokio::select! {
         exit = ends.next() => exit,
-        () = daemon.shared.stop.cancelled() => Exit::Ok,
+        () = daemon.worlds.stop.cancelled() => Exit::Ok,
     };
     let end = async {
         daemon.shutdown().await;
@@ -173,7 +173,7 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
 
 /// The functions that something is being installed for.
 fn building(daemon: &Daemon) -> Vec<String> {
-    let (past, _) = daemon.shared.journal.follow(0);
+    let (past, _) = daemon.world.journal.follow(0);
     let mut names = BTreeSet::new();
     for record in past {
         let name = human::name(&record).to_owned();

@@ -26,7 +26,7 @@ pub use error::{ConfigError, Place, Snippet};
 pub use import::samconfig::assignments;
 pub use quantity::duration;
 pub use schema::{nearest, schema};
-pub use settings::{Ports, Settings};
+pub use settings::{Place as Seat, Ports, Settings};
 
 use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;

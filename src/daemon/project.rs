@@ -1,6 +1,8 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
-use super::{Reading, Shared, StartError};
+use super::world::World;
+use super::worlds::Worlds;
+use super::{Reading, StartError};
 use crate::clouds::Cloud;
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
@@ -16,27 +18,32 @@ use tokio::sync::mpsc;
 /// Changes of a project file this close together are one.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Runs what must be prepared, then declares buckets and functions.
+/// Runs what must be prepared, then declares the rest.
 pub(super) async fn make_real(
-    shared: &Arc<Shared>,
+    world: &Arc<World>,
     builder: &Builder,
     project: &Project,
 ) -> Result<(), StartError> {
     for text in &project.warnings {
-        shared.say(What::Warning { text: text.clone() });
+        world.say(What::Warning { text: text.clone() });
     }
     let python = project.functions.iter().find_map(|function| function.runtime.strip_prefix("python"));
     let python = python.map(pointed);
     for step in &project.prepare {
-        prepare(shared, builder, step, python.as_deref()).await?;
+        prepare(world, builder, step, python.as_deref()).await?;
     }
+    declare(world, project).await
+}
+
+/// Declares buckets, queues and functions.
+pub(super) async fn declare(world: &World, project: &Project) -> Result<(), StartError> {
     for bucket in &project.buckets {
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
-        let cloud = shared.plugged(&bucket.cloud).map_err(refused)?;
+        let cloud = world.plugged(&bucket.cloud).map_err(refused)?;
         cloud.declare_bucket(bucket).await.map_err(refused)?;
-        shared.remember_bucket(bucket);
+        world.remember_bucket(bucket);
     }
-    for plugged in &shared.plugged {
+    for plugged in &world.plugged {
         let queues: Vec<_> = project.queues.iter().filter(|queue| queue.cloud == plugged.name).collect();
         if let Some(first) = queues.first() {
             let refused = |why| StartError::Refused { from: place(&first.from), why };
@@ -44,28 +51,28 @@ pub(super) async fn make_real(
         }
     }
     for function in &project.functions {
-        shared.declare(function)?;
+        world.declare(function)?;
     }
     Ok(())
 }
 
 async fn prepare(
-    shared: &Arc<Shared>,
+    world: &Arc<World>,
     builder: &Builder,
     step: &Prepare,
     python: Option<&str>,
 ) -> Result<(), StartError> {
-    let told = shared.clone();
+    let told = world.clone();
     let progress = Arc::new(move |what| told.say(what));
     let requirements = step.folder.join("requirements.txt");
     let requirements = requirements.is_file().then_some(requirements);
     let surrounding = Surrounding { requirements: requirements.as_deref(), python };
-    let clock = &*shared.engine.parts().clock;
+    let clock = &*world.engine.parts().clock;
     let prepared = builder.prepare(step, surrounding, clock, progress).await;
     match prepared {
         Ok(Prepared::UpToDate) => Ok(()),
         Ok(Prepared::Ran { duration: took }) => {
-            shared.say(What::Built { took });
+            world.say(What::Built { took });
             Ok(())
         }
         Err(failure) => Err(StartError::Prepare { why: failure.why, hint: failure.hint }),
@@ -84,7 +91,7 @@ pub(super) fn place(from: &mlemu_core::declare::Provenance) -> String {
     format!("{}:{}", from.file.display(), from.line)
 }
 
-impl Shared {
+impl World {
     pub(super) fn say(&self, what: What) {
         let now = self.engine.parts().clock.now();
         self.journal.send(now, Subject::default(), what);
@@ -129,7 +136,7 @@ impl Drop for Reload {
 
 impl Reload {
     pub(super) fn start(
-        shared: Arc<Shared>,
+        worlds: Arc<Worlds>,
         builder: Arc<Builder>,
         reading: Reading,
         loaded: Loaded,
@@ -154,12 +161,12 @@ impl Reload {
             }
             watcher
         });
-        Self { _watcher: watcher, task: tokio::spawn(follow(shared, builder, reading, loaded, inbox)) }
+        Self { _watcher: watcher, task: tokio::spawn(follow(worlds, builder, reading, loaded, inbox)) }
     }
 }
 
 async fn follow(
-    shared: Arc<Shared>,
+    worlds: Arc<Worlds>,
     builder: Arc<Builder>,
     reading: Reading,
     mut loaded: Loaded,
@@ -174,33 +181,37 @@ async fn follow(
             // Most likely a template that is being written and is none for now.
             Ok(fresh) if fresh.project.functions.is_empty() && !loaded.project.functions.is_empty() => {
                 let why = fresh.project.warnings.join("; ");
-                shared.say(What::Warning { text: format!("the last good configuration stays: {why}") });
+                worlds.first.say(What::Warning { text: format!("the last good configuration stays: {why}") });
             }
             Ok(fresh) => {
-                apply(&shared, &builder, &loaded.project, &fresh.project).await;
+                // A world that is made meanwhile is made of the new one.
+                worlds.set_project(fresh.project.clone());
+                for world in worlds.all() {
+                    apply(&world, &builder, &loaded.project, &fresh.project).await;
+                }
                 loaded = fresh;
             }
             Err(error) => {
                 let text = format!("the last good configuration stays, because {error}");
-                shared.say(What::Warning { text });
+                worlds.first.say(What::Warning { text });
             }
         }
     }
 }
 
 /// Declares what is new or different, and withdraws what is gone.
-async fn apply(shared: &Arc<Shared>, builder: &Builder, old: &Project, new: &Project) {
+async fn apply(world: &Arc<World>, builder: &Builder, old: &Project, new: &Project) {
     let mut changed = new.clone();
     changed.functions.retain(|function| !old.functions.contains(function));
     changed.buckets.retain(|bucket| !old.buckets.contains(bucket));
     changed.queues.retain(|queue| !old.queues.contains(queue));
     for gone in old.functions.iter().filter(|was| !new.functions.iter().any(|is| is.name == was.name)) {
-        let views = shared.engine.all_functions();
+        let views = world.engine.all_functions();
         if let Some(view) = views.iter().find(|view| *view.id.name == *gone.name) {
-            shared.cloud_named(&gone.cloud).withdraw(&view.id);
+            world.cloud_named(&gone.cloud).withdraw(&view.id);
         }
     }
-    if let Err(error) = make_real(shared, builder, &changed).await {
-        shared.say(What::Warning { text: error.to_string() });
+    if let Err(error) = make_real(world, builder, &changed).await {
+        world.say(What::Warning { text: error.to_string() });
     }
 }

@@ -23,6 +23,7 @@ use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::task::AbortHandle;
 
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
 const RECEIVES: u32 = 10;
@@ -62,6 +63,8 @@ pub struct Aws {
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
     watch: bool,
+    /// What reads the change log for the triggers.
+    reading: AbortHandle,
 }
 
 impl Aws {
@@ -75,12 +78,13 @@ impl Aws {
         }));
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
-        tokio::spawn(triggers.run(TriggerParts {
+        let reading = tokio::spawn(triggers.run(TriggerParts {
             invoker: ground.engine.clone(),
             clock: parts.clock.clone(),
             sink: parts.journal.clone(),
             new_id,
         }));
+        let reading = reading.abort_handle();
         let sources = Sources::new(SourceParts {
             queues: ground.queues.clone(),
             invoker: ground.engine.clone(),
@@ -116,7 +120,7 @@ impl Aws {
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
             let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())));
             let gateway = Gateway::new(lambda.clone());
-            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch }
+            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch, reading }
         })
     }
 
@@ -231,8 +235,9 @@ impl Aws {
         }
     }
 
-    /// Takes no more messages.
+    /// Nothing starts a function by itself any more.
     pub fn stop(&self) {
+        self.reading.abort();
         if let Ok(mappings) = self.lambda.mappings() {
             mappings.sources.stop();
         }

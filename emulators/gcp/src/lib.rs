@@ -5,6 +5,7 @@ pub mod functions;
 mod place;
 mod plug;
 pub mod profile;
+pub mod scope;
 pub mod storage;
 
 pub use place::Place;
