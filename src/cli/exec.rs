@@ -3,16 +3,17 @@
 use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
-use super::talk::Talk;
+use super::talk::{Talk, read};
 use crate::config;
-use crate::daemon::control::FunctionLine;
+use crate::daemon::control::scopes::ScopeLine;
 use crate::daemon::{Daemon, Options};
 use crate::harness::environment::{Surroundings, Target};
 use crate::harness::trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
+use bytes::Bytes;
 use clap::Args;
-use mlemu_core::Environment;
+use http::Method;
 use mlemu_sandbox::Foreground;
 use rustix::process::Signal;
 use std::ffi::OsString;
@@ -35,6 +36,9 @@ pub struct ExecArgs {
     /// Write what became of each invocation to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Make scopes `w1` to `wN` ready, one for each worker of a test runner
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "reuse")]
+    workers: usize,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
@@ -79,6 +83,10 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
 /// Runs the command with a daemon of its own.
 async fn beside(daemon: &Daemon, scope: String, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
     let world = &daemon.world;
+    for number in 1..=args.workers {
+        let made = daemon.worlds.named(&format!("w{number}")).await;
+        made.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) })?;
+    }
     let target = Target {
         clouds: world.environment(),
         control: format!("http://{}", daemon.control),
@@ -89,19 +97,21 @@ async fn beside(daemon: &Daemon, scope: String, args: &ExecArgs, ends: &mut Ends
     command(args, &target, ends).await
 }
 
-/// Runs the command with the daemon that is already up.
+/// Runs the command with the daemon that is already up, in a scope of its own.
 async fn attached(talk: &Talk, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
-    let clouds: Environment = talk.get("/_mlemu/env").await?;
-    let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
+    let path = format!("/_mlemu/scopes/exec-{}", std::process::id());
+    let made: ScopeLine = read(talk.call(Method::PUT, &path, Bytes::new()).await?).await?;
     let (control, token) = talk.place();
     let target = Target {
-        scope: clouds.get("AWS_ACCESS_KEY_ID").cloned().unwrap_or_default(),
-        clouds,
+        scope: made.name,
+        clouds: made.environment,
         control: control.to_owned(),
         token: token.to_owned(),
-        functions: functions.into_iter().filter_map(|line| Some((line.name, line.url?))).collect(),
+        functions: made.functions.into_iter().collect(),
     };
-    command(args, &target, ends).await
+    let exit = command(args, &target, ends).await;
+    drop(talk.call(Method::DELETE, &path, Bytes::new()).await?);
+    exit
 }
 
 async fn command(args: &ExecArgs, target: &Target, ends: &mut Ends) -> Result<Exit, Complaint> {

@@ -25,6 +25,7 @@ mod reload;
 mod runtimes;
 mod s3;
 mod safety;
+mod scopes;
 mod settling;
 mod sqs;
 mod truth;

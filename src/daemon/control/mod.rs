@@ -7,7 +7,7 @@
 pub mod clock;
 pub mod invocations;
 mod reset;
-mod scopes;
+pub mod scopes;
 mod stream;
 pub mod wait;
 

@@ -100,6 +100,7 @@ export class Mlemu {
   readonly environment: Record<string, string>;
   readonly url: string;
   readonly clock: Clock;
+  scope(name: string): Promise<Mlemu>;
   invoke(name: string, event?: unknown, options?: { check?: boolean; queue?: boolean }): Promise<Answer>;
   invocations(filters?: Filters): Promise<Line[]>;
   invocation(id?: string): Promise<Invocation>;
