@@ -76,7 +76,9 @@ impl World {
         });
         let objects =
             Objects::new(soil.bodies.join(&*name.name), clock.clone()).counted_in(engine.settle().clone());
-        let queues = Queues::new(clock.clone()).counted_in(engine.settle().clone());
+        let queues = Queues::new(clock.clone())
+            .counted_in(engine.settle().clone())
+            .meddled_by(engine.faults().clone());
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {

@@ -2,6 +2,7 @@
 
 use crate::admission::Permit;
 use crate::face::Parts;
+use crate::faults::CallFault;
 use crate::history::{Ended, History, Past};
 use crate::settle::Pending;
 use mlemu_core::record::Status;
@@ -32,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) permit: Option<Permit>,
     /// Its function was deleted.
     pub(crate) deleted: Arc<AtomicBool>,
+    /// What goes wrong with it, as a test wants it.
+    pub(crate) fault: Option<CallFault>,
     pub(crate) history: History,
     pub(crate) past: Arc<Past>,
     /// Until the process has asked for more, something may come of it.

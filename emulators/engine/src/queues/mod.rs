@@ -33,6 +33,7 @@ pub use snapshot::Snapshot;
 pub use subscription::{Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
 pub use topic::{Notes, TopicId, TopicView};
 
+use crate::faults::Faults;
 use crate::settle::Settle;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ struct Store {
     sequence: u64,
     topics: BTreeMap<TopicId, Topic>,
     settle: Settle,
+    faults: Faults,
 }
 
 impl Store {
@@ -110,6 +112,13 @@ impl Queues {
     #[must_use]
     pub fn counted_in(self, settle: Settle) -> Self {
         self.lock().settle = settle;
+        self
+    }
+
+    /// What these rules say goes wrong with messages does.
+    #[must_use]
+    pub fn meddled_by(self, faults: Faults) -> Self {
+        self.lock().faults = faults;
         self
     }
 
