@@ -8,6 +8,7 @@ use http::{Request, Response};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
 use mlemu_engine::Engine;
+use mlemu_engine::faults::{Asked, Trouble};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use std::any::Any;
@@ -68,6 +69,10 @@ pub trait Cloud: Send + Sync {
     fn trace(&self, _header: &str) -> Option<String> {
         None
     }
+    /// What a request asks for.
+    fn asked(&self, parts: &Parts, body: &[u8]) -> Asked;
+    /// How this vendor refuses it.
+    fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body>;
     /// Variables that point this vendor's SDKs here.
     fn environment(&self, address: SocketAddr) -> Environment;
 }
@@ -159,6 +164,14 @@ impl Cloud for mlemu_aws::Aws {
         header.contains('=').then(|| mlemu_aws::trace::of(header).to_owned())
     }
 
+    fn asked(&self, parts: &Parts, body: &[u8]) -> Asked {
+        mlemu_aws::trouble::asked(parts, body)
+    }
+
+    fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_aws::trouble::answer(asked, parts, trouble)
+    }
+
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
     }
@@ -216,6 +229,14 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn stop(&self) {
         self.stop();
+    }
+
+    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
+        mlemu_gcp::trouble::asked(parts)
+    }
+
+    fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_gcp::trouble::answer(asked, parts, trouble)
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -1,6 +1,7 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
 use super::guard;
+use super::meddle::BreaksOff;
 use super::patience::Patient;
 use super::stream::Stream;
 use axum::body::Body;
@@ -12,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -114,11 +114,21 @@ impl Drop for Serving {
 
 async fn connection(stream: TcpStream, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
     let stream = Stream::new(stream);
-    let hang_up = stream.hang_up();
+    let (hang_up, cut) = (stream.hang_up(), stream.cut());
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let service = service.clone();
         request.extensions_mut().insert(hang_up.clone());
-        async move { Ok::<_, Infallible>(guarded(service, port, request).await) }
+        let cut = cut.clone();
+        async move {
+            let response = guarded(service, port, request).await;
+            match response.extensions().get::<BreaksOff>() {
+                Some(_) => {
+                    cut.sever();
+                    Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+                }
+                None => Ok(response),
+            }
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

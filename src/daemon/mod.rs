@@ -10,6 +10,7 @@ pub mod guard;
 pub mod invoke;
 pub mod listener;
 pub mod locator;
+pub mod meddle;
 mod patience;
 mod project;
 pub mod reset;

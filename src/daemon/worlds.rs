@@ -2,9 +2,9 @@
 //! moment on that somebody names it.
 
 use super::listener::Service;
-use super::project;
 use super::scope::{self, NoScope, Said, ScopeName};
 use super::world::{Soil, World};
+use super::{meddle, project};
 use crate::clouds::Cloud;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
@@ -193,7 +193,11 @@ impl Front {
         if let Some(uri) = scope::without_prefix(&parts.uri) {
             parts.uri = uri;
         }
-        world.cloud_named(self.cloud).answer(Request::from_parts(parts, body)).await
+        let (cloud, request) = (world.cloud_named(self.cloud), Request::from_parts(parts, body));
+        if world.engine.faults().any() {
+            return meddle::answer(&world, &**cloud, request).await;
+        }
+        cloud.answer(request).await
     }
 }
 
@@ -208,6 +212,10 @@ impl Service for Front {
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
         let (parts, body) = request.into_parts();
         match self.scope(&parts).map(Said::name) {
+            None if self.worlds.first.engine.faults().any() => {
+                let request = Request::from_parts(parts, body);
+                Box::pin(meddle::answer(&self.worlds.first, &*self.first, request))
+            }
             None => self.first.answer(Request::from_parts(parts, body)),
             Some(name) => {
                 let name = name.to_owned();

@@ -12,5 +12,6 @@ pub mod s3;
 mod service;
 pub mod sqs;
 pub mod trace;
+pub mod trouble;
 
 pub use plug::{Aws, Ground};

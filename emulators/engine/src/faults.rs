@@ -38,6 +38,25 @@ struct Table {
     seed: u64,
 }
 
+/// What a request asks for, in the vendor's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub service: String,
+    pub operation: String,
+    /// A bucket with or without a key, a queue, a function.
+    pub resource: String,
+}
+
+/// How a request is refused; each vendor has words of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Throttled,
+    /// By this status.
+    Broken(u16),
+    /// There is no room.
+    Full,
+}
+
 /// A rule that strikes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {

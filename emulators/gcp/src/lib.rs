@@ -7,6 +7,7 @@ mod plug;
 pub mod profile;
 pub mod scope;
 pub mod storage;
+pub mod trouble;
 
 pub use place::Place;
 pub use plug::{Gcp, Ground};
