@@ -12,6 +12,7 @@ mod invoke;
 mod logs;
 
 mod ps;
+mod queue;
 mod talk;
 mod up;
 mod wait;
@@ -101,6 +102,8 @@ enum Verb {
     Exec(exec::ExecArgs),
     /// Wait until nothing is under way, or until something is so
     Wait(wait::WaitArgs),
+    /// Look into queues, empty them, send dead letters back
+    Queue(queue::QueueArgs),
     /// Make events in the vendors' exact form
     Events(events::EventsArgs),
     /// Show the project as mlemu reads it
@@ -147,6 +150,7 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Env(args) => block_on(env::run(args, printer)),
         Verb::Exec(args) => block_on(exec::run(args, printer)),
         Verb::Wait(args) => block_on(wait::run(args, printer)),
+        Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Doctor => doctor::run(printer),

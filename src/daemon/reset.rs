@@ -110,7 +110,12 @@ impl World {
             // Changes that nobody acted on yet must not start anything now.
             self.objects.restore(&moment.objects);
             self.queues.forget_messages();
+            self.engine.gate().clear();
             self.engine.quiesce().await;
+        }
+        if extent == Extent::All {
+            self.engine.faults().clear();
+            self.engine.gate().open();
         }
         if matches!(extent, Extent::All | Extent::Functions) {
             self.withdraw_all_but(&moment.functions);

@@ -78,7 +78,8 @@ impl World {
             Objects::new(soil.bodies.join(&*name.name), clock.clone()).counted_in(engine.settle().clone());
         let queues = Queues::new(clock.clone())
             .counted_in(engine.settle().clone())
-            .meddled_by(engine.faults().clone());
+            .meddled_by(engine.faults().clone())
+            .behind(engine.gate().clone());
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {

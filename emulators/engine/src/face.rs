@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::dispatch::{self, Call, Interrupt};
 use crate::faults::{CallFault, Fate, Faults};
+use crate::gate::Gate;
 use crate::history::{self, History};
 use crate::journal::Journal;
 use crate::registry::Registry;
@@ -119,6 +120,7 @@ struct Inner {
     settle: Settle,
     history: History,
     faults: Faults,
+    gate: Gate,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -152,7 +154,8 @@ impl Engine {
             let settle = Settle::default();
             let history = History::new(history::Limits::default(), settle.pulse().clone());
             let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
-            Inner { registry: Registry::default(), admission, watch, settle, history, faults, parts }
+            let (registry, gate) = (Registry::default(), Gate::default());
+            Inner { registry, admission, watch, settle, history, faults, gate, parts }
         });
         Self { inner }
     }
@@ -174,6 +177,11 @@ impl Engine {
     /// What tests want to go wrong.
     pub fn faults(&self) -> &Faults {
         &self.inner.faults
+    }
+
+    /// Whether anything starts a function by itself.
+    pub fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations

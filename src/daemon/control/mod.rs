@@ -5,7 +5,9 @@
 //! first, or that of the scope which it names.
 
 pub mod clock;
+pub mod faults;
 pub mod invocations;
+pub mod queues;
 mod reset;
 pub mod scopes;
 mod stream;
@@ -20,7 +22,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{self, DefaultBodyLimit, FromRequestParts, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -54,6 +56,14 @@ impl Control {
             .route("/_mlemu/snapshots/{name}/restore", post(reset::restore))
             .route("/_mlemu/wait", post(wait::wait))
             .route("/_mlemu/stream", get(stream::follow))
+            .route("/_mlemu/faults", get(faults::list).post(faults::add).delete(faults::clear))
+            .route("/_mlemu/faults/{number}", delete(faults::remove))
+            .route("/_mlemu/triggers/pause", post(faults::pause))
+            .route("/_mlemu/triggers/resume", post(faults::resume))
+            .route("/_mlemu/queues", get(queues::list))
+            .route("/_mlemu/queues/{queue}/messages", get(queues::peek))
+            .route("/_mlemu/queues/{queue}/purge", post(queues::purge))
+            .route("/_mlemu/queues/{queue}/redrive", post(queues::redrive))
             .route("/_mlemu/scopes", get(scopes::list))
             .route("/_mlemu/scopes/{name}", put(scopes::make).delete(scopes::end))
             .route("/_mlemu/env", get(environment))

@@ -5,7 +5,7 @@ use crate::Engine;
 use crate::dispatch::{self, Interrupt};
 use crate::settle::{self, Work};
 use mlemu_core::outcome::Phase;
-use mlemu_core::{Cause, FunctionFailure, InvocationId, Invoke, Limits, Mode, Refusal, Reply, Throttle};
+use mlemu_core::{Cause, Due, FunctionFailure, InvocationId, Invoke, Limits, Mode, Refusal, Reply, Throttle};
 use std::time::Duration;
 
 /// What befalls a call in its instance.
@@ -39,10 +39,15 @@ pub(crate) enum Fate {
 impl Engine {
     /// Asks the rules about a call.
     pub(crate) fn fate_of(&self, invoke: &Invoke) -> Fate {
+        let delivered = || invoke.mode == Mode::Queue && matches!(invoke.cause, Cause::Occurrence { .. });
+        if self.gate().is_closed() && delivered() {
+            self.deliver_when_open(invoke.clone());
+            return Fate::Ends(Ok(Reply::Accepted));
+        }
         if !self.faults().any() {
             return Fate::Goes(None);
         }
-        if invoke.mode == Mode::Queue && matches!(invoke.cause, Cause::Occurrence { .. }) {
+        if delivered() {
             match self.sighted(Point::Delivery, "deliver", invoke).map(|hit| hit.effect) {
                 Some(Effect::Drop) => return Fate::Ends(Ok(Reply::Accepted)),
                 Some(Effect::Delay(by)) => {
@@ -93,15 +98,30 @@ impl Engine {
         }
     }
 
-    /// Counts as under way until its time has come, but lets time pass.
+    fn deliver_when_open(&self, invoke: Invoke) {
+        let gate = self.gate().clone();
+        self.deliver_after(invoke, async move {
+            gate.opened().await;
+            Due::unwatched()
+        });
+    }
+
     fn deliver_later(&self, invoke: Invoke, by: Duration) {
-        let (engine, clock) = (self.clone(), self.parts().clock.clone());
+        let clock = &self.parts().clock;
+        self.deliver_after(invoke, clock.until(clock.now().plus(by)));
+    }
+
+    /// Counts as under way meanwhile, but lets time pass.
+    fn deliver_after(&self, invoke: Invoke, then: impl Future<Output = Due> + Send + 'static) {
+        let (engine, cleared) = (self.clone(), self.gate().cleared());
         let work = Work::Invocation { id: invoke.id.clone(), function: invoke.target.clone() };
         let trace = settle::trace(&invoke.cause);
         let pending = self.settle().enter_waiting(&invoke.target.scope, trace, work);
-        let due = clock.until(clock.now().plus(by));
         tokio::spawn(async move {
-            let due = due.await;
+            let due = tokio::select! {
+                () = cleared => return,
+                due = then => due,
+            };
             if let Fate::Goes(fault) = engine.fate_of_call(&invoke) {
                 let _ = engine.admit(invoke, fault);
             }

@@ -1,7 +1,7 @@
 //! Waiting for messages and gathering them into batches.
 
 use super::Driver;
-use crate::queues::{Consumer, Fault, Receipt, Received, Want};
+use crate::queues::{Consumer, Fault, Lent, Receipt, Received, Want};
 use crate::settle::Moving;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -110,7 +110,7 @@ impl Driver {
         let Ok(slot) = self.slots.clone().acquire_owned().await else { return Err(Fault::Stale) };
         let (queues, from) = (&self.ground.queues, &self.mapping.from);
         let want = Want { bytes: self.mapping.event_limit, ..Want::next(self.mapping.batch) };
-        let first = queues.lend(from, want).await?;
+        let first = self.first(want).await?;
         let mut loan = Loan::new(self, first.received, Arc::new(slot), Some(first.moving));
         let window = self.mapping.window;
         if window.is_zero() {
@@ -134,6 +134,20 @@ impl Driver {
             loan.moving = Some(more.moving);
         }
         Ok(loan)
+    }
+
+    /// The first messages of a batch, taken only while the gate is open.
+    async fn first(&self, want: Want) -> Result<Lent, Fault> {
+        let (queues, from) = (&self.ground.queues, &self.mapping.from);
+        let gate = queues.gate();
+        loop {
+            gate.opened().await;
+            tokio::select! {
+                biased;
+                () = gate.shut() => {}
+                lent = queues.lend(from, want) => return lent,
+            }
+        }
     }
 
     /// What a batch can still take; `None`: it is full.
