@@ -86,19 +86,18 @@ async fn hang(parts: &Parts) -> Response<Body> {
 /// The head says the whole length, and the body ends before.
 fn truncated(response: Response<Body>, after: u64) -> Response<Body> {
     let (parts, body) = response.into_parts();
-    let mut left = usize::try_from(after).unwrap_or(usize::MAX);
-    let pieces = body.into_data_stream().map(move |piece| {
-        let piece = piece.map_err(std::io::Error::other)?;
-        if left == 0 {
-            return Err(std::io::ErrorKind::ConnectionReset.into());
-        }
-        let piece = piece.slice(..piece.len().min(left));
-        left -= piece.len();
-        Ok(piece)
-    });
-    // What was promised does not come, also where it was short.
-    let pieces = pieces.chain(futures_util::stream::once(async {
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-    }));
+    let left = usize::try_from(after).unwrap_or(usize::MAX);
+    let pieces =
+        futures_util::stream::unfold((body.into_data_stream(), left), |(mut body, left)| async move {
+            let piece = if left > 0 { body.next().await } else { None };
+            let Some(Ok(piece)) = piece else {
+                // What is there is sent while this waits. What was promised does not come, also where it was short.
+                tokio::task::yield_now().await;
+                return Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)), (body, 0)));
+            };
+            let piece = piece.slice(..piece.len().min(left));
+            let left = left - piece.len();
+            Some((Ok(piece), (body, left)))
+        });
     Response::from_parts(parts, Body::from_stream(pieces))
 }

@@ -147,7 +147,12 @@ impl World {
     /// Where waits look.
     pub fn view(&self) -> wait::World {
         let settle = self.engine.settle().clone();
-        wait::World { settle, history: self.engine.history().clone(), objects: self.objects.clone() }
+        wait::World {
+            settle,
+            history: self.engine.history().clone(),
+            objects: self.objects.clone(),
+            queues: self.queues.clone(),
+        }
     }
 
     /// The trace that a request's id or its trace header stands for.

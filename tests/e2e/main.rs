@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod endings;
 mod exec;
+mod faults;
 mod frontends;
 mod gateway;
 mod gcp_functions;

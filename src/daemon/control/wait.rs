@@ -1,6 +1,7 @@
 //! `POST /_mlemu/wait`: answers when something is so, or says why it is not.
 
 use super::invocations::{Line, Shown};
+use super::queues::{self, MessageLine, QueueLine};
 use super::{Fault, In, read, unreadable};
 use crate::daemon::world::World;
 use axum::Json;
@@ -8,7 +9,8 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use mlemu_engine::history::Past;
-use mlemu_engine::settle::{Open, Which};
+use mlemu_engine::queues::SubscriptionId;
+use mlemu_engine::settle::{Open, Which, Work};
 use mlemu_engine::wait::{Ending, Invocations, Key, Stored, Until, Wait};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use std::time::Duration;
 
 /// How long a wait lasts when nothing is said, in milliseconds.
 const PATIENCE: u64 = 10_000;
+/// Messages of a queue that a diagnosis shows.
+const SHOWN: usize = 10;
 /// Lines of the last failure's log that a diagnosis shows.
 const TAIL: usize = 50;
 
@@ -49,6 +53,9 @@ pub struct Conditions {
     pub invocations: Option<WantedInvocations>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<WantedObject>,
+    /// Nothing is left in this queue, hidden messages included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_empty: Option<String>,
     /// Only what lives in this account, project or subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -106,8 +113,28 @@ pub struct Stuck {
     /// Nothing is under way: waiting longer would not have helped.
     pub idle: bool,
     pub under_way: Vec<Open>,
+    /// Queues whose messages are under way or were waited for, with the first of them.
+    pub queues: Vec<StuckQueue>,
+    /// Nothing starts a function by itself, since somebody paused that.
+    pub paused: bool,
     /// The newest invocation that failed, with the end of its log.
     pub last_failed: Option<Shown>,
+}
+
+/// A queue, and which of its messages is hidden until when.
+#[derive(Debug, Serialize)]
+pub struct StuckQueue {
+    #[serde(flatten)]
+    pub line: QueueLine,
+    pub messages: Vec<MessageLine>,
+}
+
+impl StuckQueue {
+    fn of(world: &World, id: &SubscriptionId) -> Option<Self> {
+        let counts = world.queues.counts(id).ok()?;
+        let messages = queues::messages(world, id, SHOWN);
+        (!messages.is_empty()).then(|| Self { line: QueueLine::of(id, &counts), messages })
+    }
 }
 
 impl Stuck {
@@ -118,7 +145,15 @@ impl Stuck {
     fn since(world: &World, error: String, cursor: u64) -> Self {
         let under_way = world.engine.settle().open(&Which::Everything);
         let last_failed = last_failed(world, cursor).map(|past| Shown::tail(world, &past, TAIL));
-        Self { error, idle: under_way.is_empty(), under_way, last_failed }
+        let named = |queue: &Arc<str>| {
+            let is = |open: &Open| matches!(&open.work, Work::Message { queue: of, .. } if of == queue);
+            under_way.iter().any(is)
+        };
+        let all = world.queues.all_counts();
+        let held = all.iter().filter(|(id, counts)| counts.consumers > 0 && named(&id.topic.name));
+        let queues = held.filter_map(|(id, _)| StuckQueue::of(world, id)).collect();
+        let paused = world.engine.gate().is_closed();
+        Self { error, idle: under_way.is_empty(), under_way, queues, paused, last_failed }
     }
 }
 
@@ -147,7 +182,7 @@ pub async fn wait(In(world): In, body: Bytes) -> Result<Response, Fault> {
 fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
     let wanted = &asked.until;
     let accounts = wanted.account.as_deref().map(|account| vec![account.into()]);
-    let named = wanted.invocations.is_some() || wanted.object.is_some();
+    let named = wanted.invocations.is_some() || wanted.object.is_some() || wanted.queue_empty.is_some();
     let settled = match (&wanted.trace, wanted.idle.unwrap_or(!named)) {
         (Some(trace), _) => Some(Which::Trace(world.trace_of(trace).into())),
         (None, true) => Some(accounts.clone().map_or(Which::Everything, Which::Accounts)),
@@ -156,7 +191,8 @@ fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
     let invocations =
         wanted.invocations.as_ref().map(|wanted| invocations(world, asked, wanted)).transpose()?;
     let stored = wanted.object.as_ref().map(|object| stored(object, accounts)).transpose()?;
-    Ok(Until { settled, invocations, stored })
+    let emptied = wanted.queue_empty.as_deref().map(|queue| queues::find(world, queue)).transpose()?;
+    Ok(Until { settled, invocations, stored, emptied })
 }
 
 fn invocations(world: &World, asked: &Asked, wanted: &WantedInvocations) -> Result<Invocations, Fault> {
@@ -212,6 +248,12 @@ fn diagnose(world: &World, asked: &Asked, wait: &Wait, patience: Duration) -> Di
         let what = wanted.key.as_deref().or(wanted.prefix.as_deref()).unwrap_or_default();
         let (seen, count) = (wait.objects.len(), wanted.count);
         missing.push(format!("{seen} of {count} objects at {}/{what}", wanted.bucket));
+    }
+    if let (false, Some(queue)) = (wait.is_emptied(), &asked.until.queue_empty) {
+        missing.push(format!("{queue} is not empty"));
+        let known = stuck.queues.iter().any(|known| known.line.name == *queue);
+        let found = queues::find(world, queue).ok().filter(|_| !known);
+        stuck.queues.extend(found.and_then(|id| StuckQueue::of(world, &id)));
     }
     let why = if wait.in_vain {
         "waited in vain, nothing is under way any more".to_owned()
