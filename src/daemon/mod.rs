@@ -7,6 +7,7 @@
 pub mod control;
 pub mod folders;
 pub mod guard;
+mod hands;
 pub mod invoke;
 pub mod listener;
 pub mod locator;

@@ -111,6 +111,11 @@ impl World {
         found.map(|plugged| &plugged.cloud).ok_or_else(why)
     }
 
+    /// Declares a function as it is said now.
+    pub fn declare_again(&self, function: &FunctionDeclaration) -> Result<(), String> {
+        self.declare(function).map_err(|error| error.to_string())
+    }
+
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
         let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;

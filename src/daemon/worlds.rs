@@ -129,7 +129,7 @@ impl Worlds {
     }
 
     async fn make(&self, name: ScopeName) -> Result<Arc<World>, ScopeError> {
-        let project = self.project.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let project = self.project();
         let world = World::new(&self.soil, name);
         if let Err(error) = project::declare(&world, &project).await {
             world.end().await;
@@ -148,6 +148,11 @@ impl Worlds {
         self.others().remove(&world.name.name);
         world.end().await;
         Ok(())
+    }
+
+    /// What worlds declare.
+    pub fn project(&self) -> Arc<Project> {
+        self.project.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What worlds declare from now on.

@@ -7,10 +7,9 @@ use crate::daemon::reset::Extent;
 use crate::daemon::world::World;
 use crate::daemon::{Daemon, Options, StartError};
 use bytes::Bytes;
-use mlemu_core::occurrence::Created;
-use mlemu_core::{Cause, Clock, Environment, Timestamp};
+use mlemu_core::{Clock, Environment, Timestamp};
 use mlemu_engine::clock::{Course, Forward};
-use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin};
+use mlemu_engine::objects::Fault;
 use mlemu_engine::settle::Which;
 use mlemu_engine::wait::{Ending, Invocations, Key, Stored, Until, Wait};
 use mlemu_fixtures::{FixtureError, Library, Param, Request};
@@ -151,25 +150,11 @@ impl Session {
 
     /// Puts an object as a client of its cloud would; gives the trace of whatever that causes.
     pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<String, HarnessError> {
-        let objects = &self.world().objects;
-        let body = futures_util::stream::iter([Ok::<_, Fault>(body.into())]);
-        let content = objects.receive(body, &[], u64::MAX).await?;
-        let trace = uuid::Uuid::new_v4().simple().to_string();
-        let cause = Cause::Request(trace.as_str().into());
-        let origin = Origin { cause, source_ip: "127.0.0.1".into(), request_id: trace.clone() };
-        let new = NewObject {
-            key: key.into(),
-            content,
-            attributes: Attributes::default(),
-            how: Created::Put,
-            origin,
-        };
-        objects.put(&self.bucket(bucket)?, new, |_| Ok::<_, Fault>(()))?;
-        Ok(trace)
+        Ok(self.world().put(bucket, key, body.into()).await?)
     }
 
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Bytes, HarnessError> {
-        let object = self.world().objects.get(&self.bucket(bucket)?, key)?;
+        let object = self.world().object(bucket, key)?;
         object.content.body.bytes().await.map_err(HarnessError::Body)
     }
 
@@ -178,11 +163,6 @@ impl Session {
         let key = Key::Prefix(prefix.into());
         let wanted = Stored { bucket: bucket.into(), accounts: None, key, count: 0 };
         wanted.find(&self.world().objects).iter().map(|object| object.key.to_string()).collect()
-    }
-
-    fn bucket(&self, name: &str) -> Result<BucketId, Fault> {
-        let found = self.world().objects.named(name).into_iter().next();
-        found.map(|view| view.id).ok_or_else(|| Fault::NoBucket { name: name.into() })
     }
 
     /// Completes when nothing is under way that anything could come of.

@@ -179,7 +179,7 @@ pub async fn wait(In(world): In, body: Bytes) -> Result<Response, Fault> {
     Ok((StatusCode::REQUEST_TIMEOUT, Json(diagnosis)).into_response())
 }
 
-fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
+pub fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
     let wanted = &asked.until;
     let accounts = wanted.account.as_deref().map(|account| vec![account.into()]);
     let named = wanted.invocations.is_some() || wanted.object.is_some() || wanted.queue_empty.is_some();
@@ -232,7 +232,7 @@ fn waited(world: &World, wait: &Wait) -> Waited {
     }
 }
 
-fn diagnose(world: &World, asked: &Asked, wait: &Wait, patience: Duration) -> Diagnosis {
+pub fn diagnose(world: &World, asked: &Asked, wait: &Wait, patience: Duration) -> Diagnosis {
     let mut stuck = Stuck::since(world, String::new(), asked.since);
     let mut missing = Vec::new();
     if !wait.is_settled() {
