@@ -8,12 +8,14 @@ use crate::config;
 use crate::daemon::control::scopes::ScopeLine;
 use crate::daemon::{Daemon, Options};
 use crate::harness::environment::{Surroundings, Target};
+use crate::harness::guard::Guard;
 use crate::harness::trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
 use bytes::Bytes;
 use clap::Args;
 use http::Method;
+use mlemu_core::Environment;
 use mlemu_sandbox::Foreground;
 use rustix::process::Signal;
 use std::ffi::OsString;
@@ -39,6 +41,10 @@ pub struct ExecArgs {
     /// Make scopes `w1` to `wN` ready, one for each worker of a test runner
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "reuse")]
     workers: usize,
+    /// Refuse whatever functions and the command want from other machines through proxies, name who wanted what,
+    /// and fail if somebody did
+    #[arg(long, conflicts_with = "reuse")]
+    offline_guard: bool,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
@@ -55,7 +61,16 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     {
         return attached(&talk, &args, &mut ends).await;
     }
-    let loaded = args.reading.load(&args.project)?;
+    let mut loaded = args.reading.load(&args.project)?;
+    let guard = match args.offline_guard {
+        true => Some(Guard::open().await.map_err(|error| Complaint::new(error.to_string()))?),
+        false => None,
+    };
+    if let Some(guard) = &guard {
+        for function in &mut loaded.project.functions {
+            function.env.extend(guard.variables(&function.name));
+        }
+    }
     let scope = loaded.settings.account.clone();
     let options =
         Options { offline: args.reading.offline, faithful: args.faithful, ..Options::private(loaded) };
@@ -67,7 +82,8 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         exit = ends.next() => return Ok(exit),
     };
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
-    let exit = beside(&daemon, scope, &args, &mut ends).await;
+    let own = guard.as_ref().map(|guard| guard.variables("the command")).unwrap_or_default();
+    let mut exit = beside(&daemon, scope, own, &args, &mut ends).await;
     if let Some(file) = &args.report {
         trail::write(&daemon.world, file)
             .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
@@ -77,18 +93,30 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     }
     daemon.shutdown().await;
     Terminal::close(terminal).await;
+    for (attempt, times) in guard.iter().flat_map(Guard::attempts) {
+        printer.say(&format!("offline guard: {} tried {} ({times} times)", attempt.who, attempt.to));
+        if matches!(exit, Ok(Exit::Of(0))) {
+            exit = Ok(Exit::Failed);
+        }
+    }
     exit
 }
 
 /// Runs the command with a daemon of its own.
-async fn beside(daemon: &Daemon, scope: String, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
+async fn beside(
+    daemon: &Daemon,
+    scope: String,
+    own: Environment,
+    args: &ExecArgs,
+    ends: &mut Ends,
+) -> Result<Exit, Complaint> {
     let world = &daemon.world;
     for number in 1..=args.workers {
         let made = daemon.worlds.named(&format!("w{number}")).await;
         made.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) })?;
     }
     let target = Target {
-        clouds: world.environment(),
+        clouds: world.environment().into_iter().chain(own).collect(),
         control: format!("http://{}", daemon.control),
         token: daemon.worlds.token.clone(),
         scope,

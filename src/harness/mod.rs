@@ -5,6 +5,7 @@
 //! file (`python`, `node`): they start `mlemu exec` and speak to the control API.
 
 pub mod environment;
+pub mod guard;
 pub mod script;
 mod session;
 pub mod trail;

@@ -29,4 +29,5 @@ mod safety;
 mod scopes;
 mod settling;
 mod sqs;
+mod suite;
 mod truth;

@@ -120,6 +120,39 @@ export class Mlemu {
     return this.#json("POST", "/_mlemu/wait", { until, timeout_ms: timeoutMs, since, while_busy: whileBusy });
   }
 
+  /** Something goes wrong from now on, e.g. `fault("oom", { match: { function: "Resize" }, times: 1 })`. */
+  async fault(effect, rule = {}) {
+    return (await this.#json("POST", "/_mlemu/faults", { effect, ...rule })).numbers[0];
+  }
+
+  /** The rules, and how often each struck. */
+  faults() {
+    return this.#json("GET", "/_mlemu/faults");
+  }
+
+  clearFaults() {
+    return this.#json("DELETE", "/_mlemu/faults");
+  }
+
+  /** What is in a queue, without taking it. */
+  messages(queue, limit = 100) {
+    return this.#json("GET", `/_mlemu/queues/${encodeURIComponent(queue)}/messages?limit=${limit}`);
+  }
+
+  /** Resolves when nothing is left in a queue, hidden messages included. */
+  async waitQueueEmpty(queue, options) {
+    await this.wait({ queue_empty: queue }, options);
+  }
+
+  /** Nothing starts a function by itself until `resumeTriggers`. */
+  pauseTriggers() {
+    return this.#json("POST", "/_mlemu/triggers/pause");
+  }
+
+  resumeTriggers() {
+    return this.#json("POST", "/_mlemu/triggers/resume");
+  }
+
   /** Everything as it was when the project was ready; `scope`: all, state, buckets, functions, journal. */
   reset({ scope = "all", cold = false } = {}) {
     return this.#json("POST", "/_mlemu/reset", { scope, cold });

@@ -124,6 +124,43 @@ class Mlemu:
         except _TimedOut as late:
             raise NotSettled(late.diagnosis) from None
 
+    # Faults
+
+    def fault(self, effect: str, **rule: Any) -> int:
+        """Something goes wrong from now on, e.g. ``fault("oom", function="Resize", times=1)``; the rule's number.
+
+        ``service``, ``operation``, ``resource`` and ``function`` say where; ``nth``, ``times``, ``after``,
+        ``probability`` and ``window`` when.
+        """
+        places = ("service", "operation", "resource", "function")
+        matching = {name: rule.pop(name) for name in places if name in rule}
+        asked = {"match": matching, "effect": effect, **rule}
+        return self._json("POST", "/_mlemu/faults", asked)["numbers"][0]
+
+    def faults(self) -> List[Dict[str, Any]]:
+        """The rules, and how often each struck."""
+        return self._json("GET", "/_mlemu/faults")
+
+    def clear_faults(self) -> None:
+        self._call("DELETE", "/_mlemu/faults")
+
+    # Queues
+
+    def messages(self, queue: str, limit: int = 100) -> List[Dict[str, Any]]:
+        """What is in a queue, without taking it."""
+        return self._json("GET", f"/_mlemu/queues/{_part(queue)}/messages?limit={limit}")
+
+    def wait_queue_empty(self, queue: str, timeout: float = 30) -> None:
+        """Returns when nothing is left in a queue, hidden messages included."""
+        self.wait({"queue_empty": queue}, timeout=timeout)
+
+    def pause_triggers(self) -> None:
+        """Nothing starts a function by itself until ``resume_triggers``."""
+        self._call("POST", "/_mlemu/triggers/pause")
+
+    def resume_triggers(self) -> None:
+        self._call("POST", "/_mlemu/triggers/resume")
+
     # State
 
     def reset(self, scope: str = "all", cold: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 
@@ -81,6 +81,13 @@ def mlemu_clock(mlemu: Mlemu) -> Iterator[Clock]:
     """The emulated clouds' time; real again after the test."""
     yield mlemu.clock
     mlemu.clock.real()
+
+
+@pytest.fixture
+def mlemu_faults(mlemu: Mlemu) -> Iterator[Callable[..., int]]:
+    """Makes things go wrong: ``mlemu_faults("oom", function="Resize", times=1)``; nothing does after the test."""
+    yield mlemu.fault
+    mlemu.clear_faults()
 
 
 @pytest.hookimpl(hookwrapper=True)
