@@ -5,12 +5,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
+use mlemu_aws::schedule::Expression;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
 use mlemu_engine::Engine;
 use mlemu_engine::faults::{Asked, Trouble};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
+use mlemu_engine::schedules::{Event, Next};
 use std::any::Any;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,6 +69,10 @@ pub trait Cloud: Send + Sync {
     }
     /// The trace that a header of this vendor stands for; `None`: it is none of its headers.
     fn trace(&self, _header: &str) -> Option<String> {
+        None
+    }
+    /// When a schedule of this vendor comes, and the event that it brings; `None`: it has none like that.
+    fn schedule(&self, _function: &FunctionId, _id: &str, _expression: &str) -> Option<(Next, Event)> {
         None
     }
     /// What a request asks for.
@@ -162,6 +168,13 @@ impl Cloud for mlemu_aws::Aws {
 
     fn trace(&self, header: &str) -> Option<String> {
         header.contains('=').then(|| mlemu_aws::trace::of(header).to_owned())
+    }
+
+    fn schedule(&self, function: &FunctionId, id: &str, expression: &str) -> Option<(Next, Event)> {
+        let read = Expression::read(expression)?;
+        let (function, id) = (function.clone(), id.to_owned());
+        let event = move |at| mlemu_aws::schedule::event(&function, &id, at);
+        Some((Arc::new(move |after| read.next(after)), Arc::new(event)))
     }
 
     fn asked(&self, parts: &Parts, body: &[u8]) -> Asked {

@@ -6,8 +6,9 @@ use super::{Reading, StartError};
 use crate::clouds::Cloud;
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
-use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
+use mlemu_core::declare::{FunctionDeclaration, Prepare, Project, TriggerDeclaration};
 use mlemu_core::{Sink, Subject, What};
+use mlemu_engine::schedules::Schedule;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -119,6 +120,15 @@ impl World {
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
         let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
+        self.schedules.withdraw(&id);
+        for (index, trigger) in function.triggers.iter().enumerate() {
+            let TriggerDeclaration::Schedule { expression } = trigger else { continue };
+            let name = format!("{}-{index}", id.name);
+            if let Some((next, event)) = self.cloud(&id).schedule(&id, &name, expression) {
+                let (target, expression) = (id.clone(), expression.clone());
+                self.schedules.put(Schedule { id: name.into(), target, expression, next, event });
+            }
+        }
         if let Some(alias) = &function.alias {
             let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
             aliases.insert(alias.clone(), id);
@@ -213,6 +223,7 @@ async fn apply(world: &Arc<World>, builder: &Builder, old: &Project, new: &Proje
     for gone in old.functions.iter().filter(|was| !new.functions.iter().any(|is| is.name == was.name)) {
         let views = world.engine.all_functions();
         if let Some(view) = views.iter().find(|view| *view.id.name == *gone.name) {
+            world.schedules.withdraw(&view.id);
             world.cloud_named(&gone.cloud).withdraw(&view.id);
         }
     }

@@ -10,8 +10,10 @@ use crate::clouds::{Cloud, Ground, Kind};
 use crate::config::Settings;
 use mlemu_bundle::Builder;
 use mlemu_core::{Environment, FunctionId, Record, Sandbox};
+use mlemu_engine::clock::Course;
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
+use mlemu_engine::schedules::Schedules;
 use mlemu_engine::wait;
 use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
 use std::collections::HashMap;
@@ -47,6 +49,7 @@ pub struct World {
     pub objects: Objects,
     pub queues: Queues,
     pub clock: Arc<SteeredClock>,
+    pub schedules: Schedules,
     pub(super) moments: Moments,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
@@ -99,6 +102,7 @@ impl World {
         let plugged = plugged.collect();
         Arc::new(Self {
             name,
+            schedules: Schedules::new(engine.clone()),
             engine,
             journal,
             objects,
@@ -165,9 +169,16 @@ impl World {
         self.aliases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// From now on time passes so. Schedules look for their next times from there.
+    pub async fn steer(&self, course: Course) {
+        self.clock.set(course).await;
+        self.schedules.restart();
+    }
+
     /// Takes no more messages, and completes when no instance is left.
     pub async fn end(&self) {
         self.plugged.iter().for_each(|plugged| plugged.cloud.stop());
+        self.schedules.stop();
         self.engine.shutdown().await;
     }
 }

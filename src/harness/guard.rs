@@ -97,7 +97,9 @@ fn attempt(head: &str) -> Option<Attempt> {
     let mut lines = head.lines();
     let mut words = lines.next()?.split(' ');
     let (method, target) = (words.next()?, words.next()?);
-    let host = |line: &str| Some(line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("host"))?.1.trim().to_owned());
+    let host = |line: &str| {
+        Some(line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("host"))?.1.trim().to_owned())
+    };
     let to = if method == "CONNECT" {
         target.to_owned()
     } else {
@@ -107,7 +109,8 @@ fn attempt(head: &str) -> Option<Attempt> {
     let who = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
         let given = value.trim().strip_prefix("Basic ")?;
-        let decoded = STANDARD.decode(given).ok().filter(|_| name.eq_ignore_ascii_case("proxy-authorization"))?;
+        let decoded =
+            STANDARD.decode(given).ok().filter(|_| name.eq_ignore_ascii_case("proxy-authorization"))?;
         let text = String::from_utf8(decoded).ok()?;
         let user = text.split(':').next().unwrap_or_default();
         Some(percent_encoding::percent_decode_str(user).decode_utf8_lossy().into_owned())
@@ -122,8 +125,9 @@ mod tests {
     #[test]
     fn requests_say_who_wants_what() {
         let user = STANDARD.encode("my%2Dscore:offline");
-        let connect =
-            format!("CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic {user}\r\n\r\n");
+        let connect = format!(
+            "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic {user}\r\n\r\n"
+        );
         let expected = Attempt { who: "my-score".into(), to: "sts.amazonaws.com:443".into() };
         assert_eq!(attempt(&connect), Some(expected));
         let plain = attempt("GET http://example.com/a?b HTTP/1.1\r\nHost: example.com\r\n\r\n");

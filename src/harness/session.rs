@@ -216,7 +216,7 @@ impl Session {
 
     /// Emulated time stands still, here.
     pub async fn freeze(&self, at: Timestamp) {
-        self.world().clock.set(Course::Steered { at, rate: 0.0 }).await;
+        self.world().steer(Course::Steered { at, rate: 0.0 }).await;
     }
 
     /// Goes forward; completes when everything that fell due on the way has settled.

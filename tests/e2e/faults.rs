@@ -28,6 +28,11 @@ Resources:
     Properties:
       Handler: app.echo
       Events: { Put: { Type: S3, Properties: { Bucket: !Ref In, Events: 's3:ObjectCreated:*' } } }
+  Nightly:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.echo
+      Events: { Night: { Type: Schedule, Properties: { Schedule: 'cron(0 2 * * ? *)' } } }
   Works:
     Type: AWS::Serverless::Function
     Properties:
@@ -267,4 +272,29 @@ fn triggers_pause_and_go_on() {
     assert_eq!(house.ask("POST /_mlemu/reset", &Value::Null).status, 204);
     house.settled();
     assert!(house.known("Seen").is_empty());
+}
+
+#[test]
+fn a_nightly_schedule_comes_by_advancing_and_now() {
+    let house = house();
+    house.ask("POST /_mlemu/clock", &json!({ "now": "2030-01-01T12:00:00Z", "frozen": true }));
+    house.settled();
+    assert!(house.known("Nightly").is_empty(), "what a jump leaves behind is skipped");
+    let start = Instant::now();
+    house.ask("POST /_mlemu/clock", &json!({ "advance": "24h" }));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    house.ask("POST /_mlemu/clock", &json!({ "advance": "48h" }));
+    let nights: Vec<_> = house.known("Nightly").iter().map(|line| line["arrived"].as_i64()).collect();
+    let night = |day: i64| Some(1_893_463_200_000_000 + day * 86_400_000_000);
+    assert_eq!(nights, [night(1), night(2), night(3)]);
+    let last = house.ask("GET /_mlemu/invocations/last", &Value::Null).json();
+    assert_eq!(
+        (&last["event"]["source"], &last["event"]["time"]),
+        (&json!("aws.events"), &json!("2030-01-04T02:00:00Z"))
+    );
+    let listed = house.ask("GET /_mlemu/schedules", &Value::Null).json();
+    let id = listed[0]["id"].as_str().expect("an id");
+    assert_eq!(house.ask(&format!("POST /_mlemu/schedules/{id}/fire"), &Value::Null).status, 204);
+    house.settled();
+    assert_eq!(house.known("Nightly").len(), 4);
 }

@@ -68,6 +68,8 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("delete", "/_mlemu/faults", "", 204),
     ("post", "/_mlemu/triggers/pause", "", 204),
     ("post", "/_mlemu/triggers/resume", "", 204),
+    ("get", "/_mlemu/schedules", "", 200),
+    ("post", "/_mlemu/schedules/none/fire", "", 404),
     ("get", "/_mlemu/queues", "", 200),
     ("get", "/_mlemu/queues/jobs/messages", "", 200),
     ("get", "/_mlemu/queues/none/messages", "", 404),

@@ -143,7 +143,7 @@ fn a_failure_points_at_its_line_with_a_difference() {
     assert_eq!(failed.status.code(), Some(1), "{said}");
     for part in [
         "FAILED wrong",
-        "a.mlemu.yaml:6:27",
+        "a.mlemu.yaml:6:29",
         "- expected, + got",
         "-   \"body\": \"none\"",
         "^^^^^^",

@@ -9,6 +9,7 @@ mod plug;
 pub mod profile;
 pub mod runtime_api;
 pub mod s3;
+pub mod schedule;
 mod service;
 pub mod sqs;
 pub mod trace;

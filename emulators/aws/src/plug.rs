@@ -7,6 +7,7 @@ use crate::lambda::mapping::{Facts, Mappings};
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
+use crate::schedule::Expression;
 use crate::service::{self, Service};
 use crate::sqs::{self, Sqs};
 use axum::body::Body;
@@ -187,7 +188,9 @@ impl Aws {
     fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
         for trigger in triggers {
             let what = match trigger {
-                TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
+                TriggerDeclaration::Schedule { expression } if Expression::read(expression).is_none() => {
+                    format!("the schedule `{expression}`")
+                }
                 _ => continue,
             };
             let text = format!("{what} does not invoke it: mlemu does not have that yet");

@@ -25,6 +25,7 @@ pub mod objects;
 mod pulse;
 pub mod queues;
 mod registry;
+pub mod schedules;
 pub mod settle;
 pub mod sources;
 pub mod triggers;

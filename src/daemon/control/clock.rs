@@ -126,20 +126,20 @@ impl Steps {
     async fn take(&self, world: &World) {
         let (clock, settle) = (&world.clock, world.engine.settle());
         if self.real {
-            clock.set(Course::Real).await;
+            world.steer(Course::Real).await;
         }
         if let Some(at) = self.now {
             if at >= clock.now() {
                 clock.forward(Forward::To(at), settle).await;
             } else {
                 let rate = if let Course::Steered { rate, .. } = clock.course() { rate } else { 1.0 };
-                clock.set(Course::Steered { at, rate }).await;
+                world.steer(Course::Steered { at, rate }).await;
             }
         }
         if let Some(rate) = self.rate {
             // From the time that was asked for, however long it took to get there.
             let at = self.now.unwrap_or_else(|| clock.now());
-            clock.set(Course::Steered { at, rate }).await;
+            world.steer(Course::Steered { at, rate }).await;
         }
         if let Some(wait) = self.advance {
             clock.forward(Forward::By(wait), settle).await;

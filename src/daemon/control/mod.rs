@@ -9,6 +9,7 @@ pub mod faults;
 pub mod invocations;
 pub mod queues;
 mod reset;
+mod schedules;
 pub mod scopes;
 mod stream;
 pub mod wait;
@@ -64,6 +65,8 @@ impl Control {
             .route("/_mlemu/queues/{queue}/messages", get(queues::peek))
             .route("/_mlemu/queues/{queue}/purge", post(queues::purge))
             .route("/_mlemu/queues/{queue}/redrive", post(queues::redrive))
+            .route("/_mlemu/schedules", get(schedules::list))
+            .route("/_mlemu/schedules/{id}/fire", post(schedules::fire))
             .route("/_mlemu/scopes", get(scopes::list))
             .route("/_mlemu/scopes/{name}", put(scopes::make).delete(scopes::end))
             .route("/_mlemu/env", get(environment))

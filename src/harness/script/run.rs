@@ -51,7 +51,7 @@ pub async fn test(
     let began = world.clock.elapsed();
     let mut failures = Vec::new();
     world.reset(Extent::All, test.cold).await;
-    world.clock.set(Course::Real).await;
+    world.steer(Course::Real).await;
     world.engine.faults().seed(test.seed);
     let run = Run { ground, world, suite, snapshots, test };
     match run.prepare().await {
@@ -95,7 +95,7 @@ impl Run<'_> {
             let at: Result<jiff::Timestamp, _> = said.parse();
             let at =
                 at.map_err(|error| format!("`{clock}` is no time like 2026-01-01T00:00:00Z: {error}"))?;
-            self.world.clock.set(Course::Steered { at: Timestamp(at.as_microsecond()), rate: 0.0 }).await;
+            self.world.steer(Course::Steered { at: Timestamp(at.as_microsecond()), rate: 0.0 }).await;
         }
         for (function, size) in &self.test.memory {
             let memory = bytes(size).ok_or_else(|| format!("`{size}` is no size: write 512MB or 1GB"))?;

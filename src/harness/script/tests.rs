@@ -34,7 +34,7 @@ fn a_file_is_steps_and_expectations_in_their_order() {
     let Step::Expect(last) = &test.steps[5].what else { panic!("{test:?}") };
     assert_eq!(last[0].subject, Subject::Last { function: Some("resize".into()) });
     assert_eq!(last[0].facts[1].what, ("result.statusCode".into(), json!(200)));
-    assert_eq!((last[0].facts[1].at.line, last[0].facts[1].at.column), (11, 45));
+    assert_eq!((last[0].facts[1].at.line, last[0].facts[1].at.column), (11, 47));
 }
 
 #[test]
