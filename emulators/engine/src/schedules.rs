@@ -75,6 +75,11 @@ impl Schedules {
         all.into_iter().for_each(|schedule| self.put(schedule));
     }
 
+    /// None starts anything until [`Self::restart`].
+    pub fn hold(&self) {
+        self.table().values().for_each(|(_, task)| task.abort());
+    }
+
     pub fn stop(&self) {
         for (_, task) in std::mem::take(&mut *self.table()).values() {
             task.abort();

@@ -28,7 +28,7 @@ pub struct Steer {
     /// As the machine's clock again.
     #[serde(default)]
     real: bool,
-    /// Set to this time, RFC 3339. What would have fallen due on the way does so in its order.
+    /// Set to this time, RFC 3339. What would have fallen due on the way does so in its order, but for schedules.
     #[serde(default)]
     now: Option<String>,
     /// Stand still, or go on.
@@ -130,7 +130,10 @@ impl Steps {
         }
         if let Some(at) = self.now {
             if at >= clock.now() {
+                // Years of nights would be too many: only an advance meets each.
+                world.schedules.hold();
                 clock.forward(Forward::To(at), settle).await;
+                world.schedules.restart();
             } else {
                 let rate = if let Course::Steered { rate, .. } = clock.course() { rate } else { 1.0 };
                 world.steer(Course::Steered { at, rate }).await;

@@ -52,19 +52,22 @@ impl Drop for Loan {
 
 impl Driver {
     /// Works until it is told to stop.
-    pub(super) async fn run(self: Arc<Self>) {
+    pub(super) async fn run(self: Arc<Self>, first: Option<Consumer>) {
         let stop = self.stop.clone();
         tokio::select! {
             // Before the messages: what a halt gives back must not be taken again.
             biased;
             () = stop.cancelled() => {}
-            () = self.take_all() => {}
+            () = self.take_all(first) => {}
         }
     }
 
-    async fn take_all(self: Arc<Self>) {
+    async fn take_all(self: Arc<Self>, mut first: Option<Consumer>) {
         loop {
-            let consumer = self.arrive().await;
+            let consumer = match first.take() {
+                Some(consumer) => consumer,
+                None => self.arrive().await,
+            };
             loop {
                 let mut commits = self.ground.queues.commits();
                 let gathered = self.gather().await;
