@@ -62,10 +62,8 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         return attached(&talk, &args, &mut ends).await;
     }
     let mut loaded = args.reading.load(&args.project)?;
-    let guard = match args.offline_guard {
-        true => Some(Guard::open().await.map_err(|error| Complaint::new(error.to_string()))?),
-        false => None,
-    };
+    let guard = if args.offline_guard { Some(Guard::open().await) } else { None };
+    let guard = guard.transpose().map_err(|error| Complaint::new(error.to_string()))?;
     if let Some(guard) = &guard {
         for function in &mut loaded.project.functions {
             function.env.extend(guard.variables(&function.name));

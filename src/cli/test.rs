@@ -66,7 +66,7 @@ pub async fn run(args: TestArgs, printer: Printer) -> Result<Exit, Complaint> {
     loop {
         // What is wrong with a file is shown, and mended while we wait.
         if let Err(complaint) = once(&args, &root, printer).await {
-            printer.complain(&complaint);
+            printer.complain(&complaint.what, complaint.hint.as_deref());
         }
         while changes.try_recv().is_ok() {}
         printer.say("waiting for changes; Ctrl-C ends it");
@@ -126,7 +126,9 @@ fn suites(args: &TestArgs, root: &Path) -> Result<Vec<Suite>, Complaint> {
     let read: Result<Vec<Suite>, ConfigError> = meant.iter().map(|file| read::suite(file)).collect();
     let mut suites = read.map_err(|error| Complaint::config(error.to_string()))?;
     if let Some(filter) = &args.filter {
-        suites.iter_mut().for_each(|suite| suite.tests.retain(|test| test.name.contains(filter.as_str())));
+        for suite in &mut suites {
+            suite.tests.retain(|test| test.name.contains(filter.as_str()));
+        }
         if suites.iter().all(|suite| suite.tests.is_empty()) {
             return Err(Complaint::not_found(format!("no test's name contains `{filter}`")));
         }

@@ -23,9 +23,9 @@ mod text;
 mod triggers;
 
 pub use error::{ConfigError, Place, Snippet};
-pub use import::node::{Kind as NodeKind, Map, Node};
+pub(crate) use import::node::{Kind as NodeKind, Map, Node};
 pub use import::samconfig::assignments;
-pub use import::yaml::parse as parse_yaml;
+pub(crate) use import::yaml::parse as parse_yaml;
 pub use quantity::{bytes, duration};
 pub use schema::{nearest, schema};
 pub use settings::{Place as Seat, Ports, Settings};

@@ -13,6 +13,7 @@ pub mod listener;
 pub mod locator;
 pub mod meddle;
 mod patience;
+mod places;
 mod project;
 pub mod reset;
 pub mod scope;
@@ -26,6 +27,7 @@ use folders::Folders;
 use listener::{Serving, Wish};
 use locator::{Claim, Located, LocatorError};
 use mlemu_engine::Policy;
+use rustix::process::{Resource, Rlimit};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -132,6 +134,7 @@ pub struct Daemon {
 
 impl Daemon {
     pub async fn start(options: Options, watcher: impl FnOnce(&Arc<World>)) -> Result<Self, StartError> {
+        allow_open_files();
         let folders = Folders::open()?;
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
@@ -174,6 +177,14 @@ impl Daemon {
         drop(self.claim);
         drop(self.folders);
     }
+}
+
+/// Every connection and every instance needs descriptors, more than a shell usually allows. The shim gives
+/// functions their own limit.
+fn allow_open_files() {
+    let allowed = rustix::process::getrlimit(Resource::Nofile);
+    // Where it cannot be raised, listeners hold out with what there is.
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
 }
 
 fn soil(

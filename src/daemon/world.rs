@@ -6,7 +6,7 @@
 
 use super::reset::Moments;
 use super::scope::ScopeName;
-use crate::clouds::{Cloud, Ground, Kind};
+use crate::clouds::{Cloud, Kind};
 use crate::config::Settings;
 use mlemu_bundle::Builder;
 use mlemu_core::{Environment, FunctionId, Record, Sandbox};
@@ -15,7 +15,7 @@ use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use mlemu_engine::schedules::Schedules;
 use mlemu_engine::wait;
-use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
+use mlemu_engine::{Engine, FunctionView, Ground, Journal, Parts, Policy, SteeredClock};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -115,19 +115,20 @@ impl World {
         })
     }
 
+    /// The cloud of one of the engine's functions, which only clouds that are plugged in declare.
     pub fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
         self.cloud_named(&function.scope.cloud)
     }
 
+    /// A cloud that is plugged in, as all are that have a listener or a function.
     pub(super) fn cloud_named(&self, name: &str) -> &Arc<dyn Cloud> {
-        let found = self.plugged.iter().find(|plugged| plugged.name == name).or(self.plugged.first());
-        &found.unwrap_or_else(|| unreachable!("a daemon has at least one cloud")).cloud
+        self.plugged(name).unwrap_or_else(|why| unreachable!("{why}"))
     }
 
     /// What the log of the record's cloud says for it.
     pub fn lines(&self, record: &Record) -> Vec<String> {
-        let function = record.subject.function.as_ref();
-        function.map(|function| self.cloud(function).lines(record)).unwrap_or_default()
+        let cloud = record.subject.function.as_ref().and_then(|id| self.plugged(&id.scope.cloud).ok());
+        cloud.map(|cloud| cloud.lines(record)).unwrap_or_default()
     }
 
     /// Variables that point every vendor's SDK here.

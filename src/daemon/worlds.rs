@@ -10,6 +10,7 @@ use axum::body::Body;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
+use mlemu_core::Strain;
 use mlemu_core::declare::Project;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -227,6 +228,10 @@ impl Service for Front {
                 Box::pin(self.elsewhere(name, parts, body))
             }
         }
+    }
+
+    fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body> {
+        self.first.apology(strain, parts)
     }
 
     fn admits_origin(&self, parts: &Parts) -> bool {

@@ -6,7 +6,7 @@
 
 pub mod environment;
 pub mod guard;
-pub mod script;
+pub(crate) mod script;
 mod session;
 pub mod trail;
 

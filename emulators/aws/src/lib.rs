@@ -1,5 +1,6 @@
 //! Amazon's dialect: Lambda, its Runtime API, S3, and what tools ask before they deploy.
 
+pub mod apology;
 pub mod auth;
 pub mod gateway;
 pub mod iam;
@@ -15,4 +16,4 @@ pub mod sqs;
 pub mod trace;
 pub mod trouble;
 
-pub use plug::{Aws, Ground};
+pub use plug::Aws;

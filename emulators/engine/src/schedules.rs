@@ -72,7 +72,9 @@ impl Schedules {
     /// Each looks for its next time anew, since the clock was set.
     pub fn restart(&self) {
         let all: Vec<Schedule> = self.table().values().map(|(schedule, _)| schedule.clone()).collect();
-        all.into_iter().for_each(|schedule| self.put(schedule));
+        for schedule in all {
+            self.put(schedule);
+        }
     }
 
     /// None starts anything until [`Self::restart`].

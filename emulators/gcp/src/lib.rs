@@ -10,4 +10,4 @@ pub mod storage;
 pub mod trouble;
 
 pub use place::Place;
-pub use plug::{Gcp, Ground};
+pub use plug::Gcp;

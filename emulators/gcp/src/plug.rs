@@ -12,29 +12,12 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Subject, What};
-use mlemu_engine::Engine;
-use mlemu_engine::objects::Objects;
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
+use mlemu_engine::{Engine, Ground};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
-
-/// What this cloud lives on.
-#[derive(Clone)]
-pub struct Ground {
-    pub engine: Engine,
-    pub objects: Objects,
-    /// Files for instances.
-    pub folder: PathBuf,
-    pub region: String,
-    pub project: String,
-    /// Before the paths of this scope; empty for the first.
-    pub prefix: String,
-    /// Watch declared sources.
-    pub watch: bool,
-}
 
 /// The services, plugged together.
 pub struct Gcp {
@@ -50,7 +33,7 @@ pub struct Gcp {
 impl Gcp {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
-        let place = Place::new(&ground.project, &ground.region).behind(&ground.prefix);
+        let place = Place::new(&ground.account, &ground.region).behind(&ground.prefix);
         let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
@@ -89,6 +72,11 @@ impl Gcp {
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
         self.functions.admits_origin(parts)
+    }
+
+    /// What a client is told that no service could hear out.
+    pub fn apology(strain: Strain) -> Response {
+        Fault::strained(strain).response()
     }
 
     /// Makes a declared function real, with its triggers.

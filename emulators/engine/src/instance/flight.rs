@@ -98,7 +98,9 @@ impl Instance {
                 }
             }
         };
-        if let Some(failure) = self.meddle(call, deadline).await {
+        if call.fault.is_some()
+            && let Some(failure) = self.meddle(call, deadline).await
+        {
             let peak_memory = process.measure().peak_memory;
             process.kill().await;
             return Flown { result: Err(failure), init, peak_memory };
@@ -111,7 +113,7 @@ impl Instance {
             biased;
             reply = process.session.invoke(delivery) => Landing::Reply(reply),
             ending = ended => Landing::Ended(ending),
-            () = self.alarm.at(deadline.end) => Landing::TimedOut,
+            () = self.alarms.real.at(deadline.end) => Landing::TimedOut,
             () = self.halt.cancelled() => Landing::Halted,
         };
         let (result, serves_on) = self.land(landing);
@@ -135,7 +137,7 @@ impl Instance {
         if let CallFault::Slow(by) = fault {
             tokio::select! {
                 () = self.parts.clock.sleep(by) => {}
-                () = self.alarm.at(deadline.end) => {}
+                () = self.alarms.real.at(deadline.end) => {}
                 () = self.halt.cancelled() => {}
             }
         }
@@ -192,7 +194,7 @@ impl Instance {
             biased;
             () = process.session.idle() => Settled::Asked,
             _ = ended => Settled::Ended,
-            () = self.alarm.at(until) => Settled::Lingers,
+            () = self.alarms.real.at(until) => Settled::Lingers,
             () = self.halt.cancelled() => Settled::Ended,
         }
     }
