@@ -100,13 +100,12 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
     let mut connections = JoinSet::new();
     while !door.closing.is_cancelled() {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => admit(Stream::new(stream), &door, &mut connections),
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                admit(Stream::new(stream), &door, &mut connections);
+            } else {
                 // Out of file descriptors, most likely: others may end meanwhile.
-                Err(_) => {
-                    door.places.ask_one_to_go();
-                    tokio::time::sleep(BREATH).await;
-                }
+                door.places.ask_one_to_go();
+                tokio::time::sleep(BREATH).await;
             },
             Some(_) = connections.join_next() => {}
             () = door.closing.cancelled() => {}
@@ -153,8 +152,8 @@ impl Drop for Serving {
 
 /// Waits for the place of a connection that was asked to go; there is no waiting for those at work.
 async fn corridor(stream: Stream, door: Arc<Door>, standing: OwnedSemaphorePermit, clearing: bool) {
-    let next = async { tokio::time::timeout(CLEARING, door.places.next()).await.ok().flatten() };
-    let place = if clearing { next.await } else { None };
+    let place =
+        if clearing { tokio::time::timeout(CLEARING, door.places.next()).await.ok().flatten() } else { None };
     match place {
         Some(place) => {
             drop(standing);

@@ -3,6 +3,6 @@
 pub mod human;
 pub mod print;
 pub mod project;
-pub mod suite;
+pub(crate) mod suite;
 pub mod table;
 pub mod terminal;
