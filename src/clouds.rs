@@ -5,9 +5,12 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
+use mlemu_aws::schedule::Expression;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Ground;
+use mlemu_engine::faults::{Asked, Trouble};
+use mlemu_engine::schedules::{Event, Next};
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,6 +56,14 @@ pub trait Cloud: Send + Sync {
     fn trace(&self, _header: &str) -> Option<String> {
         None
     }
+    /// When a schedule of this vendor comes, and the event that it brings; `None`: it has none like that.
+    fn schedule(&self, _function: &FunctionId, _id: &str, _expression: &str) -> Option<(Next, Event)> {
+        None
+    }
+    /// What a request asks for.
+    fn asked(&self, parts: &Parts, body: &[u8]) -> Asked;
+    /// How this vendor refuses it.
+    fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body>;
     /// Variables that point this vendor's SDKs here.
     fn environment(&self, address: SocketAddr) -> Environment;
 }
@@ -63,11 +74,23 @@ pub struct Kind {
     /// Where its SDKs and tools look for an emulator.
     pub port: u16,
     pub plug: fn(Ground) -> Arc<dyn Cloud>,
+    /// The account, project or subscription that a request names as a scope.
+    pub account: fn(&Parts) -> Option<&str>,
 }
 
 pub const CLOUDS: &[Kind] = &[
-    Kind { name: "aws", port: 4566, plug: |ground| mlemu_aws::Aws::new(ground) },
-    Kind { name: "gcp", port: 8085, plug: |ground| mlemu_gcp::Gcp::new(ground) },
+    Kind {
+        name: "aws",
+        port: 4566,
+        plug: |ground| mlemu_aws::Aws::new(ground),
+        account: mlemu_aws::auth::account,
+    },
+    Kind {
+        name: "gcp",
+        port: 8085,
+        plug: |ground| mlemu_gcp::Gcp::new(ground),
+        account: mlemu_gcp::scope::project,
+    },
 ];
 
 impl Cloud for mlemu_aws::Aws {
@@ -133,6 +156,21 @@ impl Cloud for mlemu_aws::Aws {
         header.contains('=').then(|| mlemu_aws::trace::of(header).to_owned())
     }
 
+    fn schedule(&self, function: &FunctionId, id: &str, expression: &str) -> Option<(Next, Event)> {
+        let read = Expression::read(expression)?;
+        let (function, id) = (function.clone(), id.to_owned());
+        let event = move |at| mlemu_aws::schedule::event(&function, &id, at);
+        Some((Arc::new(move |after| read.next(after)), Arc::new(event)))
+    }
+
+    fn asked(&self, parts: &Parts, body: &[u8]) -> Asked {
+        mlemu_aws::trouble::asked(parts, body)
+    }
+
+    fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_aws::trouble::answer(asked, parts, trouble)
+    }
+
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
     }
@@ -173,6 +211,18 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
         Self::failure(failure)
+    }
+
+    fn stop(&self) {
+        self.stop();
+    }
+
+    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
+        mlemu_gcp::trouble::asked(parts)
+    }
+
+    fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_gcp::trouble::answer(asked, parts, trouble)
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -3,15 +3,18 @@
 use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
-use super::talk::Talk;
+use super::talk::{Talk, read};
 use crate::config;
-use crate::daemon::control::FunctionLine;
+use crate::daemon::control::scopes::ScopeLine;
 use crate::daemon::{Daemon, Options};
 use crate::harness::environment::{Surroundings, Target};
+use crate::harness::guard::Guard;
 use crate::harness::trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
+use bytes::Bytes;
 use clap::Args;
+use http::Method;
 use mlemu_core::Environment;
 use mlemu_sandbox::Foreground;
 use rustix::process::Signal;
@@ -35,6 +38,13 @@ pub struct ExecArgs {
     /// Write what became of each invocation to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Make scopes `w1` to `wN` ready, one for each worker of a test runner
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "reuse")]
+    workers: usize,
+    /// Refuse whatever functions and the command want from other machines through proxies, name who wanted what,
+    /// and fail if somebody did
+    #[arg(long, conflicts_with = "reuse")]
+    offline_guard: bool,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
@@ -51,7 +61,14 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     {
         return attached(&talk, &args, &mut ends).await;
     }
-    let loaded = args.reading.load(&args.project)?;
+    let mut loaded = args.reading.load(&args.project)?;
+    let guard = if args.offline_guard { Some(Guard::open().await) } else { None };
+    let guard = guard.transpose().map_err(|error| Complaint::new(error.to_string()))?;
+    if let Some(guard) = &guard {
+        for function in &mut loaded.project.functions {
+            function.env.extend(guard.variables(&function.name));
+        }
+    }
     let scope = loaded.settings.account.clone();
     let options =
         Options { offline: args.reading.offline, faithful: args.faithful, ..Options::private(loaded) };
@@ -63,9 +80,10 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         exit = ends.next() => return Ok(exit),
     };
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
-    let exit = beside(&daemon, scope, &args, &mut ends).await;
+    let own = guard.as_ref().map(|guard| guard.variables("the command")).unwrap_or_default();
+    let mut exit = beside(&daemon, scope, own, &args, &mut ends).await;
     if let Some(file) = &args.report {
-        trail::write(&daemon.shared, file)
+        trail::write(&daemon.world, file)
             .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
     }
     if args.keep && !matches!(exit, Ok(Exit::Of(0))) {
@@ -73,35 +91,53 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     }
     daemon.shutdown().await;
     Terminal::close(terminal).await;
+    for (attempt, times) in guard.iter().flat_map(Guard::attempts) {
+        printer.say(&format!("offline guard: {} tried {} ({times} times)", attempt.who, attempt.to));
+        if matches!(exit, Ok(Exit::Of(0))) {
+            exit = Ok(Exit::Failed);
+        }
+    }
     exit
 }
 
 /// Runs the command with a daemon of its own.
-async fn beside(daemon: &Daemon, scope: String, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
-    let shared = &daemon.shared;
+async fn beside(
+    daemon: &Daemon,
+    scope: String,
+    own: Environment,
+    args: &ExecArgs,
+    ends: &mut Ends,
+) -> Result<Exit, Complaint> {
+    let world = &daemon.world;
+    for number in 1..=args.workers {
+        let made = daemon.worlds.named(&format!("w{number}")).await;
+        made.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) })?;
+    }
     let target = Target {
-        clouds: shared.environment(),
+        clouds: world.environment().into_iter().chain(own).collect(),
         control: format!("http://{}", daemon.control),
-        token: shared.token.clone(),
+        token: daemon.worlds.token.clone(),
         scope,
-        functions: shared.function_urls(),
+        functions: world.function_urls(),
     };
     command(args, &target, ends).await
 }
 
-/// Runs the command with the daemon that is already up.
+/// Runs the command with the daemon that is already up, in a scope of its own.
 async fn attached(talk: &Talk, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
-    let clouds: Environment = talk.get("/_mlemu/env").await?;
-    let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
+    let path = format!("/_mlemu/scopes/exec-{}", std::process::id());
+    let made: ScopeLine = read(talk.call(Method::PUT, &path, Bytes::new()).await?).await?;
     let (control, token) = talk.place();
     let target = Target {
-        scope: clouds.get("AWS_ACCESS_KEY_ID").cloned().unwrap_or_default(),
-        clouds,
+        scope: made.name,
+        clouds: made.environment,
         control: control.to_owned(),
         token: token.to_owned(),
-        functions: functions.into_iter().filter_map(|line| Some((line.name, line.url?))).collect(),
+        functions: made.functions.into_iter().collect(),
     };
-    command(args, &target, ends).await
+    let exit = command(args, &target, ends).await;
+    drop(talk.call(Method::DELETE, &path, Bytes::new()).await?);
+    exit
 }
 
 async fn command(args: &ExecArgs, target: &Target, ends: &mut Ends) -> Result<Exit, Complaint> {
@@ -135,7 +171,7 @@ async fn keep(daemon: &Daemon, printer: Printer, ends: &mut Ends) {
     for (name, address) in daemon.addresses() {
         printer.say(&format!("{name}  http://{address}"));
     }
-    let (control, token) = (daemon.control, &daemon.shared.token);
+    let (control, token) = (daemon.control, &daemon.worlds.token);
     printer.say(&format!(
         "the command failed; all of it is kept: MLEMU_URL=http://{control} MLEMU_TOKEN={token}"
     ));

@@ -82,7 +82,7 @@ async fn alone(
     let invoked = match started {
         Ok(daemon) => {
             let invoked = tokio::select! {
-                invoked = daemon.shared.invoke(&name, wanted, event) => Ok(invoked),
+                invoked = daemon.world.invoke(&name, wanted, event) => Ok(invoked),
                 interrupted = tokio::signal::ctrl_c() => Err(interrupted),
             };
             daemon.shutdown().await;

@@ -12,7 +12,9 @@ mod invoke;
 mod logs;
 
 mod ps;
+mod queue;
 mod talk;
+mod test;
 mod up;
 mod wait;
 
@@ -99,8 +101,12 @@ enum Verb {
     Env(env::EnvArgs),
     /// Run a command against functions of its own, that are gone when it ends
     Exec(exec::ExecArgs),
+    /// Run the project's *.mlemu.yaml tests
+    Test(test::TestArgs),
     /// Wait until nothing is under way, or until something is so
     Wait(wait::WaitArgs),
+    /// Look into queues, empty them, send dead letters back
+    Queue(queue::QueueArgs),
     /// Make events in the vendors' exact form
     Events(events::EventsArgs),
     /// Show the project as mlemu reads it
@@ -146,7 +152,9 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Ps(args) => block_on(ps::run(args, printer)),
         Verb::Env(args) => block_on(env::run(args, printer)),
         Verb::Exec(args) => block_on(exec::run(args, printer)),
+        Verb::Test(args) => block_on(test::run(args, printer)),
         Verb::Wait(args) => block_on(wait::run(args, printer)),
+        Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Doctor => doctor::run(printer),

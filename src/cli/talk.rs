@@ -2,7 +2,7 @@
 
 use super::exit::Complaint;
 use crate::daemon::folders;
-use crate::daemon::locator;
+use crate::daemon::{locator, scope};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -18,6 +18,8 @@ pub struct Talk {
     /// `http://127.0.0.1:PORT`
     control: String,
     token: String,
+    /// The scope that is meant, if it is not the first.
+    scope: Option<String>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -33,7 +35,8 @@ impl Talk {
             let located = locator::find(&folders::locators(), root)?;
             (located.control, located.token)
         };
-        Some(Self { control, token, client: Client::builder(TokioExecutor::new()).build_http() })
+        let scope = said("MLEMU_URL").and_then(|_| said("MLEMU_SCOPE"));
+        Some(Self { control, token, scope, client: Client::builder(TokioExecutor::new()).build_http() })
     }
 
     /// Where it is, and what opens it.
@@ -92,10 +95,14 @@ impl Talk {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Complaint> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.control))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        if let Some(scope) = &self.scope {
+            request = request.header(scope::HEADER, scope);
+        }
+        let request = request
             .body(Full::new(body))
             .map_err(|error| Complaint::usage(format!("cannot ask for {path}: {error}")))?;
         let gone = |error: &dyn std::fmt::Display| {
@@ -111,7 +118,8 @@ fn refused(status: StatusCode, body: &[u8]) -> Complaint {
     if status == StatusCode::NOT_FOUND { Complaint::not_found(why) } else { Complaint::new(why) }
 }
 
-async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
+/// The document that an answer holds.
+pub async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Complaint> {
     serde_json::from_slice(&whole(body).await?).map_err(|error| broken(&error))
 }
 

@@ -93,7 +93,7 @@ pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
     }
     let exit = tokio::select! {
         exit = ends.next() => exit,
-        () = daemon.shared.stop.cancelled() => Exit::Ok,
+        () = daemon.worlds.stop.cancelled() => Exit::Ok,
     };
     let end = async {
         daemon.shutdown().await;
@@ -162,7 +162,7 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
-    if let Some(note) = still_installing(&daemon.shared.journal.past()) {
+    if let Some(note) = still_installing(&daemon.world.journal.past()) {
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     let ready = printer.paint(Tone::Good, "ready");
@@ -207,7 +207,9 @@ mod tests {
         let note = || still_installing(&journal.past());
         let building = || What::Building { step: "pip".into(), detail: false };
         assert_eq!(note(), None);
-        ["Quick", "Slow", "Broken", "Other"].into_iter().for_each(|name| say(name, building()));
+        for name in ["Quick", "Slow", "Broken", "Other"] {
+            say(name, building());
+        }
         say("Quick", What::Built { took: Duration::ZERO });
         say("Broken", What::BuildFailed { why: "no".into() });
         assert_eq!(note().as_deref(), Some("still installing for Other, Slow: calls wait for it"));

@@ -28,6 +28,9 @@ pub struct WaitArgs {
     /// Until this object is there; BUCKET/PREFIX* counts all that begin so
     #[arg(long, value_name = "BUCKET/KEY")]
     object: Option<String>,
+    /// Until nothing is left in this queue, hidden messages included
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
     /// Until nothing is under way of what this request caused: its id, or its trace header
     #[arg(long, value_name = "ID")]
     trace: Option<String>,
@@ -72,7 +75,8 @@ fn asked(args: &WaitArgs) -> Result<Asked, Complaint> {
         count: args.count,
     });
     let object = args.object.as_deref().map(|object| wanted(object, args.count)).transpose()?;
-    let until = Conditions { trace: args.trace.clone(), invocations, object, ..Conditions::default() };
+    let (trace, queue_empty) = (args.trace.clone(), args.queue.clone());
+    let until = Conditions { trace, invocations, object, queue_empty, ..Conditions::default() };
     let timeout_ms = Some(u64::try_from(args.timeout.as_millis()).unwrap_or(u64::MAX));
     Ok(Asked { until, since: args.since, timeout_ms, while_busy: false })
 }
@@ -99,6 +103,10 @@ fn explain(answer: &[u8], printer: Printer) -> Exit {
     let failed = &diagnosis["last_failed"];
     let mut lines = vec![what.to_owned()];
     lines.extend(diagnosis["under_way"].as_array().into_iter().flatten().map(under_way));
+    lines.extend(diagnosis["queues"].as_array().into_iter().flatten().flat_map(hidden));
+    if diagnosis["paused"] == true {
+        lines.push("triggers are paused: nothing starts a function by itself".into());
+    }
     if !failed.is_null() {
         lines.push(format!("the last failure: {} of {}", text(&failed["status"]), text(&failed["function"])));
         let log = failed["log"].as_array().into_iter().flatten();
@@ -122,6 +130,21 @@ fn under_way(open: &Value) -> String {
         Some("message") => format!("under way: message {} of {}", text(&work["id"]), text(&work["queue"])),
         _ => format!("under way: {}", text(&work["what"])),
     }
+}
+
+/// Which message of a queue is hidden until when.
+fn hidden(queue: &Value) -> Vec<String> {
+    let messages = queue["messages"].as_array().into_iter().flatten();
+    let of = |message: &Value| {
+        let until = message["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
+        let (id, sight) = (text(&message["id"]), text(&message["sight"]));
+        format!(
+            "{}: message {id} is {sight}{until}, received {} times",
+            text(&queue["name"]),
+            message["received"]
+        )
+    };
+    messages.map(of).collect()
 }
 
 fn text(value: &Value) -> Cow<'_, str> {

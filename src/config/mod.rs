@@ -23,10 +23,13 @@ mod text;
 mod triggers;
 
 pub use error::{ConfigError, Place, Snippet};
+pub(crate) use import::node::{Kind as NodeKind, Map, Node};
 pub use import::samconfig::assignments;
-pub use quantity::duration;
+pub(crate) use import::yaml::parse as parse_yaml;
+pub use quantity::{bytes, duration};
 pub use schema::{nearest, schema};
-pub use settings::{Ports, Settings};
+pub use settings::{Place as Seat, Ports, Settings};
+pub use text::{Position, SourceText};
 
 use import::{Template, World, detect, samconfig};
 use mlemu_core::declare::Project;

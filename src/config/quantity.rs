@@ -46,6 +46,11 @@ pub fn duration(text: &str) -> Option<Duration> {
     Span::parse(text).map(|span| span.0)
 }
 
+/// Bytes as people write them; `None`: it is no size.
+pub fn bytes(text: &str) -> Option<u64> {
+    Size::parse(text).map(|size| size.0)
+}
+
 /// Reads a quantity from a string, and says how to write one when it is something else.
 struct Reader<T> {
     what: &'static str,

@@ -1,6 +1,6 @@
 //! An invocation asked for by a person: by name, with its log, as one document.
 
-use super::Shared;
+use super::world::World;
 use crate::config;
 use crate::report::human;
 use bytes::Bytes;
@@ -73,7 +73,7 @@ impl Refused {
     }
 }
 
-impl Shared {
+impl World {
     /// Invokes the function that is called `name`, in its project file or in its cloud.
     pub async fn invoke(&self, name: &str, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
         let target = self.find(name)?;

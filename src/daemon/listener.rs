@@ -1,6 +1,7 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
 use super::guard;
+use super::meddle::BreaksOff;
 use super::patience::Patient;
 use super::places::{Place, Places, Room};
 use super::stream::Stream;
@@ -166,15 +167,20 @@ async fn corridor(stream: Stream, door: Arc<Door>, standing: OwnedSemaphorePermi
 }
 
 async fn connection(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
-    let hang_up = stream.hang_up();
+    let (hang_up, cut) = (stream.hang_up(), stream.cut());
     let progress = stream.progress();
     let (at, working) = (door.clone(), place.clone());
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let (door, work) = (at.clone(), working.work());
         request.extensions_mut().insert(hang_up.clone());
+        let cut = cut.clone();
         async move {
             let answer = guarded(&door, request, |request| door.service.answer(request)).await;
-            Ok::<_, Infallible>(answer.map(|body| work.until_sent(body)))
+            if answer.extensions().get::<BreaksOff>().is_some() {
+                cut.sever();
+                return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+            }
+            Ok(answer.map(|body| work.until_sent(body)))
         }
     });
     let served = http(HEADER_PATIENCE).serve_connection(TokioIo::new(stream), answer);

@@ -1,11 +1,14 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
-use super::{Reading, Shared, StartError};
+use super::world::World;
+use super::worlds::Worlds;
+use super::{Reading, StartError};
 use crate::clouds::{CLOUDS, Cloud};
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
-use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
+use mlemu_core::declare::{FunctionDeclaration, Prepare, Project, TriggerDeclaration};
 use mlemu_core::{Sink, Subject, What};
+use mlemu_engine::schedules::Schedule;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,27 +21,32 @@ const QUIET: Duration = Duration::from_millis(50);
 /// A project file that never rests is read so long after its first change all the same.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Runs what must be prepared, then declares buckets and functions.
+/// Runs what must be prepared, then declares the rest.
 pub(super) async fn make_real(
-    shared: &Arc<Shared>,
+    world: &Arc<World>,
     builder: &Builder,
     project: &Project,
 ) -> Result<(), StartError> {
     for text in &project.warnings {
-        shared.say(What::Warning { text: text.clone() });
+        world.say(What::Warning { text: text.clone() });
     }
     let python = project.functions.iter().find_map(|function| function.runtime.strip_prefix("python"));
     let python = python.map(pointed);
     for step in &project.prepare {
-        prepare(shared, builder, step, python.as_deref()).await?;
+        prepare(world, builder, step, python.as_deref()).await?;
     }
+    declare(world, project).await
+}
+
+/// Declares buckets, queues and functions.
+pub(super) async fn declare(world: &World, project: &Project) -> Result<(), StartError> {
     for bucket in &project.buckets {
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
-        let cloud = shared.plugged(&bucket.cloud).map_err(refused)?;
+        let cloud = world.plugged(&bucket.cloud).map_err(refused)?;
         cloud.declare_bucket(bucket).await.map_err(refused)?;
-        shared.remember_bucket(bucket);
+        world.remember_bucket(bucket);
     }
-    for plugged in &shared.plugged {
+    for plugged in &world.plugged {
         let queues: Vec<_> = project.queues.iter().filter(|queue| queue.cloud == plugged.name).collect();
         if let Some(first) = queues.first() {
             let refused = |why| StartError::Refused { from: place(&first.from), why };
@@ -46,28 +54,28 @@ pub(super) async fn make_real(
         }
     }
     for function in &project.functions {
-        shared.declare(function)?;
+        world.declare(function)?;
     }
     Ok(())
 }
 
 async fn prepare(
-    shared: &Arc<Shared>,
+    world: &Arc<World>,
     builder: &Builder,
     step: &Prepare,
     python: Option<&str>,
 ) -> Result<(), StartError> {
-    let told = shared.clone();
+    let told = world.clone();
     let progress = Arc::new(move |what| told.say(what));
     let requirements = step.folder.join("requirements.txt");
     let requirements = requirements.is_file().then_some(requirements);
     let surrounding = Surrounding { requirements: requirements.as_deref(), python };
-    let clock = &*shared.engine.parts().clock;
+    let clock = &*world.engine.parts().clock;
     let prepared = builder.prepare(step, surrounding, clock, progress).await;
     match prepared {
         Ok(Prepared::UpToDate) => Ok(()),
         Ok(Prepared::Ran { duration: took }) => {
-            shared.say(What::Built { took });
+            world.say(What::Built { took });
             Ok(())
         }
         Err(failure) => Err(StartError::Prepare { why: failure.why, hint: failure.hint }),
@@ -86,7 +94,7 @@ pub(super) fn place(from: &mlemu_core::declare::Provenance) -> String {
     format!("{}:{}", from.file.display(), from.line)
 }
 
-impl Shared {
+impl World {
     pub(super) fn say(&self, what: What) {
         let now = self.engine.parts().clock.now();
         self.journal.send(now, Subject::default(), what);
@@ -98,9 +106,23 @@ impl Shared {
         found.map(|plugged| &plugged.cloud).ok_or_else(|| no_cloud(name))
     }
 
+    /// Declares a function as it is said now.
+    pub fn declare_again(&self, function: &FunctionDeclaration) -> Result<(), String> {
+        self.declare(function).map_err(|error| error.to_string())
+    }
+
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
         let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
+        self.schedules.withdraw(&id);
+        for (index, trigger) in function.triggers.iter().enumerate() {
+            let TriggerDeclaration::Schedule { expression } = trigger else { continue };
+            let name = format!("{}-{index}", id.name);
+            if let Some((next, event)) = self.cloud(&id).schedule(&id, &name, expression) {
+                let (target, expression) = (id.clone(), expression.clone());
+                self.schedules.put(Schedule { id: name.into(), target, expression, next, event });
+            }
+        }
         if let Some(alias) = &function.alias {
             let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
             aliases.insert(alias.clone(), id);
@@ -131,7 +153,7 @@ impl Drop for Reload {
 
 impl Reload {
     pub(super) fn start(
-        shared: Arc<Shared>,
+        worlds: Arc<Worlds>,
         builder: Arc<Builder>,
         reading: Reading,
         loaded: Loaded,
@@ -156,7 +178,7 @@ impl Reload {
             }
             watcher
         });
-        Self { _watcher: watcher, task: tokio::spawn(follow(shared, builder, reading, loaded, inbox)) }
+        Self { _watcher: watcher, task: tokio::spawn(follow(worlds, builder, reading, loaded, inbox)) }
     }
 }
 
@@ -168,7 +190,7 @@ async fn calm(inbox: &mut mpsc::UnboundedReceiver<()>) {
 }
 
 async fn follow(
-    shared: Arc<Shared>,
+    worlds: Arc<Worlds>,
     builder: Arc<Builder>,
     reading: Reading,
     mut loaded: Loaded,
@@ -183,36 +205,41 @@ async fn follow(
             // Most likely a template that is being written and is none for now.
             Ok(fresh) if fresh.project.functions.is_empty() && !loaded.project.functions.is_empty() => {
                 let why = fresh.project.warnings.join("; ");
-                shared.say(What::Warning { text: format!("the last good configuration stays: {why}") });
+                worlds.first.say(What::Warning { text: format!("the last good configuration stays: {why}") });
             }
             Ok(fresh) => {
-                apply(&shared, &builder, &loaded.project, &fresh.project).await;
+                // A world that is made meanwhile is made of the new one.
+                worlds.set_project(fresh.project.clone());
+                for world in worlds.all() {
+                    apply(&world, &builder, &loaded.project, &fresh.project).await;
+                }
                 loaded = fresh;
             }
             Err(error) => {
                 let text = format!("the last good configuration stays, because {error}");
-                shared.say(What::Warning { text });
+                worlds.first.say(What::Warning { text });
             }
         }
     }
 }
 
 /// Declares what is new or different, and withdraws what is gone.
-async fn apply(shared: &Arc<Shared>, builder: &Builder, old: &Project, new: &Project) {
+async fn apply(world: &Arc<World>, builder: &Builder, old: &Project, new: &Project) {
     let mut changed = new.clone();
     changed.functions.retain(|function| !old.functions.contains(function));
     changed.buckets.retain(|bucket| !old.buckets.contains(bucket));
     changed.queues.retain(|queue| !old.queues.contains(queue));
     for gone in old.functions.iter().filter(|was| !new.functions.iter().any(|is| is.name == was.name)) {
-        let views = shared.engine.all_functions();
+        let views = world.engine.all_functions();
         let view =
             views.iter().find(|view| *view.id.name == *gone.name && *view.id.scope.cloud == *gone.cloud);
         if let Some(view) = view {
-            shared.cloud(&view.id).withdraw(&view.id);
+            world.schedules.withdraw(&view.id);
+            world.cloud(&view.id).withdraw(&view.id);
         }
     }
-    if let Err(error) = make_real(shared, builder, &changed).await {
-        shared.say(What::Warning { text: error.to_string() });
+    if let Err(error) = make_real(world, builder, &changed).await {
+        world.say(What::Warning { text: error.to_string() });
     }
 }
 

@@ -3,7 +3,7 @@
 //! First everything under way is ended, then the stores go back, in a new epoch: what an ended invocation still
 //! wanted to write is refused, and what it had begun to write is gone with the store that it wrote to.
 
-use super::Shared;
+use super::world::World;
 use crate::clouds::Saved;
 use mlemu_core::FunctionId;
 use mlemu_core::declare::BucketDeclaration;
@@ -49,7 +49,7 @@ pub enum Extent {
     Journal,
 }
 
-impl Shared {
+impl World {
     fn moment(&self) -> Moment {
         Moment {
             objects: self.objects.snapshot(),
@@ -110,7 +110,12 @@ impl Shared {
             // Changes that nobody acted on yet must not start anything now.
             self.objects.restore(&moment.objects);
             self.queues.forget_messages();
+            self.engine.gate().clear();
             self.engine.quiesce().await;
+        }
+        if extent == Extent::All {
+            self.engine.faults().clear();
+            self.engine.gate().open();
         }
         if matches!(extent, Extent::All | Extent::Functions) {
             self.withdraw_all_but(&moment.functions);

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -44,6 +45,18 @@ impl Progress {
     }
 }
 
+/// Ends a connection so that its client sees it reset.
+#[derive(Clone)]
+pub struct Cut(Arc<TcpStream>);
+
+impl Cut {
+    /// From the next close on: whatever is not sent is lost.
+    pub fn sever(&self) {
+        // A connection that is gone needs no cut.
+        let _ = rustix::net::sockopt::set_socket_linger(&*self.0, Some(Duration::ZERO));
+    }
+}
+
 impl Stream {
     pub fn new(stream: TcpStream) -> Self {
         // Without it small answers wait 40 ms for the client's delayed acknowledgement.
@@ -66,6 +79,11 @@ impl Stream {
                 }
             })
         })
+    }
+
+    /// Can end the connection without a word.
+    pub fn cut(&self) -> Cut {
+        Cut(self.0.stream.clone())
     }
 
     fn write(

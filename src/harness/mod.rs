@@ -5,6 +5,8 @@
 //! file (`python`, `node`): they start `mlemu exec` and speak to the control API.
 
 pub mod environment;
+pub mod guard;
+pub(crate) mod script;
 mod session;
 pub mod trail;
 

@@ -4,12 +4,12 @@ use crate::config::{self, ConfigError, Overrides};
 use crate::daemon::control::invocations::Line;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::reset::Extent;
-use crate::daemon::{Daemon, Options, Shared, StartError};
+use crate::daemon::world::World;
+use crate::daemon::{Daemon, Options, StartError};
 use bytes::Bytes;
-use mlemu_core::occurrence::Created;
-use mlemu_core::{Cause, Clock, Environment, Timestamp};
+use mlemu_core::{Clock, Environment, Timestamp};
 use mlemu_engine::clock::{Course, Forward};
-use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin};
+use mlemu_engine::objects::Fault;
 use mlemu_engine::settle::Which;
 use mlemu_engine::wait::{Ending, Invocations, Key, Stored, Until, Wait};
 use mlemu_fixtures::{FixtureError, Library, Param, Request};
@@ -113,24 +113,24 @@ impl Session {
         Builder { project: project.into(), program: None, offline: false, patience: PATIENCE }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
-        &self.daemon.shared
+    fn world(&self) -> &Arc<World> {
+        &self.daemon.world
     }
 
     /// Variables that point the vendors' SDKs here.
     pub fn environment(&self) -> Environment {
-        self.shared().environment()
+        self.world().environment()
     }
 
     /// Calls a function and waits for its end; a failure of the function is an answer too.
     pub async fn invoke(&self, name: &str, event: impl Into<Bytes>) -> Result<Invoked, HarnessError> {
-        Ok(self.shared().invoke(name, Wanted::default(), event.into()).await?)
+        Ok(self.world().invoke(name, Wanted::default(), event.into()).await?)
     }
 
     /// Calls a function without waiting for its end.
     pub async fn queue(&self, name: &str, event: impl Into<Bytes>) -> Result<Invoked, HarnessError> {
         let wanted = Wanted { queue: true, ..Wanted::default() };
-        Ok(self.shared().invoke(name, wanted, event.into()).await?)
+        Ok(self.world().invoke(name, wanted, event.into()).await?)
     }
 
     /// An event, of a built-in fixture or one of the project; parameters as on the command line: `key=cat.png`.
@@ -150,25 +150,11 @@ impl Session {
 
     /// Puts an object as a client of its cloud would; gives the trace of whatever that causes.
     pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<String, HarnessError> {
-        let objects = &self.shared().objects;
-        let body = futures_util::stream::iter([Ok::<_, Fault>(body.into())]);
-        let content = objects.receive(body, &[], u64::MAX).await?;
-        let trace = uuid::Uuid::new_v4().simple().to_string();
-        let cause = Cause::Request(trace.as_str().into());
-        let origin = Origin { cause, source_ip: "127.0.0.1".into(), request_id: trace.clone() };
-        let new = NewObject {
-            key: key.into(),
-            content,
-            attributes: Attributes::default(),
-            how: Created::Put,
-            origin,
-        };
-        objects.put(&self.bucket(bucket)?, new, |_| Ok::<_, Fault>(()))?;
-        Ok(trace)
+        Ok(self.world().put(bucket, key, body.into()).await?)
     }
 
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Bytes, HarnessError> {
-        let object = self.shared().objects.get(&self.bucket(bucket)?, key)?;
+        let object = self.world().object(bucket, key)?;
         object.content.body.bytes().await.map_err(HarnessError::Body)
     }
 
@@ -176,12 +162,7 @@ impl Session {
     pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
         let key = Key::Prefix(prefix.into());
         let wanted = Stored { bucket: bucket.into(), accounts: None, key, count: 0 };
-        wanted.find(&self.shared().objects).iter().map(|object| object.key.to_string()).collect()
-    }
-
-    fn bucket(&self, name: &str) -> Result<BucketId, Fault> {
-        let found = self.shared().objects.named(name).into_iter().next();
-        found.map(|view| view.id).ok_or_else(|| Fault::NoBucket { name: name.into() })
+        wanted.find(&self.world().objects).iter().map(|object| object.key.to_string()).collect()
     }
 
     /// Completes when nothing is under way that anything could come of.
@@ -202,7 +183,7 @@ impl Session {
         ending: Ending,
         count: usize,
     ) -> Result<Vec<Line>, HarnessError> {
-        let function = Some(self.shared().find(name)?);
+        let function = Some(self.world().find(name)?);
         let invocations = Some(Invocations { function, ending, trace: None, since: 0, count });
         let ended = self.wait(Until { invocations, ..Until::default() }).await?.ended;
         Ok(ended.iter().map(|past| Line::of(past)).collect())
@@ -210,7 +191,7 @@ impl Session {
 
     /// Completes when all of it is so.
     pub async fn wait(&self, until: Until) -> Result<Wait, HarnessError> {
-        let mut wait = Wait::new(self.shared().world(), until);
+        let mut wait = Wait::new(self.world().view(), until);
         if tokio::time::timeout(self.patience, wait.run(false)).await.is_err() {
             return Err(self.not_settled());
         }
@@ -218,29 +199,29 @@ impl Session {
     }
 
     fn not_settled(&self) -> HarnessError {
-        let open = self.shared().engine.settle().open(&Which::Everything);
+        let open = self.world().engine.settle().open(&Which::Everything);
         let under_way = serde_json::to_string(&open).unwrap_or_default();
         HarnessError::NotSettled { after: self.patience, under_way }
     }
 
     /// Everything as it was when the project was ready.
     pub async fn reset(&self) {
-        self.shared().reset(Extent::All, false).await;
+        self.world().reset(Extent::All, false).await;
     }
 
     /// Emulated time.
     pub fn now(&self) -> Timestamp {
-        self.shared().clock.now()
+        self.world().clock.now()
     }
 
     /// Emulated time stands still, here.
     pub async fn freeze(&self, at: Timestamp) {
-        self.shared().clock.set(Course::Steered { at, rate: 0.0 }).await;
+        self.world().steer(Course::Steered { at, rate: 0.0 }).await;
     }
 
     /// Goes forward; completes when everything that fell due on the way has settled.
     pub async fn advance(&self, by: Duration) -> Result<Timestamp, HarnessError> {
-        let forward = self.shared().clock.forward(Forward::By(by), self.shared().engine.settle());
+        let forward = self.world().clock.forward(Forward::By(by), self.world().engine.settle());
         tokio::time::timeout(self.patience, forward).await.map_err(|_| self.not_settled())
     }
 

@@ -1,7 +1,7 @@
 //! What a run leaves behind for a person or a CI job to read: every invocation that is still known, as JSON.
 
-use crate::daemon::Shared;
 use crate::daemon::control::invocations::Shown;
+use crate::daemon::world::World;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -15,9 +15,9 @@ struct Trail {
 }
 
 /// Writes the trail of a daemon's life so far.
-pub fn write(shared: &Shared, file: &Path) -> std::io::Result<()> {
-    let past = shared.engine.history().after(0);
-    let invocations = past.iter().map(|past| Shown::of(shared, past)).collect();
+pub fn write(world: &World, file: &Path) -> std::io::Result<()> {
+    let past = world.engine.history().after(0);
+    let invocations = past.iter().map(|past| Shown::of(world, past)).collect();
     let mut to = BufWriter::new(File::create(file)?);
     serde_json::to_writer_pretty(&mut to, &Trail { schema_version: 1, invocations })?;
     to.write_all(b"\n")?;

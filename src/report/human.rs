@@ -41,6 +41,9 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
             let told = if verbose { why.clone() } else { mlemu_core::build::without_commands(why) };
             (Tone::Bad, format!("cannot start: {told}"))
         }
+        What::Injected { rule, effect, at } => {
+            (Tone::Warn, format!("fault {rule} strikes, as it was asked for: {effect} ({at})"))
+        }
         What::Warning { text } => (Tone::Warn, format!("warning: {text}")),
         What::Refused { why } => (Tone::Warn, format!("refused: {why}")),
         What::Unsupported { service, operation } => {

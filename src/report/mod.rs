@@ -3,5 +3,6 @@
 pub mod human;
 pub mod print;
 pub mod project;
+pub(crate) mod suite;
 pub mod table;
 pub mod terminal;

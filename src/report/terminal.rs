@@ -5,7 +5,7 @@
 
 use super::human;
 use super::print::Printer;
-use crate::daemon::Shared;
+use crate::daemon::world::World;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlemu_core::{Record, What};
 use mlemu_engine::journal::Follower;
@@ -40,17 +40,17 @@ pub struct Terminal {
 
 impl Terminal {
     /// Shows the records of a daemon from its first one on. Must be called inside a tokio runtime.
-    pub fn open(mut printer: Printer, show: Show, shared: &Arc<Shared>) -> Self {
+    pub fn open(mut printer: Printer, show: Show, world: &Arc<World>) -> Self {
         printer.json &= show == Show::All;
         let watched = std::io::stderr().is_terminal() && !printer.quiet && !printer.json;
         let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let stop = CancellationToken::new();
-        let live = shared.journal.follow(0);
+        let live = world.journal.follow(0);
         let mut writer = Writer {
             printer,
             show,
-            shared: shared.clone(),
+            world: world.clone(),
             bars: bars.clone(),
             building: HashMap::new(),
             page: String::new(),
@@ -79,7 +79,7 @@ impl Terminal {
 struct Writer {
     printer: Printer,
     show: Show,
-    shared: Arc<Shared>,
+    world: Arc<World>,
     bars: MultiProgress,
     /// By the name of what is built.
     building: HashMap<String, ProgressBar>,
@@ -131,7 +131,7 @@ impl Writer {
         let in_bar = matches!(record.what, What::Building { .. }) && !self.bars.is_hidden();
         let shown = self.show == Show::All || step || matches!(record.what, What::Warning { .. });
         if shown && !in_bar {
-            let vendor = if self.show == Show::All { self.shared.lines(record) } else { Vec::new() };
+            let vendor = if self.show == Show::All { self.world.lines(record) } else { Vec::new() };
             human::write(&mut self.page, self.printer, record, &vendor);
         }
     }

@@ -11,14 +11,20 @@ use std::net::TcpStream;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 21] = [
     "up",
     "invoke",
     "exec",
+    "test",
     "wait",
     "logs",
     "ps",
     "env",
+    "queue",
+    "queue list",
+    "queue peek",
+    "queue purge",
+    "queue redrive",
     "events",
     "events list",
     "events show",

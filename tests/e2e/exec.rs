@@ -123,3 +123,36 @@ fn a_daemon_that_is_up_can_be_used() {
     let own = stdout(&house.mlemu(&["exec", "--", "sh", "-c", "echo $MLEMU_URL"]));
     assert!(!own.contains(&control), "{own}");
 }
+
+const REACHES: &str = "\
+import urllib.request
+
+def handler(event, context):
+    try:
+        urllib.request.urlopen('http://models.example/weights.bin', timeout=5)
+    except Exception as error:
+        return str(error)
+";
+
+#[test]
+fn whoever_reaches_out_is_refused_and_named() {
+    let config = "[functions.downloads]\nhandler = \"app.handler\"\nruntime = \"python3.12\"\n";
+    let plan = Plan::new().file("mlemu.toml", config).file("app.py", REACHES);
+    let exec = |command: &str| {
+        let output = plan.mlemu(&["exec", "--offline-guard", "--", "sh", "-c", command]).output();
+        let output = output.expect("it runs");
+        let words = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+        (output.status.code(), words.concat())
+    };
+    let binary = env!("CARGO_BIN_EXE_mlemu");
+    let (code, said) = exec(&format!("{binary} invoke downloads"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("403"), "{said}");
+    assert!(said.contains("offline guard: downloads tried models.example (1 times)"), "{said}");
+    let (code, said) =
+        exec("python3 -c 'import urllib.request as r; r.urlopen(\"http://a.example/\")'; true");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("offline guard: the command tried a.example"), "{said}");
+    let (code, said) = exec(&format!("{binary} ps"));
+    assert_eq!(code, Some(0), "nobody reached out: {said}");
+}

@@ -77,6 +77,15 @@ def test_state_and_cold_starts(mlemu):
     mlemu.cold("Divides")
     assert mlemu.invoke("Divides", {"by": 1}).result["calls"] == 1
 
+def test_scopes_and_faults(mlemu, mlemu_scope, mlemu_faults):
+    mlemu_scope.put("uploads", "mine", b"x")
+    mlemu_scope.wait_idle()
+    assert mlemu_scope.objects("seen") == ["mine"] and mlemu.objects("seen") == []
+    mlemu_faults("oom", function="*Divides*", times=1)
+    assert mlemu.invoke("Divides", {"by": 1}, check=False).status == "error"
+    assert mlemu.invoke("Divides", {"by": 1}).ok
+    assert [rule["struck"] for rule in mlemu.faults()] == [1]
+
 def test_time(mlemu_clock):
     mlemu_clock.freeze("2030-01-01T00:00:00Z")
     mlemu_clock.advance("6h")
@@ -120,6 +129,12 @@ test("answers, failures and time", async () => {
   await mlemu.clock.advance("6h");
   assert.equal(await mlemu.clock.now(), "2030-01-01T06:00:00Z");
   await mlemu.clock.real();
+  await mlemu.fault("crash-handler", { match: { function: "*Divides*" }, times: 1 });
+  await assert.rejects(mlemu.invoke("Divides", { by: 1 }), /Divides failed/);
+  const alone = await mlemu.scope("alone");
+  await alone.put("seen", "a", "x");
+  assert.deepEqual([await alone.objects("seen"), await mlemu.objects("seen")], [["a"], []]);
+  await alone.stop();
   assert.equal(process.env.AWS_PROFILE, undefined);
 });
 "#;
@@ -151,7 +166,7 @@ fn pytest_alone_and_with_workers() {
         let mut command = python.program("pytest");
         command.args(flags).arg("tests");
         let output = run(&plan, command);
-        assert!(output.status.success() && said(&output).contains("30 passed"), "{}", said(&output));
+        assert!(output.status.success() && said(&output).contains("31 passed"), "{}", said(&output));
     }
 }
 
@@ -204,6 +219,38 @@ fn node_alone_and_inside_of_exec() {
             command
         });
         assert!(output.status.success() && said(&output).contains("pass 11"), "{}", said(&output));
+    }
+}
+
+/// The suite that nothing may shake: an object is put, its function waited for, and everything reset.
+const MANY: &str = r#"
+import pytest
+
+@pytest.mark.parametrize("number", range(COUNT))
+def test_many(mlemu, number):
+    assert mlemu.objects("seen") == []
+    mlemu.put("uploads", f"{number}.txt", b"x")
+    mlemu.wait_invocations("Copies", status="ok")
+    mlemu.wait_idle()
+    assert mlemu.objects("seen") == [f"{number}.txt"]
+"#;
+
+/// A thousand tests by four workers of one daemon, five times: by `MLEMU_MANY=1`, otherwise a few.
+#[test]
+fn many_tests_by_several_workers_never_flake() {
+    let Some(python) = clients::pytest() else { return };
+    let all = std::env::var_os("MLEMU_MANY").is_some();
+    let (count, workers, runs) = if all { (1000, "4", 5) } else { (40, "2", 1) };
+    let suite = MANY.replace("COUNT", &count.to_string());
+    let plan =
+        Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).file("tests/test_it.py", &suite);
+    for _ in 0..runs {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mlemu"));
+        command.args(["exec", "--"]).arg(python.program("pytest").get_program());
+        command.args(["-q", "-n", workers, "tests"]);
+        let output = run(&plan, command);
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(said(&output).contains(&format!("{count} passed")), "{}", said(&output));
     }
 }
 

@@ -1,5 +1,6 @@
 //! A daemon of the real program in a project of its own, and the records that say what happened in it.
 
+use super::http;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
@@ -244,6 +245,13 @@ impl House {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         let pairs = env.as_object().expect("an object").iter();
         pairs.map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned())).collect()
+    }
+
+    /// A request to the control API.
+    pub fn ask(&self, line: &str, body: &Value) -> http::Answer {
+        let token = format!("Bearer {}", self.token());
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        http::send(self.control(), line, &[("Authorization", &token)], body.as_bytes())
     }
 
     /// The token of the control API.

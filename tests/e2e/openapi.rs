@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
+  Jobs: { Type: AWS::SQS::Queue, Properties: { QueueName: jobs } }
   Echo:
     Type: AWS::Serverless::Function
     Properties: { Runtime: python3.12, CodeUri: src/, Handler: app.echo, Timeout: 30 }
@@ -52,6 +53,29 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("post", "/_mlemu/snapshots/two/restore", "", 404),
     ("post", "/_mlemu/reset", r#"{ "scope": "journal" }"#, 204),
     ("post", "/_mlemu/reset", r#"{ "scope": "half" }"#, 400),
+    ("put", "/_mlemu/scopes/one", "", 200),
+    ("put", "/_mlemu/scopes/One", "", 400),
+    ("get", "/_mlemu/scopes", "", 200),
+    ("delete", "/_mlemu/scopes/one", "", 204),
+    ("delete", "/_mlemu/scopes/one", "", 404),
+    ("post", "/_mlemu/faults", r#"{ "effect": "hang", "times": 0 }"#, 200),
+    ("post", "/_mlemu/faults", r#"{ "seed": 7, "rules": [{ "effect": "oom", "nth": [9] }] }"#, 200),
+    ("post", "/_mlemu/faults", r#"{ "effect": "explode" }"#, 400),
+    ("post", "/_mlemu/faults", r#"{ "effect": "oom", "often": 1 }"#, 400),
+    ("get", "/_mlemu/faults", "", 200),
+    ("delete", "/_mlemu/faults/1", "", 204),
+    ("delete", "/_mlemu/faults/1", "", 404),
+    ("delete", "/_mlemu/faults", "", 204),
+    ("post", "/_mlemu/triggers/pause", "", 204),
+    ("post", "/_mlemu/triggers/resume", "", 204),
+    ("get", "/_mlemu/schedules", "", 200),
+    ("post", "/_mlemu/schedules/none/fire", "", 404),
+    ("get", "/_mlemu/queues", "", 200),
+    ("get", "/_mlemu/queues/jobs/messages", "", 200),
+    ("get", "/_mlemu/queues/none/messages", "", 404),
+    ("post", "/_mlemu/queues/jobs/redrive", "", 200),
+    ("post", "/_mlemu/queues/jobs/purge", "", 204),
+    ("post", "/_mlemu/queues/none/purge", "", 404),
     ("get", "/_mlemu/stream?once=true", "", 200),
     ("post", "/_mlemu/stop", "", 202),
 ];

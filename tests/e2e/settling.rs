@@ -61,13 +61,6 @@ fn house() -> House {
 }
 
 impl House {
-    /// A request to the control API.
-    fn ask(&self, line: &str, body: &Value) -> http::Answer {
-        let token = format!("Bearer {}", self.token());
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        http::send(self.control(), line, &[("Authorization", &token)], body.as_bytes())
-    }
-
     fn put(&self, path: &str) -> http::Answer {
         let answer = http::send(self.aws(), &format!("PUT {path}"), &[], b"content");
         assert_eq!(answer.status, 200, "{}", answer.text());

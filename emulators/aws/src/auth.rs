@@ -102,6 +102,15 @@ pub fn account_of(access_key: &str) -> Option<&str> {
     (access_key.len() == 12 && access_key.bytes().all(|byte| byte.is_ascii_digit())).then_some(access_key)
 }
 
+/// The account that a request names by its access key.
+pub fn account(parts: &http::request::Parts) -> Option<&str> {
+    let text = match parts.headers.get(http::header::AUTHORIZATION) {
+        Some(header) => header.to_str().ok()?.split_once("Credential=")?.1,
+        None => parts.uri.query()?.split_once("X-Amz-Credential=")?.1,
+    };
+    text.get(..12).filter(|_| matches!(text.as_bytes().get(12), Some(b'/' | b'%'))).and_then(account_of)
+}
+
 /// `<access key>/<date>/<region>/<service>/aws4_request`
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Credential {

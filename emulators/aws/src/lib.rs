@@ -10,8 +10,10 @@ mod plug;
 pub mod profile;
 pub mod runtime_api;
 pub mod s3;
+pub mod schedule;
 mod service;
 pub mod sqs;
 pub mod trace;
+pub mod trouble;
 
 pub use plug::Aws;

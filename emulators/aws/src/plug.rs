@@ -7,6 +7,7 @@ use crate::lambda::mapping::{Facts, Mappings};
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
+use crate::schedule::Expression;
 use crate::service::{self, Service};
 use crate::sqs::{self, Sqs};
 use axum::body::Body;
@@ -21,6 +22,7 @@ use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::task::AbortHandle;
 
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
 const RECEIVES: u32 = 10;
@@ -45,6 +47,8 @@ pub struct Aws {
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
     watch: bool,
+    /// What reads the change log for the triggers.
+    reading: AbortHandle,
 }
 
 impl Aws {
@@ -58,12 +62,13 @@ impl Aws {
         }));
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
-        tokio::spawn(triggers.run(TriggerParts {
+        let reading = tokio::spawn(triggers.run(TriggerParts {
             invoker: ground.engine.clone(),
             clock: parts.clock.clone(),
             sink: parts.journal.clone(),
             new_id,
         }));
+        let reading = reading.abort_handle();
         let sources = Sources::new(SourceParts {
             queues: ground.queues.clone(),
             invoker: ground.engine.clone(),
@@ -99,7 +104,7 @@ impl Aws {
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
             let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())));
             let gateway = Gateway::new(lambda.clone());
-            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch }
+            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch, reading }
         })
     }
 
@@ -169,7 +174,9 @@ impl Aws {
     fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
         for trigger in triggers {
             let what = match trigger {
-                TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
+                TriggerDeclaration::Schedule { expression } if Expression::read(expression).is_none() => {
+                    format!("the schedule `{expression}`")
+                }
                 _ => continue,
             };
             let text = format!("{what} does not invoke it: mlemu does not have that yet");
@@ -217,8 +224,9 @@ impl Aws {
         }
     }
 
-    /// Takes no more messages.
+    /// Nothing starts a function by itself any more.
     pub fn stop(&self) {
+        self.reading.abort();
         if let Ok(mappings) = self.lambda.mappings() {
             mappings.sources.stop();
         }

@@ -154,6 +154,14 @@ pub enum What {
         service: String,
         operation: String,
     },
+    /// A fault that a test asked for has struck: what follows from it is no fault of anybody's.
+    Injected {
+        /// The number of the rule.
+        rule: u64,
+        effect: String,
+        /// What it struck, for people.
+        at: String,
+    },
     Warning {
         text: String,
     },

@@ -2,6 +2,8 @@
 
 use crate::admission::Admission;
 use crate::dispatch::{self, Call, Interrupt};
+use crate::faults::{CallFault, Fate, Faults};
+use crate::gate::Gate;
 use crate::history::{self, History};
 pub(crate) use crate::parts::Parts;
 use crate::registry::Registry;
@@ -49,7 +51,7 @@ pub struct FunctionView {
 }
 
 /// What came of asking to enter.
-enum Admitted {
+pub(crate) enum Admitted {
     WouldRun,
     /// The call is under way; whether its function was deleted.
     Outcome(oneshot::Receiver<Box<Outcome>>, Arc<AtomicBool>),
@@ -68,6 +70,8 @@ struct Inner {
     watch: Watch,
     settle: Settle,
     history: History,
+    faults: Faults,
+    gate: Gate,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -100,7 +104,9 @@ impl Engine {
             let watch = Watch::start(parts.clone(), Watched(this.clone()));
             let settle = Settle::default();
             let history = History::new(history::Limits::default(), settle.pulse().clone());
-            Inner { registry: Registry::default(), admission, watch, settle, history, parts }
+            let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
+            let (registry, gate) = (Registry::default(), Gate::default());
+            Inner { parts, registry, admission, watch, settle, history, faults, gate }
         });
         Self { inner }
     }
@@ -117,6 +123,16 @@ impl Engine {
     /// What became of invocations.
     pub fn history(&self) -> &History {
         &self.inner.history
+    }
+
+    /// What tests want to go wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+
+    /// Whether anything starts a function by itself.
+    pub fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
@@ -196,7 +212,11 @@ impl Engine {
         let mode = invoke.mode;
         let subject = dispatch::subject(&invoke);
         let target = invoke.target.clone();
-        let (mut outcome, deleted) = match self.admit(invoke) {
+        let fault = match self.fate_of(&invoke) {
+            Fate::Goes(fault) => fault,
+            Fate::Ends(answer) => return answer,
+        };
+        let (mut outcome, deleted) = match self.admit(invoke, fault) {
             Ok(Admitted::Outcome(outcome, deleted)) => (outcome, deleted),
             Ok(Admitted::WouldRun) => return Ok(Reply::WouldRun),
             Err(refusal) => {
@@ -214,7 +234,7 @@ impl Engine {
     }
 
     /// Checks a call against the function's state and limits, and hands it to the function.
-    fn admit(&self, invoke: Invoke) -> Result<Admitted, Refusal> {
+    pub(crate) fn admit(&self, invoke: Invoke, fault: Option<CallFault>) -> Result<Admitted, Refusal> {
         let Some(function) = self.inner.registry.get(&invoke.target) else {
             return Err(Refusal::NoFunction { name: invoke.target.name.to_string() });
         };
@@ -251,6 +271,7 @@ impl Engine {
             done: Some(done),
             permit,
             deleted: function.deleted.clone(),
+            fault,
         }));
         Ok(Admitted::Outcome(outcome, function.deleted.clone()))
     }

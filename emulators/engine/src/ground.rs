@@ -16,6 +16,8 @@ pub struct Ground {
     pub region: String,
     /// Account, project or subscription.
     pub account: String,
+    /// Before the paths of this scope of the daemon; empty for the first.
+    pub prefix: String,
     pub strict_auth: bool,
     /// Watch declared sources.
     pub watch: bool,

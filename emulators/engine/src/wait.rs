@@ -6,6 +6,7 @@
 
 use crate::history::{History, Past};
 use crate::objects::{BucketView, ListQuery, Object, Objects};
+use crate::queues::{Queues, SubscriptionId};
 use crate::settle::{Settle, Which};
 use mlemu_core::record::Status;
 use mlemu_core::{FunctionId, Scope};
@@ -79,6 +80,8 @@ pub struct Until {
     pub settled: Option<Which>,
     pub invocations: Option<Invocations>,
     pub stored: Option<Stored>,
+    /// A queue in which nothing is left, hidden messages included.
+    pub emptied: Option<SubscriptionId>,
 }
 
 /// Where to look.
@@ -87,6 +90,7 @@ pub struct World {
     pub settle: Settle,
     pub history: History,
     pub objects: Objects,
+    pub queues: Queues,
 }
 
 /// One wait on its way, and what it has found so far.
@@ -127,12 +131,21 @@ impl Wait {
         let settled = self.is_settled();
         let ended = self.has_ended();
         let stored = self.is_stored();
-        settled && ended && stored
+        let emptied = self.is_emptied();
+        settled && ended && stored && emptied
     }
 
     /// Whether what shall be settled is.
     pub fn is_settled(&self) -> bool {
         self.until.settled.as_ref().is_none_or(|which| self.world.settle.is_settled(which))
+    }
+
+    /// Whether nothing is left in the queue; one that is gone has nothing.
+    pub fn is_emptied(&self) -> bool {
+        self.until.emptied.as_ref().is_none_or(|queue| {
+            let counts = self.world.queues.counts(queue).unwrap_or_default();
+            counts.visible + counts.leased + counts.delayed == 0
+        })
     }
 
     /// Whether the invocations have ended, as far as was seen.

@@ -5,7 +5,9 @@ pub mod functions;
 mod place;
 mod plug;
 pub mod profile;
+pub mod scope;
 pub mod storage;
+pub mod trouble;
 
 pub use place::Place;
 pub use plug::Gcp;

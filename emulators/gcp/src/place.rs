@@ -12,11 +12,28 @@ pub const CLOUD: &str = "gcp";
 pub struct Place {
     pub scope: Arc<Scope>,
     address: Arc<OnceLock<SocketAddr>>,
+    /// Before the paths of this scope of the daemon; empty for the first.
+    prefix: Arc<str>,
 }
 
 impl Place {
     pub fn new(project: &str, region: &str) -> Self {
-        Self { scope: Arc::new(Scope::new(CLOUD, project, region)), address: Arc::default() }
+        let scope = Arc::new(Scope::new(CLOUD, project, region));
+        Self { scope, address: Arc::default(), prefix: "".into() }
+    }
+
+    /// The same place behind a prefix of every path.
+    pub fn behind(self, prefix: &str) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Where links lead that no request is answered with; empty until the listener is bound.
+    pub fn base(&self) -> String {
+        self.address().map_or_else(String::new, |address| format!("http://{address}{}", self.prefix))
     }
 
     pub fn project(&self) -> &str {

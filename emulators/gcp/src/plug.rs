@@ -17,6 +17,7 @@ use mlemu_engine::triggers::{TriggerParts, Triggers};
 use mlemu_engine::{Engine, Ground};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::task::AbortHandle;
 
 /// The services, plugged together.
 pub struct Gcp {
@@ -25,25 +26,28 @@ pub struct Gcp {
     storage: Storage,
     place: Place,
     watch: bool,
+    /// What reads the change log for the triggers.
+    reading: AbortHandle,
 }
 
 impl Gcp {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
-        let place = Place::new(&ground.account, &ground.region);
+        let place = Place::new(&ground.account, &ground.region).behind(&ground.prefix);
         let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
         let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
-        tokio::spawn(triggers.run(TriggerParts {
+        let reading = tokio::spawn(triggers.run(TriggerParts {
             invoker: ground.engine.clone(),
             clock: clock.clone(),
             sink: sink.clone(),
             new_id,
         }));
+        let reading = reading.abort_handle();
         let objects = ground.objects;
         let storage = Storage::new(storage::Parts { objects, triggers, clock, sink, place: place.clone() });
-        Arc::new(Self { engine: ground.engine, functions, storage, place, watch: ground.watch })
+        Arc::new(Self { engine: ground.engine, functions, storage, place, watch: ground.watch, reading })
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -138,6 +142,11 @@ impl Gcp {
         }
     }
 
+    /// Nothing starts a function by itself any more.
+    pub fn stop(&self) {
+        self.reading.abort();
+    }
+
     /// Cloud Logging's lines for a record.
     pub fn lines(&self, record: &Record) -> Vec<String> {
         self.functions.lines(record)
@@ -150,14 +159,20 @@ impl Gcp {
 
     /// Variables for client libraries and tools outside of functions.
     pub fn environment(&self, address: SocketAddr) -> Environment {
-        let mut env = emulators(address);
+        let mut env = emulators(address, self.place.prefix());
         let pairs = [
             ("GOOGLE_CLOUD_PROJECT", self.place.project().to_owned()),
             ("CLOUDSDK_CORE_PROJECT", self.place.project().to_owned()),
             ("CLOUDSDK_FUNCTIONS_REGION", self.place.region().to_owned()),
             ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true".into()),
-            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", format!("http://{address}/")),
-            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("http://{address}/storage/v1/")),
+            (
+                "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS",
+                format!("http://{address}{}/", self.place.prefix()),
+            ),
+            (
+                "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE",
+                format!("http://{address}{}/storage/v1/", self.place.prefix()),
+            ),
         ];
         env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
         env

@@ -16,7 +16,7 @@ mod globals;
 mod hostile;
 mod intrinsics;
 mod known;
-mod node;
+pub mod node;
 mod properties;
 mod references;
 pub mod samconfig;
@@ -26,7 +26,7 @@ mod strings;
 mod template;
 #[cfg(test)]
 mod tests;
-mod yaml;
+pub mod yaml;
 
 pub use intrinsics::World;
 pub use template::Template;

@@ -5,17 +5,15 @@
 //! how long its code takes.
 
 use super::wait::Stuck;
-use super::{Fault, read, unreadable};
-use crate::daemon::Shared;
+use super::{Fault, In, read, unreadable};
+use crate::daemon::world::World;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use mlemu_core::{Clock, Timestamp};
 use mlemu_engine::clock::{Course, Forward};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long going forward may take when nothing is said, in milliseconds.
@@ -30,7 +28,7 @@ pub struct Steer {
     /// As the machine's clock again.
     #[serde(default)]
     real: bool,
-    /// Set to this time, RFC 3339. What would have fallen due on the way does so in its order.
+    /// Set to this time, RFC 3339. What would have fallen due on the way does so in its order, but for schedules.
     #[serde(default)]
     now: Option<String>,
     /// Stand still, or go on.
@@ -62,12 +60,12 @@ pub struct Face {
     pub due: Vec<String>,
 }
 
-pub async fn show(State(shared): State<Arc<Shared>>) -> Json<Face> {
-    Json(face(&shared))
+pub async fn show(In(world): In) -> Json<Face> {
+    Json(face(&world))
 }
 
-fn face(shared: &Shared) -> Face {
-    let clock = &shared.clock;
+fn face(world: &World) -> Face {
+    let clock = &world.clock;
     let now = clock.now();
     let (mode, rate) = match clock.course() {
         Course::Real => ("real", 1.0),
@@ -88,15 +86,15 @@ fn written(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.0).map(|at| at.to_string()).unwrap_or_default()
 }
 
-pub async fn steer(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Fault> {
+pub async fn steer(In(world): In, body: Bytes) -> Result<Response, Fault> {
     let steer: Steer = read(&body)?;
     let steps = Steps::of(&steer)?;
     let patience = Duration::from_millis(steer.timeout_ms.unwrap_or(PATIENCE));
-    if tokio::time::timeout(patience, steps.take(&shared)).await.is_err() {
+    if tokio::time::timeout(patience, steps.take(&world)).await.is_err() {
         let why = format!("not settled after {} ms; time stands where it had come to", patience.as_millis());
-        return Ok((StatusCode::REQUEST_TIMEOUT, Json(Stuck::now(&shared, why))).into_response());
+        return Ok((StatusCode::REQUEST_TIMEOUT, Json(Stuck::now(&world, why))).into_response());
     }
-    Ok(Json(face(&shared)).into_response())
+    Ok(Json(face(&world)).into_response())
 }
 
 /// A request that is understood whole before any of it is done.
@@ -125,23 +123,26 @@ impl Steps {
         Ok(Self { real: steer.real, now, rate, advance: advance.transpose()? })
     }
 
-    async fn take(&self, shared: &Shared) {
-        let (clock, settle) = (&shared.clock, shared.engine.settle());
+    async fn take(&self, world: &World) {
+        let (clock, settle) = (&world.clock, world.engine.settle());
         if self.real {
-            clock.set(Course::Real).await;
+            world.steer(Course::Real).await;
         }
         if let Some(at) = self.now {
             if at >= clock.now() {
+                // Years of nights would be too many: only an advance meets each.
+                world.schedules.hold();
                 clock.forward(Forward::To(at), settle).await;
+                world.schedules.restart();
             } else {
                 let rate = if let Course::Steered { rate, .. } = clock.course() { rate } else { 1.0 };
-                clock.set(Course::Steered { at, rate }).await;
+                world.steer(Course::Steered { at, rate }).await;
             }
         }
         if let Some(rate) = self.rate {
             // From the time that was asked for, however long it took to get there.
             let at = self.now.unwrap_or_else(|| clock.now());
-            clock.set(Course::Steered { at, rate }).await;
+            world.steer(Course::Steered { at, rate }).await;
         }
         if let Some(wait) = self.advance {
             clock.forward(Forward::By(wait), settle).await;

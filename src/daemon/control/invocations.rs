@@ -1,11 +1,11 @@
 //! What became of invocations: a list with cursors, one with everything that is known, and one run again.
 
-use super::{Fault, Query, unreadable};
-use crate::daemon::Shared;
+use super::{Fault, In, Query, unreadable};
 use crate::daemon::invoke::{Invoked, Wanted, raw};
+use crate::daemon::world::World;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use mlemu_core::outcome::{Phase, StartKind};
@@ -125,13 +125,13 @@ fn millis(duration: std::time::Duration) -> f64 {
 }
 
 impl Shown {
-    pub fn of(shared: &Shared, past: &Past) -> Self {
+    pub fn of(world: &World, past: &Past) -> Self {
         let course = past.course();
         let ended = course.ended.as_ref();
         let usage = ended.and_then(|ended| ended.usage.clone());
         let result = ended.map(|ended| match &ended.result {
             Ok(answer) => raw(&answer.body),
-            Err(failure) => raw(&shared.cloud(&past.function).failure(failure, &past.id.0)),
+            Err(failure) => raw(&world.cloud(&past.function).failure(failure, &past.id.0)),
         });
         Self {
             line: Line::from(past, &course),
@@ -147,8 +147,8 @@ impl Shown {
     }
 
     /// With the newest `lines` of its log only.
-    pub fn tail(shared: &Shared, past: &Past, lines: usize) -> Self {
-        let mut shown = Self::of(shared, past);
+    pub fn tail(world: &World, past: &Past, lines: usize) -> Self {
+        let mut shown = Self::of(world, past);
         let more = shown.log.len().saturating_sub(lines);
         shown.log.drain(..more);
         shown.log_lost += more;
@@ -170,59 +170,49 @@ fn phases(usage: &Usage) -> Vec<PhaseLine> {
     phases
 }
 
-pub async fn list(
-    State(shared): State<Arc<Shared>>,
-    Query(filter): Query<Filter>,
-) -> Result<Json<Lines>, Fault> {
-    let function = filter.function.as_deref().map(|name| shared.find(name)).transpose()?;
-    let trace = filter.trace.as_deref().map(|trace| shared.trace_of(trace));
+pub async fn list(In(world): In, Query(filter): Query<Filter>) -> Result<Json<Lines>, Fault> {
+    let function = filter.function.as_deref().map(|name| world.find(name)).transpose()?;
+    let trace = filter.trace.as_deref().map(|trace| world.trace_of(trace));
     let fits = |past: &Arc<Past>| {
         function.as_ref().is_none_or(|function| *function == past.function)
             && trace.as_ref().is_none_or(|trace| **trace == *past.trace())
     };
     let limit = filter.limit.unwrap_or(USUAL).min(MOST);
-    let past = shared.engine.history().after(filter.since).into_iter().filter(fits);
+    let past = world.engine.history().after(filter.since).into_iter().filter(fits);
     let lines = past.map(|past| Line::of(&past));
     let lines = lines.filter(|line| filter.status.as_ref().is_none_or(|status| *status == line.status));
     let invocations: Vec<_> = lines.take(limit).collect();
     let full = invocations.len() == limit;
     let last = invocations.last().map_or(filter.since, |line| line.number);
-    let cursor = if full { last } else { shared.engine.history().newest() };
+    let cursor = if full { last } else { world.engine.history().newest() };
     Ok(Json(Lines { invocations, cursor }))
 }
 
-pub async fn one(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Json<Shown>, Fault> {
-    let past = find(&shared, &id)?;
-    Ok(Json(Shown::of(&shared, &past)))
+pub async fn one(In(world): In, Path(id): Path<String>) -> Result<Json<Shown>, Fault> {
+    let past = find(&world, &id)?;
+    Ok(Json(Shown::of(&world, &past)))
 }
 
 /// The event as it was, byte for byte.
-pub async fn event(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-) -> Result<impl IntoResponse, Fault> {
-    let event = find(&shared, &id)?.event.clone();
+pub async fn event(In(world): In, Path(id): Path<String>) -> Result<impl IntoResponse, Fault> {
+    let event = find(&world, &id)?.event.clone();
     Ok(([(header::CONTENT_TYPE, "application/json")], event))
 }
 
 /// Runs it again, with the same event or the one that is sent, and waits for the outcome.
-pub async fn replay(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    edited: Bytes,
-) -> Result<Json<Invoked>, Fault> {
-    let past = find(&shared, &id)?;
+pub async fn replay(In(world): In, Path(id): Path<String>, edited: Bytes) -> Result<Json<Invoked>, Fault> {
+    let past = find(&world, &id)?;
     if !edited.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&edited).is_err() {
         return Err(unreadable("the event to send instead is not JSON".into()));
     }
     let event = if edited.is_empty() { past.event.clone() } else { edited };
     let wanted = Wanted { qualifier: past.qualifier.clone(), queue: false };
-    let invoked = shared.run(&past.function, wanted, event).await;
+    let invoked = world.run(&past.function, wanted, event).await;
     invoked.map(Json).map_err(Fault::from)
 }
 
-fn find(shared: &Shared, id: &str) -> Result<Arc<Past>, Fault> {
-    let newest = || shared.engine.history().after(0).pop();
-    let found = if id == "last" { newest() } else { shared.engine.history().get(id) };
+fn find(world: &World, id: &str) -> Result<Arc<Past>, Fault> {
+    let newest = || world.engine.history().after(0).pop();
+    let found = if id == "last" { newest() } else { world.engine.history().get(id) };
     found.ok_or_else(|| Fault(StatusCode::NOT_FOUND, format!("there is no invocation `{id}`, or no longer")))
 }

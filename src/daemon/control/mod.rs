@@ -1,22 +1,29 @@
 //! The control API: what the command line and tools ask of a running daemon.
 //!
 //! Everything lives under `/_mlemu/`, wants the daemon's token, and changes nothing on a GET. One file an area:
-//! [`clock`], [`invocations`], [`mod@reset`], [`stream`], [`wait`].
+//! [`clock`], [`invocations`], [`mod@reset`], [`scopes`], [`stream`], [`wait`]. Every request is about one world: the
+//! first, or that of the scope which it names.
 
 pub mod clock;
+pub mod faults;
 pub mod invocations;
+pub mod queues;
 mod reset;
+mod schedules;
+pub mod scopes;
 mod stream;
 pub mod wait;
 
-use super::Shared;
 use super::listener::Service;
+use super::scope;
+use super::world::World;
+use super::worlds::{ScopeError, Worlds};
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use axum::body::{Body, Bytes};
 use axum::extract::{self, DefaultBodyLimit, FromRequestParts, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -35,7 +42,7 @@ pub struct Control {
 }
 
 impl Control {
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(worlds: Arc<Worlds>) -> Self {
         let guarded = Router::new()
             .route("/_mlemu/functions", get(functions))
             .route("/_mlemu/functions/{name}/invoke", post(invoke))
@@ -51,16 +58,28 @@ impl Control {
             .route("/_mlemu/snapshots/{name}/restore", post(reset::restore))
             .route("/_mlemu/wait", post(wait::wait))
             .route("/_mlemu/stream", get(stream::follow))
+            .route("/_mlemu/faults", get(faults::list).post(faults::add).delete(faults::clear))
+            .route("/_mlemu/faults/{number}", delete(faults::remove))
+            .route("/_mlemu/triggers/pause", post(faults::pause))
+            .route("/_mlemu/triggers/resume", post(faults::resume))
+            .route("/_mlemu/queues", get(queues::list))
+            .route("/_mlemu/queues/{queue}/messages", get(queues::peek))
+            .route("/_mlemu/queues/{queue}/purge", post(queues::purge))
+            .route("/_mlemu/queues/{queue}/redrive", post(queues::redrive))
+            .route("/_mlemu/schedules", get(schedules::list))
+            .route("/_mlemu/schedules/{id}/fire", post(schedules::fire))
+            .route("/_mlemu/scopes", get(scopes::list))
+            .route("/_mlemu/scopes/{name}", put(scopes::make).delete(scopes::end))
             .route("/_mlemu/env", get(environment))
             .route("/_mlemu/stop", post(stop))
             .layer(DefaultBodyLimit::max(EVENT_LIMIT))
-            .layer(middleware::from_fn_with_state(shared.clone(), authorize));
+            .layer(middleware::from_fn_with_state(worlds.clone(), authorize));
         let router = Router::new()
             .route("/_mlemu/health", get(health))
             .route("/_mlemu/openapi.json", get(openapi))
             .merge(guarded)
             .fallback(unknown)
-            .with_state(shared);
+            .with_state(worlds);
         Self { router }
     }
 }
@@ -125,14 +144,57 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+/// The world that a request is about.
+pub struct In(pub Arc<World>);
+
+impl<S: Send + Sync> FromRequestParts<S> for In {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        let found = parts.extensions.get::<Arc<World>>().cloned();
+        found.map(In).ok_or_else(|| Fault(StatusCode::NOT_FOUND, "there is no such scope".into()))
+    }
+}
+
+/// Lets in who has the token, into the world that is named.
+async fn authorize(State(worlds): State<Arc<Worlds>>, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
     let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
-    if same(given, shared.token.as_bytes()) {
-        return next.run(request).await;
+    if !same(given, worlds.token.as_bytes()) {
+        let why =
+            "the control API wants `Authorization: Bearer TOKEN`; the command line reads the token itself";
+        return Fault(StatusCode::UNAUTHORIZED, why.into()).into_response();
     }
-    let why = "the control API wants `Authorization: Bearer TOKEN`; the command line reads the token itself";
-    Fault(StatusCode::UNAUTHORIZED, why.into()).into_response()
+    match enter(&worlds, request).await {
+        Ok(request) => next.run(request).await,
+        Err(fault) => fault.into_response(),
+    }
+}
+
+/// Finds the world that `?scope=` or the header names. Only who changes something makes one that is not there.
+async fn enter(worlds: &Worlds, mut request: Request) -> Result<Request, Fault> {
+    let by_query = scope::taken_from_query(request.uri());
+    let by_header =
+        || request.headers().get(scope::HEADER).and_then(|name| name.to_str().ok().map(str::to_owned));
+    let name = by_query.as_ref().map(|(name, _)| name.clone()).or_else(by_header);
+    let world = match name {
+        None => worlds.first.clone(),
+        Some(name) if request.method() == http::Method::GET => {
+            worlds.get(&name).ok_or(ScopeError::Unknown(name))?
+        }
+        Some(name) => worlds.named(&name).await?,
+    };
+    if let Some((_, uri)) = by_query {
+        *request.uri_mut() = uri;
+    }
+    request.extensions_mut().insert(world);
+    Ok(request)
+}
+
+impl From<ScopeError> for Fault {
+    fn from(error: ScopeError) -> Self {
+        Self(error.status(), error.to_string())
+    }
 }
 
 /// Takes as long for a near miss as for a far one.
@@ -176,10 +238,10 @@ pub struct FunctionLine {
     pub url: Option<String>,
 }
 
-async fn functions(State(shared): State<Arc<Shared>>) -> Json<Vec<FunctionLine>> {
-    let urls = shared.function_urls();
+async fn functions(In(world): In) -> Json<Vec<FunctionLine>> {
+    let urls = world.function_urls();
     let url = |name: &str| urls.iter().find(|(known, _)| known == name).map(|(_, url)| url.clone());
-    let views = shared.engine.all_functions();
+    let views = world.engine.all_functions();
     Json(
         views.iter().map(|view| FunctionLine { url: url(&view.id.name), ..FunctionLine::of(view) }).collect(),
     )
@@ -205,21 +267,21 @@ impl FunctionLine {
 }
 
 async fn invoke(
-    State(shared): State<Arc<Shared>>,
+    In(world): In,
     Path(name): Path<String>,
     Query(wanted): Query<Wanted>,
     event: Bytes,
 ) -> Result<Json<Invoked>, Fault> {
-    let invoked = shared.invoke(&name, wanted, event).await;
+    let invoked = world.invoke(&name, wanted, event).await;
     invoked.map(Json).map_err(Fault::from)
 }
 
-async fn environment(State(shared): State<Arc<Shared>>) -> Json<mlemu_core::Environment> {
-    Json(shared.environment())
+async fn environment(In(world): In) -> Json<mlemu_core::Environment> {
+    Json(world.environment())
 }
 
-async fn stop(State(shared): State<Arc<Shared>>) -> StatusCode {
-    shared.stop.cancel();
+async fn stop(State(worlds): State<Arc<Worlds>>) -> StatusCode {
+    worlds.stop.cancel();
     StatusCode::ACCEPTED
 }
 

@@ -1,15 +1,13 @@
 //! `/_mlemu/reset`, `/_mlemu/snapshots` and cold starts on demand.
 
-use super::{Fault, read, unreadable};
-use crate::daemon::Shared;
+use super::{Fault, In, read, unreadable};
 use crate::daemon::reset::Extent;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use http::StatusCode;
 use mlemu_engine::Interrupt;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Longest name of a snapshot.
 const NAME: usize = 200;
@@ -24,37 +22,34 @@ pub struct Reset {
     cold: bool,
 }
 
-pub async fn reset(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<StatusCode, Fault> {
+pub async fn reset(In(world): In, body: Bytes) -> Result<StatusCode, Fault> {
     let reset: Reset = if body.is_empty() { Reset::default() } else { read(&body)? };
-    shared.reset(reset.scope, reset.cold).await;
+    world.reset(reset.scope, reset.cold).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub async fn kept(State(shared): State<Arc<Shared>>) -> Json<Vec<String>> {
-    Json(shared.kept())
+pub async fn kept(In(world): In) -> Json<Vec<String>> {
+    Json(world.kept())
 }
 
-pub async fn keep(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Fault> {
+pub async fn keep(In(world): In, Path(name): Path<String>) -> Result<StatusCode, Fault> {
     if name.len() > NAME {
         return Err(unreadable(format!("a snapshot's name has at most {NAME} bytes")));
     }
-    shared.keep(&name).await;
+    world.keep(&name).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub async fn restore(
-    State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Fault> {
-    if shared.go_back(&name).await {
+pub async fn restore(In(world): In, Path(name): Path<String>) -> Result<StatusCode, Fault> {
+    if world.go_back(&name).await {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Fault(StatusCode::NOT_FOUND, format!("there is no snapshot `{name}`")))
 }
 
 /// The function's next call is a cold start.
-pub async fn cold(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Fault> {
-    let function = shared.find(&name)?;
-    shared.engine.interrupt(Some(&function), Interrupt::Warmth);
+pub async fn cold(In(world): In, Path(name): Path<String>) -> Result<StatusCode, Fault> {
+    let function = world.find(&name)?;
+    world.engine.interrupt(Some(&function), Interrupt::Warmth);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,15 +1,13 @@
 //! `GET /_mlemu/stream`: the records as server-sent events, from wherever a reader left off.
 
-use super::Query;
-use crate::daemon::Shared;
-use axum::extract::State;
+use super::{In, Query};
+use crate::daemon::world::World;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;
 use mlemu_core::Record;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
-use std::sync::Arc;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 #[derive(Deserialize)]
@@ -31,13 +29,13 @@ struct Told<'a> {
 }
 
 pub async fn follow(
-    State(shared): State<Arc<Shared>>,
+    In(world): In,
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // What a reader that was cut off sends by itself wins over what its address said at first.
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let follower = shared.journal.follow(resumed.unwrap_or(after.after));
+    let follower = world.journal.follow(resumed.unwrap_or(after.after));
     let records = stream::unfold(follower, move |mut follower| async move {
         loop {
             match follower.try_recv() {
@@ -53,12 +51,12 @@ pub async fn follow(
             }
         }
     });
-    let records = records.map(move |record| Ok(told(&shared, &record)));
+    let records = records.map(move |record| Ok(told(&world, &record)));
     Sse::new(records).keep_alive(KeepAlive::default())
 }
 
-fn told(shared: &Shared, record: &Record) -> Event {
-    let told = Told { lines: shared.lines(record), record };
+fn told(world: &World, record: &Record) -> Event {
+    let told = Told { lines: world.lines(record), record };
     let data = serde_json::to_string(&told).unwrap_or_default();
     Event::default().id(record.sequence.to_string()).data(data)
 }

@@ -52,6 +52,8 @@ export interface Until {
   invocations?: { function?: string; status?: string; count?: number };
   object?: { bucket: string; key?: string; prefix?: string; count?: number };
   account?: string;
+  /** Nothing is left in this queue, hidden messages included. */
+  queue_empty?: string;
 }
 
 export interface WaitOptions {
@@ -78,6 +80,27 @@ export interface Face {
   due: string[];
 }
 
+/** Where and when something goes wrong. */
+export interface FaultRule {
+  match?: { service?: string; operation?: string; resource?: string; function?: string };
+  nth?: number[];
+  times?: number;
+  after?: number;
+  probability?: number;
+  /** In emulated time, e.g. `10s`. */
+  window?: string;
+}
+
+export interface Message {
+  id: string;
+  body: any;
+  sight: "visible" | "leased" | "delayed";
+  /** When it is visible again. */
+  until: string | null;
+  /** How often it was received. */
+  received: number;
+}
+
 export class MlemuError extends Error {
   readonly status: number;
 }
@@ -100,6 +123,14 @@ export class Mlemu {
   readonly environment: Record<string, string>;
   readonly url: string;
   readonly clock: Clock;
+  scope(name: string): Promise<Mlemu>;
+  fault(effect: string, rule?: FaultRule): Promise<number>;
+  faults(): Promise<{ number: number; effect: string; seen: number; struck: number }[]>;
+  clearFaults(): Promise<void>;
+  messages(queue: string, limit?: number): Promise<Message[]>;
+  waitQueueEmpty(queue: string, options?: WaitOptions): Promise<void>;
+  pauseTriggers(): Promise<void>;
+  resumeTriggers(): Promise<void>;
   invoke(name: string, event?: unknown, options?: { check?: boolean; queue?: boolean }): Promise<Answer>;
   invocations(filters?: Filters): Promise<Line[]>;
   invocation(id?: string): Promise<Invocation>;

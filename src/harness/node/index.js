@@ -43,13 +43,24 @@ export function describe(invocation, most = 40) {
 export class Mlemu {
   #token;
   #stop;
+  #scope;
 
   constructor(environment, stop = async () => {}) {
     this.environment = environment;
     this.url = environment.MLEMU_URL;
     this.#token = environment.MLEMU_TOKEN;
     this.#stop = stop;
+    this.#scope = environment.MLEMU_SCOPE;
     this.clock = new Clock((method, body) => this.#json(method, "/_mlemu/clock", body));
+  }
+
+  /** The same project in a scope of its own: own objects, queues, clock and invocations; `stop` ends it. */
+  async scope(name) {
+    const path = `/_mlemu/scopes/${encodeURIComponent(name)}`;
+    const made = await this.#json("PUT", path);
+    const urls = Object.entries(made.functions).map(([of, url]) => [variable(of), url]);
+    const environment = { ...this.environment, ...made.environment, ...Object.fromEntries(urls), MLEMU_SCOPE: name };
+    return new Mlemu(environment, () => this.#json("DELETE", path));
   }
 
   /** Calls a function; a failure of it throws unless `check` is false. `queue` does not wait for the outcome. */
@@ -109,6 +120,39 @@ export class Mlemu {
     return this.#json("POST", "/_mlemu/wait", { until, timeout_ms: timeoutMs, since, while_busy: whileBusy });
   }
 
+  /** Something goes wrong from now on, e.g. `fault("oom", { match: { function: "Resize" }, times: 1 })`. */
+  async fault(effect, rule = {}) {
+    return (await this.#json("POST", "/_mlemu/faults", { effect, ...rule })).numbers[0];
+  }
+
+  /** The rules, and how often each struck. */
+  faults() {
+    return this.#json("GET", "/_mlemu/faults");
+  }
+
+  clearFaults() {
+    return this.#json("DELETE", "/_mlemu/faults");
+  }
+
+  /** What is in a queue, without taking it. */
+  messages(queue, limit = 100) {
+    return this.#json("GET", `/_mlemu/queues/${encodeURIComponent(queue)}/messages?limit=${limit}`);
+  }
+
+  /** Resolves when nothing is left in a queue, hidden messages included. */
+  async waitQueueEmpty(queue, options) {
+    await this.wait({ queue_empty: queue }, options);
+  }
+
+  /** Nothing starts a function by itself until `resumeTriggers`. */
+  pauseTriggers() {
+    return this.#json("POST", "/_mlemu/triggers/pause");
+  }
+
+  resumeTriggers() {
+    return this.#json("POST", "/_mlemu/triggers/resume");
+  }
+
   /** Everything as it was when the project was ready; `scope`: all, state, buckets, functions, journal. */
   reset({ scope = "all", cold = false } = {}) {
     return this.#json("POST", "/_mlemu/reset", { scope, cold });
@@ -126,13 +170,13 @@ export class Mlemu {
 
   /** Puts an object, for tests that have no SDK at hand; resolves to the request's id, for `waitTrace`. */
   async put(bucket, key, body) {
-    const response = await fetch(this.#object(bucket, key), { method: "PUT", body });
+    const response = await fetch(this.#object(bucket, key), { method: "PUT", body, headers: this.#headers() });
     if (!response.ok) throw new MlemuError(response.status, await response.text());
     return response.headers.get("x-amz-request-id");
   }
 
   async get(bucket, key) {
-    const response = await fetch(this.#object(bucket, key));
+    const response = await fetch(this.#object(bucket, key), { headers: this.#headers() });
     if (!response.ok) throw new MlemuError(response.status, await response.text());
     return Buffer.from(await response.arrayBuffer());
   }
@@ -147,6 +191,10 @@ export class Mlemu {
     await this.#stop();
   }
 
+  #headers() {
+    return this.#scope ? { "x-mlemu-scope": this.#scope } : {};
+  }
+
   #object(bucket, key) {
     const path = key.split("/").map(encodeURIComponent).join("/");
     return `${this.environment.AWS_ENDPOINT_URL}/${encodeURIComponent(bucket)}/${path}`;
@@ -155,7 +203,7 @@ export class Mlemu {
   async #json(method, path, body) {
     const response = await fetch(this.url + path, {
       method,
-      headers: { authorization: `Bearer ${this.#token}` },
+      headers: { authorization: `Bearer ${this.#token}`, ...this.#headers() },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -164,6 +212,10 @@ export class Mlemu {
     if (!response.ok) throw new MlemuError(response.status, document?.error ?? text);
     return document;
   }
+}
+
+function variable(name) {
+  return `MLEMU_FUNCTION_${name.replace(/[^A-Za-z0-9]/g, "_").toUpperCase()}_URL`;
 }
 
 /** The emulated clouds' time. It does not govern what a function's own process reads. */
@@ -206,10 +258,11 @@ const HOLD = "console.log(JSON.stringify(process.env)); process.stdin.resume()";
 
 /**
  * The daemon: that of `mlemu exec` if the tests run in it, otherwise one of our own for `project`. With `apply`
- * (the default) this process's environment becomes the daemon's until `stop`.
+ * (the default) this process's environment becomes the daemon's until `stop`. Workers of a test runner have a
+ * scope each of a daemon that they share.
  */
 export async function start({ project = ".", apply = true } = {}) {
-  if (process.env.MLEMU_URL && process.env.MLEMU_TOKEN) return new Mlemu({ ...process.env });
+  if (process.env.MLEMU_URL && process.env.MLEMU_TOKEN) return shared(apply);
   const program = process.env.MLEMU_BIN ?? "mlemu";
   const command = ["exec", "--project", project, "--", process.execPath, "-e", HOLD];
   const child = spawn(program, command, { stdio: ["pipe", "pipe", "pipe"] });
@@ -227,6 +280,22 @@ export async function start({ project = ".", apply = true } = {}) {
     if (apply) become(before);
     child.stdin.end();
     await ended;
+  });
+}
+
+async function shared(apply) {
+  const daemon = new Mlemu({ ...process.env });
+  const worker = process.env.VITEST_POOL_ID ?? process.env.JEST_WORKER_ID;
+  // node:test has a process for each file.
+  const alone = worker === undefined && process.env.NODE_TEST_CONTEXT !== undefined;
+  if (worker === undefined && !alone) return daemon;
+  const scope = await daemon.scope(alone ? `p${process.pid}` : `w${worker}`);
+  const before = { ...process.env };
+  if (apply) become(scope.environment);
+  return new Mlemu(scope.environment, async () => {
+    if (apply) become(before);
+    // Other files of the same worker use the scope too.
+    if (alone) await scope.stop();
   });
 }
 

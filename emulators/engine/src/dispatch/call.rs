@@ -1,6 +1,7 @@
 //! A call on its way: admitted, not completed.
 
 use crate::admission::Permit;
+use crate::faults::CallFault;
 use crate::history::{Ended, History, Past};
 use crate::parts::Parts;
 use crate::settle::Pending;
@@ -32,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) permit: Option<Permit>,
     /// Its function was deleted.
     pub(crate) deleted: Arc<AtomicBool>,
+    /// What goes wrong with it, as a test wants it.
+    pub(crate) fault: Option<CallFault>,
     pub(crate) history: History,
     pub(crate) past: Arc<Past>,
     /// Until the process has asked for more, something may come of it.

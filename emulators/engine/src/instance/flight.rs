@@ -2,6 +2,7 @@
 
 use super::process::{self, Process, Trouble};
 use super::{Call, Instance};
+use crate::faults::CallFault;
 use crate::history::Begun;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
@@ -97,6 +98,13 @@ impl Instance {
                 }
             }
         };
+        if call.fault.is_some()
+            && let Some(failure) = self.meddle(call, deadline).await
+        {
+            let peak_memory = process.measure().peak_memory;
+            process.kill().await;
+            return Flown { result: Err(failure), init, peak_memory };
+        }
         process.thaw().await;
         let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
         let delivery = Delivery { invoke: call.invoke.clone(), deadline: deadline.wall, left };
@@ -121,6 +129,20 @@ impl Instance {
             peak_memory = *limit;
         }
         Flown { result, init, peak_memory }
+    }
+
+    /// What a test wants to go wrong: the log says so, as nothing else would.
+    async fn meddle(&mut self, call: &Call, deadline: &Deadline) -> Option<FunctionFailure> {
+        let fault = call.fault?;
+        self.log.note(&format!("mlemu: a fault that was asked for strikes: {fault:?}"));
+        if let CallFault::Slow(by) = fault {
+            tokio::select! {
+                () = self.parts.clock.sleep(by) => {}
+                () = self.alarms.real.at(deadline.end) => {}
+                () = self.halt.cancelled() => {}
+            }
+        }
+        fault.failure(&self.plan.revision.limits)
     }
 
     /// The init that a crash or a failed init phase left to this invocation, inside its own time.

@@ -78,6 +78,12 @@ impl Log {
         self.record(&mut current, what);
     }
 
+    /// A line of our own among those of the function.
+    pub(super) fn note(&self, text: &str) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        self.line(&mut current, Stream::Stderr, text.as_bytes());
+    }
+
     /// Gives the invocation's log, if its caller wants it.
     pub(super) fn take(&self) -> Vec<String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,6 +25,7 @@ mod topic;
 
 pub use counted::Consumer;
 pub use message::{Attribute, Message, NewMessage};
+pub(crate) use receive::Lent;
 pub use receive::{Received, Want};
 pub use redrive::Moved;
 pub use send::Sent;
@@ -33,6 +34,8 @@ pub use snapshot::Snapshot;
 pub use subscription::{Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
 pub use topic::{Notes, TopicId, TopicView};
 
+use crate::faults::Faults;
+use crate::gate::Gate;
 use crate::settle::Settle;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
@@ -80,6 +83,8 @@ struct Store {
     sequence: u64,
     topics: BTreeMap<TopicId, Topic>,
     settle: Settle,
+    faults: Faults,
+    gate: Gate,
 }
 
 impl Store {
@@ -111,6 +116,24 @@ impl Queues {
     pub fn counted_in(self, settle: Settle) -> Self {
         self.lock().settle = settle;
         self
+    }
+
+    /// What these rules say goes wrong with messages does.
+    #[must_use]
+    pub fn meddled_by(self, faults: Faults) -> Self {
+        self.lock().faults = faults;
+        self
+    }
+
+    /// Functions are fed from here only while this is open.
+    #[must_use]
+    pub fn behind(self, gate: Gate) -> Self {
+        self.lock().gate = gate;
+        self
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        self.lock().gate.clone()
     }
 
     pub(crate) fn settle(&self) -> Settle {
@@ -154,7 +177,10 @@ impl Queues {
 
     /// Tells those who watch the whole; not to be called under the lock.
     fn tell(&self) {
-        let newest = self.sequence();
+        let store = self.lock();
+        let (newest, pulse) = (store.sequence, store.settle.pulse().clone());
+        drop(store);
         self.shared.newest.send_replace(newest);
+        pulse.ring();
     }
 }

@@ -5,6 +5,7 @@ use super::message::Message;
 use super::settle::Receipt;
 use super::subscription::DeadLetter;
 use super::{Fault, Queues, Store, SubscriptionId};
+use crate::faults::{Effect, RECEIVE};
 use crate::settle::Moving;
 use mlemu_core::Timestamp;
 use std::sync::Arc;
@@ -145,8 +146,14 @@ impl Queues {
             Ok(_) => {}
         }
         let alarm = subscription.backlog.next_alarm();
+        let faults = store.faults.clone();
         drop(store);
-        let taken = taken?;
+        let mut taken = taken?;
+        if let [first, _, ..] = &taken.received[..]
+            && let Some(Effect::Reorder) = faults.on_message(&from.topic, RECEIVE, &first.message.cause)
+        {
+            taken.received.reverse();
+        }
         if taken.changed {
             self.tell();
         }

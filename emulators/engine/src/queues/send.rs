@@ -2,6 +2,7 @@
 
 use super::message::{Message, NewMessage};
 use super::{Fault, Queues, Store, TopicId};
+use crate::faults::{Effect, SEND};
 use mlemu_core::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,12 +57,36 @@ impl Store {
             origin: None,
             cause: new.cause,
         };
-        let sequence = self.publish(to, message, new.delay, now)?;
+        let sequence = self.publish_or_not(to, message, new.delay, now)?;
         let sent = Sent { id: new.id, sequence, duplicate: false };
         if let Some(key) = new.once {
             self.topic_mut(to)?.dedupe.remember(key, sent.clone(), now);
         }
         Ok(sent)
+    }
+
+    /// Publishes a message as the rules of a test let it come.
+    fn publish_or_not(
+        &mut self,
+        to: &TopicId,
+        message: Message,
+        delay: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<u64, Fault> {
+        match self.faults.on_message(to, SEND, &message.cause) {
+            Some(Effect::Drop) => {
+                self.sequence += 1;
+                Ok(self.sequence)
+            }
+            Some(Effect::Duplicate) => {
+                self.publish(to, message.clone(), delay, now)?;
+                self.publish(to, message, delay, now)
+            }
+            Some(Effect::Delay(by)) => {
+                self.publish(to, message, Some(delay.unwrap_or_default().saturating_add(by)), now)
+            }
+            _ => self.publish(to, message, delay, now),
+        }
     }
 
     /// Gives a message its place in the order and puts it before every subscription.

@@ -1,7 +1,7 @@
 //! Waiting for messages and gathering them into batches.
 
 use super::Driver;
-use crate::queues::{Consumer, Fault, Receipt, Received, Want};
+use crate::queues::{Consumer, Fault, Lent, Receipt, Received, Want};
 use crate::settle::Moving;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,19 +52,22 @@ impl Drop for Loan {
 
 impl Driver {
     /// Works until it is told to stop.
-    pub(super) async fn run(self: Arc<Self>) {
+    pub(super) async fn run(self: Arc<Self>, first: Option<Consumer>) {
         let stop = self.stop.clone();
         tokio::select! {
             // Before the messages: what a halt gives back must not be taken again.
             biased;
             () = stop.cancelled() => {}
-            () = self.take_all() => {}
+            () = self.take_all(first) => {}
         }
     }
 
-    async fn take_all(self: Arc<Self>) {
+    async fn take_all(self: Arc<Self>, mut first: Option<Consumer>) {
         loop {
-            let consumer = self.arrive().await;
+            let consumer = match first.take() {
+                Some(consumer) => consumer,
+                None => self.arrive().await,
+            };
             loop {
                 let mut commits = self.ground.queues.commits();
                 let gathered = self.gather().await;
@@ -110,7 +113,7 @@ impl Driver {
         let Ok(slot) = self.slots.clone().acquire_owned().await else { return Err(Fault::Stale) };
         let (queues, from) = (&self.ground.queues, &self.mapping.from);
         let want = Want { bytes: self.mapping.event_limit, ..Want::next(self.mapping.batch) };
-        let first = queues.lend(from, want).await?;
+        let first = self.first(want).await?;
         let mut loan = Loan::new(self, first.received, Arc::new(slot), Some(first.moving));
         let window = self.mapping.window;
         if window.is_zero() {
@@ -134,6 +137,20 @@ impl Driver {
             loan.moving = Some(more.moving);
         }
         Ok(loan)
+    }
+
+    /// The first messages of a batch, taken only while the gate is open.
+    async fn first(&self, want: Want) -> Result<Lent, Fault> {
+        let (queues, from) = (&self.ground.queues, &self.mapping.from);
+        let gate = queues.gate();
+        loop {
+            gate.opened().await;
+            tokio::select! {
+                biased;
+                () = gate.shut() => {}
+                lent = queues.lend(from, want) => return lent,
+            }
+        }
     }
 
     /// What a batch can still take; `None`: it is full.

@@ -147,7 +147,9 @@ impl Sources {
         if let Some(old) = old {
             old.stop.cancel();
         }
-        tokio::spawn(driver.run());
+        // From here on its messages count as under way, before the task has begun.
+        let consumer = self.ground.queues.consumer(&driver.mapping.from).ok();
+        tokio::spawn(driver.run(consumer));
     }
 
     /// Stops taking messages. Invocations under way end as they will; a batch that is still gathered goes back

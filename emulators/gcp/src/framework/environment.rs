@@ -43,15 +43,15 @@ fn clients(framework: &Framework) -> Environment {
     let project = framework.place.project();
     let mut env = named([("GOOGLE_CLOUD_PROJECT", project.into()), ("GCLOUD_PROJECT", project.into())]);
     if let Some(address) = framework.place.address() {
-        env.extend(emulators(address));
+        env.extend(emulators(address, framework.place.prefix()));
     }
     env
 }
 
 /// The variables that the vendor's client libraries look for; only storage wants a scheme.
-pub(crate) fn emulators(address: std::net::SocketAddr) -> Environment {
+pub(crate) fn emulators(address: std::net::SocketAddr, prefix: &str) -> Environment {
     named([
-        ("STORAGE_EMULATOR_HOST", format!("http://{address}")),
+        ("STORAGE_EMULATOR_HOST", format!("http://{address}{prefix}")),
         ("PUBSUB_EMULATOR_HOST", address.to_string()),
     ])
 }

@@ -6,19 +6,22 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use mlemu_core::Cause;
 use mlemu_engine::objects::Origin;
+use std::sync::Arc;
 
 pub(super) struct Call {
     query: Vec<(String, String)>,
     pub headers: HeaderMap,
     id: String,
+    /// Before the paths of this scope.
+    prefix: Arc<str>,
 }
 
 impl Call {
-    pub fn read(parts: &Parts) -> Result<Self, Fault> {
+    pub fn read(parts: &Parts, prefix: &str) -> Result<Self, Fault> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Fault::invalid("The query cannot be read."))?;
         let id = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { query: query.0, headers: parts.headers.clone(), id })
+        Ok(Self { query: query.0, headers: parts.headers.clone(), id, prefix: prefix.into() })
     }
 
     pub fn parameter(&self, name: &str) -> Option<&str> {
@@ -38,7 +41,7 @@ impl Call {
     /// Where the client found us: what is built for it must be found there, too.
     pub fn base(&self) -> String {
         let host = self.header(header::HOST.as_str()).unwrap_or("127.0.0.1");
-        format!("http://{host}")
+        format!("http://{host}{}", self.prefix)
     }
 
     pub fn origin(&self) -> Origin {

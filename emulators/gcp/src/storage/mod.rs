@@ -88,7 +88,7 @@ impl Storage {
 
     async fn answer(&self, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
         let op = routes::operation(&parts.method, parts.uri.path())?;
-        let call = Call::read(parts)?;
+        let call = Call::read(parts, self.place.prefix())?;
         match op {
             Op::ListBuckets => Ok(self.list_buckets(&call)),
             Op::InsertBucket => self.insert_bucket(&call, body).await,

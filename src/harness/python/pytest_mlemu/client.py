@@ -50,7 +50,20 @@ class Mlemu:
         self.environment = environment
         self.url = environment["MLEMU_URL"]
         self._token = environment["MLEMU_TOKEN"]
+        self._scope = environment.get("MLEMU_SCOPE")
         self.clock = Clock(self)
+
+    # Scopes
+
+    def scope(self, name: str) -> "Mlemu":
+        """The same project in a scope of its own: own objects, queues, clock and invocations."""
+        made = self._json("PUT", f"/_mlemu/scopes/{_part(name)}")
+        functions = {_variable(function): url for function, url in made["functions"].items()}
+        return Mlemu({**self.environment, **made["environment"], **functions, "MLEMU_SCOPE": made["name"]})
+
+    def end_scope(self, name: str) -> None:
+        """Ends a scope with everything in it."""
+        self._call("DELETE", f"/_mlemu/scopes/{_part(name)}")
 
     # Invocations
 
@@ -111,6 +124,43 @@ class Mlemu:
         except _TimedOut as late:
             raise NotSettled(late.diagnosis) from None
 
+    # Faults
+
+    def fault(self, effect: str, **rule: Any) -> int:
+        """Something goes wrong from now on, e.g. ``fault("oom", function="Resize", times=1)``; the rule's number.
+
+        ``service``, ``operation``, ``resource`` and ``function`` say where; ``nth``, ``times``, ``after``,
+        ``probability`` and ``window`` when.
+        """
+        places = ("service", "operation", "resource", "function")
+        matching = {name: rule.pop(name) for name in places if name in rule}
+        asked = {"match": matching, "effect": effect, **rule}
+        return self._json("POST", "/_mlemu/faults", asked)["numbers"][0]
+
+    def faults(self) -> List[Dict[str, Any]]:
+        """The rules, and how often each struck."""
+        return self._json("GET", "/_mlemu/faults")
+
+    def clear_faults(self) -> None:
+        self._call("DELETE", "/_mlemu/faults")
+
+    # Queues
+
+    def messages(self, queue: str, limit: int = 100) -> List[Dict[str, Any]]:
+        """What is in a queue, without taking it."""
+        return self._json("GET", f"/_mlemu/queues/{_part(queue)}/messages?limit={limit}")
+
+    def wait_queue_empty(self, queue: str, timeout: float = 30) -> None:
+        """Returns when nothing is left in a queue, hidden messages included."""
+        self.wait({"queue_empty": queue}, timeout=timeout)
+
+    def pause_triggers(self) -> None:
+        """Nothing starts a function by itself until ``resume_triggers``."""
+        self._call("POST", "/_mlemu/triggers/pause")
+
+    def resume_triggers(self) -> None:
+        self._call("POST", "/_mlemu/triggers/resume")
+
     # State
 
     def reset(self, scope: str = "all", cold: bool = False) -> None:
@@ -144,7 +194,7 @@ class Mlemu:
     def _object(self, method: str, bucket: str, key: str, body: Optional[bytes] = None) -> Any:
         base = self.environment["AWS_ENDPOINT_URL"]
         url = f"{base}/{_part(bucket)}/{urllib.parse.quote(key)}"
-        return _send(urllib.request.Request(url, data=body, method=method))
+        return _send(self._in_scope(urllib.request.Request(url, data=body, method=method)))
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         return json.loads(self._call(method, path, body))
@@ -153,7 +203,12 @@ class Mlemu:
         data = b"" if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data if method != "GET" else None, method=method)
         request.add_header("Authorization", f"Bearer {self._token}")
-        return _send(request).read()
+        return _send(self._in_scope(request)).read()
+
+    def _in_scope(self, request: urllib.request.Request) -> urllib.request.Request:
+        if self._scope:
+            request.add_header("x-mlemu-scope", self._scope)
+        return request
 
 
 class Clock:
@@ -207,6 +262,11 @@ def _send(request: urllib.request.Request) -> Any:
         if error.code == 408 and "under_way" in document:
             raise _TimedOut(document) from None
         raise MlemuError(error.code, document.get("error", text or str(error))) from None
+
+
+def _variable(function: str) -> str:
+    name = "".join(letter.upper() if letter.isascii() and letter.isalnum() else "_" for letter in function)
+    return f"MLEMU_FUNCTION_{name}_URL"
 
 
 def _part(text: str) -> str:

@@ -71,7 +71,7 @@ impl Storage {
 
     /// Where links of documents lead that no request is answered with.
     pub(in crate::storage) fn base(&self) -> String {
-        self.place.address().map_or_else(String::new, |address| format!("http://{address}"))
+        self.place.base()
     }
 
     /// Fails when there is no such bucket.

@@ -1,0 +1,149 @@
+//! Schedules: functions that start by emulated time alone.
+//!
+//! Each is one task that waits for its next time. What a jump of the clock leaves behind is skipped; an advance
+//! meets each time in its order.
+
+use crate::Engine;
+use bytes::Bytes;
+use mlemu_core::{Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+
+/// Who comes later than this comes from a jump of the clock.
+const LATE: Duration = Duration::from_secs(30);
+
+/// Gives the first time after one.
+pub type Next = Arc<dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync>;
+/// Makes the vendor's event for a time.
+pub type Event = Arc<dyn Fn(Timestamp) -> Bytes + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Schedule {
+    pub id: Arc<str>,
+    pub target: FunctionId,
+    /// As it was declared.
+    pub expression: String,
+    pub next: Next,
+    pub event: Event,
+}
+
+/// The schedules of one world. Dropping it stops them.
+pub struct Schedules {
+    engine: Engine,
+    table: Mutex<BTreeMap<Arc<str>, (Schedule, AbortHandle)>>,
+}
+
+impl Drop for Schedules {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Schedules {
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, table: Mutex::default() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, (Schedule, AbortHandle)>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a schedule, in the place of one of the same id. Must be called inside a tokio runtime.
+    pub fn put(&self, schedule: Schedule) {
+        let task = tokio::spawn(follow(self.engine.clone(), schedule.clone())).abort_handle();
+        if let Some((_, old)) = self.table().insert(schedule.id.clone(), (schedule, task)) {
+            old.abort();
+        }
+    }
+
+    /// Stops those of a function.
+    pub fn withdraw(&self, target: &FunctionId) {
+        self.table().retain(|_, (schedule, task)| {
+            let stays = schedule.target != *target;
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+    }
+
+    /// Each looks for its next time anew, since the clock was set.
+    pub fn restart(&self) {
+        let all: Vec<Schedule> = self.table().values().map(|(schedule, _)| schedule.clone()).collect();
+        for schedule in all {
+            self.put(schedule);
+        }
+    }
+
+    /// None starts anything until [`Self::restart`].
+    pub fn hold(&self) {
+        self.table().values().for_each(|(_, task)| task.abort());
+    }
+
+    pub fn stop(&self) {
+        for (_, task) in std::mem::take(&mut *self.table()).values() {
+            task.abort();
+        }
+    }
+
+    /// All of them, and when each comes next.
+    pub fn all(&self) -> Vec<(Schedule, Option<Timestamp>)> {
+        let now = self.engine.parts().clock.now();
+        self.table().values().map(|(schedule, _)| (schedule.clone(), (schedule.next)(now))).collect()
+    }
+
+    /// Starts its function now. `false`: there is no such schedule.
+    pub async fn fire(&self, id: &str) -> bool {
+        let found = self.table().get(id).map(|(schedule, _)| schedule.clone());
+        let Some(schedule) = found else { return false };
+        let now = self.engine.parts().clock.now();
+        fire(&self.engine, &schedule, now).await;
+        true
+    }
+}
+
+async fn follow(engine: Engine, schedule: Schedule) {
+    let clock = engine.parts().clock.clone();
+    let mut after = clock.now();
+    loop {
+        let Some(at) = (schedule.next)(after) else { return };
+        let due = clock.until(at).await;
+        let now = clock.now();
+        if now <= at.plus(LATE) {
+            engine.gate().opened().await;
+            fire(&engine, &schedule, at).await;
+        }
+        after = now.max(at);
+        drop(due);
+    }
+}
+
+async fn fire(engine: &Engine, schedule: &Schedule, at: Timestamp) {
+    let id = InvocationId(uuid::Uuid::new_v4().to_string().into());
+    let cause = Cause::Request(id.0.clone());
+    let subject = Subject {
+        function: Some(schedule.target.clone()),
+        invocation: Some(id.clone()),
+        cause: Some(cause.clone()),
+        ..Subject::default()
+    };
+    let invoke = Invoke {
+        id,
+        target: schedule.target.clone(),
+        qualifier: None,
+        mode: Mode::Queue,
+        payload: (schedule.event)(at),
+        attributes: Vec::new(),
+        head: None,
+        cause,
+        wants_log: false,
+        stream: None,
+    };
+    if let Err(refusal) = engine.invoke(invoke).await {
+        let text = format!("{} was not started by its schedule: {refusal}", schedule.target);
+        let parts = engine.parts();
+        parts.journal.send(parts.clock.now(), subject, What::Warning { text });
+    }
+}

@@ -1,0 +1,185 @@
+//! A world: everything of one scope, from its functions to its clock.
+//!
+//! Worlds know nothing of each other. Each has its own registry, objects, queues, clock, journal and faults, and
+//! its own clouds in front of them; what costs to make, the built packages and the walls around processes, is
+//! shared. [`World::new`] is the one place where a world is put together.
+
+use super::reset::Moments;
+use super::scope::ScopeName;
+use crate::clouds::{Cloud, Kind};
+use crate::config::Settings;
+use mlemu_bundle::Builder;
+use mlemu_core::{Environment, FunctionId, Record, Sandbox};
+use mlemu_engine::clock::Course;
+use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
+use mlemu_engine::schedules::Schedules;
+use mlemu_engine::wait;
+use mlemu_engine::{Engine, FunctionView, Ground, Journal, Parts, Policy, SteeredClock};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How many records are kept for those who come late.
+const JOURNAL: usize = 10_000;
+
+/// What every world of a daemon is made from.
+pub struct Soil {
+    pub builder: Arc<Builder>,
+    pub sandbox: Arc<dyn Sandbox>,
+    pub policy: Policy,
+    /// Bodies of large objects go here.
+    pub bodies: PathBuf,
+    /// Files that clouds keep for their instances.
+    pub clients: PathBuf,
+    pub settings: Settings,
+    pub strict_auth: bool,
+    /// Watch declared sources.
+    pub watch: bool,
+    /// The clouds that are opened, and where each listens.
+    pub fronts: Vec<(&'static Kind, SocketAddr)>,
+}
+
+/// Everything of one scope.
+pub struct World {
+    pub name: ScopeName,
+    pub engine: Engine,
+    pub journal: Arc<Journal>,
+    pub objects: Objects,
+    pub queues: Queues,
+    pub clock: Arc<SteeredClock>,
+    pub schedules: Schedules,
+    pub(super) moments: Moments,
+    /// One goes back at a time.
+    pub(super) restoring: tokio::sync::Mutex<()>,
+    pub(super) plugged: Vec<Plugged>,
+    /// Names in project files that differ from those in the cloud.
+    pub(super) aliases: RwLock<HashMap<String, FunctionId>>,
+}
+
+/// A cloud and where it listens.
+pub(super) struct Plugged {
+    pub name: &'static str,
+    pub cloud: Arc<dyn Cloud>,
+    pub address: SocketAddr,
+}
+
+impl World {
+    /// A world with nothing in it. Must be called inside a tokio runtime.
+    pub fn new(soil: &Soil, name: ScopeName) -> Arc<Self> {
+        let clock = Arc::new(SteeredClock::new());
+        let journal = Arc::new(Journal::new(JOURNAL));
+        let engine = Engine::new(Parts {
+            clock: clock.clone(),
+            build: soil.builder.clone(),
+            sandbox: soil.sandbox.clone(),
+            journal: journal.clone(),
+            policy: soil.policy.clone(),
+        });
+        let objects =
+            Objects::new(soil.bodies.join(&*name.name), clock.clone()).counted_in(engine.settle().clone());
+        let queues = Queues::new(clock.clone())
+            .counted_in(engine.settle().clone())
+            .meddled_by(engine.faults().clone())
+            .behind(engine.gate().clone());
+        let plugged = soil.fronts.iter().map(|(kind, address)| {
+            let place = name.place(&soil.settings, kind.name);
+            let cloud = (kind.plug)(Ground {
+                engine: engine.clone(),
+                objects: objects.clone(),
+                queues: queues.clone(),
+                folder: soil.clients.clone(),
+                region: place.region,
+                account: place.account,
+                prefix: name.prefix(),
+                strict_auth: soil.strict_auth,
+                watch: soil.watch,
+            });
+            cloud.bound(*address);
+            Plugged { name: kind.name, cloud, address: *address }
+        });
+        let plugged = plugged.collect();
+        Arc::new(Self {
+            name,
+            schedules: Schedules::new(engine.clone()),
+            engine,
+            journal,
+            objects,
+            queues,
+            clock,
+            moments: Moments::default(),
+            restoring: tokio::sync::Mutex::default(),
+            plugged,
+            aliases: RwLock::default(),
+        })
+    }
+
+    /// The cloud of one of the engine's functions, which only clouds that are plugged in declare.
+    pub fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
+        self.cloud_named(&function.scope.cloud)
+    }
+
+    /// A cloud that is plugged in, as all are that have a listener or a function.
+    pub(super) fn cloud_named(&self, name: &str) -> &Arc<dyn Cloud> {
+        self.plugged(name).unwrap_or_else(|why| unreachable!("{why}"))
+    }
+
+    /// What the log of the record's cloud says for it.
+    pub fn lines(&self, record: &Record) -> Vec<String> {
+        let cloud = record.subject.function.as_ref().and_then(|id| self.plugged(&id.scope.cloud).ok());
+        cloud.map(|cloud| cloud.lines(record)).unwrap_or_default()
+    }
+
+    /// Variables that point every vendor's SDK here.
+    pub fn environment(&self) -> Environment {
+        let each = self.plugged.iter().map(|plugged| plugged.cloud.environment(plugged.address));
+        each.flatten().collect()
+    }
+
+    /// Every function and where it is invoked by HTTP.
+    pub fn function_urls(&self) -> Vec<(String, String)> {
+        let of = |view: FunctionView| {
+            let plugged = self.plugged.iter().find(|plugged| *plugged.name == *view.id.scope.cloud)?;
+            let url = plugged.cloud.function_url(plugged.address, &view.id)?;
+            let origin = format!("http://{}", plugged.address);
+            let path = url.strip_prefix(&origin).unwrap_or(&url);
+            Some((view.id.name.to_string(), format!("{origin}{}{path}", self.name.prefix())))
+        };
+        self.engine.all_functions().into_iter().filter_map(of).collect()
+    }
+
+    /// Where waits look.
+    pub fn view(&self) -> wait::World {
+        let settle = self.engine.settle().clone();
+        wait::World {
+            settle,
+            history: self.engine.history().clone(),
+            objects: self.objects.clone(),
+            queues: self.queues.clone(),
+        }
+    }
+
+    /// The trace that a request's id or its trace header stands for.
+    pub fn trace_of(&self, said: &str) -> String {
+        let known = self.plugged.iter().find_map(|plugged| plugged.cloud.trace(said));
+        known.unwrap_or_else(|| said.to_owned())
+    }
+
+    pub(super) fn alias(&self, name: &str) -> Option<FunctionId> {
+        self.aliases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// From now on time passes so. Schedules look for their next times from there.
+    pub async fn steer(&self, course: Course) {
+        self.clock.set(course).await;
+        self.schedules.restart();
+    }
+
+    /// Takes no more messages, and completes when no instance is left.
+    pub async fn end(&self) {
+        self.plugged.iter().for_each(|plugged| plugged.cloud.stop());
+        self.schedules.stop();
+        self.engine.shutdown().await;
+    }
+}

@@ -1,0 +1,164 @@
+//! `mlemu test`, as its users run it.
+
+use super::house::Plan;
+use serde_json::Value;
+use std::process::Output;
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: { Runtime: python3.12, CodeUri: src/, Timeout: 30 }
+Resources:
+  In: { Type: AWS::S3::Bucket, Properties: { BucketName: uploads } }
+  Out: { Type: AWS::S3::Bucket, Properties: { BucketName: thumbs } }
+  Dead: { Type: AWS::SQS::Queue, Properties: { QueueName: jobs-dlq } }
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: jobs
+      VisibilityTimeout: 7200
+      RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3 }
+  Resize:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.resize
+      Events: { Put: { Type: S3, Properties: { Bucket: !Ref In, Events: 's3:ObjectCreated:*' } } }
+  Works:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.works
+      Events: { Job: { Type: SQS, Properties: { Queue: !GetAtt Jobs.Arn, BatchSize: 1 } } }
+  Label: { Type: AWS::Serverless::Function, Properties: { Handler: app.label } }
+";
+
+const APP: &str = "\
+import json, os, urllib.parse
+import boto3
+
+def resize(event, context):
+    for record in event['Records']:
+        key = urllib.parse.unquote_plus(record['s3']['object']['key'])
+        print('resizing', key)
+        boto3.client('s3').put_object(Bucket='thumbs', Key=key, Body=b'small')
+
+def works(event, context):
+    raise ValueError('never works')
+
+def label(event, context):
+    memory = int(os.environ['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'])
+    return {'statusCode': 200, 'memory': memory, 'body': json.dumps({'label': event.get('is', 'rose')})}
+";
+
+const TESTS: &str = "\
+seed: 7
+tests:
+  - name: an upload makes a thumbnail, and a second delivery changes nothing
+    faults: [{ match: { fn: '*Resize*' }, effect: duplicate, nth: [1] }]
+    steps:
+      - put: { bucket: uploads, key: a b.png, body: big }
+      - wait: { fn: Resize, count: 2, timeout: 60s }
+    expect:
+      - invocations: { fn: Resize, status: ok, count: 2 }
+      - object: { bucket: thumbs, key: a b.png, body: small }
+      - bucket: { name: thumbs, objects: 1, keys: [a b.png] }
+      - logs: { fn: Resize, contains: resizing a b.png, not_contains: Traceback }
+      - last: { fn: Resize, status: ok, duration: { lt: 20s }, max_memory: { lt: 400MB, gt: 1MB } }
+  - name: a job that never works is dead after six hours
+    clock: 2030-01-01T00:00:00Z
+    steps:
+      - send: { queue: jobs, body: hello }
+      - advance: 6h
+    expect:
+      - queue: { name: jobs, depth: 0 }
+      - queue: { name: jobs-dlq, depth: 1, messages.0.body: hello }
+      - invocations: { fn: Works, count: 3 }
+  - name: out of memory is told
+    cold: true
+    steps:
+      - fault: { match: { fn: '*Label*' }, effect: oom, times: 1 }
+      - invoke: { fn: Label }
+      - expect: { last: { status: out-of-memory, cold: true } }
+      - invoke: { fn: Label, event: { is: tulip } }
+      - expect: { last: { status: ok, result.body.label: { in: [rose, tulip] } } }
+  - name: labels
+    matrix: { memory: [512MB, 1GB] }
+    steps: [{ invoke: { fn: Label } }]
+    expect:
+      - last: { result.statusCode: 200, result.body: { snapshot: label }, result.memory: { in: [512, 1024] } }
+";
+
+const WRONG: &str = "\
+tests:
+  - name: wrong
+    steps:
+      - invoke: { fn: Label }
+    expect:
+      - last: { status: ok, result: { statusCode: 200, body: none } }
+      - queue: { name: jobs, depth: 3 }
+  - name: good
+    steps:
+      - invoke: { fn: Label }
+";
+
+fn plan() -> Plan {
+    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).file("tests/a.mlemu.yaml", TESTS)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn test(plan: &Plan, args: &[&str]) -> Output {
+    let mut all = vec!["test"];
+    all.extend_from_slice(args);
+    plan.mlemu(&all).output().expect("it runs")
+}
+
+#[test]
+fn a_suite_runs_beside_itself_and_keeps_its_snapshots() {
+    let plan = plan();
+    let first = test(&plan, &[]);
+    assert_eq!(first.status.code(), Some(1), "{}", said(&first));
+    assert!(said(&first).contains("--update-snapshots"), "{}", said(&first));
+    let updated = test(&plan, &["--update-snapshots"]);
+    assert!(updated.status.success(), "{}", said(&updated));
+    let kept = std::fs::read_to_string(plan.path("tests/a.mlemu.yaml.snap.json")).expect("kept");
+    assert!(kept.contains("label"), "{kept}");
+    for workers in ["1", "3"] {
+        let again = test(&plan, &["--workers", workers]);
+        let said = said(&again);
+        assert!(again.status.success() && said.contains("5 tests: 5 passed, 0 failed"), "{said}");
+    }
+    let one = test(&plan, &["--filter", "memory=1GB", "--format", "json"]);
+    let document: Value = serde_json::from_slice(&one.stdout).expect("JSON");
+    assert_eq!(document["tests"].as_array().map(Vec::len), Some(1), "{document}");
+    assert_eq!(document["tests"][0]["name"], "labels [memory=1GB]");
+}
+
+#[test]
+fn a_failure_points_at_its_line_with_a_difference() {
+    let plan = plan().file("tests/a.mlemu.yaml", WRONG);
+    let failed = test(&plan, &["--format", "pretty"]);
+    let said = said(&failed);
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    for part in [
+        "FAILED wrong",
+        "a.mlemu.yaml:6:29",
+        "- expected, + got",
+        "-   \"body\": \"none\"",
+        "^^^^^^",
+        "a.mlemu.yaml:7:30",
+        "depth: expected 3, got 0",
+        "2 tests: 1 passed, 1 failed",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let junit = test(&plan, &["--format", "junit", "--output", "out.xml"]);
+    assert_eq!(junit.status.code(), Some(1));
+    let text = std::fs::read_to_string(plan.path("out.xml")).expect("written");
+    assert!(text.contains("tests=\"2\" failures=\"1\""), "{text}");
+    let broken = plan.file("tests/b.mlemu.yaml", "tests:\n  - name: a\n    stebs: []\n");
+    let output = test(&broken, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("b.mlemu.yaml:3:5"), "{output:?}");
+}
