@@ -162,6 +162,7 @@ fn gcp(ground: Ground) -> Arc<dyn Cloud> {
     mlemu_gcp::Gcp::new(mlemu_gcp::Ground {
         engine: ground.engine,
         objects: ground.objects,
+        queues: ground.queues,
         folder: ground.folder,
         region: ground.region,
         project: ground.account,
@@ -195,8 +196,7 @@ impl Cloud for mlemu_gcp::Gcp {
     }
 
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
-        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
-        Err(format!("mlemu does not have Google's topics yet: {}", names.join(", ")))
+        self.declare_topics(queues.iter().map(|queue| queue.name.as_str()))
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {
@@ -205,6 +205,20 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
         Self::failure(failure)
+    }
+
+    fn saved(&self) -> Saved {
+        Arc::new(self.saved())
+    }
+
+    fn restore(&self, saved: &Saved) {
+        if let Some(saved) = saved.downcast_ref() {
+            self.restore(saved);
+        }
+    }
+
+    fn stop(&self) {
+        self.stop();
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

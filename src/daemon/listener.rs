@@ -1,13 +1,13 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
-use super::guard;
+use super::{dialect, guard};
 use super::patience::Patient;
 use super::stream::Stream;
 use axum::body::Body;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -113,13 +113,32 @@ impl Drop for Serving {
 }
 
 async fn connection(stream: TcpStream, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
+    let is_http2 = tokio::select! {
+        is_http2 = dialect::is_http2(&stream, HEADER_PATIENCE) => is_http2,
+        () = closing.cancelled() => return,
+    };
+    let Some(is_http2) = is_http2 else { return };
     let stream = Stream::new(stream);
     let hang_up = stream.hang_up();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let service = service.clone();
-        request.extensions_mut().insert(hang_up.clone());
+        if !is_http2 {
+            request.extensions_mut().insert(hang_up.clone());
+        }
         async move { Ok::<_, Infallible>(guarded(service, port, request).await) }
     });
+    if is_http2 {
+        let served = dialect::http2().serve_connection(TokioIo::new(stream), answer);
+        tokio::pin!(served);
+        tokio::select! {
+            _ = served.as_mut() => {}
+            () = closing.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                let _ = served.await;
+            }
+        }
+        return;
+    }
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
@@ -142,7 +161,9 @@ async fn guarded(service: Arc<dyn Service>, port: u16, request: Request<Incoming
     if let Err(stranger) = guard::check(&parts, port, |parts| service.admits_origin(parts)) {
         return refusal(stranger.status(), stranger.why());
     }
-    let request = Request::from_parts(parts, Body::new(Patient::new(body)));
+    // Over HTTP/2 a body may be one half of a conversation, which lasts; a client that is gone is noticed.
+    let body = if parts.version == Version::HTTP_2 { Body::new(body) } else { Body::new(Patient::new(body)) };
+    let request = Request::from_parts(parts, body);
     let answered = AssertUnwindSafe(async { service.answer(request).await }).catch_unwind().await;
     answered.unwrap_or_else(|_| {
         tracing::error!("a request made the daemon stumble; it was answered with 500");

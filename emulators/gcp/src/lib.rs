@@ -1,10 +1,11 @@
-//! Google's dialect: Cloud Functions behind the functions-framework, and Cloud Storage.
+//! Google's dialect: Cloud Functions behind the functions-framework, Cloud Storage, and Pub/Sub.
 
 pub mod framework;
 pub mod functions;
 mod place;
 mod plug;
 pub mod profile;
+pub mod pubsub;
 pub mod storage;
 
 pub use place::Place;

@@ -5,6 +5,7 @@ use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
 use crate::functions::{Functions, new_id, routes};
 use crate::place::Place;
+use crate::pubsub::{self, Feed, PubSub};
 use crate::storage::{self, Storage, Subscription};
 use axum::body::Body;
 use axum::response::Response;
@@ -15,7 +16,10 @@ use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclara
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Subject, What};
 use mlemu_engine::Engine;
 use mlemu_engine::objects::Objects;
+use mlemu_engine::queues::Queues;
+use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +29,7 @@ use std::sync::Arc;
 pub struct Ground {
     pub engine: Engine,
     pub objects: Objects,
+    pub queues: Queues,
     /// Files for instances.
     pub folder: PathBuf,
     pub region: String,
@@ -38,6 +43,8 @@ pub struct Gcp {
     engine: Engine,
     functions: Functions,
     storage: Storage,
+    pubsub: PubSub,
+    sources: Sources,
     place: Place,
     watch: bool,
 }
@@ -57,8 +64,17 @@ impl Gcp {
             new_id,
         }));
         let objects = ground.objects;
-        let storage = Storage::new(storage::Parts { objects, triggers, clock, sink, place: place.clone() });
-        Arc::new(Self { engine: ground.engine, functions, storage, place, watch: ground.watch })
+        let storage =
+            Storage::new(storage::Parts { objects, triggers, clock, sink: sink.clone(), place: place.clone() });
+        let sources = Sources::new(SourceParts {
+            queues: ground.queues.clone(),
+            invoker: ground.engine.clone(),
+            sink: sink.clone(),
+            new_id,
+            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+        });
+        let pubsub = PubSub::new(pubsub::Parts { queues: ground.queues, sink, place: place.clone() });
+        Arc::new(Self { engine: ground.engine, functions, storage, pubsub, sources, place, watch: ground.watch })
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -68,6 +84,9 @@ impl Gcp {
 
     /// Functions come first: their paths begin with a project's name, which no API does.
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        if PubSub::is_grpc(&request) {
+            return self.pubsub.grpc(request).await;
+        }
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
@@ -76,6 +95,7 @@ impl Gcp {
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
             (None, Some(admin)) => self.functions.administer(admin, request).await,
+            (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
@@ -89,8 +109,9 @@ impl Gcp {
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
         let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
         self.storage.unsubscribe(&id);
+        self.pubsub.unfeed(&id, &self.sources);
         for (index, trigger) in function.triggers.iter().enumerate() {
-            self.subscribe(&id, index, trigger).map_err(|unknown| unknown.to_string())?;
+            self.subscribe(&id, index, trigger, &function.options)?;
         }
         self.warn_of_silent(&id, &function.triggers);
         Ok(id)
@@ -101,25 +122,59 @@ impl Gcp {
         function: &FunctionId,
         index: usize,
         trigger: &TriggerDeclaration,
-    ) -> Result<(), storage::UnknownEvent> {
-        let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger else { return Ok(()) };
+        options: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
         let signature = self.functions.traits_of(function).map(|traits| traits.signature);
-        let subscription = Subscription {
-            id: format!("{}-{index}", function.name),
-            function: function.clone(),
-            events: events.clone(),
-            prefix: prefix.clone(),
-            suffix: suffix.clone(),
-            background: signature == Some(Signature::Background),
-        };
-        self.storage.subscribe(bucket, subscription)
+        let background = signature == Some(Signature::Background);
+        match trigger {
+            TriggerDeclaration::Bucket { bucket, events, prefix, suffix } => {
+                let subscription = Subscription {
+                    id: format!("{}-{index}", function.name),
+                    function: function.clone(),
+                    events: events.clone(),
+                    prefix: prefix.clone(),
+                    suffix: suffix.clone(),
+                    background,
+                };
+                self.storage.subscribe(bucket, subscription).map_err(|unknown| unknown.to_string())
+            }
+            TriggerDeclaration::Queue { queue, .. } => {
+                let retry = options.get("retry").is_some_and(|retry| retry == "true");
+                let (function, topic) = (function.clone(), queue.clone());
+                let feed = Feed { function, index, topic, retry, background };
+                self.pubsub.feed(feed, &self.sources).map_err(|fault| fault.message)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes declared topics exist.
+    pub fn declare_topics<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        for name in names {
+            self.pubsub.ensure_topic(&self.pubsub.topic_name(name)).map_err(|fault| fault.message)?;
+        }
+        Ok(())
+    }
+
+    /// What of this cloud is in none of the shared cores.
+    pub fn saved(&self) -> pubsub::Saved {
+        self.pubsub.saved()
+    }
+
+    pub fn restore(&self, saved: &pubsub::Saved) {
+        self.pubsub.restore(saved);
+    }
+
+    /// Takes no more messages.
+    pub fn stop(&self) {
+        self.sources.stop();
+        self.pubsub.stop();
     }
 
     /// Triggers that nothing fires yet are said aloud.
     fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
         for trigger in triggers {
             let what = match trigger {
-                TriggerDeclaration::Queue { queue, .. } => format!("the topic `{queue}`"),
                 TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
                 TriggerDeclaration::Bucket { events, .. }
                     if events.iter().any(|event| never_fires(event)) =>
@@ -137,6 +192,7 @@ impl Gcp {
 
     pub fn withdraw(&self, function: &FunctionId) {
         self.storage.unsubscribe(function);
+        self.pubsub.unfeed(function, &self.sources);
         self.functions.forget(function);
     }
 

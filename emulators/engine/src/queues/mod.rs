@@ -9,12 +9,15 @@
 //! The core knows no dialect: names, limits, receipts on the wire and who may do what are the caller's.
 //! Everything that must survive is in [`Store`]; what is not (who waits, who consumes) is beside it.
 
+mod allowance;
+mod archive;
 mod backlog;
 mod counted;
 mod dedupe;
 mod message;
 mod receive;
 mod redrive;
+mod rule;
 mod send;
 mod settle;
 mod snapshot;
@@ -23,10 +26,13 @@ mod subscription;
 pub(crate) mod tests;
 mod topic;
 
+pub use allowance::Allowance;
+pub use archive::{Bookmark, Seek};
 pub use counted::Consumer;
 pub use message::{Attribute, Message, NewMessage};
-pub use receive::{Received, Want};
+pub use receive::{Lent, Received, Want};
 pub use redrive::Moved;
+pub use rule::{BackOff, Filter, Mark};
 pub use send::Sent;
 pub use settle::{Extended, Extension, Receipt, Standing};
 pub use snapshot::Snapshot;
@@ -113,7 +119,7 @@ impl Queues {
         self
     }
 
-    pub(crate) fn settle(&self) -> Settle {
+    pub fn settle(&self) -> Settle {
         self.lock().settle.clone()
     }
 

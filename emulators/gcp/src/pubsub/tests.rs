@@ -1,0 +1,1 @@
+//! Pub/Sub by its operations, without a connection.
