@@ -118,6 +118,9 @@ pub struct FunctionTable {
     /// Cloud Functions: how the function takes its events, when its code does not tell.
     #[schemars(with = "Option<Signature>")]
     pub signature: Option<Spanned<Signature>>,
+    /// Cloud Functions: events whose invocation failed come again.
+    #[schemars(with = "Option<bool>")]
+    pub retry: Option<Spanned<bool>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.
@@ -143,7 +146,8 @@ pub struct TriggerTable {
     pub prefix: Option<String>,
     /// Only keys that end so.
     pub suffix: Option<String>,
-    /// The queue whose messages invoke the function.
+    /// The queue, or Pub/Sub topic, whose messages invoke the function.
+    #[serde(alias = "topic")]
     pub queue: Option<String>,
     /// At most so many messages in one event; 10 when nothing is said.
     pub batch: Option<u32>,
