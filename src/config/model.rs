@@ -128,7 +128,7 @@ pub struct FunctionTable {
     pub triggers: Option<Vec<Spanned<TriggerTable>>>,
 }
 
-/// One way to invoke a function. Exactly one of `http`, `bucket`, `queue`, `schedule` and `url` says which.
+/// One way to invoke a function. Exactly one of `http`, `bucket`, `queue`, `topic`, `schedule` and `url` says which.
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TriggerTable {
@@ -146,9 +146,10 @@ pub struct TriggerTable {
     pub prefix: Option<String>,
     /// Only keys that end so.
     pub suffix: Option<String>,
-    /// The queue, or Pub/Sub topic, whose messages invoke the function.
-    #[serde(alias = "topic")]
+    /// The queue whose messages invoke the function.
     pub queue: Option<String>,
+    /// The topic whose messages invoke the function, one at a time.
+    pub topic: Option<String>,
     /// At most so many messages in one event; 10 when nothing is said.
     pub batch: Option<u32>,
     /// `rate(5 minutes)` or `cron(0 12 * * ? *)`.

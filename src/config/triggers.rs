@@ -17,6 +17,7 @@ pub fn read(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, Con
         "http" => http(table),
         "bucket" => bucket(cloud, table),
         "queue" => queue(table),
+        "topic" => topic(cloud, table),
         "schedule" => schedule(table),
         _ => Ok(TriggerDeclaration::Url { cors: cors(table), streaming: table.streaming.unwrap_or(false) }),
     }
@@ -28,13 +29,14 @@ fn kind(table: &TriggerTable) -> Result<&'static str, ConfigError> {
         ("http", table.http.is_some()),
         ("bucket", table.bucket.is_some()),
         ("queue", table.queue.is_some()),
+        ("topic", table.topic.is_some()),
         ("schedule", table.schedule.is_some()),
         ("url", table.url == Some(true)),
     ];
     let given: Vec<&str> = kinds.iter().filter(|(_, given)| *given).map(|(kind, _)| *kind).collect();
     match given.as_slice() {
         [kind] => Ok(kind),
-        [] => Err(ConfigError::new("a trigger needs one of `http`, `bucket`, `queue`, `schedule` and `url`")),
+        [] => Err(ConfigError::new("a trigger needs one of `http`, `bucket`, `queue`, `topic`, `schedule` and `url`")),
         many => Err(ConfigError::new(format!(
             "one trigger cannot be `{}` at once; write two tables",
             many.join("` and `")
@@ -108,6 +110,14 @@ fn queue(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
         batch,
         options: QueueOptions::default(),
     })
+}
+
+fn topic(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
+    if cloud != "gcp" {
+        return Err(ConfigError::new("`topic` triggers belong to functions with `provider = \"gcp\"`"));
+    }
+    let queue = table.topic.clone().unwrap_or_default();
+    Ok(TriggerDeclaration::Queue { queue, batch: 1, options: QueueOptions::default() })
 }
 
 fn schedule(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
