@@ -38,6 +38,12 @@ pub struct Ground {
     pub watch: bool,
 }
 
+/// What a reset goes back to, beside the shared cores.
+pub struct Saved {
+    pubsub: pubsub::Saved,
+    storage: storage::Saved,
+}
+
 /// The services, plugged together.
 pub struct Gcp {
     engine: Engine,
@@ -64,8 +70,6 @@ impl Gcp {
             new_id,
         }));
         let objects = ground.objects;
-        let storage =
-            Storage::new(storage::Parts { objects, triggers, clock, sink: sink.clone(), place: place.clone() });
         let sources = Sources::new(SourceParts {
             queues: ground.queues.clone(),
             invoker: ground.engine.clone(),
@@ -73,7 +77,11 @@ impl Gcp {
             new_id,
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
-        let pubsub = PubSub::new(pubsub::Parts { queues: ground.queues, sink, place: place.clone() });
+        let pubsub =
+            PubSub::new(pubsub::Parts { queues: ground.queues, sink: sink.clone(), place: place.clone() });
+        let told = pubsub.clone();
+        let storage = storage::Parts { objects, triggers, clock, sink, place: place.clone(), pubsub: told };
+        let storage = Storage::new(storage);
         Arc::new(Self { engine: ground.engine, functions, storage, pubsub, sources, place, watch: ground.watch })
     }
 
@@ -157,12 +165,13 @@ impl Gcp {
     }
 
     /// What of this cloud is in none of the shared cores.
-    pub fn saved(&self) -> pubsub::Saved {
-        self.pubsub.saved()
+    pub fn saved(&self) -> Saved {
+        Saved { pubsub: self.pubsub.saved(), storage: self.storage.saved() }
     }
 
-    pub fn restore(&self, saved: &pubsub::Saved) {
-        self.pubsub.restore(saved);
+    pub fn restore(&self, saved: &Saved) {
+        self.pubsub.restore(&saved.pubsub);
+        self.storage.restore(&saved.storage);
     }
 
     /// Takes no more messages.

@@ -92,7 +92,7 @@ impl PubSub {
         grpc::answer(self, request).await
     }
 
-    pub(super) fn queues(&self) -> &Queues {
+    pub(crate) fn queues(&self) -> &Queues {
         &self.shared.queues
     }
 
@@ -101,7 +101,7 @@ impl PubSub {
     }
 
     /// The core's place for a topic.
-    fn topic_id(&self, name: &str) -> Result<TopicId, Fault> {
+    pub(crate) fn topic_id(&self, name: &str) -> Result<TopicId, Fault> {
         let Name { project, id } = Name::of(Kind::Topic, name)?;
         Ok(TopicId::new(&self.scope(project), id))
     }
@@ -115,7 +115,7 @@ impl PubSub {
         Arc::new(Scope { account: project.into(), ..Scope::clone(own) })
     }
 
-    fn next_message_id(&self) -> String {
+    pub(crate) fn next_message_id(&self) -> String {
         self.shared.message.fetch_add(1, Ordering::Relaxed).to_string()
     }
 

@@ -121,11 +121,24 @@ impl PubSub {
 }
 
 impl Pusher {
-    /// Until the subscription is gone.
+    /// For ever; a reset may take the subscription away for a moment.
     async fn run(self, queues: Queues, client: Http) {
-        let Ok(_consumer) = queues.consumer(&self.from) else { return };
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let mut commits = queues.commits();
         let this = Arc::new(self);
+        loop {
+            if let Ok(consumer) = queues.consumer(&this.from) {
+                this.clone().work_off(&queues, &client).await;
+                drop(consumer);
+            }
+            // The sender lives as long as the queues.
+            let _ = commits.changed().await;
+        }
+    }
+
+    /// Until the subscription is gone.
+    async fn work_off(self: Arc<Self>, queues: &Queues, client: &Http) {
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let this = self;
         loop {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let Ok(lent) = queues.lend(&this.from, Want::next(1)).await else { return };

@@ -54,6 +54,10 @@ impl Fault {
         Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "requestedRangeNotSatisfiable", message)
     }
 
+    pub fn no_notification(id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", format!("Not found: notification {id}"))
+    }
+
     pub fn not_implemented(operation: &str) -> Self {
         let message = format!("{operation} is not implemented by mlemu");
         Self::new(StatusCode::NOT_IMPLEMENTED, "notImplemented", message)

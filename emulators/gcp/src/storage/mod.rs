@@ -11,6 +11,7 @@ mod conditions;
 mod event;
 mod fault;
 mod multipart;
+mod notifications;
 mod ops;
 mod range;
 mod routes;
@@ -22,9 +23,11 @@ mod tests;
 mod wire;
 
 pub use event::kinds;
+pub use notifications::Saved;
 pub use subscriptions::{Subscription, UnknownEvent};
 
 use crate::place::Place;
+use crate::pubsub::PubSub;
 use axum::body::Body;
 use axum::response::Response;
 use call::Call;
@@ -38,7 +41,7 @@ use routes::Op;
 use sessions::Sessions;
 use settings::BucketSettings;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use subscriptions::Subscriptions;
 
 /// What the service lives on.
@@ -48,6 +51,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub sink: Arc<dyn Sink>,
     pub place: Place,
+    /// Told of changes where a bucket wants that.
+    pub pubsub: PubSub,
 }
 
 /// The service.
@@ -59,6 +64,8 @@ pub struct Storage {
     settings: BucketSettings,
     sessions: Sessions,
     subscriptions: Subscriptions,
+    pubsub: PubSub,
+    told: Mutex<notifications::Told>,
 }
 
 impl Storage {
@@ -72,6 +79,8 @@ impl Storage {
             settings: BucketSettings::default(),
             sessions: Sessions::default(),
             subscriptions,
+            pubsub: parts.pubsub,
+            told: Mutex::default(),
         }
     }
 
@@ -105,7 +114,10 @@ impl Storage {
             Op::Compose { name } => self.compose(&call, &name, body).await,
             Op::Copy { from, to, rewrites } => self.copy(&call, &from, &to, rewrites, body).await,
             Op::Policy => Ok(fault::json(http::StatusCode::OK, &wire::policy())),
-            Op::Notifications => Ok(fault::json(http::StatusCode::OK, &wire::no_notifications())),
+            Op::ListNotifications { bucket } => self.list_notifications(&call, &bucket),
+            Op::InsertNotification { bucket } => self.insert_notification(&call, &bucket, body).await,
+            Op::GetNotification { bucket, id } => self.get_notification(&call, &bucket, &id),
+            Op::DeleteNotification { bucket, id } => self.delete_notification(&bucket, &id),
             Op::Unsupported { operation } => Err(self.unsupported(&operation)),
         }
     }

@@ -60,7 +60,20 @@ pub(super) enum Op {
         rewrites: bool,
     },
     Policy,
-    Notifications,
+    ListNotifications {
+        bucket: String,
+    },
+    InsertNotification {
+        bucket: String,
+    },
+    GetNotification {
+        bucket: String,
+        id: String,
+    },
+    DeleteNotification {
+        bucket: String,
+        id: String,
+    },
     Unsupported {
         operation: String,
     },
@@ -105,7 +118,7 @@ pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
         (_, [] | [""]) => buckets(method),
         (_, [bucket]) => one_bucket(method, decoded(bucket)?),
         (_, [_, "iam"]) if *method == Method::GET => Some(Op::Policy),
-        (_, [_, "notificationConfigs"]) if *method == Method::GET => Some(Op::Notifications),
+        (_, [bucket, "notificationConfigs", id @ ..]) => notifications(method, decoded(bucket)?, id),
         (_, [bucket, "o"]) => objects(method, decoded(bucket)?),
         (_, [bucket, "o", object @ ..]) => {
             let bucket = decoded(bucket)?;
@@ -130,6 +143,16 @@ fn one_bucket(method: &Method, bucket: String) -> Option<Op> {
         Method::PATCH => Some(Op::PatchBucket { bucket, replaces: false }),
         Method::PUT => Some(Op::PatchBucket { bucket, replaces: true }),
         Method::DELETE => Some(Op::DeleteBucket { bucket }),
+        _ => None,
+    }
+}
+
+fn notifications(method: &Method, bucket: String, id: &[&str]) -> Option<Op> {
+    match (method, id) {
+        (&Method::GET, []) => Some(Op::ListNotifications { bucket }),
+        (&Method::POST, []) => Some(Op::InsertNotification { bucket }),
+        (&Method::GET, [id]) => Some(Op::GetNotification { bucket, id: (*id).into() }),
+        (&Method::DELETE, [id]) => Some(Op::DeleteNotification { bucket, id: (*id).into() }),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Parts, Storage, Subscription};
 use crate::place::Place;
+use crate::pubsub::PubSub;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -46,7 +47,10 @@ impl Shop {
             new_id: crate::functions::new_id,
         }));
         let place = Place::new("demo-p", "us-central1");
-        let storage = Storage::new(Parts { objects, triggers: triggers.clone(), clock, sink, place });
+        let queues = mlemu_engine::queues::Queues::new(clock.clone());
+        let (place_, sink_) = (place.clone(), sink.clone());
+        let pubsub = PubSub::new(crate::pubsub::Parts { queues, sink: sink_, place: place_ });
+        let storage = Storage::new(Parts { objects, triggers: triggers.clone(), clock, sink, place, pubsub });
         let shop = Self { storage, triggers, heard, _folder: folder };
         shop.json("POST", "/storage/v1/b?project=demo-p", r#"{"name":"pics","location":"EU"}"#, 200).await;
         shop
