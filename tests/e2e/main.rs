@@ -14,6 +14,7 @@ mod exec;
 mod frontends;
 mod gateway;
 mod gcp_functions;
+mod gcp_pubsub;
 mod gcp_storage;
 mod house;
 mod http;

@@ -62,7 +62,7 @@ fn house() -> House {
 
 impl House {
     /// A request to the control API.
-    fn ask(&self, line: &str, body: &Value) -> http::Answer {
+    pub fn ask(&self, line: &str, body: &Value) -> http::Answer {
         let token = format!("Bearer {}", self.token());
         let body = if body.is_null() { String::new() } else { body.to_string() };
         http::send(self.control(), line, &[("Authorization", &token)], body.as_bytes())

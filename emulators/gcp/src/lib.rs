@@ -1,5 +1,6 @@
 //! Google's dialect: Cloud Functions behind the functions-framework, Cloud Storage, and Pub/Sub.
 
+mod courier;
 pub mod framework;
 pub mod functions;
 mod place;
@@ -7,6 +8,7 @@ mod plug;
 pub mod profile;
 pub mod pubsub;
 pub mod storage;
+pub mod tasks;
 
 pub use place::Place;
 pub use plug::{Gcp, Ground};

@@ -231,6 +231,10 @@ impl Gcp {
             ("CLOUDSDK_CORE_PROJECT", self.place.project().to_owned()),
             ("CLOUDSDK_FUNCTIONS_REGION", self.place.region().to_owned()),
             ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true".into()),
+            ("PUBSUB_PROJECT_ID", self.place.project().to_owned()),
+            // No server of metadata answers here: clients must not look for one.
+            ("METADATA_SERVER_DETECTION", "none".into()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", format!("http://{address}/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", format!("http://{address}/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("http://{address}/storage/v1/")),
         ];

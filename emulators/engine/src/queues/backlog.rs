@@ -130,6 +130,11 @@ impl Backlog {
         self.entries.values().map(|entry| entry.message.clone()).collect()
     }
 
+    /// The message of that id.
+    pub fn named(&self, id: &str) -> Option<u64> {
+        self.entries.values().find(|entry| *entry.message.id == *id).map(|entry| entry.message.sequence)
+    }
+
     pub fn peek(&self, most: usize) -> Vec<Peeked> {
         let seen = self.entries.values().take(most).map(|entry| Peeked {
             message: entry.message.clone(),

@@ -12,6 +12,7 @@
 mod allowance;
 mod archive;
 mod backlog;
+mod byhand;
 mod counted;
 mod dedupe;
 mod message;

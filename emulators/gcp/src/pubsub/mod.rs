@@ -27,6 +27,7 @@ mod streaming;
 mod tests;
 pub(crate) mod wire;
 
+use crate::courier::Couriers;
 use crate::place::Place;
 use axum::body::Body;
 use axum::response::Response;
@@ -36,7 +37,7 @@ use http::{Request, header};
 use mlemu_core::{Scope, Sink, Subject, What};
 use mlemu_engine::queues::{Queues, TopicId};
 use names::{Kind, Name};
-use push::Pushers;
+use push::Pusher;
 use registry::Registry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +60,7 @@ struct Shared {
     sink: Arc<dyn Sink>,
     place: Place,
     registry: Mutex<Registry>,
-    pushers: Pushers,
+    pushers: Couriers<Pusher>,
     /// The newest message id.
     message: AtomicU64,
 }
@@ -69,7 +70,7 @@ impl PubSub {
         let Parts { queues, sink, place } = parts;
         // Ids of another day are others.
         let message = AtomicU64::new(queues.clock().now().0.unsigned_abs());
-        let pushers = Pushers::new(queues.clone());
+        let pushers = Couriers::new(queues.clone());
         Self { shared: Arc::new(Shared { queues, sink, place, registry: Mutex::default(), pushers, message }) }
     }
 
