@@ -18,7 +18,7 @@ pub fn read(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, Con
         "bucket" => bucket(cloud, table),
         "queue" => queue(table),
         "topic" => topic(cloud, table),
-        "schedule" => schedule(table),
+        "schedule" => schedule(cloud, table),
         _ => Ok(TriggerDeclaration::Url { cors: cors(table), streaming: table.streaming.unwrap_or(false) }),
     }
 }
@@ -120,10 +120,12 @@ fn topic(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, Config
     Ok(TriggerDeclaration::Queue { queue, batch: 1, options: QueueOptions::default() })
 }
 
-fn schedule(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
+fn schedule(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
     let expression = table.schedule.clone().unwrap_or_default();
     let known = ["rate(", "cron(", "at("].iter().any(|start| expression.starts_with(start));
-    if known && expression.ends_with(')') {
+    let words = expression.split_whitespace().count();
+    let bare = cloud == "gcp" && (expression.starts_with("every ") || words == 5);
+    if known && expression.ends_with(')') || bare {
         Ok(TriggerDeclaration::Schedule { expression })
     } else {
         Err(ConfigError::new(format!("`{expression}` is no schedule; write it like \"rate(5 minutes)\"")))

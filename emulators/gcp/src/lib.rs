@@ -7,6 +7,7 @@ mod place;
 mod plug;
 pub mod profile;
 pub mod pubsub;
+pub mod scheduler;
 pub mod storage;
 pub mod tasks;
 

@@ -6,7 +6,9 @@ use crate::functions::fault::{self, Fault};
 use crate::functions::{Functions, new_id, routes};
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
+use crate::scheduler::{self, Scheduler};
 use crate::storage::{self, Storage, Subscription};
+use crate::tasks::{self, Tasks};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -42,6 +44,8 @@ pub struct Ground {
 pub struct Saved {
     pubsub: pubsub::Saved,
     storage: storage::Saved,
+    tasks: tasks::Saved,
+    jobs: scheduler::Saved,
 }
 
 /// The services, plugged together.
@@ -51,6 +55,8 @@ pub struct Gcp {
     storage: Storage,
     pubsub: PubSub,
     sources: Sources,
+    tasks: Tasks,
+    scheduler: Scheduler,
     place: Place,
     watch: bool,
 }
@@ -78,11 +84,19 @@ impl Gcp {
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
         let pubsub =
-            PubSub::new(pubsub::Parts { queues: ground.queues, sink: sink.clone(), place: place.clone() });
+            PubSub::new(pubsub::Parts { queues: ground.queues.clone(), sink: sink.clone(), place: place.clone() });
+        let scheduler = Scheduler::new(scheduler::Parts {
+            clock: clock.clone(),
+            settle: ground.engine.settle().clone(),
+            pubsub: pubsub.clone(),
+            scope: place.scope.clone(),
+        });
+        let tasks = Tasks::new(ground.queues, place.clone());
         let told = pubsub.clone();
         let storage = storage::Parts { objects, triggers, clock, sink, place: place.clone(), pubsub: told };
         let storage = Storage::new(storage);
-        Arc::new(Self { engine: ground.engine, functions, storage, pubsub, sources, place, watch: ground.watch })
+        let (engine, watch) = (ground.engine, ground.watch);
+        Arc::new(Self { engine, functions, storage, pubsub, sources, tasks, scheduler, place, watch })
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -104,6 +118,8 @@ impl Gcp {
             (Some(target), _) => self.functions.serve(target, request).await,
             (None, Some(admin)) => self.functions.administer(admin, request).await,
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
+            (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
+            (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
@@ -118,6 +134,7 @@ impl Gcp {
         let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
         self.storage.unsubscribe(&id);
         self.pubsub.unfeed(&id, &self.sources);
+        self.scheduler.withdraw(&self.job_prefix(&id));
         for (index, trigger) in function.triggers.iter().enumerate() {
             self.subscribe(&id, index, trigger, &function.options)?;
         }
@@ -152,8 +169,41 @@ impl Gcp {
                 let feed = Feed { function, index, topic, retry, background };
                 self.pubsub.feed(feed, &self.sources).map_err(|fault| fault.message)
             }
+            TriggerDeclaration::Schedule { expression } => {
+                let is_event = signature.is_some_and(Signature::is_event);
+                self.schedule(function, index, expression, is_event.then_some(background))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// A job of its own calls the function, or publishes to a topic of its own for a function of events, `event`
+    /// saying whether it is one of the first generation.
+    fn schedule(
+        &self,
+        function: &FunctionId,
+        index: usize,
+        expression: &str,
+        event: Option<bool>,
+    ) -> Result<(), String> {
+        let mut job = serde_json::json!({
+            "name": format!("{}{index}", self.job_prefix(function)),
+            "schedule": scheduler::unwrapped(expression),
+        });
+        if let Some(background) = event {
+            let topic = self.pubsub.topic_name(&format!("schedule-{function}"));
+            job["pubsubTarget"] = serde_json::json!({ "topicName": topic, "data": "e30=" });
+            let feed = Feed { function: function.clone(), index, topic, retry: false, background };
+            self.pubsub.feed(feed, &self.sources).map_err(|fault| fault.message)?;
+        } else {
+            job["httpTarget"] = serde_json::json!({ "uri": self.place.url_of(&function.name) });
+        }
+        self.scheduler.declare(job).map_err(|fault| fault.message)
+    }
+
+    fn job_prefix(&self, function: &FunctionId) -> String {
+        let (project, region) = (self.place.project(), self.place.region());
+        format!("projects/{project}/locations/{region}/jobs/schedule-{function}-")
     }
 
     /// Makes declared topics exist.
@@ -166,17 +216,26 @@ impl Gcp {
 
     /// What of this cloud is in none of the shared cores.
     pub fn saved(&self) -> Saved {
-        Saved { pubsub: self.pubsub.saved(), storage: self.storage.saved() }
+        Saved {
+            pubsub: self.pubsub.saved(),
+            storage: self.storage.saved(),
+            tasks: self.tasks.saved(),
+            jobs: self.scheduler.saved(),
+        }
     }
 
     pub fn restore(&self, saved: &Saved) {
         self.pubsub.restore(&saved.pubsub);
         self.storage.restore(&saved.storage);
+        self.tasks.restore(&saved.tasks);
+        self.scheduler.restore(&saved.jobs);
     }
 
     /// Takes no more messages.
     pub fn stop(&self) {
         self.sources.stop();
+        self.scheduler.stop();
+        self.tasks.stop();
         self.pubsub.stop();
     }
 
@@ -184,7 +243,6 @@ impl Gcp {
     fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
         for trigger in triggers {
             let what = match trigger {
-                TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
                 TriggerDeclaration::Bucket { events, .. }
                     if events.iter().any(|event| never_fires(event)) =>
                 {
@@ -202,6 +260,7 @@ impl Gcp {
     pub fn withdraw(&self, function: &FunctionId) {
         self.storage.unsubscribe(function);
         self.pubsub.unfeed(function, &self.sources);
+        self.scheduler.withdraw(&self.job_prefix(function));
         self.functions.forget(function);
     }
 
@@ -234,6 +293,9 @@ impl Gcp {
             ("PUBSUB_PROJECT_ID", self.place.project().to_owned()),
             // No server of metadata answers here: clients must not look for one.
             ("METADATA_SERVER_DETECTION", "none".into()),
+            ("CLOUD_TASKS_EMULATOR_HOST", address.to_string()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDTASKS", format!("http://{address}/")),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDSCHEDULER", format!("http://{address}/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", format!("http://{address}/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", format!("http://{address}/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("http://{address}/storage/v1/")),

@@ -23,7 +23,7 @@ pub(in crate::pubsub) struct Confirmed {
 }
 
 impl PubSub {
-    pub(in crate::pubsub) async fn pull(&self, ask: PullRequest) -> Result<PullResponse, Fault> {
+    pub(crate) async fn pull(&self, ask: PullRequest) -> Result<PullResponse, Fault> {
         let most = usize::try_from(ask.max_messages).ok().filter(|most| *most > 0).ok_or_else(|| {
             Fault::invalid(format!(
                 "The value for max_messages is too small. You passed {} in the request, but the minimum value is 1.",

@@ -18,7 +18,7 @@ const LONGEST_VALUE: usize = 1024;
 const LONGEST_ORDERING_KEY: usize = 1024;
 
 impl PubSub {
-    pub(in crate::pubsub) fn publish(
+    pub(crate) fn publish(
         &self,
         ask: PublishRequest,
         cause: &Cause,

@@ -14,7 +14,7 @@ use mlemu_engine::queues::SubscriptionId;
 const ACTIVE: i32 = 1;
 
 impl PubSub {
-    pub(in crate::pubsub) fn create_subscription(&self, said: Subscription) -> Result<Subscription, Fault> {
+    pub(crate) fn create_subscription(&self, said: Subscription) -> Result<Subscription, Fault> {
         let said = self.add_subscription(said)?;
         self.push_anew();
         Ok(said)
