@@ -2,6 +2,7 @@
 //!
 //! Source: the REST references of `CloudFunction` (v1) and `Function` (v2).
 
+use super::catalog::EventSource;
 use super::fault::Fault;
 use super::routes::Version;
 use super::{Entry, Functions};
@@ -57,10 +58,17 @@ impl Functions {
         });
         match &entry.event {
             Some(event) => {
-                let resource = format!("projects/_/buckets/{}", event.bucket);
-                let service = "storage.googleapis.com";
+                let (resource, service) = match &event.source {
+                    EventSource::Bucket(bucket) => {
+                        (format!("projects/_/buckets/{bucket}"), "storage.googleapis.com")
+                    }
+                    EventSource::Topic(topic) => (topic.clone(), "pubsub.googleapis.com"),
+                };
                 shown["eventTrigger"] =
                     json!({ "eventType": event.kind, "resource": resource, "service": service });
+                if event.retry {
+                    shown["eventTrigger"]["failurePolicy"] = json!({ "retry": {} });
+                }
             }
             None => shown["httpsTrigger"] = json!({ "url": url, "securityLevel": "SECURE_OPTIONAL" }),
         }
@@ -96,9 +104,15 @@ impl Functions {
             shown["eventTrigger"] = json!({
                 "triggerRegion": self.place.region(),
                 "eventType": event.kind,
-                "eventFilters": [{ "attribute": "bucket", "value": event.bucket }],
-                "retryPolicy": "RETRY_POLICY_DO_NOT_RETRY",
+                "retryPolicy": if event.retry { "RETRY_POLICY_RETRY" } else { "RETRY_POLICY_DO_NOT_RETRY" },
             });
+            match &event.source {
+                EventSource::Bucket(bucket) => {
+                    let filters = json!([{ "attribute": "bucket", "value": bucket }]);
+                    shown["eventTrigger"]["eventFilters"] = filters;
+                }
+                EventSource::Topic(topic) => shown["eventTrigger"]["pubsubTopic"] = topic.clone().into(),
+            }
         }
         shown
     }
