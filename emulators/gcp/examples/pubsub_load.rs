@@ -18,11 +18,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-const TOPIC: &str = "projects/demo-load/topics/load";
-const SUBSCRIPTION: &str = "projects/demo-load/subscriptions/load";
 const BATCH: usize = 100;
 const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Of this run alone.
+fn named(kind: &str) -> String {
+    format!("projects/demo-load/{kind}/load-{}", std::process::id())
+}
 
 #[derive(Clone, PartialEq, Message)]
 struct Topic {
@@ -146,7 +149,7 @@ async fn publish(client: &Client, count: usize, bytes: usize) -> HashSet<String>
     let batches = (0..count.div_ceil(BATCH)).map(|batch| {
         let size = BATCH.min(count - batch * BATCH);
         let messages = vec![PubsubMessage { data: data.clone(), message_id: String::new() }; size];
-        let ask = PublishRequest { topic: TOPIC.into(), messages };
+        let ask = PublishRequest { topic: named("topics"), messages };
         let client = client.clone();
         async move { client.unary::<PublishResponse>("Publisher/Publish", &ask).await.message_ids }
     });
@@ -157,7 +160,7 @@ async fn publish(client: &Client, count: usize, bytes: usize) -> HashSet<String>
 async fn consume(client: &Client, count: usize) -> Vec<String> {
     let (say, said) = mpsc::unbounded_channel();
     let first = StreamingPullRequest {
-        subscription: SUBSCRIPTION.into(),
+        subscription: named("subscriptions"),
         stream_ack_deadline_seconds: 60,
         ..StreamingPullRequest::default()
     };
@@ -190,8 +193,8 @@ async fn main() {
     let mut number = |otherwise| args.next().map_or(otherwise, |text| text.parse().expect("a number"));
     let (count, bytes) = (number(10_000), number(100));
     let client = Client::connect(&authority).await;
-    let _: Topic = client.unary("Publisher/CreateTopic", &Topic { name: TOPIC.into() }).await;
-    let (name, topic) = (SUBSCRIPTION.into(), TOPIC.into());
+    let _: Topic = client.unary("Publisher/CreateTopic", &Topic { name: named("topics") }).await;
+    let (name, topic) = (named("subscriptions"), named("topics"));
     let said = Subscription { name, topic, ack_deadline_seconds: 60 };
     let _: Subscription = client.unary("Subscriber/CreateSubscription", &said).await;
     let began = Instant::now();

@@ -13,8 +13,13 @@ use serde_json::{Value, json};
 
 impl Functions {
     pub(super) fn list(&self, version: Version) -> Value {
+        // Tools ask both and show what either says.
+        let own = |entry: &&std::sync::Arc<Entry>| {
+            (version == Version::One) == (entry.traits.generation == Generation::First)
+        };
+        let all = self.catalog.all();
         let shown: Vec<Value> =
-            self.catalog.all().iter().filter_map(|entry| self.shown(version, entry)).collect();
+            all.iter().filter(own).filter_map(|entry| self.shown(version, entry)).collect();
         json!({ "functions": shown })
     }
 

@@ -20,6 +20,7 @@ mod settings;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod wire;
 
 pub use event::kinds;
@@ -66,6 +67,7 @@ pub struct Storage {
     subscriptions: Subscriptions,
     pubsub: PubSub,
     told: Mutex<notifications::Told>,
+    trouble: trouble::Trouble,
 }
 
 impl Storage {
@@ -81,6 +83,7 @@ impl Storage {
             subscriptions,
             pubsub: parts.pubsub,
             told: Mutex::default(),
+            trouble: trouble::Trouble::default(),
         }
     }
 
@@ -96,7 +99,18 @@ impl Storage {
     }
 
     async fn answer(&self, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
+        if parts.uri.path().starts_with(trouble::PATH) {
+            return self.trouble.administer(&parts.method, parts.uri.path(), body).await;
+        }
         let op = routes::operation(&parts.method, parts.uri.path())?;
+        match self.trouble.of(&parts.headers, &op) {
+            None => self.run(op, parts, body).await,
+            Some(trouble::Instruction::Status(status)) => Err(Fault::asked_for(status)),
+            Some(instruction) => Ok(trouble::spoilt(self.run(op, parts, body).await?, instruction)),
+        }
+    }
+
+    async fn run(&self, op: Op, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
         let call = Call::read(parts)?;
         match op {
             Op::ListBuckets => Ok(self.list_buckets(&call)),

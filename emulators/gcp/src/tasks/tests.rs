@@ -87,6 +87,7 @@ async fn a_task_goes_out_at_its_time() {
     for part in ["post /work", "x-own: 1", "x-cloudtasks-taskname: mine", "x-cloudtasks-taskretrycount: 0", "\r\n\r\nhi"] {
         assert!(request.contains(part), "{part} in {request}");
     }
+    bench.settle.settled(&mlemu_engine::settle::Which::Everything).await;
     assert_eq!(bench.ask(&format!("GET /v2/{name}"), json!({})).await.0, 404);
 }
 
