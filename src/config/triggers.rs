@@ -36,7 +36,9 @@ fn kind(table: &TriggerTable) -> Result<&'static str, ConfigError> {
     let given: Vec<&str> = kinds.iter().filter(|(_, given)| *given).map(|(kind, _)| *kind).collect();
     match given.as_slice() {
         [kind] => Ok(kind),
-        [] => Err(ConfigError::new("a trigger needs one of `http`, `bucket`, `queue`, `topic`, `schedule` and `url`")),
+        [] => Err(ConfigError::new(
+            "a trigger needs one of `http`, `bucket`, `queue`, `topic`, `schedule` and `url`",
+        )),
         many => Err(ConfigError::new(format!(
             "one trigger cannot be `{}` at once; write two tables",
             many.join("` and `")

@@ -159,7 +159,8 @@ mod tests {
     #[test]
     fn the_authority_of_http_2_is_a_host() {
         let of = |authority: &str, headers: &[(&str, &str)]| {
-            let mut request = Request::builder().version(Version::HTTP_2).uri(format!("http://{authority}/x"));
+            let mut request =
+                Request::builder().version(Version::HTTP_2).uri(format!("http://{authority}/x"));
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }

@@ -1,8 +1,8 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
-use super::{dialect, guard};
 use super::patience::Patient;
 use super::stream::Stream;
+use super::{dialect, guard};
 use axum::body::Body;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

@@ -160,9 +160,8 @@ fn a_message_comes_again_where_the_function_asks_for_it_and_never_elsewhere() {
     advance("15s");
     assert_eq!(said(&house, 0, "fails_once", "TRY 2"), "TRY 2");
     advance("1h");
-    let tries = |function: &str| {
-        house.records(0).iter().filter(|record| is(record, function, "ended")).count()
-    };
+    let tries =
+        |function: &str| house.records(0).iter().filter(|record| is(record, function, "ended")).count();
     assert_eq!((tries("fails_once"), tries("gives_up")), (2, 1));
 }
 
@@ -294,7 +293,10 @@ fn malformed_frames_and_messages_leave_the_daemon_alive() {
         ("POST /v1/projects/demo-mlemu/subscriptions/abc:seek", br#"{"time":"yesterday"}"#),
     ] {
         let answer = http::send(house.gcp(), line, &[], body);
-        assert_eq!((answer.status, answer.json()["error"]["status"].clone()), (400, json!("INVALID_ARGUMENT")));
+        assert_eq!(
+            (answer.status, answer.json()["error"]["status"].clone()),
+            (400, json!("INVALID_ARGUMENT"))
+        );
     }
     let made = http::send(house.gcp(), "PUT /v1/projects/demo-mlemu/topics/abc", &[], b"");
     assert_eq!(made.status, 200, "{}", made.text());

@@ -155,9 +155,12 @@ mod tests {
 
     #[test]
     fn only_this_machine() {
-        for good in
-            ["http://127.0.0.1:8080/x?token=1", "http://[::1]:80/", "http://localhost:9", "http://a.localhost/"]
-        {
+        for good in [
+            "http://127.0.0.1:8080/x?token=1",
+            "http://[::1]:80/",
+            "http://localhost:9",
+            "http://a.localhost/",
+        ] {
             assert!(is_here(good), "{good}");
         }
         for bad in [

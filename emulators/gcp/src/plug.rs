@@ -83,8 +83,11 @@ impl Gcp {
             new_id,
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
-        let pubsub =
-            PubSub::new(pubsub::Parts { queues: ground.queues.clone(), sink: sink.clone(), place: place.clone() });
+        let pubsub = PubSub::new(pubsub::Parts {
+            queues: ground.queues.clone(),
+            sink: sink.clone(),
+            place: place.clone(),
+        });
         let scheduler = Scheduler::new(scheduler::Parts {
             clock: clock.clone(),
             settle: ground.engine.settle().clone(),

@@ -3,8 +3,8 @@
 //! A lease that was given under an allowance holds its part for as long as it lasts, however it ends: so the
 //! receiver never counts, and nothing has to tell it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// Shared by a receiver and its leases.

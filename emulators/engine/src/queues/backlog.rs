@@ -243,7 +243,8 @@ impl Backlog {
     pub fn come_back(&mut self, sequence: u64, now: Timestamp, commits: &mut u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
         let was_leased = matches!(entry.phase, Phase::Leased { .. });
-        let wait = self.back_off.filter(|_| was_leased).map_or(Duration::ZERO, |rule| rule.after(entry.count));
+        let wait =
+            self.back_off.filter(|_| was_leased).map_or(Duration::ZERO, |rule| rule.after(entry.count));
         let message = entry.message.clone();
         self.appear(sequence, commits);
         if !wait.is_zero() {

@@ -69,7 +69,10 @@ impl Fault {
     /// `kind` in the singular, e.g. `topic`.
     pub fn missing(kind: &str, name: &str) -> Self {
         let id = name.rsplit('/').next().unwrap_or_default();
-        Self::new(Code::NotFound, format!("Resource not found (resource={id}): {kind} {name} does not exist."))
+        Self::new(
+            Code::NotFound,
+            format!("Resource not found (resource={id}): {kind} {name} does not exist."),
+        )
     }
 
     pub fn exists(kind: &str, name: &str) -> Self {
@@ -106,8 +109,8 @@ impl Fault {
 
     pub fn response(&self) -> Response {
         let known = CODES.iter().find(|(code, ..)| *code == self.code);
-        let (name, status) =
-            known.map_or(("INTERNAL", StatusCode::INTERNAL_SERVER_ERROR), |(_, name, status)| (*name, *status));
+        let (name, status) = known
+            .map_or(("INTERNAL", StatusCode::INTERNAL_SERVER_ERROR), |(_, name, status)| (*name, *status));
         let mut error = json!({ "code": status.as_u16(), "message": self.message, "status": name });
         if !self.refused.is_empty() {
             error["details"] = json!([{

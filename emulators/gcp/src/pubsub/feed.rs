@@ -83,7 +83,10 @@ impl PubSub {
             topic: topic.clone(),
             ack_deadline_seconds: DEADLINE,
             enable_message_ordering: true,
-            retry_policy: Some(RetryPolicy { minimum_backoff: Some(spans.0), maximum_backoff: Some(spans.1) }),
+            retry_policy: Some(RetryPolicy {
+                minimum_backoff: Some(spans.0),
+                maximum_backoff: Some(spans.1),
+            }),
             ..Subscription::default()
         })?;
         let (from, _) = self.source(&name)?;
@@ -118,7 +121,13 @@ impl PubSub {
 
     /// Nothing starts the function any more.
     pub(crate) fn unfeed(&self, function: &FunctionId, sources: &Sources) {
-        let own = self.registry().subscriptions.keys().filter(|name| self.is_of(name, function)).cloned().collect::<Vec<_>>();
+        let own = self
+            .registry()
+            .subscriptions
+            .keys()
+            .filter(|name| self.is_of(name, function))
+            .cloned()
+            .collect::<Vec<_>>();
         for index in 0..MOST_TRIGGERS {
             sources.remove(&mapping(function, index));
         }

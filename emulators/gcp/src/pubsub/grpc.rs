@@ -100,7 +100,8 @@ async fn unary(
 
 /// The trace that a caller says it is part of, or a new one.
 fn trace(said: &tonic::metadata::MetadataMap) -> String {
-    let said = ["x-cloud-trace-context", "traceparent"].iter().find_map(|name| said.get(*name)?.to_str().ok());
+    let said =
+        ["x-cloud-trace-context", "traceparent"].iter().find_map(|name| said.get(*name)?.to_str().ok());
     said.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 

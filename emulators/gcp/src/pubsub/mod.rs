@@ -71,7 +71,9 @@ impl PubSub {
         // Ids of another day are others.
         let message = AtomicU64::new(queues.clock().now().0.unsigned_abs());
         let pushers = Couriers::new(queues.clone());
-        Self { shared: Arc::new(Shared { queues, sink, place, registry: Mutex::default(), pushers, message }) }
+        Self {
+            shared: Arc::new(Shared { queues, sink, place, registry: Mutex::default(), pushers, message }),
+        }
     }
 
     /// Whether a path is of this API in REST.

@@ -68,7 +68,9 @@ fn is_id(id: &str) -> bool {
 /// The project of `projects/PROJECT`.
 pub fn project(name: &str) -> Result<&str, Fault> {
     name.strip_prefix("projects/").filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(|| {
-        Fault::invalid(format!("Invalid [projects] name: (name={name}). It must have the form projects/PROJECT."))
+        Fault::invalid(format!(
+            "Invalid [projects] name: (name={name}). It must have the form projects/PROJECT."
+        ))
     })
 }
 

@@ -46,7 +46,9 @@ impl Registry {
     pub(super) fn place(&self, name: &str) -> Result<SubscriptionId, Fault> {
         let held = self.subscription(name)?;
         held.core.clone().ok_or_else(|| {
-            Fault::precondition(format!("Subscription {name} is detached from its topic and receives no messages."))
+            Fault::precondition(format!(
+                "Subscription {name} is detached from its topic and receives no messages."
+            ))
         })
     }
 
@@ -56,11 +58,7 @@ impl Registry {
 }
 
 /// One page of what comes behind `token`, in order, and the token of the next page.
-pub(super) fn page<T>(
-    all: impl Iterator<Item = (String, T)>,
-    size: i32,
-    token: &str,
-) -> (Vec<T>, String) {
+pub(super) fn page<T>(all: impl Iterator<Item = (String, T)>, size: i32, token: &str) -> (Vec<T>, String) {
     let size = usize::try_from(size).ok().filter(|size| *size > 0).unwrap_or(100).min(1000);
     let mut rest = all.skip_while(|(name, _)| !token.is_empty() && name.as_str() <= token).peekable();
     let mut last = String::new();

@@ -189,7 +189,13 @@ mod tests {
             (Method::PUT, "/v1/projects/p/topics/abc", "CreateTopic", "name", topic),
             (Method::POST, "/v1/projects/p/topics/abc:publish", "Publish", "topic", topic),
             (Method::PATCH, "/v1/projects/p/topics/abc", "UpdateTopic", "topic.name", topic),
-            (Method::GET, "/v1/projects/p/topics/abc/subscriptions", "ListTopicSubscriptions", "topic", topic),
+            (
+                Method::GET,
+                "/v1/projects/p/topics/abc/subscriptions",
+                "ListTopicSubscriptions",
+                "topic",
+                topic,
+            ),
             (Method::GET, "/v1/projects/p/topics", "ListTopics", "project", "projects/p"),
             (Method::GET, "/v1/projects/p/topics/abc:getIamPolicy", "GetIamPolicy", "resource", topic),
             (Method::POST, "/v1/projects/p/schemas:validate", "ValidateSchema", "parent", "projects/p"),
@@ -211,7 +217,10 @@ mod tests {
     #[test]
     fn fields_of_the_query_and_of_the_path() {
         let mut words = query("pageSize=3&pageToken=7&alt=json&schemaId=a%2Bb");
-        assert_eq!(Value::from(words.clone()), serde_json::json!({"pageSize": 3, "pageToken": "7", "schemaId": "a+b"}));
+        assert_eq!(
+            Value::from(words.clone()),
+            serde_json::json!({"pageSize": 3, "pageToken": "7", "schemaId": "a+b"})
+        );
         put(&mut words, "topic.name", "x");
         assert_eq!(words["topic"], serde_json::json!({"name": "x"}));
     }

@@ -13,8 +13,8 @@ use super::wire::{
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 use mlemu_engine::queues::{Allowance, SubscriptionId, Want};
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -94,7 +94,8 @@ pub(super) async fn open(
     let (say, words) = mpsc::channel(16);
     let receiving = tokio::spawn(receive(line.clone(), first, asked, say));
     let greeting = Some(greeting);
-    let sending = Sending { line, words, greeting, over: false, _receiving: AbortOnDropHandle::new(receiving) };
+    let sending =
+        Sending { line, words, greeting, over: false, _receiving: AbortOnDropHandle::new(receiving) };
     Ok(stream::unfold(sending, |mut sending| async move { Some((sending.next().await?, sending)) }))
 }
 
@@ -128,11 +129,14 @@ impl Line {
             self.lease.store(request.stream_ack_deadline_seconds.clamp(10, 600), Ordering::Relaxed);
         }
         if request.modify_deadline_ack_ids.len() != request.modify_deadline_seconds.len() {
-            return Err(Fault::invalid("modify_deadline_seconds and modify_deadline_ack_ids differ in length."));
+            return Err(Fault::invalid(
+                "modify_deadline_seconds and modify_deadline_ack_ids differ in length.",
+            ));
         }
         let queues = self.pubsub.queues();
         let acknowledged = ops::acknowledge(queues, &self.from, &request.ack_ids, self.exactly)?;
-        let deadlines = request.modify_deadline_ack_ids.iter().zip(request.modify_deadline_seconds.iter().copied());
+        let deadlines =
+            request.modify_deadline_ack_ids.iter().zip(request.modify_deadline_seconds.iter().copied());
         let modified = ops::modify(queues, &self.from, deadlines)?;
         let is_empty = |confirmed: &Confirmed| confirmed.good.is_empty() && confirmed.invalid.is_empty();
         if !self.exactly || is_empty(&acknowledged) && is_empty(&modified) {
@@ -164,7 +168,9 @@ impl Line {
         let taken = self.pubsub.queues().receive(&self.from, want).await;
         // It may have gone, or be one of a topic that has.
         let taken = taken.map_err(|_| match self.pubsub.source(&self.name) {
-            Ok(_) => Fault::new(tonic::Code::Unavailable, "The subscription has moved: open the stream again."),
+            Ok(_) => {
+                Fault::new(tonic::Code::Unavailable, "The subscription has moved: open the stream again.")
+            }
             Err(fault) => fault,
         })?;
         let received_messages = taken.iter().map(|one| ops::received(one, self.attempts)).collect();

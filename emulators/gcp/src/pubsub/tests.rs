@@ -77,7 +77,8 @@ impl Bench {
 }
 
 fn texts(received: &[ReceivedMessage]) -> Vec<String> {
-    let text = |one: &ReceivedMessage| String::from_utf8(one.message.as_ref().unwrap().data.to_vec()).unwrap();
+    let text =
+        |one: &ReceivedMessage| String::from_utf8(one.message.as_ref().unwrap().data.to_vec()).unwrap();
     received.iter().map(text).collect()
 }
 
@@ -118,7 +119,8 @@ async fn back_off_hides_what_came_back_for_longer_each_time() {
 #[tokio::test]
 async fn too_many_attempts_lead_to_the_dead_letter_topic() {
     let policy = DeadLetterPolicy { dead_letter_topic: DEAD.into(), max_delivery_attempts: 5 };
-    let bench = Bench::new(Subscription { dead_letter_policy: Some(policy), ..Subscription::default() }).await;
+    let bench =
+        Bench::new(Subscription { dead_letter_policy: Some(policy), ..Subscription::default() }).await;
     let compost = "projects/demo-p/subscriptions/compost";
     let said = Subscription { name: compost.into(), topic: DEAD.into(), ..Subscription::default() };
     bench.pubsub.create_subscription(said).unwrap();

@@ -215,6 +215,9 @@ mod tests {
             assert_eq!(Schedule::read(wrong, ""), None, "{wrong}");
         }
         assert_eq!(Schedule::read("* * * * *", "Mars/Olympus"), None);
-        assert_eq!(Schedule::read("0 0 31 2 *", "").expect("a schedule").next(at("2026-01-01T00:00:00Z")), None);
+        assert_eq!(
+            Schedule::read("0 0 31 2 *", "").expect("a schedule").next(at("2026-01-01T00:00:00Z")),
+            None
+        );
     }
 }

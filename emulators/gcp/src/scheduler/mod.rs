@@ -104,7 +104,9 @@ impl Scheduler {
 
     fn list(&self, parent: &str) -> Value {
         let jobs = self.jobs();
-        let of_parent = jobs.iter().filter(|(name, _)| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')));
+        let of_parent = jobs
+            .iter()
+            .filter(|(name, _)| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')));
         json!({ "jobs": of_parent.map(|(_, entry)| entry.job.shown()).collect::<Vec<_>>() })
     }
 
@@ -113,7 +115,11 @@ impl Scheduler {
             said["name"] = format!("{parent}/job-{}", uuid::Uuid::new_v4().simple()).into();
         }
         let name = said["name"].as_str().unwrap_or_default().to_owned();
-        if name.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/')).is_none_or(|id| id.is_empty() || id.contains('/')) {
+        if name
+            .strip_prefix(parent)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .is_none_or(|id| id.is_empty() || id.contains('/'))
+        {
             return Err(Fault::invalid(format!("Job name must be formatted: \"{parent}/JOB_ID\"")));
         }
         if self.jobs().contains_key(&name) {
@@ -231,7 +237,9 @@ fn target(path: &str) -> Option<(&str, &str)> {
     };
     let segments: Vec<&str> = name.split('/').collect();
     match segments.as_slice() {
-        ["projects", _, "locations", _, "jobs"] | ["projects", _, "locations", _, "jobs", _] => Some((name, verb)),
+        ["projects", _, "locations", _, "jobs"] | ["projects", _, "locations", _, "jobs", _] => {
+            Some((name, verb))
+        }
         _ => None,
     }
 }

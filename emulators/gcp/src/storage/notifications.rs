@@ -116,8 +116,11 @@ impl Notification {
     fn rule(&self, storage: &Storage, pubsub: &PubSub) -> Result<Rule, Fault> {
         let name = self.topic.trim_start_matches(TOPICS);
         let topic = pubsub.topic_id(name).map_err(|fault| Fault::invalid(fault.message))?;
-        let event =
-            StorageEvent { objects: storage.objects.clone(), place: storage.place.clone(), background: false };
+        let event = StorageEvent {
+            objects: storage.objects.clone(),
+            place: storage.place.clone(),
+            background: false,
+        };
         let (this, pubsub_) = (self.clone(), pubsub.clone());
         let says = move |occurrence: &Occurrence, new: NewMessage| NewMessage {
             id: pubsub_.next_message_id().into(),

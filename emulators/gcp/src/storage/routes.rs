@@ -105,7 +105,10 @@ fn split(path: &str) -> Option<(Kind, &str)> {
 }
 
 pub(super) fn is_storage(path: &str) -> bool {
-    split(path).is_some() || path.starts_with("/storage/v1/") || path.starts_with(super::trouble::PATH) || path.starts_with("/batch/storage/")
+    split(path).is_some()
+        || path.starts_with("/storage/v1/")
+        || path.starts_with(super::trouble::PATH)
+        || path.starts_with("/batch/storage/")
 }
 
 pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {

@@ -221,8 +221,14 @@ mod tests {
 
     #[test]
     fn instructions() {
-        assert_eq!(Instruction::read("return-503"), Some(Instruction::Status(StatusCode::SERVICE_UNAVAILABLE)));
-        assert_eq!(Instruction::read("return-broken-stream-final-chunk-after-2K"), Some(Instruction::Broken(2048)));
+        assert_eq!(
+            Instruction::read("return-503"),
+            Some(Instruction::Status(StatusCode::SERVICE_UNAVAILABLE))
+        );
+        assert_eq!(
+            Instruction::read("return-broken-stream-final-chunk-after-2K"),
+            Some(Instruction::Broken(2048))
+        );
         assert_eq!(Instruction::read("stall-at-256KiB"), Some(Instruction::Stalled(HALF)));
         for wrong in ["", "return-", "return-200", "return-x", "stall"] {
             assert_eq!(Instruction::read(wrong), None, "{wrong}");

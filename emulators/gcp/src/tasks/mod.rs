@@ -70,7 +70,8 @@ impl Tasks {
         let said: Value = if body.is_empty() {
             json!({})
         } else {
-            serde_json::from_slice(&body).map_err(|error| Fault::invalid(format!("Invalid JSON payload received. {error}")))?
+            serde_json::from_slice(&body)
+                .map_err(|error| Fault::invalid(format!("Invalid JSON payload received. {error}")))?
         };
         let op = routes::operation(&parts.method, &target).ok_or_else(unsupported)?;
         self.run(op, &target, said).map(|document| json(StatusCode::OK, &document))
@@ -131,7 +132,9 @@ impl Tasks {
         let id = name.strip_prefix(&format!("{parent}/queues/")).unwrap_or_default();
         let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if id.is_empty() || id.len() > 100 || !is_id(id) {
-            return Err(Fault::invalid(format!("Queue name must be formatted: \"{parent}/queues/QUEUE_ID\"")));
+            return Err(Fault::invalid(format!(
+                "Queue name must be formatted: \"{parent}/queues/QUEUE_ID\""
+            )));
         }
         let queue = queue::complete(said)?;
         let mut known = self.known();

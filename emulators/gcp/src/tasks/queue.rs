@@ -27,7 +27,8 @@ impl Retries {
         if first > longest {
             return Err(Fault::invalid("RetryConfig.minBackoff is more than RetryConfig.maxBackoff"));
         }
-        let most_attempts = if attempts < 0 { None } else { Some(u32::try_from(attempts).unwrap_or(u32::MAX)) };
+        let most_attempts =
+            if attempts < 0 { None } else { Some(u32::try_from(attempts).unwrap_or(u32::MAX)) };
         Ok(Self { most_attempts, back_off: BackOff { first, longest } })
     }
 

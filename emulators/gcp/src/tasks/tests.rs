@@ -61,7 +61,8 @@ impl Bench {
     }
 
     async fn task(&self, more: Value) -> (u16, Value) {
-        let mut task = json!({ "httpRequest": { "url": self.url, "body": "aGk=", "headers": { "X-Own": "1" } } });
+        let mut task =
+            json!({ "httpRequest": { "url": self.url, "body": "aGk=", "headers": { "X-Own": "1" } } });
         queue::merge(&mut task, more);
         self.ask(&format!("POST /v2/{PARENT}/queues/work/tasks"), json!({ "task": task })).await
     }
@@ -84,7 +85,13 @@ async fn a_task_goes_out_at_its_time() {
     assert!(bench.seen.try_recv().is_err());
     bench.later(1).await;
     let request = bench.seen.recv().await.unwrap().to_lowercase();
-    for part in ["post /work", "x-own: 1", "x-cloudtasks-taskname: mine", "x-cloudtasks-taskretrycount: 0", "\r\n\r\nhi"] {
+    for part in [
+        "post /work",
+        "x-own: 1",
+        "x-cloudtasks-taskname: mine",
+        "x-cloudtasks-taskretrycount: 0",
+        "\r\n\r\nhi",
+    ] {
         assert!(request.contains(part), "{part} in {request}");
     }
     bench.settle.settled(&mlemu_engine::settle::Which::Everything).await;
@@ -110,7 +117,10 @@ async fn a_task_is_tried_again_and_given_up() {
 async fn tasks_wait_in_a_paused_queue_and_can_be_hurried_and_removed() {
     let mut bench = bench(0).await;
     bench.queue(json!({})).await;
-    assert_eq!(bench.ask(&format!("POST /v2/{PARENT}/queues/work:pause"), json!({})).await.1["state"], "PAUSED");
+    assert_eq!(
+        bench.ask(&format!("POST /v2/{PARENT}/queues/work:pause"), json!({})).await.1["state"],
+        "PAUSED"
+    );
     let (_, first) = bench.task(json!({ "scheduleTime": "2090-01-01T00:00:00Z" })).await;
     let (_, second) = bench.task(json!({ "scheduleTime": "2090-01-01T00:00:00Z" })).await;
     let name = |task: &Value| task["name"].as_str().unwrap().to_owned();
@@ -129,7 +139,12 @@ async fn what_is_refused() {
     assert_eq!(bench.task(json!({})).await.0, 404, "no queue");
     bench.queue(json!({})).await;
     let far = json!({ "httpRequest": { "url": "https://example.com/" } });
-    let wrong = [far, json!({ "httpRequest": { "body": "@" } }), json!({ "scheduleTime": "soon" }), json!({ "name": "x" })];
+    let wrong = [
+        far,
+        json!({ "httpRequest": { "body": "@" } }),
+        json!({ "scheduleTime": "soon" }),
+        json!({ "name": "x" }),
+    ];
     for task in wrong {
         assert_eq!(bench.task(task.clone()).await.0, 400, "{task}");
     }

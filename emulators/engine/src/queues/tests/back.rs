@@ -140,9 +140,12 @@ async fn marks_are_added_to_what_is_sent_on() {
     let bench = Bench::new(Settings::default());
     let to = bench.queue("dead", Settings::default());
     let rule = Some(DeadLetter { to: to.clone(), after: 1, restamps: true });
-    bench.queues.configure(&bench.only, |settings| {
-        (settings.dead_letter, settings.mark) = (rule, Some(mark));
-    }).unwrap();
+    bench
+        .queues
+        .configure(&bench.only, |settings| {
+            (settings.dead_letter, settings.mark) = (rule, Some(mark));
+        })
+        .unwrap();
     bench.send("four");
     give_back(&bench, &bench.take(1).await[0]).await;
     assert!(bench.take(1).await.is_empty());

@@ -7,7 +7,9 @@ use crate::pubsub::wire::{
     ReceivedMessage,
 };
 use crate::pubsub::{PubSub, receipt};
-use mlemu_engine::queues::{Extended, Extension, Message, Queues, Receipt, Received, Standing, SubscriptionId, Want};
+use mlemu_engine::queues::{
+    Extended, Extension, Message, Queues, Receipt, Received, Standing, SubscriptionId, Want,
+};
 use std::time::Duration;
 
 /// How long a pull waits for a message: shorter than the deadlines of the vendor's clients.

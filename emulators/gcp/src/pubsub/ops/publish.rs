@@ -18,11 +18,7 @@ const LONGEST_VALUE: usize = 1024;
 const LONGEST_ORDERING_KEY: usize = 1024;
 
 impl PubSub {
-    pub(crate) fn publish(
-        &self,
-        ask: PublishRequest,
-        cause: &Cause,
-    ) -> Result<PublishResponse, Fault> {
+    pub(crate) fn publish(&self, ask: PublishRequest, cause: &Cause) -> Result<PublishResponse, Fault> {
         let id = self.topic_id(&ask.topic)?;
         let settings = self.registry().topic(&ask.topic)?.schema_settings.clone();
         check(&ask.messages)?;

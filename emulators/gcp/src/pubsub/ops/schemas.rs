@@ -7,8 +7,8 @@ use crate::pubsub::registry::{Registry, page};
 use crate::pubsub::schema::{Encoding, Form};
 use crate::pubsub::wire::{
     CommitSchemaRequest, CreateSchemaRequest, DeleteSchemaRequest, Empty, GetSchemaRequest,
-    ListSchemaRevisionsRequest, ListSchemasRequest, ListSchemasResponse, NamedRevision, PubsubMessage, Schema,
-    SchemaSettings, ValidateMessageRequest, ValidateMessageResponse, ValidateSchemaRequest,
+    ListSchemaRevisionsRequest, ListSchemasRequest, ListSchemasResponse, NamedRevision, PubsubMessage,
+    Schema, SchemaSettings, ValidateMessageRequest, ValidateMessageResponse, ValidateSchemaRequest,
     ValidateSchemaResponse,
 };
 

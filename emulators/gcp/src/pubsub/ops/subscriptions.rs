@@ -39,8 +39,7 @@ impl PubSub {
     }
 
     fn check_subscription(&self, said: &mut Subscription) -> Result<(), Fault> {
-        let exports =
-            [&said.bigquery_config, &said.cloud_storage_config, &said.bigtable_config];
+        let exports = [&said.bigquery_config, &said.cloud_storage_config, &said.bigtable_config];
         if exports.iter().any(|export| export.is_some()) {
             return Err(self.unsupported("subscriptions that export to another service"));
         }

@@ -102,8 +102,10 @@ impl PubSub {
     ) -> Result<ListTopicSubscriptionsResponse, Fault> {
         let registry = self.registry();
         registry.topic(&ask.topic)?;
-        let of_topic =
-            registry.subscriptions.iter().filter(|(_, held)| held.core.is_some() && held.said.topic == ask.topic);
+        let of_topic = registry
+            .subscriptions
+            .iter()
+            .filter(|(_, held)| held.core.is_some() && held.said.topic == ask.topic);
         let all = of_topic.map(|(name, _)| (name.clone(), name.clone()));
         let (subscriptions, next_page_token) = page(all, ask.page_size, &ask.page_token);
         Ok(ListTopicSubscriptionsResponse { subscriptions, next_page_token })

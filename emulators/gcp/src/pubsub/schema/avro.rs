@@ -74,9 +74,11 @@ impl Form {
             Shape::Array(inner) => {
                 value.as_array()?.iter().try_for_each(|one| self.json(inner, one, depth + 1).ok_or(())).ok()
             }
-            Shape::Map(inner) => {
-                value.as_object()?.values().try_for_each(|one| self.json(inner, one, depth + 1).ok_or(())).ok()
-            }
+            Shape::Map(inner) => value
+                .as_object()?
+                .values()
+                .try_for_each(|one| self.json(inner, one, depth + 1).ok_or(()))
+                .ok(),
             Shape::Union(shapes) => self.union(shapes, value, depth),
             Shape::Named(name) => match self.named.get(name)? {
                 Definition::Record(fields) => self.record(fields, value.as_object()?, depth),
@@ -126,9 +128,10 @@ impl Form {
                 self.binary(shapes.get(at)?, rest, depth + 1)
             }
             Shape::Named(name) => match self.named.get(name)? {
-                Definition::Record(fields) => {
-                    fields.iter().try_for_each(|(_, shape)| self.binary(shape, rest, depth + 1).ok_or(())).ok()
-                }
+                Definition::Record(fields) => fields
+                    .iter()
+                    .try_for_each(|(_, shape)| self.binary(shape, rest, depth + 1).ok_or(()))
+                    .ok(),
                 Definition::Enum(symbols) => {
                     usize::try_from(long(rest)?).ok().filter(|at| *at < symbols.len()).map(drop)
                 }
@@ -138,11 +141,7 @@ impl Form {
     }
 
     /// Items come in blocks; an empty one ends them. A negative count is followed by the block's size.
-    fn blocks(
-        &self,
-        rest: &mut &[u8],
-        item: impl Fn(&Self, &mut &[u8]) -> Option<()>,
-    ) -> Option<()> {
+    fn blocks(&self, rest: &mut &[u8], item: impl Fn(&Self, &mut &[u8]) -> Option<()>) -> Option<()> {
         loop {
             let mut count = long(rest)?;
             if count == 0 {
@@ -294,7 +293,8 @@ impl Reader {
                 let space = name.rsplit_once('.').map_or("", |(space, _)| space);
                 let mut shapes = Vec::new();
                 for field in fields {
-                    let own = field["name"].as_str().ok_or_else(|| format!("a field of `{name}` has no name"))?;
+                    let own =
+                        field["name"].as_str().ok_or_else(|| format!("a field of `{name}` has no name"))?;
                     let shape = field.get("type").ok_or_else(|| format!("`{own}` has no type"))?;
                     shapes.push((own.to_owned(), self.shape(shape, space, depth + 1)?));
                 }
@@ -347,7 +347,13 @@ mod tests {
         let fits = |bytes: &[u8]| form.fits(bytes, Encoding::Binary);
         assert!(fits(b"\x02a\x02\x06\x00\x00"));
         assert!(fits(b"\x02a\x00\x02\x02\x02b\x00\x00\x00\x00"));
-        for wrong in [&b""[..], b"\x02a\x02\x06\x00", b"\x02a\x08\x00\x00", b"\x02a\x00\x04\x00", b"\x02a\x02\x06\x00\x00\x00"] {
+        for wrong in [
+            &b""[..],
+            b"\x02a\x02\x06\x00",
+            b"\x02a\x08\x00\x00",
+            b"\x02a\x00\x04\x00",
+            b"\x02a\x02\x06\x00\x00\x00",
+        ] {
             assert!(!fits(wrong), "{wrong:?}");
         }
         let endless = Form::read(r#"{"type":"array","items":"null"}"#).unwrap();
@@ -356,7 +362,15 @@ mod tests {
 
     #[test]
     fn what_is_no_schema() {
-        for wrong in ["", "{}", "3", "\"flower\"", r#"{"type":"record","name":"A"}"#, r#"{"type":"record","name":"A","fields":[{"name":"b"}]}"#, r#"{"type":"array"}"#] {
+        for wrong in [
+            "",
+            "{}",
+            "3",
+            "\"flower\"",
+            r#"{"type":"record","name":"A"}"#,
+            r#"{"type":"record","name":"A","fields":[{"name":"b"}]}"#,
+            r#"{"type":"array"}"#,
+        ] {
             assert!(Form::read(wrong).is_err(), "{wrong}");
         }
     }

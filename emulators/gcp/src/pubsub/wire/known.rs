@@ -83,7 +83,11 @@ impl Serialize for Span {
         }
         let sign = if self.seconds < 0 || self.nanos < 0 { "-" } else { "" };
         let fraction = format!("{:09}", self.nanos.unsigned_abs());
-        to.serialize_str(&format!("{sign}{}.{}s", self.seconds.unsigned_abs(), fraction.trim_end_matches('0')))
+        to.serialize_str(&format!(
+            "{sign}{}.{}s",
+            self.seconds.unsigned_abs(),
+            fraction.trim_end_matches('0')
+        ))
     }
 }
 
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn spans_and_masks_of_json() {
-        for (text, seconds, nanos) in [("10s", 10, 0), ("0.5s", 0, 500_000_000), ("-1.25s", -1, -250_000_000)] {
+        for (text, seconds, nanos) in [("10s", 10, 0), ("0.5s", 0, 500_000_000), ("-1.25s", -1, -250_000_000)]
+        {
             let span: Span = serde_json::from_str(&format!("\"{text}\"")).unwrap();
             assert_eq!((span.seconds, span.nanos), (seconds, nanos));
             assert_eq!(serde_json::to_string(&span).unwrap(), format!("\"{text}\""));
