@@ -1,9 +1,9 @@
 //! Which version of HTTP a connection speaks, by its first bytes.
 
+use super::stream::Stream;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// How every connection of HTTP/2 begins; no method of HTTP/1 is called so.
 const PREFACE: &[u8] = b"PRI";
@@ -14,7 +14,7 @@ const WINDOW: u32 = 1024 * 1024;
 const ASK: Duration = Duration::from_secs(20);
 
 /// Completes with the first bytes. `None`: there are none, or none within the patience.
-pub async fn is_http2(stream: &TcpStream, patience: Duration) -> Option<bool> {
+pub async fn is_http2(stream: &Stream, patience: Duration) -> Option<bool> {
     let mut first = [0; PREFACE.len()];
     let peeked = tokio::time::timeout(patience, stream.peek(&mut first)).await;
     let length = peeked.ok()?.ok().filter(|length| *length > 0)?;
@@ -39,7 +39,7 @@ pub fn http2() -> http2::Builder<TokioExecutor> {
 mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     #[tokio::test]
     async fn the_first_bytes_tell() {
@@ -49,10 +49,11 @@ mod tests {
             let mut client = TcpStream::connect(address).await.expect("connected");
             client.write_all(sent.as_bytes()).await.expect("sent");
             let (stream, _) = listener.accept().await.expect("accepted");
-            assert_eq!(is_http2(&stream, ASK).await, Some(expected), "{sent}");
+            assert_eq!(is_http2(&Stream::new(stream), ASK).await, Some(expected), "{sent}");
         }
         let client = TcpStream::connect(address).await.expect("connected");
         let (stream, _) = listener.accept().await.expect("accepted");
+        let stream = Stream::new(stream);
         assert_eq!(is_http2(&stream, Duration::from_millis(1)).await, None, "silence");
         drop(client);
         assert_eq!(is_http2(&stream, ASK).await, None, "gone");

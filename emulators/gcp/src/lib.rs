@@ -12,4 +12,4 @@ pub mod storage;
 pub mod tasks;
 
 pub use place::Place;
-pub use plug::{Gcp, Ground};
+pub use plug::Gcp;

@@ -22,7 +22,9 @@ impl Filter {
 /// What is said of a message that was lent out too often, beside what its sender said: from the message and how
 /// often it was lent out.
 #[derive(Clone)]
-pub struct Mark(Arc<dyn Fn(&Message, u32) -> Vec<Attribute> + Send + Sync>);
+pub struct Mark(Arc<Says>);
+
+type Says = dyn Fn(&Message, u32) -> Vec<Attribute> + Send + Sync;
 
 impl Mark {
     pub fn new(says: impl Fn(&Message, u32) -> Vec<Attribute> + Send + Sync + 'static) -> Self {

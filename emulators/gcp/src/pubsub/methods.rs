@@ -123,7 +123,7 @@ impl PubSub {
             "RollbackSchema" => call.run(|ask| self.rollback_schema(ask)),
             "DeleteSchemaRevision" => call.run(|ask| self.delete_schema_revision(ask)),
             "DeleteSchema" => call.run(|ask| self.delete_schema(ask)),
-            "ValidateSchema" => call.run(|ask| self.validate_schema(ask)),
+            "ValidateSchema" => call.run(Self::validate_schema),
             "ValidateMessage" => call.run(|ask| self.validate_message(ask)),
             _ => Err(self.unsupported(method)),
         }

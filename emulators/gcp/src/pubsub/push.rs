@@ -80,12 +80,11 @@ impl Round for Pusher {
             .header(header::USER_AGENT, "CloudPubSub-Google")
             .header(header::FROM, "noreply@google.com")
             .header(header::ACCEPT, "application/json");
-        let body = match &self.config.no_wrapper {
-            Some(_) => one.message.body.clone(),
-            None => {
-                let attempt = self.attempts.then_some(one.count);
-                wrapped(&one.message, &self.name, attempt).to_string().into()
-            }
+        let body = if self.config.no_wrapper.is_some() {
+            one.message.body.clone()
+        } else {
+            let attempt = self.attempts.then_some(one.count);
+            wrapped(&one.message, &self.name, attempt).to_string().into()
         };
         let mut request = request.body(Full::new(body)).ok()?;
         let headers = request.headers_mut();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn give_back(bench: &Bench, one: &Received) {
+fn give_back(bench: &Bench, one: &Received) {
     let zero = Extension::of(Duration::ZERO);
     assert!(matches!(bench.queues.extend(&bench.only, &one.receipt, zero).unwrap(), Extended::Done(..)));
 }
@@ -12,7 +12,7 @@ async fn what_comes_back_hides_for_longer_each_time() {
     let back_off = Some(BackOff { first: seconds(10), longest: seconds(15) });
     let bench = Bench::new(Settings { back_off, ..Settings::default() });
     bench.send("a");
-    give_back(&bench, &bench.take(1).await[0]).await;
+    give_back(&bench, &bench.take(1).await[0]);
     assert_eq!(bench.counts(), (0, 0, 1));
     tokio::time::advance(seconds(10)).await;
     assert_eq!(bench.bodies(1).await, ["a"]);
@@ -36,7 +36,7 @@ async fn a_group_that_rewinds_begins_anew_with_what_came_back() {
     let received = bench.take(10).await;
     assert_eq!(bodies(&received), ["1", "2", "3"]);
     bench.queues.acknowledge(&bench.only, &received[0].receipt, true).unwrap();
-    give_back(&bench, &received[1]).await;
+    give_back(&bench, &received[1]);
     assert!(bench.take(10).await.is_empty(), "the whole group waits");
     tokio::time::advance(seconds(10)).await;
     assert_eq!(bench.bodies(10).await, ["2", "3"]);
@@ -106,7 +106,7 @@ async fn an_allowance_is_given_back_however_a_lease_ends() {
     assert!(futures_util::poll!(&mut full).is_pending());
     bench.queues.acknowledge(&bench.only, &received[0].receipt, true).unwrap();
     assert_eq!(full.await, (1, 998));
-    give_back(&bench, &received[1]).await;
+    give_back(&bench, &received[1]);
     assert_eq!(allowance.room().await, (2, 999));
     tokio::time::advance(seconds(30)).await;
     assert_eq!(bench.counts(), (3, 0, 0));
@@ -147,7 +147,7 @@ async fn marks_are_added_to_what_is_sent_on() {
         })
         .unwrap();
     bench.send("four");
-    give_back(&bench, &bench.take(1).await[0]).await;
+    give_back(&bench, &bench.take(1).await[0]);
     assert!(bench.take(1).await.is_empty());
     let dead = bench.queues.receive(&to.only(), Want::now(1)).await.unwrap();
     assert_eq!(dead[0].message.attributes[0].value, "1 times 4");

@@ -137,7 +137,6 @@ impl PubSub {
     }
 
     pub(in crate::pubsub) fn validate_schema(
-        &self,
         ask: ValidateSchemaRequest,
     ) -> Result<ValidateSchemaResponse, Fault> {
         Form::read(&ask.schema.unwrap_or_default())?;

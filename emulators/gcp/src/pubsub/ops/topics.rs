@@ -70,12 +70,12 @@ impl PubSub {
         }
         for path in &paths {
             match path.split('.').next().unwrap_or_default() {
-                "labels" => topic.labels = fresh.labels.clone(),
+                "labels" => topic.labels.clone_from(&fresh.labels),
                 "message_storage_policy" => {
-                    topic.message_storage_policy = fresh.message_storage_policy.clone();
+                    topic.message_storage_policy.clone_from(&fresh.message_storage_policy);
                 }
-                "kms_key_name" => topic.kms_key_name = fresh.kms_key_name.clone(),
-                "schema_settings" => topic.schema_settings = fresh.schema_settings.clone(),
+                "kms_key_name" => topic.kms_key_name.clone_from(&fresh.kms_key_name),
+                "schema_settings" => topic.schema_settings.clone_from(&fresh.schema_settings),
                 "message_retention_duration" => {
                     topic.message_retention_duration = fresh.message_retention_duration;
                 }

@@ -16,7 +16,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 pub mod base64_bytes {
-    use super::*;
+    use super::{BASE64_STANDARD, Bytes, Deserialize, Deserializer, Engine, Error, LENIENT, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&BASE64_STANDARD.encode(bytes))
@@ -32,8 +32,9 @@ pub mod base64_bytes {
 
 /// A 64-bit number: a string, or what is no string yet.
 pub mod long {
-    use super::*;
+    use super::{Deserialize, Deserializer, Error, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub fn serialize<S: Serializer>(number: &i64, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&number.to_string())
     }

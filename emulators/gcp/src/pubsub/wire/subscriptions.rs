@@ -111,12 +111,14 @@ messages! {
         #[serde(with = "json::long")]
         (int64, tag = "8") max_outstanding_bytes: i64,
     }
+    #[expect(clippy::struct_field_names, reason = "the vendor's names")]
     AcknowledgeConfirmation {
         (string, repeated, tag = "1") ack_ids: Vec<String>,
         (string, repeated, tag = "2") invalid_ack_ids: Vec<String>,
         (string, repeated, tag = "3") unordered_ack_ids: Vec<String>,
         (string, repeated, tag = "4") temporary_failed_ack_ids: Vec<String>,
     }
+    #[expect(clippy::struct_field_names, reason = "the vendor's names")]
     ModifyAckDeadlineConfirmation {
         (string, repeated, tag = "1") ack_ids: Vec<String>,
         (string, repeated, tag = "2") invalid_ack_ids: Vec<String>,
