@@ -162,7 +162,7 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
-    if let Some(note) = still_installing(&daemon.shared.journal.follow(0).0) {
+    if let Some(note) = still_installing(&daemon.shared.journal.past()) {
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     let ready = printer.paint(Tone::Good, "ready");
@@ -204,7 +204,7 @@ mod tests {
             let function = Some(FunctionId::new(scope.clone(), name));
             journal.send(Timestamp::default(), Subject { function, ..Subject::default() }, what);
         };
-        let note = || still_installing(&journal.follow(0).0);
+        let note = || still_installing(&journal.past());
         let building = || What::Building { step: "pip".into(), detail: false };
         assert_eq!(note(), None);
         ["Quick", "Slow", "Broken", "Other"].into_iter().for_each(|name| say(name, building()));

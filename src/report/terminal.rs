@@ -46,7 +46,7 @@ impl Terminal {
         let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let stop = CancellationToken::new();
-        let (past, live) = shared.journal.follow(0);
+        let live = shared.journal.follow(0);
         let mut writer = Writer {
             printer,
             show,
@@ -57,9 +57,6 @@ impl Terminal {
         };
         let (runtime, stopped) = (tokio::runtime::Handle::current(), stop.clone());
         let writing = tokio::task::spawn_blocking(move || {
-            for record in &past {
-                writer.take(record);
-            }
             runtime.block_on(writer.follow(live, stopped));
         });
         Self { printer, bars, stop, writing }
@@ -91,6 +88,7 @@ struct Writer {
 
 impl Writer {
     async fn follow(&mut self, mut live: Follower, stop: CancellationToken) {
+        self.take_all(&mut live);
         self.turn_page();
         while !stop.is_cancelled() {
             let next = tokio::select! {

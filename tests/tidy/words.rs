@@ -12,7 +12,7 @@ const CLOUD_WORDS: [&str; 12] =
 /// What may be called where: the call, and the places that may.
 const HOMES: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["emulators/engine/src/clock.rs"]),
-    ("Instant::now", &["emulators/engine/src/clock.rs"]),
+    ("Instant::now", &["emulators/engine/src/clock.rs", "emulators/engine/src/clock/paused.rs"]),
     ("std::process::Command", &["emulators/sandbox/", "emulators/bundle/"]),
     ("tokio::process", &["emulators/sandbox/", "emulators/bundle/"]),
     ("Command::new(", &["emulators/sandbox/", "emulators/bundle/"]),

@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most log that is kept of one invocation, in bytes; of more the newest stays.
 const LOG: usize = 1024 * 1024;
+/// What a line takes in memory beside its text, in bytes: short ones are mostly that.
+const LINE: usize = size_of::<LogLine>() + 32;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -98,11 +100,11 @@ impl Past {
 
     pub(crate) fn line(&self, line: &LogLine) {
         let mut course = self.lock();
-        course.log_bytes += line.text.len();
+        course.log_bytes += LINE + line.text.len();
         course.log.push_back(line.clone());
         while course.log_bytes > LOG {
             let Some(oldest) = course.log.pop_front() else { break };
-            course.log_bytes -= oldest.text.len();
+            course.log_bytes -= LINE + oldest.text.len();
             course.log_lost += 1;
         }
     }

@@ -38,16 +38,27 @@ impl Journal {
         drop(gone);
     }
 
-    /// The kept records after `sequence`, and a follower that goes on exactly where they end.
-    pub fn follow(&self, after: u64) -> (Vec<Arc<Record>>, Follower) {
+    /// What is kept, oldest first.
+    pub fn past(&self) -> Vec<Arc<Record>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).records.iter().cloned().collect()
+    }
+
+    /// Follows from the first kept record after `sequence` on.
+    pub fn follow(&self, after: u64) -> Follower {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let past = kept.records.iter().filter(|record| record.sequence > after).cloned().collect();
-        let follower = Follower { kept: self.kept.clone(), newest: self.newest.subscribe(), next: kept.next };
-        (past, follower)
+        let next = kept.oldest().max(after.saturating_add(1)).min(kept.next);
+        Follower { kept: self.kept.clone(), newest: self.newest.subscribe(), next }
     }
 }
 
-/// Reads each new record from the kept ones, so that who is slow holds no memory: it loses the oldest.
+impl Kept {
+    /// The sequence of the oldest kept record, or of the next.
+    fn oldest(&self) -> u64 {
+        self.records.front().map_or(self.next, |record| record.sequence)
+    }
+}
+
+/// Reads each record from the kept ones, so that who is slow holds no memory: it loses the oldest.
 pub struct Follower {
     kept: Arc<Mutex<Kept>>,
     newest: watch::Receiver<u64>,
@@ -74,7 +85,7 @@ impl Follower {
     /// The next record, if it is there already.
     pub fn try_recv(&mut self) -> Result<Arc<Record>, TryRecvError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = kept.records.front().map_or(kept.next, |record| record.sequence);
+        let oldest = kept.oldest();
         let Some(ahead) = self.next.checked_sub(oldest) else {
             let missed = oldest - self.next;
             self.next = oldest;
@@ -124,9 +135,9 @@ mod tests {
     #[tokio::test]
     async fn a_follower_that_does_not_read_holds_no_text() {
         let journal = Journal::new(10_000);
-        let (_, mut follower) = journal.follow(0);
+        let mut follower = journal.follow(0);
         say(&journal, 1 << 20);
-        let first = Arc::downgrade(journal.follow(0).0.first().expect("kept"));
+        let first = Arc::downgrade(journal.past().first().expect("kept"));
         for _ in 0..64 {
             say(&journal, 1 << 20);
         }

@@ -10,7 +10,7 @@ use mlemu_core::Record;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::sync::Arc;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 #[derive(Deserialize)]
 pub struct After {
@@ -37,19 +37,23 @@ pub async fn follow(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // What a reader that was cut off sends by itself wins over what its address said at first.
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let (past, live) = shared.journal.follow(resumed.unwrap_or(after.after));
-    let live = stream::unfold(live, |mut live| async move {
+    let follower = shared.journal.follow(resumed.unwrap_or(after.after));
+    let records = stream::unfold(follower, move |mut follower| async move {
         loop {
-            match live.recv().await {
-                Ok(record) => return Some((record, live)),
+            match follower.try_recv() {
+                Ok(record) => return Some((record, follower)),
                 // A slow reader loses the oldest; the sequence numbers show the gap.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty) if !after.once => match follower.recv().await {
+                    Ok(record) => return Some((record, follower)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                },
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
             }
         }
     });
-    let live = if after.once { live.take(0) } else { live.take(usize::MAX) };
-    let records = stream::iter(past).chain(live).map(move |record| Ok(told(&shared, &record)));
+    let records = records.map(move |record| Ok(told(&shared, &record)));
     Sse::new(records).keep_alive(KeepAlive::default())
 }
 

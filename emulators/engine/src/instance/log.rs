@@ -11,6 +11,8 @@ const LINE_LIMIT: usize = 256 * 1024;
 
 /// Most of an invocation's log that is kept for its caller, in bytes; of more the newest half stays.
 const TAIL_LIMIT: usize = 4 * 1024 * 1024;
+/// What a line takes in memory beside its text, in bytes.
+const LINE: usize = size_of::<String>() + 32;
 
 /// The log of one instance. Sandboxes write into it from their own tasks.
 pub(super) struct Log {
@@ -38,19 +40,23 @@ struct Tail {
 
 impl Tail {
     fn extend(&mut self, lines: Vec<String>) {
-        self.bytes += lines.iter().map(String::len).sum::<usize>();
+        self.bytes += weight(&lines);
         self.lines.extend(lines);
         if self.bytes > TAIL_LIMIT {
             let mut newest = self.bytes;
             let stays = |line: &String| {
-                newest -= line.len();
+                newest -= LINE + line.len();
                 newest < TAIL_LIMIT / 2
             };
             let first = self.lines.iter().position(stays).unwrap_or(self.lines.len());
             self.lines.drain(..first);
-            self.bytes = self.lines.iter().map(String::len).sum();
+            self.bytes = weight(&self.lines);
         }
     }
+}
+
+fn weight(lines: &[String]) -> usize {
+    lines.iter().map(|line| LINE + line.len()).sum()
 }
 
 impl Log {

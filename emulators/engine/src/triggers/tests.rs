@@ -87,7 +87,7 @@ impl World {
     }
 
     fn records(&self) -> Vec<What> {
-        self.journal.follow(0).0.iter().map(|record| record.what.clone()).collect()
+        self.journal.past().iter().map(|record| record.what.clone()).collect()
     }
 }
 

@@ -71,7 +71,7 @@ impl Desk {
     }
 
     async fn until_reloaded(&self, of: &FunctionId, times: usize) {
-        let (_, mut live) = self.lab.journal.follow(0);
+        let mut live = self.lab.journal.follow(u64::MAX);
         let wait = async {
             while self.reloads(of) < times {
                 live.recv().await.expect("a follower that keeps up");

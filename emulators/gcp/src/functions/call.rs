@@ -65,7 +65,7 @@ impl Functions {
         let FunctionFailure::Exited { phase: mlemu_core::outcome::Phase::Init, .. } = failure else {
             return String::new();
         };
-        let (records, _) = self.engine.parts().journal.follow(0);
+        let records = self.engine.parts().journal.past();
         let lines = records.iter().filter(|record| record.subject.invocation.as_ref() == Some(id));
         let mut text = String::new();
         for record in lines {

@@ -151,6 +151,6 @@ impl World {
     }
 
     fn records(&self) -> Vec<Arc<Record>> {
-        self.journal.follow(0).0
+        self.journal.past()
     }
 }

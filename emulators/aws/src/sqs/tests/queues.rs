@@ -150,7 +150,7 @@ async fn what_is_not_there_is_said_aloud() {
     let world = World::new();
     let got = world.call("MakeCoffee", json!({})).await;
     assert_eq!(got.fault().0, "UnknownOperationException");
-    let (records, _) = world.journal.follow(0);
+    let records = world.journal.past();
     assert!(records.iter().any(
         |record| matches!(&record.what, What::Unsupported { operation, .. } if operation == "MakeCoffee")
     ));

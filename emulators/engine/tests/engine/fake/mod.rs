@@ -162,7 +162,7 @@ impl Lab {
     }
 
     pub fn records(&self) -> Vec<Arc<Record>> {
-        self.journal.follow(0).0
+        self.journal.past()
     }
 
     /// The records of one invocation in short words, e.g. `started`, `log: hello`, `ended`.
@@ -178,8 +178,8 @@ impl Lab {
 
     /// Waits until the journal has this many such records.
     pub async fn until_recorded(&self, count: usize, what: impl Fn(&What) -> bool) {
-        let (past, mut live) = self.journal.follow(0);
-        let mut seen = past.iter().filter(|record| what(&record.what)).count();
+        let mut live = self.journal.follow(0);
+        let mut seen = 0;
         while seen < count {
             let record = live.recv().await.expect("a follower that keeps up");
             seen += usize::from(what(&record.what));
