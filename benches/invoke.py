@@ -3,6 +3,8 @@
 
     benches/invoke.py [TARGETS.json] [--rounds 5] [--calls 1000] [--seconds 3] [--only NAME,...] [--check]
 
+The floor has one runtime client, `floor x cores` as many as mlemu starts instances where many call at once.
+
 Only Python's standard library is needed. Targets are measured in turn, round after round, each started anew, so
 that a busy moment of the machine hits all alike; ratios are taken within a round, and the table shows medians over
 the rounds. `one` is one client that calls again when it has its answer, `many` is eight of them at once for some

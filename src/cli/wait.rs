@@ -22,7 +22,7 @@ pub struct WaitArgs {
     /// How many of them
     #[arg(long, default_value_t = 1)]
     count: usize,
-    /// How they shall have ended: ok, error, timeout, exited, out-of-memory, failed or any
+    /// How they shall have ended: ok, error, timeout, exited, out-of-memory, too-large, failed or any
     #[arg(long)]
     status: Option<String>,
     /// Until this object is there; BUCKET/PREFIX* counts all that begin so

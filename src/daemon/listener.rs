@@ -99,13 +99,12 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
     let mut connections = JoinSet::new();
     while !door.closing.is_cancelled() {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => admit(Stream::new(stream), &door, &mut connections),
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                admit(Stream::new(stream), &door, &mut connections);
+            } else {
                 // Out of file descriptors, most likely: others may end meanwhile.
-                Err(_) => {
-                    door.places.ask_one_to_go();
-                    tokio::time::sleep(BREATH).await;
-                }
+                door.places.ask_one_to_go();
+                tokio::time::sleep(BREATH).await;
             },
             Some(_) = connections.join_next() => {}
             () = door.closing.cancelled() => {}
@@ -152,16 +151,17 @@ impl Drop for Serving {
 
 /// Waits for the place of a connection that was asked to go; there is no waiting for those at work.
 async fn corridor(stream: Stream, door: Arc<Door>, standing: OwnedSemaphorePermit, clearing: bool) {
-    let place = match clearing {
-        true => tokio::time::timeout(CLEARING, door.places.next()).await.ok().flatten(),
-        false => None,
-    };
-    match place {
-        Some(place) => {
-            drop(standing);
-            connection(stream, door, place).await;
+    let next = async {
+        if !clearing {
+            return None;
         }
-        None => turn_away(stream, door).await,
+        tokio::time::timeout(CLEARING, door.places.next()).await.ok().flatten()
+    };
+    if let Some(place) = next.await {
+        drop(standing);
+        connection(stream, door, place).await;
+    } else {
+        turn_away(stream, door).await;
     }
 }
 

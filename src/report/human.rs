@@ -79,8 +79,10 @@ fn failure(status: &Status, memory_limit: u64) -> Option<String> {
         Status::Exited { signal: Some(signal), .. } => format!("ended by signal {signal}"),
         Status::Exited { code: Some(code), .. } => format!("exit status {code}"),
         Status::Exited { .. } => "ended without an answer".into(),
+        Status::TooLarge { size, limit } => {
+            format!("the answer has {size} bytes, {limit} are allowed; store it and answer where it is")
+        }
         Status::Error { kind } => match kind.as_str() {
-            "Function.ResponseSizeTooLarge" => "the answer is over the size limit".into(),
             "NotStartable" => "it cannot start".into(),
             "Stopped" => "stopped".into(),
             kind => kind.to_owned(),
@@ -133,6 +135,8 @@ mod tests {
         let bad = |status| said(status).unwrap_or_default();
         assert_eq!(bad(Status::OutOfMemory), "out of memory, killed at 128 MB; raise the memory size");
         assert_eq!(bad(Status::Timeout { after: Duration::from_secs(3) }), "timed out after 3 s");
+        let large = bad(Status::TooLarge { size: 7, limit: 6 });
+        assert!(large.starts_with("the answer has 7 bytes, 6 are allowed"), "{large}");
         assert_eq!(bad(Status::Error { kind: "KeyError".into() }), "KeyError");
         assert_eq!(bad(Status::Exited { code: Some(3), signal: None }), "exit status 3");
         assert_eq!(bad(Status::Exited { code: None, signal: Some(11) }), "ended by signal 11");

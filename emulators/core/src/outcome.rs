@@ -55,7 +55,9 @@ pub enum FunctionFailure {
     OutOfMemory {
         limit: u64,
     },
+    /// In bytes; `size` is as far as it was read.
     ResponseTooLarge {
+        size: u64,
         limit: u64,
     },
     /// The code could not be made to start: nothing to run, no interpreter, a package that does not install.

@@ -51,6 +51,11 @@ pub enum Status {
         signal: Option<i32>,
     },
     OutOfMemory,
+    /// The answer is; in bytes.
+    TooLarge {
+        size: u64,
+        limit: u64,
+    },
 }
 
 impl Status {
@@ -65,8 +70,8 @@ impl Status {
             Err(FunctionFailure::Exited { code, signal, .. }) => {
                 Status::Exited { code: *code, signal: *signal }
             }
-            Err(FunctionFailure::ResponseTooLarge { .. }) => {
-                Status::Error { kind: "Function.ResponseSizeTooLarge".into() }
+            Err(FunctionFailure::ResponseTooLarge { size, limit }) => {
+                Status::TooLarge { size: *size, limit: *limit }
             }
             Err(FunctionFailure::NotStartable { .. }) => Status::Error { kind: "NotStartable".into() },
             Err(FunctionFailure::Stopped) => Status::Error { kind: "Stopped".into() },
@@ -81,6 +86,7 @@ impl Status {
             Status::Timeout { .. } => "timeout",
             Status::Exited { .. } => "exited",
             Status::OutOfMemory => "out-of-memory",
+            Status::TooLarge { .. } => "too-large",
         }
     }
 

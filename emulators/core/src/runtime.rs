@@ -37,7 +37,11 @@ pub struct ReportedError {
 pub enum SessionReply {
     Answer(Answer),
     Error(ReportedError),
-    TooLarge { limit: u64 },
+    /// In bytes; `size` is as far as it was read.
+    TooLarge {
+        size: u64,
+        limit: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

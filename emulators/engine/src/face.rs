@@ -140,6 +140,11 @@ impl Engine {
         self.inner.registry.pin(id, label)
     }
 
+    /// Forgets a kept revision and ends its instances when they have no call. `false`: there was none.
+    pub fn unpin(&self, id: &FunctionId, label: &str) -> bool {
+        self.inner.registry.unpin(id, label)
+    }
+
     /// Forgets the function and stops its instances. `false`: there was none.
     pub fn delete(&self, id: &FunctionId) -> bool {
         self.inner.watch.set(id.clone(), None);

@@ -80,6 +80,16 @@ impl Registry {
         Some(pinned)
     }
 
+    pub(crate) fn unpin(&self, id: &FunctionId, label: &str) -> bool {
+        let Some(function) = self.get(id) else { return false };
+        let mut facts = function.facts.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(place) = facts.pinned.iter().position(|pinned| pinned.label == label) else { return false };
+        let revision = facts.pinned.remove(place);
+        drop(facts);
+        function.send(Event::Unpin(revision));
+        true
+    }
+
     pub(crate) fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {
         let Some(function) = self.get(id) else { return false };
         function.facts.write().unwrap_or_else(PoisonError::into_inner).reserved = concurrency;

@@ -41,7 +41,7 @@ pub struct Line {
     pub function: String,
     pub cloud: String,
     pub account: String,
-    /// `queued`, `running`, `ok`, `error`, `timeout`, `exited` or `out-of-memory`.
+    /// `queued`, `running`, `ok`, `error`, `timeout`, `exited`, `out-of-memory` or `too-large`.
     pub status: String,
     /// The request that began the chain; empty where mlemu itself did.
     pub trace: String,

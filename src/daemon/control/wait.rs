@@ -165,9 +165,11 @@ fn invocations(shared: &Shared, asked: &Asked, wanted: &WantedInvocations) -> Re
     let ending = match wanted.status.as_deref() {
         None | Some("any") => Ending::Any,
         Some("failed") => Ending::Failed,
-        Some(word @ ("ok" | "error" | "timeout" | "exited" | "out-of-memory")) => Ending::As(word.into()),
+        Some(word @ ("ok" | "error" | "timeout" | "exited" | "out-of-memory" | "too-large")) => {
+            Ending::As(word.into())
+        }
         Some(other) => {
-            let words = "ok, error, timeout, exited, out-of-memory, failed or any";
+            let words = "ok, error, timeout, exited, out-of-memory, too-large, failed or any";
             return Err(unreadable(format!("`{other}` is no status; there are: {words}")));
         }
     };

@@ -15,7 +15,7 @@ export interface Line {
   function: string;
   cloud: string;
   account: string;
-  status: "queued" | "running" | "ok" | "error" | "timeout" | "exited" | "out-of-memory";
+  status: "queued" | "running" | "ok" | "error" | "timeout" | "exited" | "out-of-memory" | "too-large";
   trace: string;
   cause: "request" | "occurrence" | "mlemu";
   arrived: number;

@@ -19,6 +19,9 @@ pub fn body(failure: &FunctionFailure, request_id: &str) -> Bytes {
     Bytes::from(document.to_string())
 }
 
+/// The kind of an answer over the size limit.
+pub const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
+
 /// Lambda's word for the kind of failure, e.g. `Runtime.ExitError`.
 pub fn error_type(failure: &FunctionFailure) -> Cow<'_, str> {
     match failure {
@@ -28,7 +31,7 @@ pub fn error_type(failure: &FunctionFailure) -> Cow<'_, str> {
         FunctionFailure::Exited { .. } | FunctionFailure::OutOfMemory { .. } => {
             Cow::Borrowed("Runtime.ExitError")
         }
-        FunctionFailure::ResponseTooLarge { .. } => Cow::Borrowed("Function.ResponseSizeTooLarge"),
+        FunctionFailure::ResponseTooLarge { .. } => Cow::Borrowed(TOO_LARGE),
         FunctionFailure::NotStartable { .. } => Cow::Borrowed("Mlemu.NotStartable"),
         FunctionFailure::Stopped => Cow::Borrowed("Mlemu.Stopped"),
     }
@@ -42,7 +45,7 @@ pub fn message(failure: &FunctionFailure, request_id: &str) -> String {
         FunctionFailure::TimedOut { after } => about(&timed_out(*after)),
         FunctionFailure::Exited { code, signal, .. } => about(&exited(*code, *signal)),
         FunctionFailure::OutOfMemory { .. } => about(&out_of_memory()),
-        FunctionFailure::ResponseTooLarge { limit } => {
+        FunctionFailure::ResponseTooLarge { limit, .. } => {
             format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).")
         }
         FunctionFailure::NotStartable { why } => without_commands(why),
@@ -138,7 +141,7 @@ mod tests {
     #[test]
     fn too_much_answer() {
         reads(
-            &FunctionFailure::ResponseTooLarge { limit: 6_291_556 },
+            &FunctionFailure::ResponseTooLarge { size: 7_000_000, limit: 6_291_556 },
             r#"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}"#,
         );
     }

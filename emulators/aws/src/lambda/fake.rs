@@ -146,6 +146,14 @@ impl Functions for FakeFunctions {
         Some(pinned)
     }
 
+    fn unpin(&self, id: &FunctionId, label: &str) -> bool {
+        let mut views = self.views.lock().unwrap();
+        let Some(view) = views.get_mut(id) else { return false };
+        let before = view.pinned.len();
+        view.pinned.retain(|pinned| pinned.label != label);
+        view.pinned.len() < before
+    }
+
     fn delete(&self, id: &FunctionId) -> bool {
         self.views.lock().unwrap().remove(id).is_some()
     }

@@ -14,6 +14,8 @@ pub trait Functions: Send + Sync {
     fn publish(&self, draft: Draft) -> Arc<Revision>;
     /// See [`Engine::pin`].
     fn pin(&self, id: &FunctionId, label: &str) -> Option<Arc<Revision>>;
+    /// See [`Engine::unpin`].
+    fn unpin(&self, id: &FunctionId, label: &str) -> bool;
     /// See [`Engine::delete`].
     fn delete(&self, id: &FunctionId) -> bool;
     /// See [`Engine::reserve`].
@@ -38,6 +40,10 @@ impl Functions for Engine {
 
     fn pin(&self, id: &FunctionId, label: &str) -> Option<Arc<Revision>> {
         Engine::pin(self, id, label)
+    }
+
+    fn unpin(&self, id: &FunctionId, label: &str) -> bool {
+        Engine::unpin(self, id, label)
     }
 
     fn delete(&self, id: &FunctionId) -> bool {

@@ -53,6 +53,7 @@ fn word(status: &Status) -> String {
         Status::Timeout { .. } => "timeout".into(),
         Status::OutOfMemory => "error\tError Type: Runtime.OutOfMemory".into(),
         Status::Exited { .. } => "error\tError Type: Runtime.ExitError".into(),
+        Status::TooLarge { .. } => format!("error\tError Type: {}", ending::TOO_LARGE),
         Status::Error { kind } => format!("error\tError Type: {kind}"),
     }
 }
@@ -66,7 +67,7 @@ fn cause(id: &str, at: Timestamp, status: &Status) -> Vec<String> {
         }
         Status::Exited { code, signal } => ended(ending::exited(*code, *signal)),
         Status::OutOfMemory => ended(ending::out_of_memory()),
-        Status::Ok | Status::Error { .. } => Vec::new(),
+        Status::Ok | Status::TooLarge { .. } | Status::Error { .. } => Vec::new(),
     }
 }
 
@@ -84,8 +85,7 @@ fn report(id: &str, status: &Status, usage: &Usage) -> String {
         line.extend(["Init Duration: ", &millis(init), " ms\t"]);
     }
     // A handler's own exception is no failure of the platform: it has no status here.
-    let platforms = ["Runtime.", "Function."];
-    let own = matches!(status, Status::Error { kind } if !platforms.iter().any(|platform| kind.starts_with(platform)));
+    let own = matches!(status, Status::Error { kind } if !kind.starts_with("Runtime."));
     if !own && !status.is_ok() {
         line.extend(["Status: ", &word(status), "\t"]);
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use mlemu_core::{Enforcement, StartKind};
 
-    fn ends_with(kind: &str) -> String {
+    fn ends_with(status: &Status) -> String {
         let usage = Usage {
             queued: Duration::ZERO,
             start: StartKind::Warm,
@@ -118,18 +118,17 @@ mod tests {
             memory_limit: 128 * MIB,
             enforcement: Enforcement::Cgroup2,
         };
-        let line = report("ID", &Status::Error { kind: kind.into() }, &usage);
+        let line = report("ID", status, &usage);
         line.split("Max Memory Used: 40 MB\t").nth(1).unwrap_or_default().to_owned()
     }
 
     #[test]
     fn only_failures_of_the_platform_have_a_status() {
-        assert_eq!(ends_with("ValueError"), "");
-        assert_eq!(
-            ends_with("Runtime.ImportModuleError"),
-            "Status: error\tError Type: Runtime.ImportModuleError\t"
-        );
+        let of_kind = |kind: &str| ends_with(&Status::Error { kind: kind.into() });
+        assert_eq!(of_kind("ValueError"), "");
+        let import = "Status: error\tError Type: Runtime.ImportModuleError\t";
+        assert_eq!(of_kind("Runtime.ImportModuleError"), import);
         let large = "Status: error\tError Type: Function.ResponseSizeTooLarge\t";
-        assert_eq!(ends_with("Function.ResponseSizeTooLarge"), large);
+        assert_eq!(ends_with(&Status::TooLarge { size: 7_000_000, limit: 6_291_556 }), large);
     }
 }

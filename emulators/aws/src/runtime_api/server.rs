@@ -131,8 +131,8 @@ async fn response(desk: &Desk, id: &str, request: Request<Incoming>) -> Reply {
             claim.answer(SessionReply::Error(error));
             accepted()
         }
-        Received::TooLarge => {
-            claim.answer(SessionReply::TooLarge { limit });
+        Received::TooLarge { size } => {
+            claim.answer(SessionReply::TooLarge { size, limit });
             let why = format!("Exceeded maximum allowed payload size ({limit} bytes).");
             refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &why)
         }
@@ -152,8 +152,8 @@ async fn error(desk: &Desk, id: &str, request: Request<Incoming>) -> Reply {
             claim.answer(SessionReply::Error(reported(body, kind)));
             accepted()
         }
-        Received::TooLarge => {
-            claim.answer(SessionReply::TooLarge { limit: desk.limit });
+        Received::TooLarge { size } => {
+            claim.answer(SessionReply::TooLarge { size, limit: desk.limit });
             refusal(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestEntityTooLarge",
@@ -190,7 +190,9 @@ enum Received {
     Whole(Bytes),
     /// A streamed answer that broke off with an error in its trailers.
     Failed(ReportedError),
-    TooLarge,
+    TooLarge {
+        size: u64,
+    },
     Broken,
 }
 
@@ -226,7 +228,7 @@ async fn receive(
             }
         }
     }
-    if size > limit { Received::TooLarge } else { Received::Whole(whole.freeze()) }
+    if size > limit { Received::TooLarge { size } } else { Received::Whole(whole.freeze()) }
 }
 
 fn broke_off(trailers: &HeaderMap) -> Option<ReportedError> {

@@ -1,8 +1,8 @@
 //! A call on its way: admitted, not completed.
 
 use crate::admission::Permit;
-use crate::face::Parts;
 use crate::history::{Ended, History, Past};
+use crate::parts::Parts;
 use crate::settle::Pending;
 use mlemu_core::record::Status;
 use mlemu_core::{

@@ -14,8 +14,8 @@ mod pool;
 
 pub(crate) use call::{Call, dropped, subject};
 
-use crate::face::Parts;
 use crate::instance::{self, Line, Order};
+use crate::parts::Parts;
 use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
 use pool::{Build, Member, Pool};
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub(crate) enum Event {
         due: Option<Due>,
     },
     Reserve(Option<u32>),
+    /// Nobody can ask for this revision any more.
+    Unpin(Arc<Revision>),
     /// End calls or instances.
     Interrupt(Interrupt),
     /// A publication is coming that the calls of the newest revision shall wait for.
@@ -128,6 +130,7 @@ impl Dispatcher {
                 drop(due);
             }
             Event::Reserve(concurrency) => self.reserved = concurrency,
+            Event::Unpin(revision) => self.unpin(&revision),
             Event::Interrupt(interrupt) => {
                 self.pools.iter_mut().for_each(|pool| pool.interrupt(interrupt));
             }
@@ -137,6 +140,18 @@ impl Dispatcher {
             Event::Stop(stopped) => return Some(stopped),
         }
         None
+    }
+
+    /// Calls that wait for it are still served.
+    fn unpin(&mut self, revision: &Arc<Revision>) {
+        for pool in self.pools.iter_mut().filter(|pool| pool.serves(Some(revision))) {
+            if pool.queue.is_empty() {
+                drop(pool.retire());
+            } else {
+                pool.interrupt(Interrupt::Warmth);
+            }
+        }
+        self.sweep();
     }
 
     fn tell(&mut self, instance: InstanceId, news: fn(&mut Pool, InstanceId)) {

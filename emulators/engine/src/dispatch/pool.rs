@@ -1,8 +1,8 @@
 //! The calls and instances of one revision.
 
 use super::{Call, Interrupt, Orders};
-use crate::face::Parts;
 use crate::instance::Order;
+use crate::parts::Parts;
 use futures_util::FutureExt;
 use mlemu_core::{BuildFailure, Built, InstanceId, Revision, Runtime, Subject, What};
 use std::collections::{HashMap, VecDeque};

@@ -116,6 +116,7 @@ impl Instance {
             peak_memory = process.measure().peak_memory;
             process.kill().await;
         }
+        // It wanted more than that; what it held when it was killed is chance.
         if let Err(FunctionFailure::OutOfMemory { limit }) = &result {
             peak_memory = *limit;
         }
@@ -136,8 +137,8 @@ impl Instance {
             Landing::Reply(SessionReply::Error(ReportedError { body, kind })) => {
                 (Err(FunctionFailure::Reported { body, kind, phase: Phase::Invoke }), true)
             }
-            Landing::Reply(SessionReply::TooLarge { limit }) => {
-                (Err(FunctionFailure::ResponseTooLarge { limit }), true)
+            Landing::Reply(SessionReply::TooLarge { size, limit }) => {
+                (Err(FunctionFailure::ResponseTooLarge { size, limit }), true)
             }
             Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
             Landing::TimedOut => {

@@ -1,7 +1,7 @@
 //! What an instance writes, as records, line by line.
 
-use crate::face::Parts;
 use crate::history::Past;
+use crate::parts::Parts;
 use mlemu_core::sandbox::Output;
 use mlemu_core::{LogLine, Record, Runtime, Sink, Stream, Subject, What};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,7 +11,7 @@ mod log;
 mod process;
 
 use crate::dispatch::Call;
-use crate::face::Parts;
+use crate::parts::Parts;
 use alarm::{Alarm, Emulated, Real};
 pub(crate) use line::Line;
 use log::Log;

@@ -1,7 +1,7 @@
 //! The process of an instance: a sandbox and the session spoken with what runs in it.
 
 use super::{Alarms, Plan, log::Log};
-use crate::face::Parts;
+use crate::parts::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::{

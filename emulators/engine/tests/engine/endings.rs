@@ -57,7 +57,7 @@ async fn a_reported_error_leaves_the_process_alive() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_too_large_leaves_the_process_alive() {
     let (bad, good) = then_a_good_one("large").await;
-    assert_eq!(*failure(&bad), FunctionFailure::ResponseTooLarge { limit: 1000 });
+    assert_eq!(*failure(&bad), FunctionFailure::ResponseTooLarge { size: 1001, limit: 1000 });
     assert_served_on(&good);
 }
 

@@ -1,7 +1,7 @@
 //! New code while calls run, wait and are about to come.
 
 use crate::fake::{Lab, cap, id, millis, outcome, text};
-use mlemu_core::{Invoke, StartKind, What};
+use mlemu_core::{Invoke, Refusal, StartKind, What};
 use std::sync::Arc;
 
 fn pinned(lab: &Lab, label: &str, script: &str) -> Invoke {
@@ -144,6 +144,21 @@ async fn a_pinned_revision_stays_as_it_was() {
     let outcome = crate::fake::done(lab.invoke(pinned(&lab, "1", "ok")).await);
     assert_eq!((text(&outcome).as_str(), outcome.usage.start), ("1", StartKind::Warm), "reloads spare it");
     assert_eq!(lab.view().pinned.len(), 1);
+    lab.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unpinned_revision_is_gone_with_its_instances() {
+    let lab = Arc::new(Lab::with(cap(Some(2))));
+    lab.publish("");
+    lab.engine.pin(&id(), "1");
+    let running = lab.send_invocation(pinned(&lab, "1", "sleep 50; ok")).await;
+    assert!(lab.engine.unpin(&id(), "1") && !lab.engine.unpin(&id(), "1"));
+    let refused = lab.invoke(pinned(&lab, "1", "ok")).await;
+    assert!(matches!(refused, Err(Refusal::NoRevision { .. })), "{refused:?}");
+    assert_eq!(text(&outcome(running).await), "1", "what runs is not broken off");
+    lab.world.until(|seen| seen.live == 0).await;
+    assert_eq!(text(&lab.call("ok").await), "1");
     lab.finish().await;
 }
 

@@ -81,6 +81,7 @@ fn ended(status: &Status, usage: &Usage) -> String {
         Status::Ok => "ok".to_owned(),
         Status::Timeout { .. } => "timeout".to_owned(),
         Status::Exited { .. } | Status::OutOfMemory => "connection error".to_owned(),
+        Status::TooLarge { .. } => "error".to_owned(),
         Status::Error { kind } => kind.clone(),
     };
     let millis = usage.handler.as_millis();

@@ -95,7 +95,7 @@ impl PushSession {
         let body = match Limited::new(body, limit).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
-                return SessionReply::TooLarge { limit: self.limit };
+                return SessionReply::TooLarge { size: self.limit + 1, limit: self.limit };
             }
             Err(_) => return broken_off().await,
         };

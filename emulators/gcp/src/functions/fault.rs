@@ -171,7 +171,7 @@ pub fn sentence(failure: &FunctionFailure) -> String {
         FunctionFailure::OutOfMemory { .. } => {
             "Error: memory limit exceeded. Function invocation was interrupted.".into()
         }
-        FunctionFailure::ResponseTooLarge { limit } => format!("The response is larger than {limit} bytes."),
+        FunctionFailure::ResponseTooLarge { limit, .. } => format!("The response is larger than {limit} bytes."),
         FunctionFailure::NotStartable { why } => without_commands(why),
         FunctionFailure::Stopped => "the function was stopped or deleted while it ran".into(),
     }

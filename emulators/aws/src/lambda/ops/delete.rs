@@ -21,6 +21,7 @@ pub fn run(lambda: &Lambda, call: &Call<'_>) -> Result<Response, Fault> {
             // Deleting a version that is not there succeeds, as it does at the vendor's.
             if let Ok(number) = qualifier.parse() {
                 entry.versions.remove(&number);
+                lambda.functions.unpin(&entry.id, qualifier);
             }
         }
         None => {

@@ -127,7 +127,9 @@ impl FakeSession {
                     let body = format!("{{\"errorType\":\"{kind}\"}}").into();
                     return Played::Reply(SessionReply::Error(ReportedError { body, kind: Some(kind) }));
                 }
-                Step::Large => return Played::Reply(SessionReply::TooLarge { limit: self.limit }),
+                Step::Large => {
+                    return Played::Reply(SessionReply::TooLarge { size: 1001, limit: self.limit });
+                }
                 Step::Exit(code) => return end(&process, Ending::Exit(code)).await,
                 Step::Signal(signal) => return end(&process, Ending::Signal(signal)).await,
                 Step::Oom => return end(&process, Ending::OutOfMemory).await,
