@@ -55,7 +55,7 @@ impl Bench {
     }
 
     async fn queue(&self, config: Value) {
-        let queue = json!({ "name": format!("{PARENT}/queues/work"), "retryConfig": config });
+        let queue = json!({ "name": format!("{PARENT}/queues/chores"), "retryConfig": config });
         let (status, said) = self.ask(&format!("POST /v2/{PARENT}/queues"), queue).await;
         assert_eq!(status, 200, "{said}");
     }
@@ -64,7 +64,7 @@ impl Bench {
         let mut task =
             json!({ "httpRequest": { "url": self.url, "body": "aGk=", "headers": { "X-Own": "1" } } });
         queue::merge(&mut task, more);
-        self.ask(&format!("POST /v2/{PARENT}/queues/work/tasks"), json!({ "task": task })).await
+        self.ask(&format!("POST /v2/{PARENT}/queues/chores/tasks"), json!({ "task": task })).await
     }
 
     async fn later(&self, seconds: u64) {
@@ -77,7 +77,7 @@ async fn a_task_goes_out_at_its_time() {
     let mut bench = bench(0).await;
     bench.queue(json!({})).await;
     let at = queue::rfc3339(bench.clock.now().plus(Duration::from_secs(60)));
-    let name = format!("{PARENT}/queues/work/tasks/mine");
+    let name = format!("{PARENT}/queues/chores/tasks/mine");
     let (status, task) = bench.task(json!({ "scheduleTime": at, "name": name })).await;
     assert_eq!((status, &task["name"]), (200, &json!(name)));
     assert_eq!(bench.task(json!({ "name": name })).await.0, 409);
@@ -109,7 +109,7 @@ async fn a_task_is_tried_again_and_given_up() {
         bench.later(wait).await;
     }
     assert!(bench.seen.try_recv().is_err());
-    let (_, left) = bench.ask(&format!("GET /v2/{PARENT}/queues/work/tasks"), json!({})).await;
+    let (_, left) = bench.ask(&format!("GET /v2/{PARENT}/queues/chores/tasks"), json!({})).await;
     assert_eq!(left, json!({ "tasks": [] }));
 }
 
@@ -118,14 +118,14 @@ async fn tasks_wait_in_a_paused_queue_and_can_be_hurried_and_removed() {
     let mut bench = bench(0).await;
     bench.queue(json!({})).await;
     assert_eq!(
-        bench.ask(&format!("POST /v2/{PARENT}/queues/work:pause"), json!({})).await.1["state"],
+        bench.ask(&format!("POST /v2/{PARENT}/queues/chores:pause"), json!({})).await.1["state"],
         "PAUSED"
     );
     let (_, first) = bench.task(json!({ "scheduleTime": "2090-01-01T00:00:00Z" })).await;
     let (_, second) = bench.task(json!({ "scheduleTime": "2090-01-01T00:00:00Z" })).await;
     let name = |task: &Value| task["name"].as_str().unwrap().to_owned();
     assert_eq!(bench.ask(&format!("DELETE /v2/{}", name(&first)), json!({})).await.0, 200);
-    bench.ask(&format!("POST /v2/{PARENT}/queues/work:resume"), json!({})).await;
+    bench.ask(&format!("POST /v2/{PARENT}/queues/chores:resume"), json!({})).await;
     assert!(bench.seen.try_recv().is_err());
     assert_eq!(bench.ask(&format!("POST /v2/{}:run", name(&second)), json!({})).await.0, 200);
     let task = name(&second);
@@ -149,5 +149,5 @@ async fn what_is_refused() {
         assert_eq!(bench.task(task.clone()).await.0, 400, "{task}");
     }
     assert_eq!(bench.ask(&format!("POST /v2/{PARENT}/queues"), json!({ "name": "x" })).await.0, 400);
-    assert_eq!(bench.ask(&format!("PUT /v2/{PARENT}/queues/work"), json!({})).await.0, 501);
+    assert_eq!(bench.ask(&format!("PUT /v2/{PARENT}/queues/chores"), json!({})).await.0, 501);
 }
