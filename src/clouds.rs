@@ -205,12 +205,26 @@ impl Cloud for mlemu_gcp::Gcp {
         Box::pin(self.declare_bucket(bucket))
     }
 
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        self.declare_topics(queues.iter().map(|queue| queue.name.as_str()))
+    }
+
     fn lines(&self, record: &Record) -> Vec<String> {
         self.lines(record)
     }
 
     fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
         Self::failure(failure)
+    }
+
+    fn saved(&self) -> Saved {
+        Arc::new(self.saved())
+    }
+
+    fn restore(&self, saved: &Saved) {
+        if let Some(saved) = saved.downcast_ref() {
+            self.restore(saved);
+        }
     }
 
     fn stop(&self) {

@@ -1,5 +1,6 @@
-"""Is this review kind? VADER's lexicon tells, by HTTP and for every review that is put into a bucket."""
+"""Is this review kind? VADER's lexicon tells, by HTTP and for every review that is put into a bucket or published."""
 
+import base64
 import json
 import os
 
@@ -32,6 +33,13 @@ def review_stored(event):
     found = scores(text[:LONGEST])
     bucket.blob(name + ".json").upload_from_string(json.dumps(found), content_type="application/json")
     print(f"{name} is {found['mood']}")
+
+
+@functions_framework.cloud_event
+def review_published(event):
+    """Reads the review from the message and says what it found."""
+    text = base64.b64decode(event.data["message"]["data"]).decode()
+    print(f"the published review is {scores(text[:LONGEST])['mood']}")
 
 
 def scores(text):

@@ -118,6 +118,9 @@ pub struct FunctionTable {
     /// Cloud Functions: how the function takes its events, when its code does not tell.
     #[schemars(with = "Option<Signature>")]
     pub signature: Option<Spanned<Signature>>,
+    /// Cloud Functions: events whose invocation failed come again.
+    #[schemars(with = "Option<bool>")]
+    pub retry: Option<Spanned<bool>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.
@@ -125,7 +128,7 @@ pub struct FunctionTable {
     pub triggers: Option<Vec<Spanned<TriggerTable>>>,
 }
 
-/// One way to invoke a function. Exactly one of `http`, `bucket`, `queue`, `schedule` and `url` says which.
+/// One way to invoke a function. Exactly one of `http`, `bucket`, `queue`, `topic`, `schedule` and `url` says which.
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TriggerTable {
@@ -145,6 +148,8 @@ pub struct TriggerTable {
     pub suffix: Option<String>,
     /// The queue whose messages invoke the function.
     pub queue: Option<String>,
+    /// The topic whose messages invoke the function, one at a time.
+    pub topic: Option<String>,
     /// At most so many messages in one event; 10 when nothing is said.
     pub batch: Option<u32>,
     /// `rate(5 minutes)` or `cron(0 12 * * ? *)`.

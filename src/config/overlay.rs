@@ -106,7 +106,7 @@ impl Native {
         }
         function.concurrency = table.concurrency.or(function.concurrency);
         function.env.extend(table.env);
-        self.options(function, table.generation, table.signature)?;
+        self.options(function, table.generation, table.signature, table.retry)?;
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))
@@ -122,10 +122,12 @@ impl Native {
         function: &mut FunctionDeclaration,
         generation: Option<Spanned<u8>>,
         signature: Option<Spanned<Signature>>,
+        retry: Option<Spanned<bool>>,
     ) -> Result<(), ConfigError> {
         let generation = generation.map(|said| ("generation", said.span(), said.into_inner().to_string()));
         let signature = signature.map(|said| ("signature", said.span(), said.into_inner().name().to_owned()));
-        for (key, span, value) in generation.into_iter().chain(signature) {
+        let retry = retry.map(|said| ("retry", said.span(), said.into_inner().to_string()));
+        for (key, span, value) in generation.into_iter().chain(signature).chain(retry) {
             if function.cloud != Provider::Gcp.name() {
                 return Err(
                     self.fault(span, format!("`{key}` belongs to functions with `provider = \"gcp\"`"))

@@ -81,6 +81,8 @@ handler = "stored"
 runtime = "python311"
 generation = 1
 signature = "event"
+retry = true
+triggers = [{ topic = "news" }]
 
 [buckets.uploads]
 provider = "aws"
@@ -128,7 +130,10 @@ fn every_key_arrives() {
     let Loaded { project, settings, files } = read_at(root).unwrap_or_else(|error| panic!("{error}"));
     let [function, stored] = project.functions.as_slice() else { panic!("two functions") };
     let options: Vec<_> = stored.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    assert_eq!((stored.cloud.as_str(), options), ("gcp", vec![("generation", "1"), ("signature", "event")]));
+    assert_eq!(
+        (stored.cloud.as_str(), options),
+        ("gcp", vec![("generation", "1"), ("retry", "true"), ("signature", "event")])
+    );
     assert_eq!(
         (settings.gcp.account.as_str(), settings.gcp.region.as_str()),
         ("demo-flowers", "europe-west1")

@@ -17,7 +17,8 @@ pub fn read(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, Con
         "http" => http(table),
         "bucket" => bucket(cloud, table),
         "queue" => queue(table),
-        "schedule" => schedule(table),
+        "topic" => topic(cloud, table),
+        "schedule" => schedule(cloud, table),
         _ => Ok(TriggerDeclaration::Url { cors: cors(table), streaming: table.streaming.unwrap_or(false) }),
     }
 }
@@ -28,13 +29,16 @@ fn kind(table: &TriggerTable) -> Result<&'static str, ConfigError> {
         ("http", table.http.is_some()),
         ("bucket", table.bucket.is_some()),
         ("queue", table.queue.is_some()),
+        ("topic", table.topic.is_some()),
         ("schedule", table.schedule.is_some()),
         ("url", table.url == Some(true)),
     ];
     let given: Vec<&str> = kinds.iter().filter(|(_, given)| *given).map(|(kind, _)| *kind).collect();
     match given.as_slice() {
         [kind] => Ok(kind),
-        [] => Err(ConfigError::new("a trigger needs one of `http`, `bucket`, `queue`, `schedule` and `url`")),
+        [] => Err(ConfigError::new(
+            "a trigger needs one of `http`, `bucket`, `queue`, `topic`, `schedule` and `url`",
+        )),
         many => Err(ConfigError::new(format!(
             "one trigger cannot be `{}` at once; write two tables",
             many.join("` and `")
@@ -110,10 +114,20 @@ fn queue(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
     })
 }
 
-fn schedule(table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
+fn topic(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
+    if cloud != "gcp" {
+        return Err(ConfigError::new("`topic` triggers belong to functions with `provider = \"gcp\"`"));
+    }
+    let queue = table.topic.clone().unwrap_or_default();
+    Ok(TriggerDeclaration::Queue { queue, batch: 1, options: QueueOptions::default() })
+}
+
+fn schedule(cloud: &str, table: &TriggerTable) -> Result<TriggerDeclaration, ConfigError> {
     let expression = table.schedule.clone().unwrap_or_default();
     let known = ["rate(", "cron(", "at("].iter().any(|start| expression.starts_with(start));
-    if known && expression.ends_with(')') {
+    let words = expression.split_whitespace().count();
+    let bare = cloud == "gcp" && (expression.starts_with("every ") || words == 5);
+    if known && expression.ends_with(')') || bare {
         Ok(TriggerDeclaration::Schedule { expression })
     } else {
         Err(ConfigError::new(format!("`{expression}` is no schedule; write it like \"rate(5 minutes)\"")))

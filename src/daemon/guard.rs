@@ -6,7 +6,7 @@
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Why a request was turned away.
@@ -40,7 +40,7 @@ impl Stranger {
 
 /// Checks a request before any side effect. `allowed` says whether the target lets this page's origin in.
 pub fn check(parts: &Parts, port: u16, allowed: impl FnOnce(&Parts) -> bool) -> Result<(), Stranger> {
-    let host = host(&parts.headers).ok_or(Stranger::Host)?;
+    let host = host(parts).ok_or(Stranger::Host)?;
     if !is_this_machine(&host, port) {
         return Err(Stranger::Host);
     }
@@ -66,10 +66,13 @@ fn is_sent_from_elsewhere(headers: &HeaderMap) -> bool {
     sites.any(|site| site != "same-origin" && site != "none")
 }
 
-/// The one `Host` of a request.
-fn host(headers: &HeaderMap) -> Option<Authority> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next()?;
+/// The one `Host` of a request. HTTP/2 says it in `:authority`, which becomes the URI's.
+fn host(parts: &Parts) -> Option<Authority> {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else {
+        let authority = parts.uri.authority().filter(|_| parts.version == Version::HTTP_2)?;
+        return (!authority.as_str().contains('@')).then(|| authority.clone());
+    };
     if hosts.next().is_some() {
         return None;
     }
@@ -151,6 +154,26 @@ mod tests {
         assert_eq!(verdict(&twice, "/"), Err(Stranger::Host));
         let host = [("host", "127.0.0.1:4566")];
         assert_eq!(verdict(&host, "http://evil.example/"), Err(Stranger::Host));
+    }
+
+    #[test]
+    fn the_authority_of_http_2_is_a_host() {
+        let of = |authority: &str, headers: &[(&str, &str)]| {
+            let mut request =
+                Request::builder().version(Version::HTTP_2).uri(format!("http://{authority}/x"));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            check(&request.body(()).expect("a request").into_parts().0, 4566, |_| false)
+        };
+        assert_eq!(of("127.0.0.1:4566", &[]), Ok(()));
+        assert_eq!(of("localhost:4566", &[("host", "localhost:4566")]), Ok(()));
+        for bad in ["evil.example", "127.0.0.1:80", "user@127.0.0.1:4566"] {
+            assert_eq!(of(bad, &[]), Err(Stranger::Host), "{bad}");
+        }
+        assert_eq!(of("127.0.0.1:4566", &[("host", "evil.example")]), Err(Stranger::Host));
+        let origin = [("origin", "http://evil.example")];
+        assert_eq!(of("127.0.0.1:4566", &origin), Err(Stranger::Origin));
     }
 
     #[test]

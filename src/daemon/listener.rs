@@ -1,15 +1,15 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
-use super::guard;
 use super::meddle::BreaksOff;
-use super::patience::Patient;
+use super::patience::{Patient, Paused};
 use super::places::{Place, Places, Room};
 use super::stream::Stream;
+use super::{dialect, guard};
 use axum::body::Body;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -167,6 +167,42 @@ async fn corridor(stream: Stream, door: Arc<Door>, standing: OwnedSemaphorePermi
 }
 
 async fn connection(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
+    let is_http2 = tokio::select! {
+        is_http2 = dialect::is_http2(&stream, HEADER_PATIENCE) => is_http2,
+        () = door.closing.cancelled() => None,
+        () = place.is_needed() => None,
+    };
+    match is_http2 {
+        Some(false) => requests(stream, door, place).await,
+        Some(true) => conversation(stream, door, place).await,
+        None => {}
+    }
+}
+
+/// HTTP/2: many requests at once, some of which last. It is at work for as long as it lives.
+async fn conversation(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
+    let _at_work = place.work();
+    let at = door.clone();
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let door = at.clone();
+        async move {
+            let answer = guarded(&door, request, |request| door.service.answer(request)).await;
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let served = dialect::http2().serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(served);
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = door.closing.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+}
+
+/// HTTP/1: one request after the other.
+async fn requests(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
     let (hang_up, cut) = (stream.hang_up(), stream.cut());
     let progress = stream.progress();
     let (at, working) = (door.clone(), place.clone());
@@ -246,9 +282,8 @@ async fn guarded<F: Future<Output = Response<Body>>>(
         return refusal(stranger.status(), stranger.why());
     }
     let asked = (!body.is_end_stream()).then(|| parts.clone());
-    let body = Patient::new(body);
-    let paused = body.paused();
-    let request = Request::from_parts(parts, Body::new(body));
+    let (body, paused) = patient(body, parts.version);
+    let request = Request::from_parts(parts, body);
     let answered = AssertUnwindSafe(answer(request)).catch_unwind().await;
     let answered = answered.unwrap_or_else(|_| {
         tracing::error!("a request made the daemon stumble; it was answered with 500");
@@ -259,6 +294,16 @@ async fn guarded<F: Future<Output = Response<Body>>>(
         return door.service.apology(Strain::Slow, asked.as_ref());
     }
     answered
+}
+
+/// Over HTTP/2 a body may be one half of a conversation, which lasts; a client that is gone is noticed there.
+fn patient(body: Incoming, version: Version) -> (Body, Paused) {
+    if version == Version::HTTP_2 {
+        return (Body::new(body), Paused::default());
+    }
+    let body = Patient::new(body);
+    let paused = body.paused();
+    (Body::new(body), paused)
 }
 
 fn refusal(status: StatusCode, why: &str) -> Response<Body> {

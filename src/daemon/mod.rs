@@ -5,6 +5,7 @@
 //! into functions and buckets.
 
 pub mod control;
+mod dialect;
 pub mod folders;
 pub mod guard;
 mod hands;

@@ -64,6 +64,11 @@ impl Stream {
         Self(Progress { stream: Arc::new(stream), awaits: Arc::default() })
     }
 
+    /// The first bytes that have come, which stay to be read. Waits for one.
+    pub async fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.stream.peek(into).await
+    }
+
     pub fn progress(&self) -> Progress {
         self.0.clone()
     }

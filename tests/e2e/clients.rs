@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
 const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
-const GOOGLE_PYTHON_PACKAGES: [&str; 1] = ["google-cloud-storage>=3,<4"];
-const GOOGLE_NODE_PACKAGES: [&str; 1] = ["@google-cloud/storage@7.22.0"];
+const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
+const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
 
 /// A folder with clients in it.
 pub struct Clients {

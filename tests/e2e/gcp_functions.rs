@@ -206,9 +206,11 @@ fn events_come_in_every_form_and_bad_ones_are_refused() {
     for told in ["got t.structured a", "got t.binary b"] {
         house.wait(0, told, |record| record["what"]["log"]["text"] == told);
     }
-    let all = http::send(house.gcp(), &format!("GET {api}"), &[], b"").json();
-    let names: Vec<&Value> =
-        all["functions"].as_array().expect("functions").iter().map(|one| &one["entryPoint"]).collect();
+    let first = http::send(house.gcp(), &format!("GET {api}"), &[], b"").json();
+    assert_eq!(first, json!({ "functions": [] }), "those of the first generation");
+    let all = http::send(house.gcp(), "GET /v2/projects/demo-mlemu/locations/-/functions", &[], b"").json();
+    let functions = all["functions"].as_array().expect("functions");
+    let names: Vec<&Value> = functions.iter().map(|one| &one["buildConfig"]["entryPoint"]).collect();
     assert_eq!(names, ["dies", "eats", "fails", "hello", "slow", "stored", "typed"]);
     let one = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/hello", &[], b"").json();
     assert_eq!((&one["state"], &one["environment"]), (&json!("ACTIVE"), &json!("GEN_2")));

@@ -16,6 +16,7 @@ mod faults;
 mod frontends;
 mod gateway;
 mod gcp_functions;
+mod gcp_pubsub;
 mod gcp_storage;
 mod house;
 mod http;

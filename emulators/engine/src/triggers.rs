@@ -42,6 +42,9 @@ pub struct Rule {
     pub shape: Arc<dyn EventShape>,
 }
 
+/// Completes a message that has its payload and its cause.
+pub type Says = Arc<dyn Fn(&Occurrence, NewMessage) -> NewMessage + Send + Sync>;
+
 /// Who is told of a change.
 #[derive(Clone)]
 pub enum Target {
@@ -52,6 +55,8 @@ pub enum Target {
     },
     /// The event is a message there.
     Queue { queues: Queues, topic: TopicId },
+    /// The same, where the dialect says more on the message.
+    Told { queues: Queues, topic: TopicId, says: Says },
 }
 
 impl Target {
@@ -65,7 +70,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Function { id, .. } => id.fmt(f),
-            Target::Queue { topic, .. } => topic.fmt(f),
+            Target::Queue { topic, .. } | Target::Told { topic, .. } => topic.fmt(f),
         }
     }
 }
@@ -162,12 +167,11 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
     let (target, qualifier) = match &rule.target {
         Target::Function { id, qualifier } => (id.clone(), qualifier.clone()),
         Target::Queue { queues, topic } => {
-            let subject = Subject { cause: Some(cause.clone()), ..Subject::default() };
-            if let Err(fault) = queues.send(topic, NewMessage::of(payload, cause)) {
-                let text = format!("{topic} was not told of {}: {fault}", summary(occurrence));
-                parts.sink.send(parts.clock.now(), subject, What::Warning { text });
-            }
-            return;
+            return tell(parts, occurrence, (queues, topic), NewMessage::of(payload, cause));
+        }
+        Target::Told { queues, topic, says } => {
+            let new = says(occurrence, NewMessage::of(payload, cause));
+            return tell(parts, occurrence, (queues, topic), new);
         }
     };
     let id = (parts.new_id)();
@@ -193,6 +197,19 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
     };
     if let Err(refusal) = parts.invoker.invoke(invoke).await {
         let text = format!("{} was not started by {}: {refusal}", rule.target, summary(occurrence));
+        parts.sink.send(parts.clock.now(), subject, What::Warning { text });
+    }
+}
+
+fn tell<I>(
+    parts: &TriggerParts<I>,
+    occurrence: &Occurrence,
+    (queues, topic): (&Queues, &TopicId),
+    new: NewMessage,
+) {
+    let subject = Subject { cause: Some(new.cause.clone()), ..Subject::default() };
+    if let Err(fault) = queues.send(topic, new) {
+        let text = format!("{topic} was not told of {}: {fault}", summary(occurrence));
         parts.sink.send(parts.clock.now(), subject, What::Warning { text });
     }
 }

@@ -1,12 +1,16 @@
-//! Google's dialect: Cloud Functions behind the functions-framework, and Cloud Storage.
+//! Google's dialect: Cloud Functions behind the functions-framework, Cloud Storage, and Pub/Sub.
 
+mod courier;
 pub mod framework;
 pub mod functions;
 mod place;
 mod plug;
 pub mod profile;
+pub mod pubsub;
+pub mod scheduler;
 pub mod scope;
 pub mod storage;
+pub mod tasks;
 pub mod trouble;
 
 pub use place::Place;

@@ -5,7 +5,10 @@ use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
 use crate::functions::{Functions, new_id, routes};
 use crate::place::Place;
+use crate::pubsub::{self, Feed, PubSub};
+use crate::scheduler::{self, Scheduler};
 use crate::storage::{self, Storage, Subscription};
+use crate::tasks::{self, Tasks};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -13,17 +16,31 @@ use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
+use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use mlemu_engine::{Engine, Ground};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
+
+/// What a reset goes back to, beside the shared cores.
+pub struct Saved {
+    pubsub: pubsub::Saved,
+    storage: storage::Saved,
+    tasks: tasks::Saved,
+    jobs: scheduler::Saved,
+}
 
 /// The services, plugged together.
 pub struct Gcp {
     engine: Engine,
     functions: Functions,
     storage: Storage,
+    pubsub: PubSub,
+    sources: Sources,
+    tasks: Tasks,
+    scheduler: Scheduler,
     place: Place,
     watch: bool,
     /// What reads the change log for the triggers.
@@ -46,8 +63,41 @@ impl Gcp {
         }));
         let reading = reading.abort_handle();
         let objects = ground.objects;
-        let storage = Storage::new(storage::Parts { objects, triggers, clock, sink, place: place.clone() });
-        Arc::new(Self { engine: ground.engine, functions, storage, place, watch: ground.watch, reading })
+        let sources = Sources::new(SourceParts {
+            queues: ground.queues.clone(),
+            invoker: ground.engine.clone(),
+            sink: sink.clone(),
+            new_id,
+            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+        });
+        let pubsub = PubSub::new(pubsub::Parts {
+            queues: ground.queues.clone(),
+            sink: sink.clone(),
+            place: place.clone(),
+        });
+        let scheduler = Scheduler::new(scheduler::Parts {
+            clock: clock.clone(),
+            settle: ground.engine.settle().clone(),
+            pubsub: pubsub.clone(),
+            scope: place.scope.clone(),
+        });
+        let tasks = Tasks::new(ground.queues, place.clone());
+        let told = pubsub.clone();
+        let storage = storage::Parts { objects, triggers, clock, sink, place: place.clone(), pubsub: told };
+        let storage = Storage::new(storage);
+        let (engine, watch) = (ground.engine, ground.watch);
+        Arc::new(Self {
+            engine,
+            functions,
+            storage,
+            pubsub,
+            sources,
+            tasks,
+            scheduler,
+            place,
+            watch,
+            reading,
+        })
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -57,6 +107,9 @@ impl Gcp {
 
     /// Functions come first: their paths begin with a project's name, which no API does.
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        if PubSub::is_grpc(&request) {
+            return self.pubsub.grpc(request).await;
+        }
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
@@ -65,6 +118,9 @@ impl Gcp {
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
             (None, Some(admin)) => self.functions.administer(admin, request).await,
+            (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
+            (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
+            (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
@@ -83,8 +139,10 @@ impl Gcp {
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
         let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
         self.storage.unsubscribe(&id);
+        self.pubsub.unfeed(&id, &self.sources);
+        self.scheduler.withdraw(&self.job_prefix(&id));
         for (index, trigger) in function.triggers.iter().enumerate() {
-            self.subscribe(&id, index, trigger).map_err(|unknown| unknown.to_string())?;
+            self.subscribe(&id, index, trigger, &function.options)?;
         }
         self.warn_of_silent(&id, &function.triggers);
         Ok(id)
@@ -95,26 +153,103 @@ impl Gcp {
         function: &FunctionId,
         index: usize,
         trigger: &TriggerDeclaration,
-    ) -> Result<(), storage::UnknownEvent> {
-        let TriggerDeclaration::Bucket { bucket, events, prefix, suffix } = trigger else { return Ok(()) };
+        options: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
         let signature = self.functions.traits_of(function).map(|traits| traits.signature);
-        let subscription = Subscription {
-            id: format!("{}-{index}", function.name),
-            function: function.clone(),
-            events: events.clone(),
-            prefix: prefix.clone(),
-            suffix: suffix.clone(),
-            background: signature == Some(Signature::Background),
-        };
-        self.storage.subscribe(bucket, subscription)
+        let background = signature == Some(Signature::Background);
+        match trigger {
+            TriggerDeclaration::Bucket { bucket, events, prefix, suffix } => {
+                let subscription = Subscription {
+                    id: format!("{}-{index}", function.name),
+                    function: function.clone(),
+                    events: events.clone(),
+                    prefix: prefix.clone(),
+                    suffix: suffix.clone(),
+                    background,
+                };
+                self.storage.subscribe(bucket, subscription).map_err(|unknown| unknown.to_string())
+            }
+            TriggerDeclaration::Queue { queue, .. } => {
+                let retry = options.get("retry").is_some_and(|retry| retry == "true");
+                let (function, topic) = (function.clone(), queue.clone());
+                let feed = Feed { function, index, topic, retry, background };
+                self.pubsub.feed(feed, &self.sources).map_err(|fault| fault.message)
+            }
+            TriggerDeclaration::Schedule { expression } => {
+                let is_event = signature.is_some_and(Signature::is_event);
+                self.schedule(function, index, expression, is_event.then_some(background))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A job of its own calls the function, or publishes to a topic of its own for a function of events, `event`
+    /// saying whether it is one of the first generation.
+    fn schedule(
+        &self,
+        function: &FunctionId,
+        index: usize,
+        expression: &str,
+        event: Option<bool>,
+    ) -> Result<(), String> {
+        let mut job = serde_json::json!({
+            "name": format!("{}{index}", self.job_prefix(function)),
+            "schedule": scheduler::unwrapped(expression),
+        });
+        if let Some(background) = event {
+            let topic = self.pubsub.topic_name(&format!("schedule-{function}"));
+            job["pubsubTarget"] = serde_json::json!({ "topicName": topic, "data": "e30=" });
+            let feed = Feed { function: function.clone(), index, topic, retry: false, background };
+            self.pubsub.feed(feed, &self.sources).map_err(|fault| fault.message)?;
+        } else {
+            job["httpTarget"] = serde_json::json!({ "uri": self.place.url_of(&function.name) });
+        }
+        self.scheduler.declare(job).map_err(|fault| fault.message)
+    }
+
+    fn job_prefix(&self, function: &FunctionId) -> String {
+        let (project, region) = (self.place.project(), self.place.region());
+        format!("projects/{project}/locations/{region}/jobs/schedule-{function}-")
+    }
+
+    /// Makes declared topics exist.
+    pub fn declare_topics<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        for name in names {
+            self.pubsub.ensure_topic(&self.pubsub.topic_name(name)).map_err(|fault| fault.message)?;
+        }
+        Ok(())
+    }
+
+    /// What of this cloud is in none of the shared cores.
+    pub fn saved(&self) -> Saved {
+        Saved {
+            pubsub: self.pubsub.saved(),
+            storage: self.storage.saved(),
+            tasks: self.tasks.saved(),
+            jobs: self.scheduler.saved(),
+        }
+    }
+
+    pub fn restore(&self, saved: &Saved) {
+        self.pubsub.restore(&saved.pubsub);
+        self.storage.restore(&saved.storage);
+        self.tasks.restore(&saved.tasks);
+        self.scheduler.restore(&saved.jobs);
+    }
+
+    /// Nothing starts a function by itself any more.
+    pub fn stop(&self) {
+        self.reading.abort();
+        self.sources.stop();
+        self.scheduler.stop();
+        self.tasks.stop();
+        self.pubsub.stop();
     }
 
     /// Triggers that nothing fires yet are said aloud.
     fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
         for trigger in triggers {
             let what = match trigger {
-                TriggerDeclaration::Queue { queue, .. } => format!("the topic `{queue}`"),
-                TriggerDeclaration::Schedule { expression } => format!("the schedule `{expression}`"),
                 TriggerDeclaration::Bucket { events, .. }
                     if events.iter().any(|event| never_fires(event)) =>
                 {
@@ -131,6 +266,8 @@ impl Gcp {
 
     pub fn withdraw(&self, function: &FunctionId) {
         self.storage.unsubscribe(function);
+        self.pubsub.unfeed(function, &self.sources);
+        self.scheduler.withdraw(&self.job_prefix(function));
         self.functions.forget(function);
     }
 
@@ -140,11 +277,6 @@ impl Gcp {
             Some(folder) => self.storage.seed(&id, folder).await.map_err(|error| error.to_string()),
             None => Ok(()),
         }
-    }
-
-    /// Nothing starts a function by itself any more.
-    pub fn stop(&self) {
-        self.reading.abort();
     }
 
     /// Cloud Logging's lines for a record.
@@ -160,19 +292,21 @@ impl Gcp {
     /// Variables for client libraries and tools outside of functions.
     pub fn environment(&self, address: SocketAddr) -> Environment {
         let mut env = emulators(address, self.place.prefix());
+        let base = format!("http://{address}{}/", self.place.prefix());
         let pairs = [
             ("GOOGLE_CLOUD_PROJECT", self.place.project().to_owned()),
             ("CLOUDSDK_CORE_PROJECT", self.place.project().to_owned()),
             ("CLOUDSDK_FUNCTIONS_REGION", self.place.region().to_owned()),
             ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true".into()),
-            (
-                "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS",
-                format!("http://{address}{}/", self.place.prefix()),
-            ),
-            (
-                "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE",
-                format!("http://{address}{}/storage/v1/", self.place.prefix()),
-            ),
+            ("PUBSUB_PROJECT_ID", self.place.project().to_owned()),
+            // No server of metadata answers here: clients must not look for one.
+            ("METADATA_SERVER_DETECTION", "none".into()),
+            ("CLOUD_TASKS_EMULATOR_HOST", address.to_string()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDTASKS", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDSCHEDULER", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("{base}storage/v1/")),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", base),
         ];
         env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
         env

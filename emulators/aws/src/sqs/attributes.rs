@@ -196,6 +196,7 @@ pub fn settings(front: &Front, id: &TopicId, notes: &Notes) -> Settings {
         retention: Some(seconds("MessageRetentionPeriod")),
         dead_letter: policy.and_then(|policy| dead_letter(front, id, is_fifo(notes), policy).ok()),
         most_leased: Some(IN_FLIGHT),
+        ..Settings::default()
     }
 }
 

@@ -3,9 +3,11 @@
 //! Plain data without clock or lock: callers say what time it is. Everything is found by key, so that a long
 //! backlog is as fast as a short one.
 
+use super::allowance::{Allowance, Part};
 use super::counted::Counted;
 use super::message::Message;
-use super::subscription::{Counts, Peeked, Sight};
+use super::rule::BackOff;
+use super::subscription::{Counts, Peeked, Settings, Sight};
 use mlemu_core::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(super) struct Entry {
     pub leased_at: Timestamp,
     /// Of the last lease, over or not.
     pub token: u64,
+    /// What its lease has of its receiver's allowance.
+    part: Part,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ enum Alarm {
 pub(super) struct Backlog {
     ordered: bool,
     retention: Option<Duration>,
+    back_off: Option<BackOff>,
+    rewinds: bool,
     entries: BTreeMap<u64, Entry>,
     groups: HashMap<Arc<str>, Group>,
     /// What may be lent out, by rank: the commit that made it so, or the sequence of a group's first.
@@ -77,10 +83,12 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub fn new(ordered: bool, retention: Option<Duration>) -> Self {
+    pub fn new(settings: &Settings) -> Self {
         Self {
-            ordered,
-            retention,
+            ordered: settings.ordered,
+            retention: settings.retention,
+            back_off: settings.back_off,
+            rewinds: settings.rewinds,
             entries: BTreeMap::new(),
             groups: HashMap::new(),
             turns: BTreeMap::new(),
@@ -117,6 +125,16 @@ impl Backlog {
         self.entries.get(&sequence)
     }
 
+    /// Every message, by sequence.
+    pub fn messages(&self) -> Vec<Arc<Message>> {
+        self.entries.values().map(|entry| entry.message.clone()).collect()
+    }
+
+    /// The message of that id.
+    pub fn named(&self, id: &str) -> Option<u64> {
+        self.entries.values().find(|entry| *entry.message.id == *id).map(|entry| entry.message.sequence)
+    }
+
     pub fn peek(&self, most: usize) -> Vec<Peeked> {
         let seen = self.entries.values().take(most).map(|entry| Peeked {
             message: entry.message.clone(),
@@ -150,10 +168,23 @@ impl Backlog {
 
     /// Empties everything and gives it back, to be dropped elsewhere.
     pub fn clear(&mut self) -> Self {
-        std::mem::replace(self, Self::new(self.ordered, self.retention))
+        let empty = Self {
+            entries: BTreeMap::new(),
+            groups: HashMap::new(),
+            turns: BTreeMap::new(),
+            alarms: BTreeSet::new(),
+            leased: 0,
+            delayed: 0,
+            ..*self
+        };
+        std::mem::replace(self, empty)
     }
 
-    pub fn set_retention(&mut self, retention: Option<Duration>) {
+    /// Behaves as it is told now, but for the order, which is as it was from the beginning.
+    pub fn obey(&mut self, settings: &Settings) {
+        self.back_off = settings.back_off;
+        self.rewinds = settings.rewinds;
+        let retention = settings.retention;
         if self.retention == retention {
             return;
         }
@@ -175,7 +206,16 @@ impl Backlog {
             self.alarms.insert((until, sequence, Alarm::Appears));
             Phase::Delayed { until }
         };
-        let entry = Entry { message, counted, phase, count: 0, first: None, leased_at: now, token: 0 };
+        let entry = Entry {
+            message,
+            counted,
+            phase,
+            count: 0,
+            first: None,
+            leased_at: now,
+            token: 0,
+            part: Part::default(),
+        };
         self.alarms.extend(expiry(self.retention, &entry, sequence));
         self.entries.insert(sequence, entry);
         if let Some(group) = group {
@@ -193,9 +233,50 @@ impl Backlog {
                 return;
             }
             match alarm {
-                Alarm::Appears => self.appear(sequence, commits),
+                Alarm::Appears => self.come_back(sequence, now, commits),
                 Alarm::Expires => drop(self.remove(sequence)),
             }
+        }
+    }
+
+    /// Ends a delay or a lease. What was lent out stays hidden for as long as the back-off wants.
+    pub fn come_back(&mut self, sequence: u64, now: Timestamp, commits: &mut u64) {
+        let Some(entry) = self.entries.get(&sequence) else { return };
+        let was_leased = matches!(entry.phase, Phase::Leased { .. });
+        let wait =
+            self.back_off.filter(|_| was_leased).map_or(Duration::ZERO, |rule| rule.after(entry.count));
+        let message = entry.message.clone();
+        self.appear(sequence, commits);
+        if !wait.is_zero() {
+            self.hide(sequence, now.plus(wait));
+        }
+        if was_leased && self.rewinds {
+            self.rewind(&message, commits);
+        }
+    }
+
+    /// Takes back the later messages of a group that are out.
+    fn rewind(&mut self, from: &Message, commits: &mut u64) {
+        let group = self.group_of(from).and_then(|name| self.groups.get(&name));
+        let members = group.into_iter().flat_map(|group| group.members.range(from.sequence + 1..));
+        let later: Vec<u64> = members.copied().collect();
+        for sequence in later {
+            if self.entries.get(&sequence).is_some_and(|entry| matches!(entry.phase, Phase::Leased { .. })) {
+                self.appear(sequence, commits);
+            }
+        }
+    }
+
+    /// Hides a message that is visible.
+    fn hide(&mut self, sequence: u64, until: Timestamp) {
+        self.leave_turn(sequence);
+        let Some(entry) = self.entries.get_mut(&sequence) else { return };
+        entry.phase = Phase::Delayed { until };
+        let message = entry.message.clone();
+        self.delayed += 1;
+        self.alarms.insert((until, sequence, Alarm::Appears));
+        if let Some(group) = self.group_of(&message) {
+            self.turn_group(&group);
         }
     }
 
@@ -208,6 +289,7 @@ impl Backlog {
             Phase::Leased { until } => (until, true),
         };
         entry.phase = Phase::Ready { rank: None };
+        entry.part = Part::default();
         let message = entry.message.clone();
         self.alarms.remove(&(until, sequence, Alarm::Appears));
         let hidden = if was_leased { &mut self.leased } else { &mut self.delayed };
@@ -253,6 +335,13 @@ impl Backlog {
             self.turn_group(&name);
         }
         self.entries.get(&sequence)
+    }
+
+    /// A lease counts against its receiver's allowance from now on.
+    pub fn count_in(&mut self, sequence: u64, allowance: &Arc<Allowance>) {
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.part = Part::of(allowance, entry.message.size());
+        }
     }
 
     /// Moves the end of a lease; the token may change with it.

@@ -9,12 +9,16 @@
 //! The core knows no dialect: names, limits, receipts on the wire and who may do what are the caller's.
 //! Everything that must survive is in [`Store`]; what is not (who waits, who consumes) is beside it.
 
+mod allowance;
+mod archive;
 mod backlog;
+mod byhand;
 mod counted;
 mod dedupe;
 mod message;
 mod receive;
 mod redrive;
+mod rule;
 mod send;
 mod settle;
 mod snapshot;
@@ -23,11 +27,13 @@ mod subscription;
 pub(crate) mod tests;
 mod topic;
 
+pub use allowance::Allowance;
+pub use archive::{Bookmark, Seek};
 pub use counted::Consumer;
 pub use message::{Attribute, Message, NewMessage};
-pub(crate) use receive::Lent;
-pub use receive::{Received, Want};
+pub use receive::{Lent, Received, Want};
 pub use redrive::Moved;
+pub use rule::{BackOff, Filter, Mark};
 pub use send::Sent;
 pub use settle::{Extended, Extension, Receipt, Standing};
 pub use snapshot::Snapshot;
@@ -136,7 +142,7 @@ impl Queues {
         self.lock().gate.clone()
     }
 
-    pub(crate) fn settle(&self) -> Settle {
+    pub fn settle(&self) -> Settle {
         self.lock().settle.clone()
     }
 

@@ -1,5 +1,6 @@
 //! Lending messages out, at once or as soon as there are some.
 
+use super::allowance::Allowance;
 use super::backlog::{Entry, Phase};
 use super::message::Message;
 use super::settle::Receipt;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What a receiver wants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Want {
     /// Most messages.
     pub most: usize,
@@ -23,12 +24,14 @@ pub struct Want {
     pub lease: Option<Duration>,
     /// How long to wait for the first; `None`: as the subscription says.
     pub wait: Option<Duration>,
+    /// Against which the leases count.
+    pub allowance: Option<Arc<Allowance>>,
 }
 
 impl Want {
     /// Up to `most` of what is there.
     pub fn now(most: usize) -> Self {
-        Self { most, bytes: usize::MAX, lease: None, wait: Some(Duration::ZERO) }
+        Self { most, bytes: usize::MAX, lease: None, wait: Some(Duration::ZERO), allowance: None }
     }
 
     /// Up to `most` as soon as there is one.
@@ -50,7 +53,7 @@ pub struct Received {
 }
 
 /// What was lent out, for a consumer.
-pub(crate) struct Lent {
+pub struct Lent {
     pub received: Vec<Received>,
     /// Time stands while the receiver has this.
     pub moving: Moving,
@@ -84,10 +87,11 @@ impl Queues {
         self.lend(from, want).await.map(|lent| lent.received)
     }
 
-    pub(crate) async fn lend(&self, from: &SubscriptionId, want: Want) -> Result<Lent, Fault> {
+    /// The same for a consumer: time stands while it has not put down what it was lent.
+    pub async fn lend(&self, from: &SubscriptionId, want: Want) -> Result<Lent, Fault> {
         let clock = &self.shared.clock;
         let began = clock.elapsed();
-        let (lent, _) = self.take(from, want)?;
+        let (lent, _) = self.take(from, &want)?;
         let wait = match want.wait {
             Some(wait) => wait,
             None => self.settings(from)?.wait,
@@ -105,7 +109,7 @@ impl Queues {
             tokio::pin!(woken);
             // Whatever happens from here on is noticed.
             woken.as_mut().enable();
-            let (lent, alarm) = self.take(from, want)?;
+            let (lent, alarm) = self.take(from, &want)?;
             let left = end.saturating_sub(clock.elapsed());
             if !lent.received.is_empty() || left.is_zero() {
                 return Ok(lent);
@@ -133,7 +137,7 @@ impl Queues {
     }
 
     /// What can be lent out now, and when to ask again.
-    fn take(&self, from: &SubscriptionId, want: Want) -> Result<(Lent, Option<Timestamp>), Fault> {
+    fn take(&self, from: &SubscriptionId, want: &Want) -> Result<(Lent, Option<Timestamp>), Fault> {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         let moving = store.settle.moving();
@@ -173,15 +177,20 @@ struct Taken {
 }
 
 impl Store {
-    fn take(&mut self, from: &SubscriptionId, want: Want, now: Timestamp) -> Result<Taken, Fault> {
-        let rule = self.open(from)?.0.settings.dead_letter.clone();
+    fn take(&mut self, from: &SubscriptionId, want: &Want, now: Timestamp) -> Result<Taken, Fault> {
+        let settings = &self.open(from)?.0.settings;
+        let (rule, mark) = (settings.dead_letter.clone(), settings.mark.clone());
         let rule = rule.filter(|rule| self.topics.contains_key(&rule.to));
         let mut taken = self.lend_out(from, want, rule.as_ref(), now)?;
         if let Some(rule) = rule {
             for entry in std::mem::take(&mut taken.dead) {
                 let enqueued = if rule.restamps { now } else { entry.message.enqueued };
                 let origin = Some(from.clone());
-                let message = Message { enqueued, origin, ..Message::clone(&entry.message) };
+                let mut message = Message { enqueued, origin, ..Message::clone(&entry.message) };
+                if let Some(mark) = &mark {
+                    let said = mark.says(&entry.message, entry.count);
+                    message.attributes = message.attributes.iter().cloned().chain(said).collect();
+                }
                 self.publish(&rule.to, message, Some(Duration::ZERO), now)?;
             }
         }
@@ -194,7 +203,7 @@ impl Store {
     fn lend_out(
         &mut self,
         from: &SubscriptionId,
-        want: Want,
+        want: &Want,
         rule: Option<&DeadLetter>,
         now: Timestamp,
     ) -> Result<Taken, Fault> {
@@ -232,6 +241,9 @@ impl Store {
                 taken.changed = true;
                 let leased = backlog.lease(sequence, now, until, *commits);
                 taken.received.extend(leased.and_then(|entry| received(entry, sequence, epoch)));
+                if let Some(allowance) = &want.allowance {
+                    backlog.count_in(sequence, allowance);
+                }
             }
         }
         Ok(taken)

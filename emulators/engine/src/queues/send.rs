@@ -101,11 +101,13 @@ impl Store {
         self.sequence += 1;
         message.sequence = self.sequence;
         let message = Arc::new(message);
+        let keepers = topic.subscriptions.values().filter(|subscription| subscription.settings.keeps_done);
+        let longest = keepers.map(|keeper| keeper.settings.retention.unwrap_or(Duration::MAX)).max();
+        topic.archive.add(&message, longest, now);
         for subscription in topic.subscriptions.values_mut() {
             subscription.settle(now, &mut self.sequence);
             let delay = delay.unwrap_or(subscription.settings.delay);
-            let counted = subscription.counting.count(&message);
-            subscription.backlog.add(message.clone(), counted, delay, now);
+            subscription.accept(&message, delay, now);
             subscription.stir();
         }
         Ok(message.sequence)

@@ -81,26 +81,40 @@ impl Queues {
         receipt: &Receipt,
         held: bool,
     ) -> Result<Standing, Fault> {
+        let standings = self.acknowledge_all(from, std::slice::from_ref(receipt), held)?;
+        Ok(standings.first().copied().unwrap_or(Standing::Gone))
+    }
+
+    /// The same for several, in one go and in their order.
+    pub fn acknowledge_all(
+        &self,
+        from: &SubscriptionId,
+        receipts: &[Receipt],
+        held: bool,
+    ) -> Result<Vec<Standing>, Fault> {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         let epoch = store.epoch;
         let (subscription, commits) = store.open(from)?;
         subscription.settle(now, commits);
-        let standing = subscription.backlog.standing(receipt, epoch);
-        let gone: Option<Entry> = match standing {
-            Standing::Held => subscription.backlog.remove(receipt.sequence),
-            Standing::Lapsed if !held => subscription.backlog.remove(receipt.sequence),
-            _ => None,
-        };
-        if gone.is_some() {
-            *commits += 1;
-            // Its group may be free now.
+        let mut gone: Vec<Entry> = Vec::new();
+        let mut standings = Vec::with_capacity(receipts.len());
+        for receipt in receipts {
+            let standing = subscription.backlog.standing(receipt, epoch);
+            if standing == Standing::Held || standing == Standing::Lapsed && !held {
+                gone.extend(subscription.backlog.remove(receipt.sequence));
+            }
+            standings.push(standing);
+        }
+        if !gone.is_empty() {
+            *commits += gone.len() as u64;
+            // Their groups may be free now.
             subscription.stir();
         }
         drop(store);
         self.tell();
         drop(gone);
-        Ok(standing)
+        Ok(standings)
     }
 
     /// Changes how long a message stays lent out.
@@ -133,7 +147,7 @@ impl Queues {
             backlog.rewrite(receipt.sequence, message);
         }
         if wanted.lease.is_zero() {
-            backlog.appear(receipt.sequence, commits);
+            backlog.come_back(receipt.sequence, now, commits);
         }
         // Something is there, or the next deadline is another.
         subscription.stir();

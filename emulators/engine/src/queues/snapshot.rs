@@ -20,6 +20,7 @@ pub struct Snapshot {
 struct Kept {
     view: TopicView,
     dedupe: super::dedupe::Dedupe,
+    archive: super::archive::Archive,
     subscriptions: BTreeMap<Arc<str>, (Settings, Backlog)>,
 }
 
@@ -28,7 +29,8 @@ impl Kept {
         let subscriptions = topic.subscriptions.iter().map(|(name, subscription)| {
             (name.clone(), (subscription.settings.clone(), subscription.backlog.clone()))
         });
-        Self { view: topic.view(id), dedupe: topic.dedupe.clone(), subscriptions: subscriptions.collect() }
+        let (dedupe, archive) = (topic.dedupe.clone(), topic.archive.clone());
+        Self { view: topic.view(id), dedupe, archive, subscriptions: subscriptions.collect() }
     }
 }
 
@@ -86,6 +88,7 @@ impl Store {
             subscriptions.insert(name.clone(), subscription);
         }
         let TopicView { created, modified, notes, tags, .. } = kept.view.clone();
-        Topic { created, modified, notes, tags, dedupe: kept.dedupe.clone(), subscriptions }
+        let (dedupe, archive) = (kept.dedupe.clone(), kept.archive.clone());
+        Topic { created, modified, notes, tags, dedupe, archive, subscriptions }
     }
 }

@@ -3,6 +3,7 @@
 use super::backlog::Backlog;
 use super::counted::Counting;
 use super::message::Message;
+use super::rule::{BackOff, Filter, Mark};
 use super::{Fault, Queues, TopicId};
 use mlemu_core::Timestamp;
 use std::sync::Arc;
@@ -48,8 +49,18 @@ pub struct Settings {
     pub retention: Option<Duration>,
     /// Without effect while the topic that it names is missing.
     pub dead_letter: Option<DeadLetter>,
+    /// What is added to messages that go there.
+    pub mark: Option<Mark>,
     /// Most messages out at once.
     pub most_leased: Option<usize>,
+    /// Which messages it gets at all; `None`: every one.
+    pub filter: Option<Filter>,
+    /// How long a message that came back stays hidden; `None`: not at all.
+    pub back_off: Option<BackOff>,
+    /// A message that comes back takes along the later ones of its group that are out.
+    pub rewinds: bool,
+    /// What is done with can be gone back to, within the retention.
+    pub keeps_done: bool,
 }
 
 impl Default for Settings {
@@ -61,7 +72,12 @@ impl Default for Settings {
             wait: Duration::ZERO,
             retention: None,
             dead_letter: None,
+            mark: None,
             most_leased: None,
+            filter: None,
+            back_off: None,
+            rewinds: false,
+            keeps_done: false,
         }
     }
 }
@@ -112,13 +128,22 @@ pub(super) struct Subscription {
 
 impl Subscription {
     pub fn new(settings: Settings, counting: Counting) -> Self {
-        let backlog = Backlog::new(settings.ordered, settings.retention);
+        let backlog = Backlog::new(&settings);
         Self { settings, backlog, wake: Arc::default(), waiting: 0, counting }
     }
 
     /// Does what time has brought since somebody last looked.
     pub fn settle(&mut self, now: Timestamp, sequence: &mut u64) {
         self.backlog.settle(now, sequence);
+    }
+
+    /// Takes a message in, if it is one that it gets and it is not there yet.
+    pub fn accept(&mut self, message: &Arc<Message>, delay: Duration, now: Timestamp) {
+        let is_wanted = self.settings.filter.as_ref().is_none_or(|filter| filter.wants(message));
+        if is_wanted && self.backlog.entry(message.sequence).is_none() {
+            let counted = self.counting.count(message);
+            self.backlog.add(message.clone(), counted, delay, now);
+        }
     }
 
     fn counts(&self) -> Counts {

@@ -1,5 +1,6 @@
 //! The queue core on a paused clock.
 
+mod back;
 mod life;
 mod property;
 mod waiting;

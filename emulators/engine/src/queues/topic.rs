@@ -1,5 +1,6 @@
 //! Topics: their identity, and what one holds. A queue is a topic with one subscription.
 
+use super::archive::Archive;
 use super::counted::Counting;
 use super::dedupe::Dedupe;
 use super::subscription::{Settings, Subscription, SubscriptionId};
@@ -57,6 +58,7 @@ pub(super) struct Topic {
     pub notes: Notes,
     pub tags: Notes,
     pub dedupe: Dedupe,
+    pub archive: Archive,
     pub subscriptions: BTreeMap<Arc<str>, Subscription>,
 }
 
@@ -82,8 +84,8 @@ impl Store {
         if self.topics.contains_key(id) {
             return Err(Fault::TopicExists { name: id.name.to_string() });
         }
-        let (dedupe, subscriptions) = (Dedupe::default(), BTreeMap::new());
-        let topic = Topic { created: now, modified: now, notes, tags, dedupe, subscriptions };
+        let (dedupe, archive, subscriptions) = Default::default();
+        let topic = Topic { created: now, modified: now, notes, tags, dedupe, archive, subscriptions };
         self.topics.insert(id.clone(), topic);
         Ok(())
     }
@@ -141,6 +143,19 @@ impl Queues {
         Ok(())
     }
 
+    /// Forgets a topic, but not its subscriptions with their messages: they are those of another topic from now on.
+    pub fn orphan(&self, id: &TopicId, to: &TopicId) -> Result<(), Fault> {
+        let mut store = self.lock();
+        store.topic(to)?;
+        let gone = store.topics.remove(id).ok_or_else(|| id.missing())?;
+        // Receivers that wait ask again, by the new name.
+        gone.wake_all();
+        store.topic_mut(to)?.subscriptions.extend(gone.subscriptions);
+        drop(store);
+        self.tell();
+        Ok(())
+    }
+
     /// Forgets a topic with all that it holds; who waits there is told.
     pub fn delete_topic(&self, id: &TopicId) -> Result<(), Fault> {
         let gone = self.lock().topics.remove(id).ok_or_else(|| id.missing())?;
@@ -186,7 +201,7 @@ impl Queues {
         subscription.settle(now, sequence);
         change(&mut subscription.settings);
         let settings = subscription.settings.clone();
-        subscription.backlog.set_retention(settings.retention);
+        subscription.backlog.obey(&settings);
         subscription.settle(now, sequence);
         subscription.stir();
         drop(store);

@@ -86,7 +86,7 @@ impl Driver {
                 Ok(Reply::Done(outcome)) => {
                     return Some(match &outcome.result {
                         Ok(answer) => self.mapping.shape.verdict(batch, answer),
-                        Err(_) => Verdict::Failed,
+                        Err(_) => self.mapping.shape.failed(batch),
                     });
                 }
                 // Nobody waits for these.
@@ -162,11 +162,15 @@ impl Driver {
         }
     }
 
-    /// Failed messages come back when their first lease would have ended.
+    /// Failed messages come back when their first lease would have ended, or at once to where a back-off of the
+    /// queue's own hides them.
     fn give_back(&self, failed: &[Received]) {
         let now = self.ground.clock().now();
+        let settings = self.ground.queues.settings(&self.mapping.from);
+        let backs_off = settings.is_ok_and(|settings| settings.back_off.is_some());
         for one in failed {
             let left = u64::try_from(one.until.0.saturating_sub(now.0)).unwrap_or(0);
+            let left = if backs_off { 0 } else { left };
             let lease = Extension::of(Duration::from_micros(left));
             let _ = self.ground.queues.extend(&self.mapping.from, &one.receipt, lease);
         }

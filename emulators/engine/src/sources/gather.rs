@@ -148,7 +148,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = gate.shut() => {}
-                lent = queues.lend(from, want) => return lent,
+                lent = queues.lend(from, want.clone()) => return lent,
             }
         }
     }

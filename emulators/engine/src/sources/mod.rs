@@ -42,6 +42,10 @@ pub trait BatchShape: Send + Sync {
     fn event(&self, batch: &[Received]) -> Bytes;
     /// What the answer of an invocation that went well says.
     fn verdict(&self, batch: &[Received], answer: &Answer) -> Verdict;
+    /// What an invocation that failed says.
+    fn failed(&self, _batch: &[Received]) -> Verdict {
+        Verdict::Failed
+    }
 }
 
 /// Which queue feeds which function, and how.

@@ -21,7 +21,17 @@ pub struct Entry {
 pub struct EventTrigger {
     /// As in a CloudEvent, e.g. `google.cloud.storage.object.v1.finalized`.
     pub kind: String,
-    pub bucket: String,
+    pub source: EventSource,
+    /// An event whose invocation failed comes again.
+    pub retry: bool,
+}
+
+/// Where events come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventSource {
+    Bucket(String),
+    /// By its whole name.
+    Topic(String),
 }
 
 impl Entry {

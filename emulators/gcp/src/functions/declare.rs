@@ -1,6 +1,6 @@
 //! Functions that a project declares.
 
-use super::catalog::{Entry, EventTrigger};
+use super::catalog::{Entry, EventSource, EventTrigger};
 use super::{Functions, guess};
 use crate::framework::{Framework, Signature, Traits};
 use crate::profile::{self, Generation};
@@ -15,7 +15,7 @@ impl Functions {
     pub fn declare(&self, declared: &FunctionDeclaration, watch: bool) -> Result<FunctionId, Refused> {
         let id = FunctionId::new(self.place.scope.clone(), &declared.name);
         let traits = traits(declared)?;
-        let event = event(declared);
+        let event = event(declared, traits.generation, self.place.project());
         let mut limits = profile::limits(
             traits.generation,
             declared.memory.unwrap_or(profile::DEFAULT_MEMORY),
@@ -65,15 +65,31 @@ fn traits(declared: &FunctionDeclaration) -> Result<Traits, Refused> {
     };
     let signature = match declared.options.get("signature") {
         Some(word) => Signature::of_word(word).ok_or_else(|| Refused::Signature { word: word.clone() })?,
-        None => guess::signature(&declared.source, &declared.handler, event(declared).is_some()),
+        None => guess::signature(&declared.source, &declared.handler, waits_for_events(declared)),
     };
     Ok(Traits { generation, signature })
 }
 
-fn event(declared: &FunctionDeclaration) -> Option<EventTrigger> {
+fn waits_for_events(declared: &FunctionDeclaration) -> bool {
+    use TriggerDeclaration::{Bucket, Queue};
+    declared.triggers.iter().any(|trigger| matches!(trigger, Bucket { .. } | Queue { .. }))
+}
+
+fn event(declared: &FunctionDeclaration, generation: Generation, project: &str) -> Option<EventTrigger> {
+    let retry = declared.options.get("retry").is_some_and(|retry| retry == "true");
     declared.triggers.iter().find_map(|trigger| match trigger {
         TriggerDeclaration::Bucket { bucket, events, .. } => {
-            Some(EventTrigger { kind: events.first().cloned().unwrap_or_default(), bucket: bucket.clone() })
+            let kind = events.first().cloned().unwrap_or_default();
+            Some(EventTrigger { kind, source: EventSource::Bucket(bucket.clone()), retry })
+        }
+        TriggerDeclaration::Queue { queue, .. } => {
+            let kind = match generation {
+                Generation::First => "google.pubsub.topic.publish",
+                Generation::Second => "google.cloud.pubsub.topic.v1.messagePublished",
+            };
+            let whole = queue.starts_with("projects/");
+            let topic = if whole { queue.clone() } else { format!("projects/{project}/topics/{queue}") };
+            Some(EventTrigger { kind: kind.into(), source: EventSource::Topic(topic), retry })
         }
         _ => None,
     })

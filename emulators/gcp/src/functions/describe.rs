@@ -2,6 +2,7 @@
 //!
 //! Source: the REST references of `CloudFunction` (v1) and `Function` (v2).
 
+use super::catalog::EventSource;
 use super::fault::Fault;
 use super::routes::Version;
 use super::{Entry, Functions};
@@ -12,8 +13,13 @@ use serde_json::{Value, json};
 
 impl Functions {
     pub(super) fn list(&self, version: Version) -> Value {
+        // Tools ask both and show what either says.
+        let own = |entry: &&std::sync::Arc<Entry>| {
+            (version == Version::One) == (entry.traits.generation == Generation::First)
+        };
+        let all = self.catalog.all();
         let shown: Vec<Value> =
-            self.catalog.all().iter().filter_map(|entry| self.shown(version, entry)).collect();
+            all.iter().filter(own).filter_map(|entry| self.shown(version, entry)).collect();
         json!({ "functions": shown })
     }
 
@@ -57,10 +63,17 @@ impl Functions {
         });
         match &entry.event {
             Some(event) => {
-                let resource = format!("projects/_/buckets/{}", event.bucket);
-                let service = "storage.googleapis.com";
+                let (resource, service) = match &event.source {
+                    EventSource::Bucket(bucket) => {
+                        (format!("projects/_/buckets/{bucket}"), "storage.googleapis.com")
+                    }
+                    EventSource::Topic(topic) => (topic.clone(), "pubsub.googleapis.com"),
+                };
                 shown["eventTrigger"] =
                     json!({ "eventType": event.kind, "resource": resource, "service": service });
+                if event.retry {
+                    shown["eventTrigger"]["failurePolicy"] = json!({ "retry": {} });
+                }
             }
             None => shown["httpsTrigger"] = json!({ "url": url, "securityLevel": "SECURE_OPTIONAL" }),
         }
@@ -96,9 +109,15 @@ impl Functions {
             shown["eventTrigger"] = json!({
                 "triggerRegion": self.place.region(),
                 "eventType": event.kind,
-                "eventFilters": [{ "attribute": "bucket", "value": event.bucket }],
-                "retryPolicy": "RETRY_POLICY_DO_NOT_RETRY",
+                "retryPolicy": if event.retry { "RETRY_POLICY_RETRY" } else { "RETRY_POLICY_DO_NOT_RETRY" },
             });
+            match &event.source {
+                EventSource::Bucket(bucket) => {
+                    let filters = json!([{ "attribute": "bucket", "value": bucket }]);
+                    shown["eventTrigger"]["eventFilters"] = filters;
+                }
+                EventSource::Topic(topic) => shown["eventTrigger"]["pubsubTopic"] = topic.clone().into(),
+            }
         }
         shown
     }

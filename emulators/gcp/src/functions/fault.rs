@@ -27,6 +27,10 @@ impl Fault {
         Self { status: StatusCode::NOT_FOUND, code: "NOT_FOUND", message: message.into() }
     }
 
+    pub fn exists(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "ALREADY_EXISTS", message: message.into() }
+    }
+
     pub fn invalid(message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code: "INVALID_ARGUMENT", message: message.into() }
     }

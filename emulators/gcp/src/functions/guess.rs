@@ -1,7 +1,7 @@
 //! What a function's code and triggers tell about its signature, where nobody declares it.
 
 use super::Entry;
-use super::catalog::EventTrigger;
+use super::catalog::{EventSource, EventTrigger};
 use crate::framework::Signature;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -81,8 +81,11 @@ pub(super) fn event_of(entry: &Entry, data: String) -> Bytes {
         return data.into();
     }
     let (kind, source) = match &entry.event {
-        Some(EventTrigger { kind, bucket }) => {
+        Some(EventTrigger { kind, source: EventSource::Bucket(bucket), .. }) => {
             (kind.as_str(), format!("//storage.googleapis.com/projects/_/buckets/{bucket}"))
+        }
+        Some(EventTrigger { kind, source: EventSource::Topic(topic), .. }) => {
+            (kind.as_str(), format!("//pubsub.googleapis.com/{topic}"))
         }
         None => ("google.cloud.functions.call", format!("//cloudfunctions.googleapis.com/{}", entry.id)),
     };

@@ -62,7 +62,7 @@ impl EventShape for StorageEvent {
 
 impl StorageEvent {
     /// The object's resource, or what is left of it when it is gone already.
-    fn data(&self, occurrence: &Occurrence, fact: &ObjectOccurrence) -> Value {
+    pub fn data(&self, occurrence: &Occurrence, fact: &ObjectOccurrence) -> Value {
         let base = self.place.base();
         let found = self.objects.get(&BucketId::new(&fact.scope, &fact.bucket), &fact.key);
         match found {

@@ -54,6 +54,20 @@ impl Fault {
         Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "requestedRangeNotSatisfiable", message)
     }
 
+    /// The trouble that a test asked for.
+    pub fn asked_for(status: StatusCode) -> Self {
+        let message = "Retry Test: Caused a failure, as instructed.";
+        Self::new(status, "backendError", message)
+    }
+
+    pub fn no_retry_test() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", "Not found: retry test")
+    }
+
+    pub fn no_notification(id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", format!("Not found: notification {id}"))
+    }
+
     pub fn not_implemented(operation: &str) -> Self {
         let message = format!("{operation} is not implemented by mlemu");
         Self::new(StatusCode::NOT_IMPLEMENTED, "notImplemented", message)

@@ -11,6 +11,7 @@ mod conditions;
 mod event;
 mod fault;
 mod multipart;
+mod notifications;
 mod ops;
 mod range;
 mod routes;
@@ -19,12 +20,15 @@ mod settings;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod wire;
 
 pub use event::kinds;
+pub use notifications::Saved;
 pub use subscriptions::{Subscription, UnknownEvent};
 
 use crate::place::Place;
+use crate::pubsub::PubSub;
 use axum::body::Body;
 use axum::response::Response;
 use call::Call;
@@ -38,7 +42,7 @@ use routes::Op;
 use sessions::Sessions;
 use settings::BucketSettings;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use subscriptions::Subscriptions;
 
 /// What the service lives on.
@@ -48,6 +52,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub sink: Arc<dyn Sink>,
     pub place: Place,
+    /// Told of changes where a bucket wants that.
+    pub pubsub: PubSub,
 }
 
 /// The service.
@@ -59,6 +65,9 @@ pub struct Storage {
     settings: BucketSettings,
     sessions: Sessions,
     subscriptions: Subscriptions,
+    pubsub: PubSub,
+    told: Mutex<notifications::Told>,
+    trouble: trouble::Trouble,
 }
 
 impl Storage {
@@ -72,6 +81,9 @@ impl Storage {
             settings: BucketSettings::default(),
             sessions: Sessions::default(),
             subscriptions,
+            pubsub: parts.pubsub,
+            told: Mutex::default(),
+            trouble: trouble::Trouble::default(),
         }
     }
 
@@ -87,7 +99,18 @@ impl Storage {
     }
 
     async fn answer(&self, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
+        if parts.uri.path().starts_with(trouble::PATH) {
+            return self.trouble.administer(&parts.method, parts.uri.path(), body).await;
+        }
         let op = routes::operation(&parts.method, parts.uri.path())?;
+        match self.trouble.of(&parts.headers, &op) {
+            None => self.run(op, parts, body).await,
+            Some(trouble::Instruction::Status(status)) => Err(Fault::asked_for(status)),
+            Some(instruction) => Ok(trouble::spoilt(self.run(op, parts, body).await?, instruction)),
+        }
+    }
+
+    async fn run(&self, op: Op, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
         let call = Call::read(parts, self.place.prefix())?;
         match op {
             Op::ListBuckets => Ok(self.list_buckets(&call)),
@@ -105,7 +128,10 @@ impl Storage {
             Op::Compose { name } => self.compose(&call, &name, body).await,
             Op::Copy { from, to, rewrites } => self.copy(&call, &from, &to, rewrites, body).await,
             Op::Policy => Ok(fault::json(http::StatusCode::OK, &wire::policy())),
-            Op::Notifications => Ok(fault::json(http::StatusCode::OK, &wire::no_notifications())),
+            Op::ListNotifications { bucket } => self.list_notifications(&call, &bucket),
+            Op::InsertNotification { bucket } => self.insert_notification(&call, &bucket, body).await,
+            Op::GetNotification { bucket, id } => self.get_notification(&call, &bucket, &id),
+            Op::DeleteNotification { bucket, id } => self.delete_notification(&bucket, &id),
             Op::Unsupported { operation } => Err(self.unsupported(&operation)),
         }
     }

@@ -60,7 +60,20 @@ pub(super) enum Op {
         rewrites: bool,
     },
     Policy,
-    Notifications,
+    ListNotifications {
+        bucket: String,
+    },
+    InsertNotification {
+        bucket: String,
+    },
+    GetNotification {
+        bucket: String,
+        id: String,
+    },
+    DeleteNotification {
+        bucket: String,
+        id: String,
+    },
     Unsupported {
         operation: String,
     },
@@ -92,7 +105,10 @@ fn split(path: &str) -> Option<(Kind, &str)> {
 }
 
 pub(super) fn is_storage(path: &str) -> bool {
-    split(path).is_some() || path.starts_with("/storage/v1/") || path.starts_with("/batch/storage/")
+    split(path).is_some()
+        || path.starts_with("/storage/v1/")
+        || path.starts_with(super::trouble::PATH)
+        || path.starts_with("/batch/storage/")
 }
 
 pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
@@ -105,7 +121,7 @@ pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
         (_, [] | [""]) => buckets(method),
         (_, [bucket]) => one_bucket(method, decoded(bucket)?),
         (_, [_, "iam"]) if *method == Method::GET => Some(Op::Policy),
-        (_, [_, "notificationConfigs"]) if *method == Method::GET => Some(Op::Notifications),
+        (_, [bucket, "notificationConfigs", id @ ..]) => notifications(method, decoded(bucket)?, id),
         (_, [bucket, "o"]) => objects(method, decoded(bucket)?),
         (_, [bucket, "o", object @ ..]) => {
             let bucket = decoded(bucket)?;
@@ -130,6 +146,16 @@ fn one_bucket(method: &Method, bucket: String) -> Option<Op> {
         Method::PATCH => Some(Op::PatchBucket { bucket, replaces: false }),
         Method::PUT => Some(Op::PatchBucket { bucket, replaces: true }),
         Method::DELETE => Some(Op::DeleteBucket { bucket }),
+        _ => None,
+    }
+}
+
+fn notifications(method: &Method, bucket: String, id: &[&str]) -> Option<Op> {
+    match (method, id) {
+        (&Method::GET, []) => Some(Op::ListNotifications { bucket }),
+        (&Method::POST, []) => Some(Op::InsertNotification { bucket }),
+        (&Method::GET, [id]) => Some(Op::GetNotification { bucket, id: (*id).into() }),
+        (&Method::DELETE, [id]) => Some(Op::DeleteNotification { bucket, id: (*id).into() }),
         _ => None,
     }
 }

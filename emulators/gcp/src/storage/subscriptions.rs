@@ -58,11 +58,23 @@ impl Subscriptions {
             target: Target::Function { id: wanted.function, qualifier: None },
             shape: Arc::new(shape),
         };
+        self.put(bucket, rule);
+        Ok(())
+    }
+
+    pub fn put(&self, bucket: &BucketId, rule: Rule) {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         let of_bucket = rules.entry(bucket.clone()).or_default();
         of_bucket.push(rule);
         self.triggers.set(bucket, of_bucket.clone());
-        Ok(())
+    }
+
+    /// Takes back the rule of that id.
+    pub fn take(&self, bucket: &BucketId, id: &str) {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_bucket = rules.entry(bucket.clone()).or_default();
+        of_bucket.retain(|rule| rule.id != id);
+        self.triggers.set(bucket, of_bucket.clone());
     }
 
     pub fn remove(&self, function: &FunctionId) {

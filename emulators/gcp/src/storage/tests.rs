@@ -2,6 +2,7 @@
 
 use super::{Parts, Storage, Subscription};
 use crate::place::Place;
+use crate::pubsub::PubSub;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -46,7 +47,10 @@ impl Shop {
             new_id: crate::functions::new_id,
         }));
         let place = Place::new("demo-p", "us-central1");
-        let storage = Storage::new(Parts { objects, triggers: triggers.clone(), clock, sink, place });
+        let queues = mlemu_engine::queues::Queues::new(clock.clone());
+        let (place_, sink_) = (place.clone(), sink.clone());
+        let pubsub = PubSub::new(crate::pubsub::Parts { queues, sink: sink_, place: place_ });
+        let storage = Storage::new(Parts { objects, triggers: triggers.clone(), clock, sink, place, pubsub });
         let shop = Self { storage, triggers, heard, _folder: folder };
         shop.json("POST", "/storage/v1/b?project=demo-p", r#"{"name":"pics","location":"EU"}"#, 200).await;
         shop
@@ -272,4 +276,31 @@ async fn buckets_are_made_described_and_removed() {
     shop.json("DELETE", "/b/pics/o/x", "", 204).await;
     shop.json("DELETE", "/b/pics", "", 204).await;
     shop.json("GET", "/b/pics", "", 404).await;
+}
+
+#[tokio::test]
+async fn trouble_that_was_asked_for_comes_once() {
+    let shop = Shop::open().await;
+    let plan = r#"{"instructions":{"storage.objects.get":["return-503","return-broken-stream-final-chunk-after-2B"]}}"#;
+    let made = shop.json("POST", "/retry_test", plan, 200).await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    shop.json("POST", "/upload/storage/v1/b/pics/o?uploadType=media&name=x", "12345", 200).await;
+    let ask = async || {
+        let path = "/storage/v1/b/pics/o/x?alt=media";
+        let answer = shop.ask("GET", path, &[("x-retry-test-id", &id)], "").await;
+        (answer.status().as_u16(), answer.into_body().collect().await.map(|body| body.to_bytes()))
+    };
+    assert_eq!(ask().await.0, 503);
+    let shown = shop.json("GET", &format!("/retry_test/{id}"), "", 200).await;
+    assert_eq!(shown["completed"], false);
+    assert!(ask().await.1.is_err(), "it breaks off");
+    assert_eq!(ask().await.1.unwrap(), "12345");
+    let shown = shop.json("GET", &format!("/retry_test/{id}"), "", 200).await;
+    assert_eq!(shown["completed"], true);
+    shop.json("DELETE", &format!("/retry_test/{id}"), "", 200).await;
+    shop.json("GET", &format!("/retry_test/{id}"), "", 404).await;
+    shop.json("POST", "/retry_test", r#"{"instructions":{"storage.objects.get":["explode"]}}"#, 400).await;
+    let spoilt = [("x-goog-emulator-instructions", "return-corrupted-data")];
+    let answer = shop.ask("GET", "/storage/v1/b/pics/o/x?alt=media", &spoilt, "").await;
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes()[1..], b"2345"[..]);
 }

@@ -219,7 +219,3 @@ pub(super) fn bucket(view: &BucketView, said: Map<String, Value>, metageneration
 pub(super) fn policy() -> Value {
     json!({ "kind": "storage#policy", "version": 1, "etag": "CAE=", "bindings": [] })
 }
-
-pub(super) fn no_notifications() -> Value {
-    json!({ "kind": "storage#notifications" })
-}

@@ -1,0 +1,150 @@
+//! Pub/Sub over the queue core: a topic is one of the core's, and so is a subscription.
+//!
+//! [`wire`] has the vendor's messages, [`methods`] the table of operations that [`grpc`] and [`routes`] (REST)
+//! both reach, [`ops`] their behaviour, [`registry`] what there is. [`streaming`] holds a subscriber's stream,
+//! [`push`] sends messages to endpoints, [`feed`] and [`event`] give them to functions, [`fault`] has the vendor's
+//! words for errors.
+//!
+//! Source: Pub/Sub, "Service APIs overview" (REST and RPC).
+
+mod attempts;
+mod event;
+pub(crate) mod fault;
+mod feed;
+mod filter;
+mod grpc;
+mod methods;
+pub(crate) mod names;
+mod ops;
+mod push;
+mod receipt;
+pub(crate) mod registry;
+mod routes;
+mod schema;
+mod settings;
+mod streaming;
+#[cfg(test)]
+mod tests;
+pub(crate) mod wire;
+
+use crate::courier::Couriers;
+use crate::place::Place;
+use axum::body::Body;
+use axum::response::Response;
+use fault::Fault;
+pub(crate) use feed::Feed;
+use http::{Request, header};
+use mlemu_core::{Scope, Sink, Subject, What};
+use mlemu_engine::queues::{Queues, TopicId};
+use names::{Kind, Name};
+use push::Pusher;
+use registry::Registry;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the service lives on.
+pub struct Parts {
+    pub queues: Queues,
+    pub sink: Arc<dyn Sink>,
+    pub place: Place,
+}
+
+/// The service. A cheap handle; clones share it.
+#[derive(Clone)]
+pub struct PubSub {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queues: Queues,
+    sink: Arc<dyn Sink>,
+    place: Place,
+    registry: Mutex<Registry>,
+    pushers: Couriers<Pusher>,
+    /// The newest message id.
+    message: AtomicU64,
+}
+
+impl PubSub {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { queues, sink, place } = parts;
+        // Ids of another day are others.
+        let message = AtomicU64::new(queues.clock().now().0.unsigned_abs());
+        let pushers = Couriers::new(queues.clone());
+        Self {
+            shared: Arc::new(Shared { queues, sink, place, registry: Mutex::default(), pushers, message }),
+        }
+    }
+
+    /// Whether a path is of this API in REST.
+    pub fn claims(path: &str) -> bool {
+        routes::is_ours(path)
+    }
+
+    /// Whether a request is one of gRPC.
+    pub fn is_grpc(request: &Request<Body>) -> bool {
+        let kind = request.headers().get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+        kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+    }
+
+    pub async fn rest(&self, request: Request<Body>) -> Response {
+        routes::answer(self, request).await.unwrap_or_else(|fault| fault.response())
+    }
+
+    pub async fn grpc(&self, request: Request<Body>) -> Response {
+        grpc::answer(self, request).await
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.shared.queues
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.shared.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The core's place for a topic.
+    pub(crate) fn topic_id(&self, name: &str) -> Result<TopicId, Fault> {
+        let Name { project, id } = Name::of(Kind::Topic, name)?;
+        Ok(TopicId::new(&self.scope(project), id))
+    }
+
+    /// Topics of any project are here.
+    fn scope(&self, project: &str) -> Arc<Scope> {
+        let own = &self.shared.place.scope;
+        if project == &*own.account {
+            return own.clone();
+        }
+        Arc::new(Scope { account: project.into(), ..Scope::clone(own) })
+    }
+
+    pub(crate) fn next_message_id(&self) -> String {
+        self.shared.message.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    fn unsupported(&self, operation: &str) -> Fault {
+        let what = What::Unsupported { service: "pubsub".into(), operation: operation.into() };
+        self.shared.sink.send(self.shared.queues.clock().now(), Subject::default(), what);
+        Fault::unimplemented(operation)
+    }
+
+    /// What is known now, to come back to.
+    pub fn saved(&self) -> Saved {
+        Saved(self.registry().clone())
+    }
+
+    /// Goes back to it; the core goes back by itself.
+    pub fn restore(&self, saved: &Saved) {
+        *self.registry() = saved.0.clone();
+        self.push_anew();
+    }
+
+    /// Sends nothing to endpoints any more.
+    pub fn stop(&self) {
+        self.shared.pushers.stop();
+    }
+}
+
+/// What there was at one moment, without the messages.
+#[derive(Clone)]
+pub struct Saved(Registry);
