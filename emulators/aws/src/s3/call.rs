@@ -1,6 +1,6 @@
 //! One request, as the operations see it.
 
-use super::fault::{Code, Fault};
+use super::fault::Fault;
 use super::query::Query;
 use crate::auth::Verified;
 use http::HeaderMap;
@@ -45,14 +45,6 @@ impl Call {
         }
     }
 
-    /// The only version of an object is `null`.
-    pub fn check_version(&self) -> Result<(), Fault> {
-        match self.query.get("versionId") {
-            None | Some("null") => Ok(()),
-            Some(version) => Err(no_such_version(&self.key, version)),
-        }
-    }
-
     /// A number in the query. Absent: `usual`; more than `most`: `most`.
     pub fn number(&self, name: &'static str, usual: usize, most: usize) -> Result<usize, Fault> {
         match self.query.get(name) {
@@ -76,8 +68,4 @@ impl Call {
             format!("http://{}/{}/{key}", self.host, self.bucket)
         }
     }
-}
-
-pub(super) fn no_such_version(key: &str, version: &str) -> Fault {
-    Fault::new(Code::NoSuchVersion).with("Key", key).with("VersionId", version)
 }

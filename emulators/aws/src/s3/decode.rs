@@ -3,9 +3,10 @@
 use super::address::check_key;
 use super::fault::{Code, Fault};
 use super::query::Query;
+use super::versions;
 use super::wire::Tagging;
 use http::HeaderMap;
-use mlemu_engine::objects::Attributes;
+use mlemu_engine::objects::{Attributes, Which};
 use percent_encoding::percent_decode_str;
 use quick_xml::events::Event;
 use serde::de::DeserializeOwned;
@@ -48,7 +49,7 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<Attributes, Fault> {
         Some(value) => tags_of_header(value.to_str().unwrap_or_default())?,
         None => BTreeMap::new(),
     };
-    Ok(Attributes { headers: kept(headers), metadata: metadata(headers)?, tags })
+    Ok(Attributes { headers: kept(headers), metadata: metadata(headers)?, tags, ..Attributes::default() })
 }
 
 fn kept(headers: &HeaderMap) -> BTreeMap<&'static str, String> {
@@ -147,8 +148,8 @@ fn outermost(text: &str) -> Option<String> {
     }
 }
 
-/// Bucket and key of `x-amz-copy-source`.
-pub(super) fn copy_source(header: &str) -> Result<(String, String), Fault> {
+/// Bucket, key and version of `x-amz-copy-source`.
+pub(super) fn copy_source(header: &str) -> Result<(String, String, Which), Fault> {
     let wrong = || {
         Fault::argument(
             "x-amz-copy-source",
@@ -165,16 +166,18 @@ pub(super) fn copy_source(header: &str) -> Result<(String, String), Fault> {
         .filter(|(_, key)| !key.is_empty())
         .ok_or_else(wrong)?;
     check_key(key)?;
-    match Query::parse(query).get("versionId") {
-        None | Some("null") => Ok((bucket.to_owned(), key.to_owned())),
-        Some(version) => Err(super::call::no_such_version(key, version)),
-    }
+    let which = match Query::parse(query).get("versionId") {
+        None => Which::Newest,
+        Some(version) => Which::Named(versions::name(version)?),
+    };
+    Ok((bucket.to_owned(), key.to_owned(), which))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::wire;
     use super::*;
+    use mlemu_engine::objects::VersionName;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -212,13 +215,14 @@ mod tests {
 
     #[test]
     fn copy_sources() {
-        let pair = |bucket: &str, key: &str| Ok((bucket.to_owned(), key.to_owned()));
-        assert_eq!(copy_source("/b/k%2Fl%20m+n"), pair("b", "k/l m+n"));
-        assert_eq!(copy_source("b/../k?versionId=null"), pair("b", "../k"));
+        let source = |bucket: &str, key: &str, which| Ok((bucket.to_owned(), key.to_owned(), which));
+        assert_eq!(copy_source("/b/k%2Fl%20m+n"), source("b", "k/l m+n", Which::Newest));
+        let unnamed = Which::Named(VersionName::Unnamed);
+        assert_eq!(copy_source("b/../k?versionId=null"), source("b", "../k", unnamed));
         for wrong in ["b", "/b/", "", "/b/%ff"] {
             assert_eq!(copy_source(wrong).unwrap_err().code, Code::InvalidArgument, "{wrong}");
         }
-        assert_eq!(copy_source("b/k?versionId=7").unwrap_err().code, Code::NoSuchVersion);
+        assert_eq!(copy_source("b/k?versionId=7").unwrap_err().code, Code::InvalidArgument);
     }
 
     #[test]

@@ -94,6 +94,14 @@ fn references(text: String) -> String {
 
 /// The error document, or nothing but the status where the request was a HEAD.
 pub(super) fn fault(fault: &Fault, resource: &str, request_id: &str, is_head: bool) -> Response<Body> {
+    let mut response = error_document(fault, resource, request_id, is_head);
+    for (name, value) in &fault.headers {
+        set(response.headers_mut(), name, value);
+    }
+    response
+}
+
+fn error_document(fault: &Fault, resource: &str, request_id: &str, is_head: bool) -> Response<Body> {
     let status = fault.code.status();
     if is_head {
         return empty(status);

@@ -2,11 +2,12 @@
 //!
 //! Follows "Event message structure" of the Amazon S3 user guide.
 
-use super::{dates, encode};
+use super::{dates, encode, versions};
 use bytes::Bytes;
-use mlemu_core::occurrence::{Created, Fact, ObjectChange, ObjectOccurrence};
+use mlemu_core::occurrence::{Created, Described, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{EventShape, Occurrence};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use mlemu_engine::objects::VersionName;
 use serde::Serialize;
 
 /// What a key keeps in an event; a space becomes a plus.
@@ -84,7 +85,7 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     e_tag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version_id: Option<&'a str>,
+    version_id: Option<String>,
     sequencer: String,
 }
 
@@ -126,7 +127,7 @@ fn object(fact: &ObjectOccurrence, sequence: u64) -> Object<'_> {
         key: encode_key(&fact.key),
         size: (!is_gone).then_some(fact.size),
         e_tag: (!is_gone).then_some(&fact.etag),
-        version_id: fact.version.as_deref(),
+        version_id: fact.version.map(|number| versions::text(VersionName::Numbered(number))),
         sequencer: format!("{sequence:018X}"),
     }
 }
@@ -140,6 +141,10 @@ pub(super) fn name(change: ObjectChange) -> &'static str {
         ObjectChange::Created(Created::Multipart) => "ObjectCreated:CompleteMultipartUpload",
         ObjectChange::Deleted => "ObjectRemoved:Delete",
         ObjectChange::Marked => "ObjectRemoved:DeleteMarkerCreated",
+        ObjectChange::Described(Described::Tagged) => "ObjectTagging:Put",
+        ObjectChange::Described(Described::Untagged) => "ObjectTagging:Delete",
+        ObjectChange::Described(Described::Permitted) => "ObjectAcl:Put",
+        ObjectChange::Described(Described::Retained) => "ObjectRetention:Put",
     }
 }
 

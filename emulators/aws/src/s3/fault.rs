@@ -91,6 +91,8 @@ pub(super) struct Fault {
     pub message: String,
     /// Elements beside the usual ones.
     pub details: Vec<(&'static str, String)>,
+    /// Headers of the answer.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Fault {
@@ -100,11 +102,17 @@ impl Fault {
 
     /// With a message of its own.
     pub fn because(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.details.push((name, value.into()));
+        self
+    }
+
+    /// With a header in its answer.
+    pub fn answered(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -132,6 +140,7 @@ impl From<objects::Fault> for Fault {
             Core::BucketExists { name } => Fault::new(Code::BucketAlreadyOwnedByYou).with("BucketName", name),
             Core::BucketNotEmpty { name } => Fault::new(Code::BucketNotEmpty).with("BucketName", name),
             Core::NoObject { key } => Fault::new(Code::NoSuchKey).with("Key", key),
+            Core::NoVersion { key } => Fault::new(Code::NoSuchVersion).with("Key", key),
             Core::NoUpload { id } => Fault::new(Code::NoSuchUpload).with("UploadId", id),
             Core::TooLarge { limit } => {
                 Fault::new(Code::EntityTooLarge).with("MaxSizeAllowed", limit.to_string())

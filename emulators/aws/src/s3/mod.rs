@@ -28,6 +28,7 @@ mod saved;
 mod sip;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod wire;
 
 pub use address::is_s3_host;

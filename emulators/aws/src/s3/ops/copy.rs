@@ -5,7 +5,9 @@ use crate::s3::call::Call;
 use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
-use crate::s3::{Front, checksum, dates, decode, range, wire};
+use crate::s3::{Front, checksum, dates, decode, range, versions, wire};
+use axum::body::Body;
+use http::{HeaderMap, Response};
 use mlemu_core::occurrence::Created;
 use mlemu_engine::objects::{Attributes, BucketId, ChecksumKind, Content, NewObject, Object};
 use std::sync::Arc;
@@ -41,7 +43,18 @@ pub(in crate::s3) async fn object(front: &Front, call: &Call) -> Answer {
         checksums: encode::checksums(sums, 0),
     })?;
     super::put::encryption(response.headers_mut(), &object);
+    versions::tell(front, response.headers_mut(), &bucket, object.version);
+    tell_source(front, &mut response, &source);
     Ok(response)
+}
+
+/// Which version of the source was copied, where it keeps any.
+fn tell_source(front: &Front, response: &mut Response<Body>, source: &Source) {
+    let mut of_source = HeaderMap::new();
+    versions::tell(front, &mut of_source, &source.bucket, source.object.version);
+    if let Some(version) = of_source.remove("x-amz-version-id") {
+        response.headers_mut().insert("x-amz-copy-source-version-id", version);
+    }
 }
 
 struct Source {
@@ -50,9 +63,17 @@ struct Source {
 }
 
 fn source(front: &Front, call: &Call) -> Result<Source, Fault> {
-    let (bucket, key) = decode::copy_source(call.header("x-amz-copy-source").unwrap_or_default())?;
+    let (bucket, key, which) =
+        decode::copy_source(call.header("x-amz-copy-source").unwrap_or_default())?;
     let bucket = BucketId::new(&call.scope, &bucket);
-    let object = front.objects().get(&bucket, &key)?;
+    let object = versions::find(front, &bucket, &key, which).map_err(|fault| match fault.code {
+        // A marker cannot be copied, whatever its method.
+        Code::MethodNotAllowed => Fault::because(
+            Code::InvalidRequest,
+            "The source of a copy request may not specifically refer to a delete marker by version id.",
+        ),
+        _ => fault,
+    })?;
     Conditions::of_source(&call.headers).read_source(&object)?;
     Ok(Source { bucket, object })
 }
@@ -90,6 +111,7 @@ fn attributes(call: &Call, source: &Source, bucket: &BucketId) -> Result<Attribu
         headers,
         metadata: if metadata { own.metadata } else { kept.metadata.clone() },
         tags: if tags { own.tags } else { kept.tags.clone() },
+        documents: own.documents,
     })
 }
 
@@ -118,18 +140,20 @@ async fn redigested(content: &Content, kind: ChecksumKind) -> Result<Content, Fa
 pub(in crate::s3) async fn part(front: &Front, call: &Call) -> Answer {
     let (bucket, id, number) = (call.bucket_id(), upload_id(call), part_number(call)?);
     let upload = front.objects().upload(&bucket, &call.key, &id)?;
-    let source = source(front, call)?.object;
-    let mut content = source.content.clone();
+    let source = source(front, call)?;
+    let mut content = source.object.content.clone();
     if let Some(header) = call.header("x-amz-copy-source-range") {
         content.body = content.body.slice(range::of_copy(header, content.size())?);
     }
     let kind = upload.plan.map_or(ChecksumKind::Crc64Nvme, |plan| plan.kind);
     let content = redigested(&content, kind).await?;
     let part = front.objects().put_part(&bucket, &call.key, &id, number.into(), content)?;
-    encode::xml(&wire::CopyPartResult {
+    let mut response = encode::xml(&wire::CopyPartResult {
         xmlns: wire::Ns,
         last_modified: dates::iso(part.created),
         etag: encode::quoted(&part.content.etag),
         checksums: encode::checksums(&part.content.checksums, 0),
-    })
+    })?;
+    tell_source(front, &mut response, &source);
+    Ok(response)
 }

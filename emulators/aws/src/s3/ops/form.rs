@@ -9,7 +9,7 @@ use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::policy::Policy;
 use crate::s3::sip::{Gate, Sips};
-use crate::s3::{Front, address, admission, decode, payload, wire};
+use crate::s3::{Front, address, admission, decode, payload, versions, wire};
 use axum::body::Body;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -92,7 +92,9 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     let key = fields.remove("key").unwrap_or_default().into();
     let new = NewObject { key, content, attributes, how: Created::Post, origin: call.origin() };
     let object = front.objects().put(&bucket, new, |_| Ok::<_, Fault>(()))?;
-    answer(call, &form, &object)
+    let mut response = answer(call, &form, &object)?;
+    versions::tell(front, response.headers_mut(), &bucket, object.version);
+    Ok(response)
 }
 
 async fn read<'a>(multipart: &mut Multipart<'a>) -> Result<(Form, Field<'a>), Fault> {

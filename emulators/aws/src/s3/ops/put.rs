@@ -3,8 +3,7 @@
 use crate::s3::call::Call;
 use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
-use crate::s3::fault::Fault;
-use crate::s3::{Front, decode, payload};
+use crate::s3::{Front, decode, payload, versions};
 use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use mlemu_core::occurrence::Created;
@@ -28,6 +27,7 @@ pub(in crate::s3) async fn object(front: &Front, call: &Call, body: Body) -> Ans
     let object = front.objects().put(&bucket, new, |current| conditions.write(&call.key, current))?;
     let mut response = encode::empty(StatusCode::OK);
     confirm(response.headers_mut(), &object);
+    versions::tell(front, response.headers_mut(), &bucket, object.version);
     Ok(response)
 }
 
@@ -46,10 +46,4 @@ pub(super) fn encryption(headers: &mut HeaderMap, object: &Object) {
     for (name, value) in kept.filter(|(name, _)| name.starts_with("x-amz-server-side-encryption")) {
         encode::set(headers, name, value);
     }
-}
-
-/// The object that is there now, of a version that exists.
-pub(super) fn current(front: &Front, call: &Call) -> Result<std::sync::Arc<Object>, Fault> {
-    call.check_version()?;
-    Ok(front.objects().get(&call.bucket_id(), &call.key)?)
 }
