@@ -35,14 +35,9 @@ pub(super) fn admit(
     let settings = &front.parts.settings;
     let now = front.parts.clock.now();
     check_expiry(query, now)?;
-    let request = Signable {
-        method: head.method.as_str(),
-        path: head.uri.path(),
-        query: query.pairs(),
-        headers: &head.headers,
-    };
+    let request = signable(head, query);
     // A form brings its signature in a field of its own.
-    let verified = if settings.strict_auth && op != Op::PostForm {
+    let verified = if settings.strict_auth && ![Op::PostForm, Op::Preflight].contains(&op) {
         let (bucket, key) = (place.bucket.as_deref(), place.key.as_deref());
         let resource = match bucket {
             Some(bucket) => format!("/{bucket}/{}", key.unwrap_or_default()),
@@ -52,8 +47,27 @@ pub(super) fn admit(
     } else {
         None
     };
-    let account = request.access_key().and_then(auth::account_of).unwrap_or(&settings.account);
-    Ok(Admitted { scope: front.scope_of(account), verified })
+    Ok(Admitted { scope: scope_of(front, request), verified })
+}
+
+fn scope_of(front: &Front, request: Signable<'_>) -> Arc<Scope> {
+    let account = request.access_key().and_then(auth::account_of);
+    front.scope_of(account.unwrap_or(&front.parts.settings.account))
+}
+
+/// The account that a request says it comes from.
+pub(super) fn scope(front: &Front, head: &Head) -> Arc<Scope> {
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    scope_of(front, signable(head, &query))
+}
+
+fn signable<'a>(head: &'a Head, query: &'a Query) -> Signable<'a> {
+    Signable {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: query.pairs(),
+        headers: &head.headers,
+    }
 }
 
 fn check_expiry(query: &Query, now: Timestamp) -> Result<(), Fault> {

@@ -28,11 +28,9 @@ const KEPT: [&str; 11] = [
 ];
 
 /// Headers that ask for what is not there.
-const NOT_HERE: [&str; 5] = [
+const NOT_HERE: [&str; 3] = [
     "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-copy-source-server-side-encryption-customer-algorithm",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-legal-hold",
     "x-amz-write-offset-bytes",
 ];
 
@@ -92,14 +90,17 @@ fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Fault> {
 }
 
 fn tags_of_header(text: &str) -> Result<BTreeMap<String, String>, Fault> {
-    checked_tags(Query::parse(text).pairs().iter().cloned())
+    checked_tags(Query::parse(text).pairs().iter().cloned(), TAGS)
 }
 
 pub(super) fn tags_of_document(document: Tagging) -> Result<BTreeMap<String, String>, Fault> {
-    checked_tags(document.tag_set.tag.into_iter().map(|tag| (tag.key, tag.value)))
+    checked_tags(document.tag_set.tag.into_iter().map(|tag| (tag.key, tag.value)), TAGS)
 }
 
-fn checked_tags(pairs: impl Iterator<Item = (String, String)>) -> Result<BTreeMap<String, String>, Fault> {
+pub(super) fn checked_tags(
+    pairs: impl Iterator<Item = (String, String)>,
+    most: usize,
+) -> Result<BTreeMap<String, String>, Fault> {
     let invalid = |message: &str| Err(Fault::because(Code::InvalidTag, message));
     let mut tags = BTreeMap::new();
     for (key, value) in pairs {
@@ -113,25 +114,28 @@ fn checked_tags(pairs: impl Iterator<Item = (String, String)>) -> Result<BTreeMa
             return invalid("Cannot provide multiple Tags with the same key");
         }
     }
-    if tags.len() > TAGS {
-        return invalid("Object tags cannot be greater than 10");
+    if tags.len() > most {
+        return invalid(&format!("Object tags cannot be greater than {most}"));
     }
     Ok(tags)
 }
 
 /// Reads a document whose outermost element is `root`. Type definitions are refused: nothing in them is ever needed or safe.
 pub(super) fn xml<T: DeserializeOwned>(root: &str, body: &[u8]) -> Result<T, Fault> {
-    let text = std::str::from_utf8(body).map_err(|_| Code::MalformedXML)?;
-    if text.contains("<!DOCTYPE") || text.contains("<!ENTITY") {
-        return Err(Code::MalformedXML.into());
-    }
-    if outermost(text).as_deref() != Some(root) {
-        return Err(Code::MalformedXML.into());
-    }
-    quick_xml::de::from_str(text).map_err(|error| {
+    quick_xml::de::from_str(checked_text(root, body)?).map_err(|error| {
         tracing::debug!("a document that is none: {error}");
         Code::MalformedXML.into()
     })
+}
+
+/// The text of a document that begins well.
+pub(super) fn checked_text<'a>(root: &str, body: &'a [u8]) -> Result<&'a str, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| Code::MalformedXML)?;
+    let declares = text.contains("<!DOCTYPE") || text.contains("<!ENTITY");
+    if declares || outermost(text).as_deref() != Some(root) {
+        return Err(Code::MalformedXML.into());
+    }
+    Ok(text)
 }
 
 /// The name of the outermost element, without its prefix.
@@ -207,7 +211,7 @@ mod tests {
         let longer = "v".repeat(2048);
         let refused = attributes(&headers(&[("x-amz-meta-k", &longer)])).unwrap_err();
         assert_eq!(refused.code, Code::MetadataTooLarge);
-        let refused = attributes(&headers(&[("x-amz-object-lock-mode", "GOVERNANCE")])).unwrap_err();
+        let refused = attributes(&headers(&[("x-amz-write-offset-bytes", "7")])).unwrap_err();
         assert_eq!(refused.code, Code::NotImplemented);
         let eleven = (0..11).map(|at| format!("k{at}=v")).collect::<Vec<_>>().join("&");
         assert_eq!(attributes(&headers(&[("x-amz-tagging", &eleven)])).unwrap_err().code, Code::InvalidTag);

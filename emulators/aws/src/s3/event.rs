@@ -6,8 +6,8 @@ use super::{dates, encode, versions};
 use bytes::Bytes;
 use mlemu_core::occurrence::{Created, Described, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{EventShape, Occurrence};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use mlemu_engine::objects::VersionName;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 /// What a key keeps in an event; a space becomes a plus.

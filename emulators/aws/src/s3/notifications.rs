@@ -351,10 +351,7 @@ mod tests {
         assert_eq!(changes_of("s3:ObjectCreated:*").unwrap().len(), 4);
         assert_eq!(changes_of("s3:ObjectCreated:Post").unwrap(), [ObjectChange::Created(Created::Post)]);
         assert_eq!(changes_of("s3:ObjectRemoved:Delete").unwrap(), [ObjectChange::Deleted]);
-        assert_eq!(
-            changes_of("s3:ObjectTagging:Put").unwrap(),
-            [ObjectChange::Described(Described::Tagged)]
-        );
+        assert_eq!(changes_of("s3:ObjectTagging:Put").unwrap(), [ObjectChange::Described(Described::Tagged)]);
         assert_eq!(changes_of("s3:LifecycleTransition").unwrap(), []);
         assert!(changes_of("ObjectCreated:Put").is_none());
         assert!(changes_of("s3:ObjectCreated:Burn").is_none());

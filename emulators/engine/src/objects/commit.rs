@@ -128,21 +128,23 @@ impl Objects {
         store.amend(bucket, object)
     }
 
-    /// Changes what is said about a version, unless `change` refuses, and tells of it as `how`.
+    /// Changes what is said about a version, unless `change` refuses, and tells of it where there is a word for it.
     pub fn describe_version<E: From<Fault>>(
         &self,
         bucket: &BucketId,
         object: &Object,
-        how: Described,
+        how: Option<Described>,
         origin: Origin,
         change: impl FnOnce(&mut Attributes) -> Result<(), E>,
     ) -> Result<Arc<Object>, E> {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         let version = store.version(bucket, &object.key, Which::Named(object.version))?;
-        let mut object = version.object().map(|held| Object::clone(held)).ok_or_else(|| no_object(&object.key))?;
+        let mut object =
+            version.object().map(|held| Object::clone(held)).ok_or_else(|| no_object(&object.key))?;
         change(&mut object.attributes)?;
         let object = store.amend(bucket, object)?;
+        let Some(how) = how else { return Ok(object) };
         let change = Change::of(&object, ObjectChange::Described(how));
         let sequence = store.record(bucket, change, origin, now)?;
         drop(store);
@@ -246,8 +248,7 @@ impl Store {
         let key: Arc<str> = key.into();
         let previous = self.bucket(bucket)?.current(&key).map(|object| object.sequence);
         let kind = ObjectChange::Marked;
-        let change =
-            Change { key: key.clone(), kind, size: 0, etag: "", previous, version: name.number() };
+        let change = Change { key: key.clone(), kind, size: 0, etag: "", previous, version: name.number() };
         let sequence = self.record(bucket, change, origin, now)?;
         let marker = Arc::new(Marker { key, name, sequence, created: now });
         let replaced = self.push(bucket, Version::Marker(marker.clone()))?;

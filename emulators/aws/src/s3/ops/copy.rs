@@ -9,7 +9,7 @@ use crate::s3::{Front, checksum, dates, decode, range, versions, wire};
 use axum::body::Body;
 use http::{HeaderMap, Response};
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{Attributes, BucketId, ChecksumKind, Content, NewObject, Object};
+use mlemu_engine::objects::{Attributes, BucketId, BucketView, ChecksumKind, Content, NewObject, Object};
 use std::sync::Arc;
 
 /// The largest object that one request can copy, in bytes.
@@ -17,13 +17,13 @@ const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
 
 pub(in crate::s3) async fn object(front: &Front, call: &Call) -> Answer {
     let bucket = call.bucket_id();
-    front.objects().bucket(&bucket)?;
+    let view = front.objects().bucket(&bucket)?;
     let source = source(front, call)?;
     if source.object.content.size() > LARGEST {
         let message = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
         return Err(Fault::because(Code::InvalidRequest, message));
     }
-    let attributes = attributes(call, &source, &bucket)?;
+    let attributes = attributes(front, call, &source, &view)?;
     let content = content(call, &source.object).await?;
     let conditions = Conditions::of(&call.headers);
     let new = NewObject {
@@ -63,8 +63,7 @@ struct Source {
 }
 
 fn source(front: &Front, call: &Call) -> Result<Source, Fault> {
-    let (bucket, key, which) =
-        decode::copy_source(call.header("x-amz-copy-source").unwrap_or_default())?;
+    let (bucket, key, which) = decode::copy_source(call.header("x-amz-copy-source").unwrap_or_default())?;
     let bucket = BucketId::new(&call.scope, &bucket);
     let object = versions::find(front, &bucket, &key, which).map_err(|fault| match fault.code {
         // A marker cannot be copied, whatever its method.
@@ -89,14 +88,14 @@ fn replaces(call: &Call, header: &'static str) -> Result<bool, Fault> {
     }
 }
 
-fn attributes(call: &Call, source: &Source, bucket: &BucketId) -> Result<Attributes, Fault> {
-    let own = decode::attributes(&call.headers)?;
+fn attributes(front: &Front, call: &Call, source: &Source, bucket: &BucketView) -> Result<Attributes, Fault> {
+    let own = super::put::attributes(front, bucket, call, &call.headers)?;
     let metadata = replaces(call, "x-amz-metadata-directive")?;
     let tags = replaces(call, "x-amz-tagging-directive")?;
     let kept = &source.object.attributes;
     // Storage class and encryption are never the source's: they are asked for anew.
     let asked: Vec<_> = own.headers.iter().filter(|(name, _)| name.starts_with("x-amz-")).collect();
-    let onto_itself = source.bucket == *bucket && *source.object.key == *call.key;
+    let onto_itself = source.bucket == bucket.id && *source.object.key == *call.key;
     if onto_itself && !metadata && !tags && asked.is_empty() {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
         return Err(Fault::because(Code::InvalidRequest, message));

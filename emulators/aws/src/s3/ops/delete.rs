@@ -5,7 +5,7 @@ use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::wire::{Delete, DeleteError, DeleteResult, Deleted, ObjectIdentifier};
-use crate::s3::{Front, address, conditions, decode, payload, versions};
+use crate::s3::{Front, address, conditions, decode, lock, payload, versions};
 use axum::body::Body;
 use http::StatusCode;
 use mlemu_engine::objects::{Deletion, Object, Version, VersionName, Which};
@@ -22,7 +22,9 @@ impl Told {
     fn of(deletion: &Deletion, asked: Option<VersionName>) -> Self {
         match deletion {
             Deletion::Marked(marker) => Self { version: Some(marker.name), is_marker: true },
-            Deletion::Removed(Version::Marker(marker)) => Self { version: Some(marker.name), is_marker: true },
+            Deletion::Removed(Version::Marker(marker)) => {
+                Self { version: Some(marker.name), is_marker: true }
+            }
             Deletion::Removed(Version::Object(_)) | Deletion::Nothing => {
                 Self { version: asked, is_marker: false }
             }
@@ -63,11 +65,14 @@ fn remove(
     asked: Option<VersionName>,
     check: impl FnOnce(Option<&Object>) -> Result<(), Fault>,
 ) -> Result<Told, Fault> {
-    let (objects, bucket) = (front.objects(), call.bucket_id());
+    let (objects, bucket, now) = (front.objects(), call.bucket_id(), front.parts.clock.now());
+    let bypass = lock::bypass(&objects.bucket(&bucket)?, call)?;
     let deletion = match asked {
         None => objects.delete(&bucket, key, call.origin(), check)?,
         Some(name) => objects.delete_version(&bucket, key, name, call.origin(), |version| {
-            check(version.object().map(AsRef::as_ref))
+            let object = version.object().map(AsRef::as_ref);
+            check(object)?;
+            object.map_or(Ok(()), |object| lock::check_removal(object, bypass, now))
         })?,
     };
     Ok(Told::of(&deletion, asked))

@@ -75,11 +75,11 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     let limits = check(front, &form, &fields)?;
     let scope = scope(front, &form);
     let bucket = BucketId::new(&scope, &call.bucket);
-    front.objects().bucket(&bucket)?;
+    let view = front.objects().bucket(&bucket)?;
     let (least, most) = limits.unwrap_or((0, payload::LARGEST));
     let headers = form.headers();
     let claim = Claim::of(&headers)?;
-    let mut attributes = decode::attributes(&headers)?;
+    let mut attributes = super::put::attributes(front, &view, call, &headers)?;
     if let Some(tagging) = form.get("tagging") {
         attributes.tags = decode::tags_of_document(decode::xml("Tagging", tagging.as_bytes())?)?;
     }

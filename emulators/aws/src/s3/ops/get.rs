@@ -132,8 +132,3 @@ fn wanted_part(call: &Call, object: &Object) -> Result<Option<Range<u64>>, Fault
     let start: u64 = parts[..number - 1].iter().map(|part| part.size).sum();
     Ok(Some(start..start + part.size))
 }
-
-pub(in crate::s3) fn acl(front: &Front, call: &Call) -> Answer {
-    versions::wanted(front, call)?;
-    Ok(super::buckets::owner_only(call))
-}

@@ -164,7 +164,13 @@ fn version_entry(call: &Call, listed: &Listed, spelling: Spelling) -> wire::Vers
     let last_modified = dates::iso(listed.version.created());
     let owner = encode::owner(&call.scope.account);
     let Some(object) = listed.version.object() else {
-        return wire::VersionEntry::DeleteMarker(wire::MarkerEntry { key, id, is_latest, last_modified, owner });
+        return wire::VersionEntry::DeleteMarker(wire::MarkerEntry {
+            key,
+            id,
+            is_latest,
+            last_modified,
+            owner,
+        });
     };
     let sum = object.content.checksums.first();
     wire::VersionEntry::Version(wire::Version {

@@ -32,7 +32,8 @@ pub(super) fn part_number(call: &Call) -> Result<u16, Fault> {
 }
 
 pub(in crate::s3) fn create(front: &Front, call: &Call) -> Answer {
-    let attributes = decode::attributes(&call.headers)?;
+    let bucket = front.objects().bucket(&call.bucket_id())?;
+    let attributes = super::put::attributes(front, &bucket, call, &call.headers)?;
     let plan = checksum::plan(&call.headers)?;
     let id = front.objects().begin_upload(&call.bucket_id(), &call.key, attributes, Some(plan))?;
     let mut response = encode::xml(&wire::InitiateMultipartUploadResult {

@@ -1,18 +1,20 @@
 //! PutObject.
 
+use crate::s3::acl::{self, Acl};
 use crate::s3::call::Call;
 use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
-use crate::s3::{Front, decode, payload, versions};
+use crate::s3::fault::Fault;
+use crate::s3::{Front, decode, lock, payload, versions};
 use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{ChecksumKind, NewObject, Object};
+use mlemu_engine::objects::{Attributes, BucketView, ChecksumKind, NewObject, Object};
 
 pub(in crate::s3) async fn object(front: &Front, call: &Call, body: Body) -> Answer {
     let bucket = call.bucket_id();
-    front.objects().bucket(&bucket)?;
-    let attributes = decode::attributes(&call.headers)?;
+    let view = front.objects().bucket(&bucket)?;
+    let attributes = attributes(front, &view, call, &call.headers)?;
     let conditions = Conditions::of(&call.headers);
     // Refused before the body is read where it can be; what counts is the check at the commit.
     conditions.write(&call.key, front.objects().get(&bucket, &call.key).ok().as_deref())?;
@@ -29,6 +31,26 @@ pub(in crate::s3) async fn object(front: &Front, call: &Call, body: Body) -> Ans
     confirm(response.headers_mut(), &object);
     versions::tell(front, response.headers_mut(), &bucket, object.version);
     Ok(response)
+}
+
+/// What is said about a new object: by its request, and by its bucket for all.
+pub(super) fn attributes(
+    front: &Front,
+    bucket: &BucketView,
+    call: &Call,
+    headers: &HeaderMap,
+) -> Result<Attributes, Fault> {
+    let mut attributes = decode::attributes(headers)?;
+    lock::apply(bucket, headers, front.parts.clock.now(), &mut attributes)?;
+    let (writer, owner) = (encode::owner(&call.scope.account).id, acl::owner_of_bucket(bucket));
+    if let Some(acl) = Acl::of_headers(headers, &writer, &owner)? {
+        acl::check(bucket, &acl)?;
+        attributes.documents.insert(acl::DOCUMENT.into(), acl.document().into());
+    }
+    if writer != owner {
+        attributes.documents.insert(acl::OWNER.into(), writer.into());
+    }
+    Ok(attributes)
 }
 
 /// What the writer of an object is told of it.

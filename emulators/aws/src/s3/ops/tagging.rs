@@ -33,10 +33,11 @@ pub(in crate::s3) fn delete(front: &Front, call: &Call) -> Answer {
 
 fn replace(front: &Front, call: &Call, tags: BTreeMap<String, String>, how: Described) -> Answer {
     let (bucket, object) = (call.bucket_id(), wanted(front, call)?);
-    let object = front.objects().describe_version(&bucket, &object, how, call.origin(), |attributes| {
-        attributes.tags = tags;
-        Ok::<_, Fault>(())
-    })?;
+    let object =
+        front.objects().describe_version(&bucket, &object, Some(how), call.origin(), |attributes| {
+            attributes.tags = tags;
+            Ok::<_, Fault>(())
+        })?;
     let status = if how == Described::Untagged { StatusCode::NO_CONTENT } else { StatusCode::OK };
     let mut response = encode::empty(status);
     versions::tell(front, response.headers_mut(), &bucket, object.version);

@@ -43,3 +43,14 @@ pub(in crate::s3) struct LocationConstraint {
     #[serde(rename = "$text")]
     pub region: String,
 }
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::s3) struct VersioningConfiguration {
+    #[serde(rename = "@xmlns", skip_deserializing)]
+    pub xmlns: Ns,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mfa_delete: Option<String>,
+}
