@@ -19,7 +19,10 @@ pub(super) struct Call {
     pub bucket: String,
     /// Empty where there is none.
     pub key: String,
+    /// Of the bucket where there is one, else of who asks.
     pub scope: Arc<Scope>,
+    /// The account that asks; `None`: nobody says who asks.
+    pub requester: Option<Arc<str>>,
     pub request_id: String,
     pub source_ip: String,
     /// Of the request that began this chain of causes.

@@ -37,6 +37,7 @@ codes! {
     AuthorizationQueryParametersError 400 "The authorization query parameters that you provided are not valid."
     BadRequest 400 "Insufficient information. Origin request header needed."
     BadDigest 400 "The Content-MD5 you specified did not match what we received."
+    BucketAlreadyExists 409 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."
     BucketAlreadyOwnedByYou 409 "Your previous request to create the named bucket succeeded and you already own it."
     BucketNotEmpty 409 "The bucket you tried to delete is not empty"
     EntityTooLarge 400 "Your proposed upload exceeds the maximum allowed size"

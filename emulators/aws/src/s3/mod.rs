@@ -4,6 +4,7 @@
 //! Credentials only choose the account unless signatures are to be verified; the expiry of presigned
 //! requests and the conditions of upload forms always hold.
 
+mod access;
 mod acl;
 mod address;
 mod admission;
@@ -185,6 +186,7 @@ impl S3 {
             bucket: place.bucket.unwrap_or_default(),
             key: place.key.unwrap_or_default(),
             scope: admitted.scope,
+            requester: admitted.requester,
             request_id: request_id.to_owned(),
             verified: admitted.verified,
         };

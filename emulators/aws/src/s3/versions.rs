@@ -106,6 +106,13 @@ pub(super) fn wanted(front: &Front, call: &Call) -> Result<Arc<Object>, Fault> {
     find(front, &call.bucket_id(), &call.key, which(call)?)
 }
 
+/// Says which version was made. Buckets that keep none any more say nothing.
+pub(super) fn tell_made(headers: &mut HeaderMap, version: VersionName) {
+    if version != VersionName::Unnamed {
+        encode::set(headers, "x-amz-version-id", &text(version));
+    }
+}
+
 /// Says which version it is, in buckets that ever kept any.
 pub(super) fn tell(front: &Front, headers: &mut HeaderMap, bucket: &BucketId, version: VersionName) {
     let kept = || front.objects().bucket(bucket).is_ok_and(|view| view.versioning != Versioning::Off);

@@ -5,7 +5,7 @@ use crate::s3::call::Call;
 use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
-use crate::s3::{Front, checksum, dates, decode, range, versions, wire};
+use crate::s3::{Front, access, checksum, dates, decode, range, versions, wire};
 use axum::body::Body;
 use http::{HeaderMap, Response};
 use mlemu_core::occurrence::Created;
@@ -43,7 +43,7 @@ pub(in crate::s3) async fn object(front: &Front, call: &Call) -> Answer {
         checksums: encode::checksums(sums, 0),
     })?;
     super::put::encryption(response.headers_mut(), &object);
-    versions::tell(front, response.headers_mut(), &bucket, object.version);
+    versions::tell_made(response.headers_mut(), object.version);
     tell_source(front, &mut response, &source);
     Ok(response)
 }
@@ -64,7 +64,7 @@ struct Source {
 
 fn source(front: &Front, call: &Call) -> Result<Source, Fault> {
     let (bucket, key, which) = decode::copy_source(call.header("x-amz-copy-source").unwrap_or_default())?;
-    let bucket = BucketId::new(&call.scope, &bucket);
+    let bucket = access::bucket(front, call, &bucket)?;
     let object = versions::find(front, &bucket, &key, which).map_err(|fault| match fault.code {
         // A marker cannot be copied, whatever its method.
         Code::MethodNotAllowed => Fault::because(
@@ -73,6 +73,7 @@ fn source(front: &Front, call: &Call) -> Result<Source, Fault> {
         ),
         _ => fault,
     })?;
+    access::check_object(front, call.requester.as_deref(), &bucket, Some(&object))?;
     Conditions::of_source(&call.headers).read_source(&object)?;
     Ok(Source { bucket, object })
 }

@@ -93,20 +93,20 @@ pub(in crate::s3) async fn complete(front: &Front, call: &Call, body: Body) -> A
     let object = front
         .objects()
         .complete_upload(&bucket, &upload, joined, |current| conditions.write(&call.key, current))?;
-    completed(front, call, &object)
+    completed(call, &object)
 }
 
 /// A client that did not hear the first answer asks again and hears it.
 fn repeated(front: &Front, call: &Call, id: &str) -> Answer {
     match front.objects().get(&call.bucket_id(), &call.key) {
         Ok(object) if object.upload.as_ref().is_some_and(|upload| *upload.0 == *id) => {
-            completed(front, call, &object)
+            completed(call, &object)
         }
         _ => Err(CoreFault::NoUpload { id: id.to_owned() }.into()),
     }
 }
 
-fn completed(front: &Front, call: &Call, object: &Object) -> Answer {
+fn completed(call: &Call, object: &Object) -> Answer {
     let content = &object.content;
     let mut response = encode::xml(&wire::CompleteMultipartUploadResult {
         xmlns: wire::Ns,
@@ -118,7 +118,7 @@ fn completed(front: &Front, call: &Call, object: &Object) -> Answer {
         checksums: encode::checksums(&content.checksums, content.parts.len()),
     })?;
     super::put::encryption(response.headers_mut(), object);
-    versions::tell(front, response.headers_mut(), &call.bucket_id(), object.version);
+    versions::tell_made(response.headers_mut(), object.version);
     Ok(response)
 }
 

@@ -29,7 +29,7 @@ pub(in crate::s3) async fn object(front: &Front, call: &Call, body: Body) -> Ans
     let object = front.objects().put(&bucket, new, |current| conditions.write(&call.key, current))?;
     let mut response = encode::empty(StatusCode::OK);
     confirm(response.headers_mut(), &object);
-    versions::tell(front, response.headers_mut(), &bucket, object.version);
+    versions::tell_made(response.headers_mut(), object.version);
     Ok(response)
 }
 
@@ -42,7 +42,8 @@ pub(super) fn attributes(
 ) -> Result<Attributes, Fault> {
     let mut attributes = decode::attributes(headers)?;
     lock::apply(bucket, headers, front.parts.clock.now(), &mut attributes)?;
-    let (writer, owner) = (encode::owner(&call.scope.account).id, acl::owner_of_bucket(bucket));
+    let owner = acl::owner_of_bucket(bucket);
+    let writer = call.requester.as_ref().map_or_else(|| owner.clone(), |account| encode::owner(account).id);
     if let Some(acl) = Acl::of_headers(headers, &writer, &owner)? {
         acl::check(bucket, &acl)?;
         attributes.documents.insert(acl::DOCUMENT.into(), acl.document().into());
