@@ -240,6 +240,11 @@ pub fn verify(
     if request.parameter("Signature").is_some() {
         return version2::verify_query(request, keys, bucket_resource).map(|()| None);
     }
+    if request.header("authorization").is_some_and(|header| header.starts_with("AWS ")) {
+        let sent = version2::verify_header(request, keys, bucket_resource)?;
+        let sent = http_date(&sent).ok_or_else(|| malformed("the date is not a date"))?;
+        return if (sent.0 - now.0).abs() > SKEW * 1_000_000 { Err(AuthFault::Skewed) } else { Ok(None) };
+    }
     let parts = if request.parameter("X-Amz-Signature").is_some() {
         Version4::from_query(request)?
     } else {
@@ -349,6 +354,12 @@ pub fn verify_policy<'a>(
         (field("awsaccesskeyid").ok_or(AuthFault::Missing)?, field("signature").unwrap_or_default());
     let good = version2::is_signature(keys.secret(access_key)?, policy, signature);
     if good { Ok(()) } else { Err(mismatch(access_key, signature)) }
+}
+
+/// Of `Tue, 27 Mar 2007 19:36:42 GMT` or with an offset.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp(parsed.as_microsecond()))
 }
 
 /// Of `20130524T000000Z`.

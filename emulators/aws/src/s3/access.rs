@@ -151,6 +151,7 @@ fn permitted(
     let owner = acl::owner_of_object(documents, bucket);
     let who = requester.map(|account| encode::owner(account).id);
     let acl = Acl::kept(documents, &owner);
-    let is_allowed = who.as_deref() == Some(&*owner) || acl.allows(who.as_deref(), permission, groups(bucket));
+    let is_allowed =
+        who.as_deref() == Some(&*owner) || acl.allows(who.as_deref(), permission, groups(bucket));
     if is_allowed { Ok(()) } else { Err(denied()) }
 }

@@ -172,6 +172,11 @@ pub(super) fn checksums(sums: &[Checksum], parts: usize) -> Vec<ChecksumElement>
             ChecksumKind::Crc64Nvme => ChecksumElement::Crc64Nvme(text),
             ChecksumKind::Sha1 => ChecksumElement::Sha1(text),
             ChecksumKind::Sha256 => ChecksumElement::Sha256(text),
+            ChecksumKind::Sha512 => ChecksumElement::Sha512(text),
+            ChecksumKind::Md5 => ChecksumElement::Md5(text),
+            ChecksumKind::Xxh64 => ChecksumElement::Xxh64(text),
+            ChecksumKind::Xxh3 => ChecksumElement::Xxh3(text),
+            ChecksumKind::Xxh128 => ChecksumElement::Xxh128(text),
         }
     };
     sums.iter().map(element).collect()

@@ -3,13 +3,13 @@
 //! Follows "POST Object" of the Amazon S3 API reference.
 
 use crate::auth;
+use crate::s3::acl::Permission;
 use crate::s3::call::Call;
 use crate::s3::checksum::Claim;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::policy::Policy;
 use crate::s3::sip::{Gate, Sips};
-use crate::s3::acl::Permission;
 use crate::s3::{Front, access, address, admission, decode, payload, versions, wire};
 use axum::body::Body;
 use futures_util::TryStreamExt;

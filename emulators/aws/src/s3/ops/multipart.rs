@@ -162,6 +162,11 @@ fn is_claimed(part: &Part, claim: &CompletedPart) -> bool {
         (ChecksumKind::Crc64Nvme, &claim.crc64nvme),
         (ChecksumKind::Sha1, &claim.sha1),
         (ChecksumKind::Sha256, &claim.sha256),
+        (ChecksumKind::Sha512, &claim.sha512),
+        (ChecksumKind::Md5, &claim.md5),
+        (ChecksumKind::Xxh64, &claim.xxh64),
+        (ChecksumKind::Xxh3, &claim.xxh3),
+        (ChecksumKind::Xxh128, &claim.xxh128),
     ];
     let same =
         |(kind, claimed): &(ChecksumKind, &Option<String>)| match (claimed, part.content.checksum(*kind)) {

@@ -45,4 +45,14 @@ pub(in crate::s3) enum ChecksumElement {
     Sha1(String),
     #[serde(rename = "ChecksumSHA256")]
     Sha256(String),
+    #[serde(rename = "ChecksumSHA512")]
+    Sha512(String),
+    #[serde(rename = "ChecksumMD5")]
+    Md5(String),
+    #[serde(rename = "ChecksumXXHASH64")]
+    Xxh64(String),
+    #[serde(rename = "ChecksumXXHASH3")]
+    Xxh3(String),
+    #[serde(rename = "ChecksumXXHASH128")]
+    Xxh128(String),
 }

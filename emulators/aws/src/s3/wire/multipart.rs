@@ -48,6 +48,16 @@ pub(in crate::s3) struct CompletedPart {
     pub sha1: Option<String>,
     #[serde(rename = "ChecksumSHA256")]
     pub sha256: Option<String>,
+    #[serde(rename = "ChecksumSHA512")]
+    pub sha512: Option<String>,
+    #[serde(rename = "ChecksumMD5")]
+    pub md5: Option<String>,
+    #[serde(rename = "ChecksumXXHASH64")]
+    pub xxh64: Option<String>,
+    #[serde(rename = "ChecksumXXHASH3")]
+    pub xxh3: Option<String>,
+    #[serde(rename = "ChecksumXXHASH128")]
+    pub xxh128: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
