@@ -66,12 +66,9 @@ fn verified(front: &Front, request: Signable<'_>, place: &Address, op: Op) -> Re
     if [Op::PostForm, Op::Preflight].contains(&op) || request.is_unsigned() {
         return Ok(unsigned);
     }
-    let resource = match (&place.bucket, &place.key) {
-        (Some(bucket), Some(key)) => format!("/{bucket}/{key}"),
-        // Clients sign the path of a bucket as they send it, with a slash at its end or without.
-        (Some(bucket), None) if *request.path == format!("/{bucket}") => request.path.to_owned(),
-        (Some(bucket), None) => format!("/{bucket}/"),
-        (None, _) => "/".into(),
+    let resource = match &place.bucket {
+        Some(bucket) => format!("/{bucket}/{}", place.key.as_deref().unwrap_or_default()),
+        None => "/".into(),
     };
     let now = front.parts.clock.now();
     let key = auth::verify(request, &front.parts.settings.keys, now, &resource).map_err(refused)?;

@@ -1,5 +1,7 @@
 //! The store against a plain map, and its promises about files, epochs and the log.
 
+mod history;
+
 use super::*;
 use bytes::Bytes;
 use futures_util::stream;
