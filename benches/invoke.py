@@ -6,8 +6,9 @@
 Only Python's standard library is needed. Targets are measured in turn, round after round, each started anew, so
 that a busy moment of the machine hits all alike; ratios are taken within a round, and the table shows medians over
 the rounds. `one` is one client that calls again when it has its answer, `many` is eight of them at once for some
-seconds. `start` is the time until a target accepts connections and `idle` its memory then; `edit` is the time from
-a saved file to the first answer of the new code, and `bad` counts answers that were wrong or missing at any time.
+seconds, after as many seconds in which instances start. `start` is the time until a target accepts connections and
+`idle` its memory then; `edit` is the time from a saved file to the first answer of the new code, and `bad` counts
+answers that were wrong or missing at any time.
 With --check the exit status is 1 when a ratio is over its limit or an answer was bad.
 
 The file of targets is JSON; `{name}` in its strings stands for {here} (this folder), {cache} (kept between runs),
@@ -17,8 +18,8 @@ The file of targets is JSON; `{name}` in its strings stands for {here} (this fol
   limits   highest ratio to the floor by measure, for every other target
   prepare  commands to run once, unless a path exists
   targets  name, build (cargo, with --message-format=json), files, write (more files, as lines), start, also (run,
-           copies, env: more processes), ready (host:port that accepts), url, body, expect (text of a right
-           answer), edit (file, from, to)
+           copies, env: a process beside it for `one`, so many for `many`), ready (host:port that accepts), url,
+           body, expect (text of a right answer), edit (file, from, to)
 """
 import argparse
 import json
@@ -125,14 +126,19 @@ class Running:
         self.wait_until_ready()
         self.start_ms = (time.perf_counter() - began) * 1e3
         self.idle_mib = resident_mib(self.processes[0].pid)
-        also = self.target.get("also")
-        for _ in range(int(also["copies"]) if also else 0):
-            self.spawn(also["run"], also["env"])
+        self.accompany(1)
 
     def spawn(self, command, env):
         env = {**os.environ, **env}
         out = dict(stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.processes.append(subprocess.Popen(command, cwd=self.work, env=env, start_new_session=True, **out))
+
+    def accompany(self, copies=None):
+        """Starts what belongs beside it, up to so many copies or all."""
+        also = self.target.get("also")
+        wanted = min(int(also["copies"]), copies or sys.maxsize) if also else 0
+        for _ in range(wanted + 1 - len(self.processes)):
+            self.spawn(also["run"], also["env"])
 
     def wait_until_ready(self):
         host, port = self.target["ready"].rsplit(":", 1)
@@ -253,6 +259,8 @@ def measure(target, names, args, log):
         result = {"start": running.start_ms, "idle": running.idle_mib, "first": first_answer(running)}
         times, bad = one_client(running, args.calls)
         result |= {"one p50": percentile(times, 0.5), "one p99": percentile(times, 0.99)}
+        running.accompany()
+        bad += many_clients(running, args.seconds)[1]
         times, more, seconds = many_clients(running, args.seconds)
         result |= {"many p50": percentile(times, 0.5), "many p99": percentile(times, 0.99)}
         result |= {"many /s": len(times) / seconds, "bad": bad + more}

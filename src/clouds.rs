@@ -6,29 +6,11 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record};
-use mlemu_engine::Engine;
-use mlemu_engine::objects::Objects;
-use mlemu_engine::queues::Queues;
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
+use mlemu_engine::Ground;
 use std::any::Any;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What a cloud is given to live on.
-#[derive(Clone)]
-pub struct Ground {
-    pub engine: Engine,
-    pub objects: Objects,
-    pub queues: Queues,
-    /// Files that a cloud keeps for its instances.
-    pub folder: PathBuf,
-    pub region: String,
-    pub account: String,
-    pub strict_auth: bool,
-    /// Watch declared sources.
-    pub watch: bool,
-}
 
 /// A cloud's own part of a snapshot, which only that cloud can read.
 pub type Saved = Arc<dyn Any + Send + Sync>;
@@ -40,12 +22,17 @@ pub trait Cloud: Send + Sync {
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>>;
     /// Whether the request's target lets in the web page that sent it.
     fn admits_origin(&self, parts: &Parts) -> bool;
+    /// What a client is told that no service could hear out. `None`: it did not even send its head.
+    fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body>;
     /// Makes a declared function real. `Err` says why the vendor would refuse it.
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String>;
     fn withdraw(&self, function: &FunctionId);
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>>;
     /// Makes sure that declared queues exist: all of them, since one may name another.
-    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String>;
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
+        Err(format!("mlemu does not have queues or topics of this cloud yet: {}", names.join(", ")))
+    }
     /// What this vendor's log says for a record.
     fn lines(&self, record: &Record) -> Vec<String>;
     /// The document that a caller gets for a failure.
@@ -78,21 +65,10 @@ pub struct Kind {
     pub plug: fn(Ground) -> Arc<dyn Cloud>,
 }
 
-pub const CLOUDS: &[Kind] =
-    &[Kind { name: "aws", port: 4566, plug: aws }, Kind { name: "gcp", port: 8085, plug: gcp }];
-
-fn aws(ground: Ground) -> Arc<dyn Cloud> {
-    mlemu_aws::Aws::new(mlemu_aws::Ground {
-        engine: ground.engine,
-        objects: ground.objects,
-        queues: ground.queues,
-        folder: ground.folder,
-        region: ground.region,
-        account: ground.account,
-        strict_auth: ground.strict_auth,
-        watch: ground.watch,
-    })
-}
+pub const CLOUDS: &[Kind] = &[
+    Kind { name: "aws", port: 4566, plug: |ground| mlemu_aws::Aws::new(ground) },
+    Kind { name: "gcp", port: 8085, plug: |ground| mlemu_gcp::Gcp::new(ground) },
+];
 
 impl Cloud for mlemu_aws::Aws {
     fn bound(&self, address: SocketAddr) {
@@ -105,6 +81,10 @@ impl Cloud for mlemu_aws::Aws {
 
     fn admits_origin(&self, parts: &Parts) -> bool {
         self.admits_origin(parts)
+    }
+
+    fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body> {
+        mlemu_aws::apology::of(strain, parts)
     }
 
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
@@ -158,17 +138,6 @@ impl Cloud for mlemu_aws::Aws {
     }
 }
 
-fn gcp(ground: Ground) -> Arc<dyn Cloud> {
-    mlemu_gcp::Gcp::new(mlemu_gcp::Ground {
-        engine: ground.engine,
-        objects: ground.objects,
-        folder: ground.folder,
-        region: ground.region,
-        project: ground.account,
-        watch: ground.watch,
-    })
-}
-
 impl Cloud for mlemu_gcp::Gcp {
     fn bound(&self, address: SocketAddr) {
         self.bound(address);
@@ -182,6 +151,10 @@ impl Cloud for mlemu_gcp::Gcp {
         self.admits_origin(parts)
     }
 
+    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
+        Self::apology(strain)
+    }
+
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
         self.declare(function)
     }
@@ -192,11 +165,6 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(self.declare_bucket(bucket))
-    }
-
-    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
-        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
-        Err(format!("mlemu does not have Google's topics yet: {}", names.join(", ")))
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -132,7 +132,7 @@ pub fn main() -> ExitCode {
     trace(common.verbose);
     let exit = run(cli.verb, printer);
     exit.unwrap_or_else(|complaint| {
-        printer.complain(&complaint);
+        printer.complain(&complaint.what, complaint.hint.as_deref());
         complaint.exit
     })
     .into()

@@ -12,10 +12,11 @@ use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use crate::report::terminal::{Show, Terminal};
 use clap::Args;
-use mlemu_core::What;
+use mlemu_core::{Record, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -161,9 +162,7 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
-    let building = building(daemon);
-    if !building.is_empty() {
-        let note = format!("still installing for {}: calls wait for it", building.join(", "));
+    if let Some(note) = still_installing(&daemon.shared.journal.follow(0).0) {
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     let ready = printer.paint(Tone::Good, "ready");
@@ -171,12 +170,16 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
     lines.join("\n")
 }
 
-/// The functions that something is being installed for.
-fn building(daemon: &Daemon) -> Vec<String> {
-    let (past, _) = daemon.shared.journal.follow(0);
+fn still_installing(past: &[Arc<Record>]) -> Option<String> {
+    let building = building(past);
+    (!building.is_empty()).then(|| format!("still installing for {}: calls wait for it", building.join(", ")))
+}
+
+/// The functions that something is being installed for, by the records so far.
+fn building(past: &[Arc<Record>]) -> Vec<String> {
     let mut names = BTreeSet::new();
     for record in past {
-        let name = human::name(&record).to_owned();
+        let name = human::name(record).to_owned();
         match record.what {
             What::Building { .. } => names.insert(name),
             What::Built { .. } | What::BuildFailed { .. } => names.remove(&name),
@@ -184,4 +187,29 @@ fn building(daemon: &Daemon) -> Vec<String> {
         };
     }
     names.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlemu_core::{FunctionId, Scope, Sink, Subject, Timestamp};
+    use mlemu_engine::Journal;
+    use std::time::Duration;
+
+    #[test]
+    fn whoever_is_not_built_yet_is_named() {
+        let journal = Journal::new(10);
+        let scope = Arc::new(Scope::new("cloud", "one", "here"));
+        let say = |name: &str, what| {
+            let function = Some(FunctionId::new(scope.clone(), name));
+            journal.send(Timestamp::default(), Subject { function, ..Subject::default() }, what);
+        };
+        let note = || still_installing(&journal.follow(0).0);
+        let building = || What::Building { step: "pip".into(), detail: false };
+        assert_eq!(note(), None);
+        ["Quick", "Slow", "Broken", "Other"].into_iter().for_each(|name| say(name, building()));
+        say("Quick", What::Built { took: Duration::ZERO });
+        say("Broken", What::BuildFailed { why: "no".into() });
+        assert_eq!(note().as_deref(), Some("still installing for Other, Slow: calls wait for it"));
+    }
 }

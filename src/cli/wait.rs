@@ -106,7 +106,7 @@ fn explain(answer: &[u8], printer: Printer) -> Exit {
         lines.extend(log.map(|line| format!("  {}", harmless(line))));
     }
     let hint = "more time is given with --timeout; `mlemu logs` shows what functions wrote";
-    printer.complain(&Complaint { exit: Exit::TimedOut, ..Complaint::new(lines.join("\n")) }.hint(hint));
+    printer.complain(&lines.join("\n"), Some(hint));
     Exit::TimedOut
 }
 

@@ -2,29 +2,38 @@
 
 use super::guard;
 use super::patience::Patient;
+use super::places::{Place, Places, Room};
 use super::stream::Stream;
 use axum::body::Body;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use mlemu_core::Strain;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 const HEADER_BYTES: usize = 64 * 1024;
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 1024;
+/// How long a newcomer waits for the place of a connection that was asked to go, and who finds none may send.
+const CLEARING: Duration = Duration::from_millis(500);
+/// How long a connection that is asked to go may take for what it had begun.
+const NOTICE: Duration = Duration::from_millis(100);
+/// The pause after a connection that could not be accepted.
+const BREATH: Duration = Duration::from_millis(20);
 /// How long answers under way may take when the listener closes.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -34,6 +43,9 @@ pub trait Service: Send + Sync + 'static {
 
     /// Whether the request's target lets the web page in that sent it.
     fn admits_origin(&self, parts: &Parts) -> bool;
+
+    /// What a client is told in the service's own form. `None`: it did not even send its head.
+    fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body>;
 }
 
 /// Which port is wanted. `exact` ones are not replaced by the next free one.
@@ -59,35 +71,61 @@ pub async fn bind(host: IpAddr, wish: Wish) -> std::io::Result<TcpListener> {
 
 /// Serves until dropped.
 pub fn serve(listener: TcpListener, service: Arc<dyn Service>) -> std::io::Result<Serving> {
+    serve_at_most(CONNECTIONS, listener, service)
+}
+
+fn serve_at_most(
+    connections: usize,
+    listener: TcpListener,
+    service: Arc<dyn Service>,
+) -> std::io::Result<Serving> {
     let address = listener.local_addr()?;
     let closing = CancellationToken::new();
-    let task = tokio::spawn(accept(listener, address.port(), service, closing.clone()));
+    let places = Places::new(connections);
+    let door = Door { service, port: address.port(), places, closing: closing.clone() };
+    let task = tokio::spawn(accept(listener, Arc::new(door)));
     Ok(Serving { address, closing, task })
 }
 
-async fn accept(listener: TcpListener, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+/// What all connections of a listener share.
+struct Door {
+    service: Arc<dyn Service>,
+    port: u16,
+    places: Arc<Places>,
+    closing: CancellationToken,
+}
+
+async fn accept(listener: TcpListener, door: Arc<Door>) {
     let mut connections = JoinSet::new();
-    while !closing.is_cancelled() {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+    while !door.closing.is_cancelled() {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let (service, closing) = (service.clone(), closing.clone());
-                    connections.spawn(async move {
-                        connection(stream, port, service, closing).await;
-                        drop(place);
-                    });
-                }
+                Ok((stream, _)) => admit(Stream::new(stream), &door, &mut connections),
                 // Out of file descriptors, most likely: others may end meanwhile.
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => {
+                    door.places.ask_one_to_go();
+                    tokio::time::sleep(BREATH).await;
+                }
             },
             Some(_) = connections.join_next() => {}
-            () = closing.cancelled() => {}
+            () = door.closing.cancelled() => {}
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+fn admit(stream: Stream, door: &Arc<Door>, connections: &mut JoinSet<()>) {
+    let door = door.clone();
+    match door.places.enter() {
+        Room::Place(place) => {
+            connections.spawn(connection(stream, door, place));
+        }
+        Room::Corridor { standing, clearing } => {
+            connections.spawn(corridor(stream, door, standing, clearing));
+        }
+        Room::Full => {}
+    }
 }
 
 /// A listener at work; dropping it closes it and its connections at once.
@@ -112,42 +150,109 @@ impl Drop for Serving {
     }
 }
 
-async fn connection(stream: TcpStream, port: u16, service: Arc<dyn Service>, closing: CancellationToken) {
-    let stream = Stream::new(stream);
-    let hang_up = stream.hang_up();
-    let answer = service_fn(move |mut request: Request<Incoming>| {
-        let service = service.clone();
-        request.extensions_mut().insert(hang_up.clone());
-        async move { Ok::<_, Infallible>(guarded(service, port, request).await) }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
-        .max_buf_size(HEADER_BYTES.max(8192))
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), answer);
-    tokio::pin!(served);
-    // What a client does to its own connection is its own affair.
-    tokio::select! {
-        _ = served.as_mut() => {}
-        () = closing.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            let _ = served.await;
+/// Waits for the place of a connection that was asked to go; there is no waiting for those at work.
+async fn corridor(stream: Stream, door: Arc<Door>, standing: OwnedSemaphorePermit, clearing: bool) {
+    let place = match clearing {
+        true => tokio::time::timeout(CLEARING, door.places.next()).await.ok().flatten(),
+        false => None,
+    };
+    match place {
+        Some(place) => {
+            drop(standing);
+            connection(stream, door, place).await;
         }
+        None => turn_away(stream, door).await,
     }
 }
 
-async fn guarded(service: Arc<dyn Service>, port: u16, request: Request<Incoming>) -> Response<Body> {
+async fn connection(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
+    let hang_up = stream.hang_up();
+    let progress = stream.progress();
+    let (at, working) = (door.clone(), place.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let (door, work) = (at.clone(), working.work());
+        request.extensions_mut().insert(hang_up.clone());
+        async move {
+            let answer = guarded(&door, request, |request| door.service.answer(request)).await;
+            Ok::<_, Infallible>(answer.map(|body| work.until_sent(body)))
+        }
+    });
+    let served = http(HEADER_PATIENCE).serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = door.closing.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+        () = place.is_needed() => {
+            served.as_mut().graceful_shutdown();
+            match tokio::time::timeout(NOTICE, served.as_mut()).await {
+                Ok(ended) => ended,
+                // Half of a head, and others wait.
+                Err(_) if place.is_idle() => Ok(()),
+                Err(_) => served.await,
+            }
+        }
+    };
+    // What else a client does to its own connection is its own affair.
+    if ended.is_err_and(|error| error.is_timeout()) {
+        progress.last_words(door.service.apology(Strain::Slow, None)).await;
+    }
+}
+
+/// Reads one request, so that the client listens, and says that there is no place.
+async fn turn_away(stream: Stream, door: Arc<Door>) {
+    let answer = service_fn(|request: Request<Incoming>| async {
+        let apologize = |request: Request<Body>| {
+            let (parts, mut body) = request.into_parts();
+            let mut answer = door.service.apology(Strain::Crowded, Some(&parts));
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            async move {
+                // Who still sends does not read.
+                let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+                let _ = tokio::time::timeout(CLEARING, rest).await;
+                answer
+            }
+        };
+        Ok::<_, Infallible>(guarded(&door, request, apologize).await)
+    });
+    let served = http(CLEARING).keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+    let _ = served.await;
+}
+
+fn http(patience: Duration) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_buf_size(HEADER_BYTES.max(8192))
+        .half_close(true);
+    http
+}
+
+async fn guarded<F: Future<Output = Response<Body>>>(
+    door: &Door,
+    request: Request<Incoming>,
+    answer: impl FnOnce(Request<Body>) -> F,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    if let Err(stranger) = guard::check(&parts, port, |parts| service.admits_origin(parts)) {
+    if let Err(stranger) = guard::check(&parts, door.port, |parts| door.service.admits_origin(parts)) {
         return refusal(stranger.status(), stranger.why());
     }
-    let request = Request::from_parts(parts, Body::new(Patient::new(body)));
-    let answered = AssertUnwindSafe(async { service.answer(request).await }).catch_unwind().await;
-    answered.unwrap_or_else(|_| {
+    let asked = (!body.is_end_stream()).then(|| parts.clone());
+    let body = Patient::new(body);
+    let paused = body.paused();
+    let request = Request::from_parts(parts, Body::new(body));
+    let answered = AssertUnwindSafe(answer(request)).catch_unwind().await;
+    let answered = answered.unwrap_or_else(|_| {
         tracing::error!("a request made the daemon stumble; it was answered with 500");
         refusal(StatusCode::INTERNAL_SERVER_ERROR, "mlemu stumbled over this request: please report it")
-    })
+    });
+    // A service sees only that the body broke off.
+    if paused.is_set() && !answered.status().is_success() {
+        return door.service.apology(Strain::Slow, asked.as_ref());
+    }
+    answered
 }
 
 fn refusal(status: StatusCode, why: &str) -> Response<Body> {
@@ -157,3 +262,6 @@ fn refusal(status: StatusCode, why: &str) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests;

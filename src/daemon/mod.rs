@@ -11,21 +11,23 @@ pub mod invoke;
 pub mod listener;
 pub mod locator;
 mod patience;
+mod places;
 mod project;
 pub mod reset;
 mod stream;
 
-use crate::clouds::{CLOUDS, Cloud, Ground, Kind};
+use crate::clouds::{CLOUDS, Cloud, Kind};
 use crate::config::{Loaded, Overrides};
 use folders::Folders;
 use http::request::Parts as RequestParts;
 use listener::{Service, Serving, Wish};
 use locator::{Claim, Located, LocatorError};
-use mlemu_core::{Environment, FunctionId, Record};
+use mlemu_core::{Environment, FunctionId, Record, Strain};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use mlemu_engine::wait::World;
-use mlemu_engine::{Engine, FunctionView, Journal, Parts, Policy, SteeredClock};
+use mlemu_engine::{Engine, FunctionView, Ground, Journal, Parts, Policy, SteeredClock};
+use rustix::process::{Resource, Rlimit};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -158,6 +160,10 @@ impl Service for Front {
     fn admits_origin(&self, parts: &RequestParts) -> bool {
         self.0.admits_origin(parts)
     }
+
+    fn apology(&self, strain: Strain, parts: Option<&RequestParts>) -> http::Response<axum::body::Body> {
+        self.0.apology(strain, parts)
+    }
 }
 
 /// A running daemon. [`Daemon::shutdown`] ends it in order; dropping it ends it at once.
@@ -172,6 +178,7 @@ pub struct Daemon {
 
 impl Daemon {
     pub async fn start(options: Options, watcher: impl FnOnce(&Arc<Shared>)) -> Result<Self, StartError> {
+        allow_open_files();
         let folders = Folders::open()?;
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
@@ -241,6 +248,14 @@ impl Daemon {
     }
 }
 
+/// Every connection and every instance needs descriptors, more than a shell usually allows. The shim gives
+/// functions their own limit.
+fn allow_open_files() {
+    let allowed = rustix::process::getrlimit(Resource::Nofile);
+    // Where it cannot be raised, listeners hold out with what there is.
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
+}
+
 fn engine(
     options: &Options,
     folders: &Folders,
@@ -299,23 +314,15 @@ async fn open_control(options: &Options, shared: &Arc<Shared>) -> Result<(Socket
 }
 
 impl Shared {
+    /// The cloud of one of the engine's functions, which only clouds that are plugged in declare.
     pub fn cloud(&self, function: &FunctionId) -> &Arc<dyn Cloud> {
-        self.cloud_named(&function.scope.cloud)
-    }
-
-    fn cloud_named(&self, name: &str) -> &Arc<dyn Cloud> {
-        let found = self.plugged.iter().find(|plugged| plugged.name == name).or(self.plugged.first());
-        &found.unwrap_or_else(|| unreachable!("a daemon has at least one cloud")).cloud
+        self.plugged(&function.scope.cloud).unwrap_or_else(|why| unreachable!("{function:?}: {why}"))
     }
 
     /// What the log of the record's cloud says for it.
     pub fn lines(&self, record: &Record) -> Vec<String> {
-        record
-            .subject
-            .function
-            .as_ref()
-            .map(|function| self.cloud(function).lines(record))
-            .unwrap_or_default()
+        let cloud = record.subject.function.as_ref().and_then(|id| self.plugged(&id.scope.cloud).ok());
+        cloud.map(|cloud| cloud.lines(record)).unwrap_or_default()
     }
 
     /// Variables that point every vendor's SDK here.

@@ -1,8 +1,13 @@
 //! A request's body whose sender may not pause for ever: who sends nothing for long loses its connection.
+//!
+//! A small piece is copied out of the buffer that the connection reads into. Whoever keeps it, in a queue, a bucket
+//! or the history, keeps so many bytes then and not the whole buffer, and the connection uses that again.
 
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use thiserror::Error;
@@ -10,6 +15,9 @@ use tokio::time::Sleep;
 
 /// The longest pause within a body, some more than any client makes.
 pub const PAUSE: Duration = Duration::from_secs(30);
+
+/// A larger piece is worth its buffer.
+const SMALL: usize = 4096;
 
 /// Why a body broke off.
 #[derive(Debug, Error)]
@@ -20,15 +28,30 @@ pub enum Broken<E> {
     Inner(E),
 }
 
+/// Whether a body broke off because its sender paused.
+#[derive(Clone, Debug, Default)]
+pub struct Paused(Arc<AtomicBool>);
+
+impl Paused {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Counts only while somebody waits for more of the body.
 pub struct Patient<B> {
     body: B,
     patience: Option<Pin<Box<Sleep>>>,
+    paused: Paused,
 }
 
 impl<B> Patient<B> {
     pub fn new(body: B) -> Self {
-        Self { body, patience: None }
+        Self { body, patience: None, paused: Paused::default() }
+    }
+
+    pub fn paused(&self) -> Paused {
+        self.paused.clone()
     }
 }
 
@@ -42,10 +65,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Patient<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.patience = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Inner)));
+            let own = |frame: Frame<Bytes>| frame.map_data(own);
+            return Poll::Ready(frame.map(|frame| frame.map(own).map_err(Broken::Inner)));
         }
         let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PAUSE)));
-        patience.as_mut().poll(context).map(|()| Some(Err(Broken::Pause)))
+        patience.as_mut().poll(context).map(|()| {
+            self.paused.0.store(true, Ordering::Relaxed);
+            Some(Err(Broken::Pause))
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -57,10 +84,23 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Patient<B> {
     }
 }
 
+fn own(piece: Bytes) -> Bytes {
+    if piece.len() <= SMALL { Bytes::copy_from_slice(&piece) } else { piece }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+
+    #[test]
+    fn small_pieces_leave_the_buffer_free() {
+        let buffer = Bytes::from(vec![7; 2 * SMALL]);
+        let (small, large) = (own(buffer.slice(..SMALL)), own(buffer.slice(..=SMALL)));
+        assert_eq!((&small[..], &large[..]), (&buffer[..SMALL], &buffer[..=SMALL]));
+        assert!(!buffer.as_ptr_range().contains(&small.as_ptr()));
+        assert!(buffer.as_ptr_range().contains(&large.as_ptr()));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_the_body_and_slowness_does_not() {
@@ -79,5 +119,6 @@ mod tests {
         }
         let end = patient.frame().await;
         assert!(matches!(end, Some(Err(Broken::Pause))));
+        assert!(patient.paused().is_set());
     }
 }

@@ -1,7 +1,7 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
 use super::{Reading, Shared, StartError};
-use crate::clouds::Cloud;
+use crate::clouds::{CLOUDS, Cloud};
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
 use mlemu_core::declare::{FunctionDeclaration, Prepare, Project};
@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 
 /// Changes of a project file this close together are one.
 const QUIET: Duration = Duration::from_millis(50);
+/// A project file that never rests is read so long after its first change all the same.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs what must be prepared, then declares buckets and functions.
 pub(super) async fn make_real(
@@ -93,15 +95,7 @@ impl Shared {
     /// The cloud of that name, or why there is none.
     pub(super) fn plugged(&self, name: &str) -> Result<&Arc<dyn Cloud>, String> {
         let found = self.plugged.iter().find(|plugged| plugged.name == name);
-        let known = crate::clouds::CLOUDS.iter().any(|kind| kind.name == name);
-        let why = || {
-            if known {
-                format!("`{name}` has no listener yet: start mlemu again")
-            } else {
-                format!("mlemu has no `{name}` yet")
-            }
-        };
-        found.map(|plugged| &plugged.cloud).ok_or_else(why)
+        found.map(|plugged| &plugged.cloud).ok_or_else(|| no_cloud(name))
     }
 
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
@@ -113,6 +107,14 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+fn no_cloud(name: &str) -> String {
+    let known: Vec<_> = CLOUDS.iter().map(|kind| kind.name).collect();
+    if known.contains(&name) {
+        return format!("`{name}` has no listener yet: start mlemu again");
+    }
+    format!("mlemu has no `{name}`; it has {}", known.join(", "))
 }
 
 /// Follows the project's files: what changed in them is declared again.
@@ -158,6 +160,13 @@ impl Reload {
     }
 }
 
+/// Returns when nothing has changed for a while, or changes do not end.
+async fn calm(inbox: &mut mpsc::UnboundedReceiver<()>) {
+    let quiet = async { while let Ok(Some(())) = tokio::time::timeout(QUIET, inbox.recv()).await {} };
+    // What comes later is read later.
+    let _ = tokio::time::timeout(PATIENCE, quiet).await;
+}
+
 async fn follow(
     shared: Arc<Shared>,
     builder: Arc<Builder>,
@@ -166,7 +175,7 @@ async fn follow(
     mut inbox: mpsc::UnboundedReceiver<()>,
 ) {
     while inbox.recv().await.is_some() {
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, inbox.recv()).await {}
+        calm(&mut inbox).await;
         let again = reading.clone();
         let read = tokio::task::spawn_blocking(move || config::load(&again.start, &again.overrides)).await;
         let Ok(read) = read else { continue };
@@ -196,11 +205,45 @@ async fn apply(shared: &Arc<Shared>, builder: &Builder, old: &Project, new: &Pro
     changed.queues.retain(|queue| !old.queues.contains(queue));
     for gone in old.functions.iter().filter(|was| !new.functions.iter().any(|is| is.name == was.name)) {
         let views = shared.engine.all_functions();
-        if let Some(view) = views.iter().find(|view| *view.id.name == *gone.name) {
-            shared.cloud_named(&gone.cloud).withdraw(&view.id);
+        let view =
+            views.iter().find(|view| *view.id.name == *gone.name && *view.id.scope.cloud == *gone.cloud);
+        if let Some(view) = view {
+            shared.cloud(&view.id).withdraw(&view.id);
         }
     }
     if let Err(error) = make_real(shared, builder, &changed).await {
         shared.say(What::Warning { text: error.to_string() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_saved_without_end_is_read_all_the_same() {
+        let (changed, mut inbox) = mpsc::unbounded_channel();
+        let saving = tokio::spawn(async move {
+            let mut saves = tokio::time::interval(QUIET / 5);
+            while changed.send(()).is_ok() {
+                saves.tick().await;
+            }
+        });
+        for _ in 0..3 {
+            let begun = Instant::now();
+            calm(&mut inbox).await;
+            assert_eq!(begun.elapsed(), PATIENCE);
+        }
+        saving.abort();
+        let begun = Instant::now();
+        calm(&mut inbox).await;
+        assert!(begun.elapsed() <= QUIET, "it rests");
+    }
+
+    #[test]
+    fn a_cloud_that_is_not_there_names_those_that_are() {
+        assert_eq!(no_cloud("clod"), "mlemu has no `clod`; it has aws, gcp");
+        assert_eq!(no_cloud("gcp"), "`gcp` has no listener yet: start mlemu again");
     }
 }

@@ -3,25 +3,60 @@
 //! A client that has said all may close its half and still wait for the answer, so an end of the stream ends
 //! nothing by itself. Only who waits for long on behalf of a client wants to know.
 
+use axum::body::Body;
+use http::Response;
+use http_body_util::BodyExt;
 use mlemu_core::HangUp;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-pub struct Stream(Arc<TcpStream>);
+pub struct Stream(Progress);
+
+/// A stream, and whether the last that went over it was the client's: then it awaits an answer.
+#[derive(Clone)]
+pub struct Progress {
+    stream: Arc<TcpStream>,
+    awaits: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// Answers a client whose request was given up before it was whole; who sent nothing hears nothing.
+    pub async fn last_words(&self, answer: Response<Body>) {
+        if !self.awaits.load(Ordering::Relaxed) {
+            return;
+        }
+        let (head, body) = answer.into_parts();
+        let Ok(body) = body.collect().await else { return };
+        let body = body.to_bytes();
+        let mut bytes = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+        for (name, value) in &head.headers {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        bytes.extend(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()).bytes());
+        bytes.extend_from_slice(&body);
+        // A few hundred bytes into an empty buffer: what does not fit is not waited for.
+        let _ = self.stream.try_write(&bytes);
+    }
+}
 
 impl Stream {
     pub fn new(stream: TcpStream) -> Self {
         // Without it small answers wait 40 ms for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        Self(Arc::new(stream))
+        Self(Progress { stream: Arc::new(stream), awaits: Arc::default() })
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.0.clone()
     }
 
     pub fn hang_up(&self) -> HangUp {
-        let stream = self.0.clone();
+        let stream = self.0.stream.clone();
         HangUp::new(move || {
             let stream = stream.clone();
             Box::pin(async move {
@@ -39,10 +74,13 @@ impl Stream {
         write: impl Fn() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.0.poll_write_ready(context))?;
+            ready!(self.0.stream.poll_write_ready(context))?;
             match write() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
+                written => {
+                    self.0.awaits.store(false, Ordering::Relaxed);
+                    return Poll::Ready(written);
+                }
             }
         }
     }
@@ -55,10 +93,10 @@ impl AsyncRead for Stream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read(into.initialize_unfilled()) {
-                Ok(read) => {
-                    into.advance(read);
+            ready!(self.0.stream.poll_read_ready(context))?;
+            match self.0.stream.try_read_buf(into) {
+                Ok(_) => {
+                    self.0.awaits.store(true, Ordering::Relaxed);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -70,7 +108,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(context, || self.0.try_write(bytes))
+        self.write(context, || self.0.stream.try_write(bytes))
     }
 
     fn poll_write_vectored(
@@ -78,7 +116,7 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(context, || self.0.try_write_vectored(slices))
+        self.write(context, || self.0.stream.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -90,6 +128,6 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(rustix::net::shutdown(&*self.0, rustix::net::Shutdown::Write).map_err(Into::into))
+        Poll::Ready(rustix::net::shutdown(&*self.0.stream, rustix::net::Shutdown::Write).map_err(Into::into))
     }
 }

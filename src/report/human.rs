@@ -38,8 +38,8 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
         What::Building { step, detail } if verbose || !detail => (Tone::Quiet, step.clone()),
         What::Built { took } => (Tone::Quiet, format!("built in {:.1} s", took.as_secs_f64())),
         What::BuildFailed { why } => {
-            let told = why.lines().filter(|line| verbose || !line.starts_with("  command: "));
-            (Tone::Bad, format!("cannot start: {}", told.collect::<Vec<_>>().join("\n")))
+            let told = if verbose { why.clone() } else { mlemu_core::build::without_commands(why) };
+            (Tone::Bad, format!("cannot start: {told}"))
         }
         What::Warning { text } => (Tone::Warn, format!("warning: {text}")),
         What::Refused { why } => (Tone::Warn, format!("refused: {why}")),
@@ -92,7 +92,7 @@ fn measured(usage: &Usage) -> String {
     if usage.peak_memory == 0 && usage.init.is_none() {
         return "nothing was started".to_owned();
     }
-    let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
+    let tenths = |bytes: u64| (bytes * 10 + (1 << 19)) >> 20;
     let mut text = match (usage.start, usage.init) {
         (StartKind::Cold, Some(init)) => {
             format!("cold, init {:.0} ms measured", init.duration.as_secs_f64() * 1e3)
@@ -102,15 +102,18 @@ fn measured(usage: &Usage) -> String {
     if usage.queued.as_millis() > 0 {
         text.push_str(&format!(", waited {} ms for an instance", usage.queued.as_millis()));
     }
-    let (peak, limit) = (mib(usage.peak_memory), mib(usage.memory_limit));
-    text.push_str(&format!(", peak {peak:.1} of {limit:.0} MB, limit held by {}", usage.enforcement));
+    let (peak, limit) = (tenths(usage.peak_memory), (usage.memory_limit + (1 << 19)) >> 20);
+    let peak = format!("{}.{}", peak / 10, peak % 10);
+    text.push_str(&format!(", peak {peak} of {limit} MB, limit held by {}", usage.enforcement));
     text
 }
 
 /// A function's output can neither move the cursor nor change the terminal's title.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let harms = |c: char| c != '\t' && c.is_control();
-    if text.bytes().all(|byte| byte == b'\t' || (b' '..0x7f).contains(&byte)) || !text.contains(harms) {
+    // Without a branch for each byte: nearly all lines are plain.
+    let plain = |byte: u8| (byte == b'\t') | (b' '..0x7f).contains(&byte);
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) || !text.contains(harms) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace(harms, "\u{fffd}"))

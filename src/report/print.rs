@@ -1,6 +1,5 @@
 //! Where words go: results to stdout, everything else to stderr, colour only for eyes.
 
-use crate::cli::exit::Complaint;
 use std::io::{IsTerminal, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -72,13 +71,14 @@ impl Printer {
         let _ = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
-    pub fn complain(self, complaint: &Complaint) {
+    /// An error, and what to do about it.
+    pub fn complain(self, what: &str, hint: Option<&str>) {
         if self.json {
-            let error = serde_json::json!({ "error": complaint.what, "hint": complaint.hint });
+            let error = serde_json::json!({ "error": what, "hint": hint });
             return Self::write(&error.to_string());
         }
-        Self::write(&format!("{} {}", self.paint(Tone::Bad, "error:"), complaint.what));
-        if let Some(hint) = &complaint.hint {
+        Self::write(&format!("{} {what}", self.paint(Tone::Bad, "error:")));
+        if let Some(hint) = hint {
             Self::write(&format!("{} {hint}", self.paint(Tone::Good, "hint:")));
         }
     }

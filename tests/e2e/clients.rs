@@ -135,6 +135,7 @@ impl Clients {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", &self.folder).env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_PAGER", "");
         command.env("CLIENTS", self.folder.join("package.json")).envs(house.env());
+        command.env("CONTROL", format!("http://{}", house.control())).env("CONTROL_TOKEN", house.token());
         command.current_dir(house.plan.path("")).stdin(Stdio::null())
     }
 }

@@ -9,6 +9,7 @@
 
 mod cli;
 mod clients;
+mod crowds;
 mod endings;
 mod exec;
 mod frontends;

@@ -95,18 +95,30 @@ pub fn undone(source: &Source) -> Vec<String> {
     broken
 }
 
+/// Tests whose functions under test sleep, so that there is something to wait for.
+const SLEEPING_HANDLERS: [&str; 6] = [
+    "tests/e2e/clients/lambda_api.py",
+    "tests/e2e/endings.rs",
+    "tests/e2e/gcp_functions.rs",
+    "tests/e2e/processes.rs",
+    "tests/e2e/reload.rs",
+    "tests/e2e/runtimes.rs",
+];
+
 pub fn sleepy(source: &Source) -> Vec<String> {
     if !source.is_test() || source.path.starts_with("tests/tidy") {
         return Vec::new();
     }
+    let own = ["thread::sleep(", "tokio::time::sleep(", "WaiterConfig"];
+    let handlers = ["time.sleep(", "asyncio.sleep(", "setTimeout("];
     // Paused time passes without waiting, and numbers.rs measures starts at given distances.
-    if source.text.contains("start_paused = true") || source.path.ends_with("/processes/numbers.rs") {
-        return Vec::new();
-    }
-    let naps = ["thread::sleep(", "tokio::time::sleep("];
-    // A test's own Clock has to sleep: that is what clocks do.
-    let sleeps =
-        |line: &str| naps.iter().any(|nap| line.contains(nap)) && !line.contains("Box::pin(tokio::time");
+    let none = source.text.contains("start_paused = true") || source.path.ends_with("/processes/numbers.rs");
+    let handles = SLEEPING_HANDLERS.contains(&source.path.as_str());
+    let sleeps = |line: &str| {
+        // A test's own Clock has to sleep: that is what clocks do.
+        let by_itself = own.iter().any(|nap| line.contains(nap)) && !line.contains("Box::pin(tokio::time");
+        (by_itself && !none) || (!handles && handlers.iter().any(|nap| line.contains(nap)))
+    };
     let lines = source.text.lines().enumerate().filter(|(_, line)| sleeps(line));
     lines.map(|(index, _)| format!("{}:{}: await the event instead", source.path, index + 1)).collect()
 }
@@ -164,5 +176,8 @@ fn the_rules_find_what_breaks_them() {
     assert_eq!(bad("src/a.rs", "    todo!(\"later\")", undone), 1);
     assert_eq!(bad("emulators/aws/src/a.rs", "println!(\"x\")", undone), 1);
     assert_eq!(bad("tests/e2e/a.rs", "std::thread::sleep(x);", sleepy), 1);
+    assert_eq!(bad("tests/e2e/clients/a.py", "    time.sleep(0.1)", sleepy), 1);
+    assert_eq!(bad("tests/e2e/endings.rs", "    time.sleep(60)", sleepy), 0);
+    assert_eq!(bad("tests/e2e/endings.rs", "std::thread::sleep(x);", sleepy), 1);
     assert!(unmapped("").len() > 6);
 }

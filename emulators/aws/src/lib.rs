@@ -1,5 +1,6 @@
 //! Amazon's dialect: Lambda, its Runtime API, S3, and what tools ask before they deploy.
 
+pub mod apology;
 pub mod auth;
 pub mod gateway;
 pub mod iam;
@@ -13,4 +14,4 @@ mod service;
 pub mod sqs;
 pub mod trace;
 
-pub use plug::{Aws, Ground};
+pub use plug::Aws;

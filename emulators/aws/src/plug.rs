@@ -15,13 +15,11 @@ use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
-use mlemu_engine::Engine;
-use mlemu_engine::objects::Objects;
-use mlemu_engine::queues::{Notes, Queues};
+use mlemu_engine::Ground;
+use mlemu_engine::queues::Notes;
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
@@ -32,21 +30,6 @@ const SECRET: &str = "mlemu";
 
 fn new_id() -> InvocationId {
     InvocationId(uuid::Uuid::new_v4().to_string().into())
-}
-
-/// What this cloud lives on.
-#[derive(Clone)]
-pub struct Ground {
-    pub engine: Engine,
-    pub objects: Objects,
-    pub queues: Queues,
-    /// Files for instances, such as the stand-in for Node's native addon.
-    pub folder: PathBuf,
-    pub region: String,
-    pub account: String,
-    pub strict_auth: bool,
-    /// Watch declared sources.
-    pub watch: bool,
 }
 
 /// What of this cloud is in none of the shared cores, at one moment.
@@ -177,6 +160,9 @@ impl Aws {
                 };
                 self.s3.subscribe(bucket, subscription).map_err(|fault| fault.to_string())?;
             }
+        }
+        if let Ok(mappings) = self.lambda.mappings() {
+            mappings.revive(&id);
         }
         self.warn_of_silent(&id, &function.triggers);
         Ok(id)

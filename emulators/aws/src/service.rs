@@ -43,9 +43,9 @@ impl Service {
             Some("sqs") => Self::Sqs,
             Some("sts" | "iam") => Self::Iam,
             Some(other) if !other.is_empty() => Self::Other(other.to_owned()),
+            _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
             _ if Sqs::claims(parts) => Self::Sqs,
             _ if Iam::claims(parts) => Self::Iam,
-            _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
             _ => Self::S3,
         }
     }
@@ -79,7 +79,7 @@ pub fn not_implemented(service: &str, parts: &Parts) -> Response {
     };
     let text = format!("mlemu does not have {what} yet. It has S3, SQS, Lambda, STS and a part of IAM.");
     if iam::is_form(parts) {
-        return iam::not_implemented(&text);
+        return iam::error(501, "NotImplemented", &text);
     }
     let json = serde_json::json!({ "__type": ERROR, "message": text, "Message": text });
     let kind = if parts.headers.contains_key("x-amz-target") {

@@ -28,13 +28,21 @@ fn field<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 
 /// The header of an invocation that belongs to `trace`, for a caller who sent none.
 pub fn header(trace: &str, now: Timestamp) -> String {
-    let digest = Sha256::digest(trace.as_bytes());
-    let hex = mlemu_engine::objects::hex(&digest);
+    let hex = digits(trace);
     if is_root(trace) {
         return format!("Root={trace};Parent={};Sampled=0", &hex[24..40]);
     }
     let seconds = now.millis() / 1000;
     format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0;{OWN}={trace}", &hex[..24], &hex[24..40])
+}
+
+/// As many digits as a root and a parent need, the same for the same trace: those of an id, or else of a digest.
+fn digits(trace: &str) -> String {
+    let own: String = trace.chars().filter(char::is_ascii_hexdigit).collect();
+    if own.len() >= 32 && trace.len() == 36 {
+        return format!("{own}{}", &own[..8]);
+    }
+    mlemu_engine::objects::hex(&Sha256::digest(trace.as_bytes()))
 }
 
 /// `1-<time>-<96 bits>`, as X-Ray writes it.

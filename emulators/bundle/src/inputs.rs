@@ -1,5 +1,7 @@
 //! Which files a build looked at, so that the next one can see with a few `stat` calls that nothing changed.
 
+use crate::shelf::{blocking, disk};
+use mlemu_core::{BuildFailure, Needs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,6 +70,20 @@ impl Inputs {
     pub fn unchanged(&self) -> bool {
         self.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
     }
+}
+
+/// Reads what a source says of itself, on a thread that may block, with what was looked at.
+pub(crate) async fn gather<T: Send + 'static>(
+    needs: Needs,
+    read: fn(&Needs, &mut Inputs) -> Result<T, BuildFailure>,
+) -> Result<(T, Inputs), BuildFailure> {
+    let source = needs.source.clone();
+    let work = move || {
+        let mut inputs = Inputs::default();
+        let said = read(&needs, &mut inputs);
+        Ok(said.map(|said| (said, inputs)))
+    };
+    blocking(work).await.map_err(|error| disk(&source, &error))?
 }
 
 #[cfg(test)]

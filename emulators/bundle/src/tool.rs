@@ -2,6 +2,7 @@
 //! when nobody waits for them any more, their output turned into steps of progress.
 
 use mlemu_core::BuildFailure;
+use mlemu_core::build::COMMAND;
 use mlemu_core::build::Progress;
 use mlemu_core::record::What;
 use std::collections::VecDeque;
@@ -17,7 +18,6 @@ const PACE: Duration = Duration::from_millis(250);
 /// How many of a tool's last lines a failure quotes.
 const LAST_WORDS: usize = 15;
 /// How the line of a failure begins that quotes the command; terminals leave it out unless asked for more.
-const COMMAND: &str = "  command: ";
 /// A longer line is cut.
 const LONGEST_LINE: usize = 2000;
 

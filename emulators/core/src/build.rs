@@ -63,6 +63,14 @@ pub struct BuildFailure {
     pub hint: Option<String>,
 }
 
+/// How the line of a failure begins that quotes a tool's whole command.
+pub const COMMAND: &str = "  command: ";
+
+/// A failure without the commands that led to it: what a caller needs to know, while the records keep the rest.
+pub fn without_commands(why: &str) -> String {
+    why.lines().filter(|line| !line.starts_with(COMMAND)).collect::<Vec<_>>().join("\n")
+}
+
 /// Receives the steps of a build while it runs.
 pub type Progress = Arc<dyn Fn(What) + Send + Sync>;
 

@@ -23,6 +23,15 @@ impl HangUp {
     }
 }
 
+/// Why a client is told off before the service that it asked has had its say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strain {
+    /// It did not send its request in time.
+    Slow,
+    /// There are too many others.
+    Crowded,
+}
+
 /// How the caller wants its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -21,7 +21,7 @@ pub use build::{Build, BuildFailure, Built, Language, Needs, PackageFault, Unpac
 pub use clock::{Clock, Due, Timestamp};
 pub use function::{Environment, Limits, Revision, Source};
 pub use id::{Cause, Epoch, FunctionId, InstanceId, InvocationId, Scope};
-pub use invoke::{ChunkSink, HangUp, Invoke, Mode, Refusal, Reply, RequestHead, Throttle};
+pub use invoke::{ChunkSink, HangUp, Invoke, Mode, Refusal, Reply, RequestHead, Strain, Throttle};
 pub use occurrence::{EventShape, Occurrence};
 pub use outcome::{Answer, FunctionFailure, LogLine, Outcome, ResponseHead, StartKind, Stream, Usage};
 pub use record::{Record, Sink, Subject, What};

@@ -1,5 +1,7 @@
 //! The clock of the machine: the only place that reads it. [`SteeredClock`] is the one that tests can steer.
 
+#[cfg(test)]
+pub(crate) mod paused;
 mod steered;
 
 pub use steered::{Course, Forward, SteeredClock};

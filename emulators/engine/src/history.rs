@@ -145,8 +145,10 @@ struct Kept {
 
 impl Kept {
     fn at(&self, number: u64) -> Option<&Arc<Past>> {
-        let index = self.past.binary_search_by_key(&number, |past| past.number).ok()?;
-        self.past.get(index)
+        // Where nothing was forgotten out of the middle, a number says its place.
+        let ahead = number.checked_sub(self.past.front()?.number)?;
+        let there = self.past.get(usize::try_from(ahead).ok()?).filter(|past| past.number == number);
+        there.or_else(|| self.past.get(self.past.binary_search_by_key(&number, |past| past.number).ok()?))
     }
 
     fn forget_what_is_too_much(&mut self, limits: Limits) {

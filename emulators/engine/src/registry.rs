@@ -1,7 +1,8 @@
 //! Which functions exist, and the revisions that they have.
 
 use crate::dispatch::{Call, Dispatcher, Event, Interrupt, Why};
-use crate::face::{Draft, FunctionView, Parts};
+use crate::face::{Draft, FunctionView};
+use crate::parts::Parts;
 use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

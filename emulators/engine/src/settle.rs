@@ -13,10 +13,12 @@
 //! free of contention; entering and leaving are one short lock each.
 
 use crate::pulse::Pulse;
+use foldhash::quality::RandomState;
 use mlemu_core::{Cause, FunctionId, InvocationId, Scope};
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -63,18 +65,22 @@ pub struct Settle {
 #[derive(Default)]
 struct Table {
     shards: [Mutex<Shard>; SHARDS],
+    /// Names of traces come from outside, so it is seeded.
     hasher: RandomState,
     /// How much of it does not only wait for its time.
     moving: AtomicUsize,
     pulse: Arc<Pulse>,
 }
 
-type Shard = HashMap<Arc<str>, Chain>;
+type Shard = HashMap<Arc<str>, Chain, RandomState>;
 
-/// What is under way of one trace. A place is used again when it is free.
+/// Where a thing belongs, and what it is.
+type Thing = (Arc<Scope>, Work);
+
+/// What is under way of one trace: one thing, mostly. A place is used again when it is free.
 #[derive(Default)]
 struct Chain {
-    places: Vec<Option<(Arc<Scope>, Work)>>,
+    places: SmallVec<[Option<Thing>; 1]>,
     free: Vec<usize>,
 }
 
@@ -88,8 +94,14 @@ impl Chain {
         place
     }
 
-    fn is_over(&self) -> bool {
-        self.free.len() == self.places.len()
+    /// What was there; the chain is over when nothing else is.
+    fn leave(&mut self, place: usize) -> (Option<Thing>, bool) {
+        let gone = self.places[place].take();
+        let over = self.free.len() + 1 == self.places.len();
+        if !over {
+            self.free.push(place);
+        }
+        (gone, over)
     }
 }
 
@@ -120,16 +132,10 @@ impl std::fmt::Debug for Moving {
 impl Drop for Pending {
     fn drop(&mut self) {
         let mut shard = self.table.shard(&self.trace);
-        let mut gone = None;
-        if let Some(chain) = shard.get_mut(&self.trace) {
-            gone = chain.places[self.place].take();
-            chain.free.push(self.place);
-            if chain.is_over() {
-                shard.remove(&self.trace);
-            }
-        }
+        let (gone, over) = shard.get_mut(&self.trace).map(|chain| chain.leave(self.place)).unzip();
+        let chain = over.unwrap_or_default().then(|| shard.remove(&self.trace));
         drop(shard);
-        drop(gone);
+        drop((gone, chain));
         self.table.pulse.ring();
     }
 }

@@ -11,7 +11,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use crate::face::Parts;
+use crate::parts::Parts;
 use burst::Burst;
 use mlemu_core::{FunctionId, Subject, What};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind};

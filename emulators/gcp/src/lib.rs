@@ -8,4 +8,4 @@ pub mod profile;
 pub mod storage;
 
 pub use place::Place;
-pub use plug::{Gcp, Ground};
+pub use plug::Gcp;

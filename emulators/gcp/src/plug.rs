@@ -12,26 +12,11 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Subject, What};
-use mlemu_engine::Engine;
-use mlemu_engine::objects::Objects;
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
+use mlemu_engine::{Engine, Ground};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What this cloud lives on.
-#[derive(Clone)]
-pub struct Ground {
-    pub engine: Engine,
-    pub objects: Objects,
-    /// Files for instances.
-    pub folder: PathBuf,
-    pub region: String,
-    pub project: String,
-    /// Watch declared sources.
-    pub watch: bool,
-}
 
 /// The services, plugged together.
 pub struct Gcp {
@@ -45,7 +30,7 @@ pub struct Gcp {
 impl Gcp {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
-        let place = Place::new(&ground.project, &ground.region);
+        let place = Place::new(&ground.account, &ground.region);
         let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
@@ -83,6 +68,11 @@ impl Gcp {
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
         self.functions.admits_origin(parts)
+    }
+
+    /// What a client is told that no service could hear out.
+    pub fn apology(strain: Strain) -> Response {
+        Fault::strained(strain).response()
     }
 
     /// Makes a declared function real, with its triggers.

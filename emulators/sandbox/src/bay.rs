@@ -1,11 +1,11 @@
-//! A shim that stands ready, its control groups around it, for a function that is yet to be named.
+//! Starting our own processes: the keeper, and a shim that stands ready, its control groups around it, for a function that is yet to be named.
 //!
 //! Entering a control group can take the kernel 20 ms when nobody has done so for a while. Whoever waits for
 //! a cold start should not wait for that: it is done in advance.
 
 use crate::ShimProgram;
 use crate::fence::{Bounds, Fence};
-use crate::order::{Order, Post, frame};
+use crate::order::{Duty, Notice, Order, Post, frame};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -37,24 +37,12 @@ impl Bay {
         started
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is where processes are started")]
     fn start(shim: &ShimProgram, fence: Fence) -> io::Result<Self> {
-        let post =
-            frame(&Post { daemon: i32::try_from(std::process::id()).unwrap_or(0), fence: fence.clone() })?;
-        let (socket, theirs) = UnixStream::pair()?;
-        socket.set_write_timeout(Some(Duration::from_secs(5)))?;
+        let daemon = i32::try_from(std::process::id()).unwrap_or(0);
+        let duty = Duty::Shim(Post { daemon, fence: fence.clone() });
         let (stdout, stdout_writer) = pipe()?;
         let (stderr, stderr_writer) = pipe()?;
-        // Sent before there is anybody to read it: a message that fits the socket cannot block.
-        (&socket).write_all(&post)?;
-        let child = Command::new(&shim.program)
-            .args(&shim.args)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(stdout_writer)
-            .stderr(stderr_writer)
-            .spawn()?;
+        let (child, socket) = start(shim, &duty, stdout_writer, stderr_writer)?;
         Ok(Self { child, fence, socket, pipes: Pipes { stdout, stderr } })
     }
 
@@ -63,6 +51,53 @@ impl Bay {
         self.fence.limit(bounds)?;
         self.socket.write_all(&frame(order)?)?;
         self.socket.set_nonblocking(true)
+    }
+}
+
+/// Starts a process of ours and tells it what it is there for.
+#[expect(clippy::disallowed_methods, reason = "this is where processes are started")]
+fn start(shim: &ShimProgram, duty: &Duty, stdout: Stdio, stderr: Stdio) -> io::Result<(Child, UnixStream)> {
+    let duty = frame(duty)?;
+    let (socket, theirs) = UnixStream::pair()?;
+    socket.set_write_timeout(Some(Duration::from_secs(5)))?;
+    // Sent before there is anybody to read it: a message that fits the socket cannot block.
+    (&socket).write_all(&duty)?;
+    let child = Command::new(&shim.program)
+        .args(&shim.args)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()?;
+    Ok((child, socket))
+}
+
+/// The daemon's side of its keeper.
+pub struct Keeper {
+    child: Child,
+    socket: UnixStream,
+}
+
+impl Keeper {
+    pub fn start(shim: &ShimProgram) -> io::Result<Self> {
+        let (child, socket) = start(shim, &Duty::Keeper, Stdio::null(), Stdio::null())?;
+        // Whoever stops the keeper must not stop the daemon.
+        socket.set_nonblocking(true)?;
+        Ok(Self { child, socket })
+    }
+
+    /// `false`: it does not listen, and is of no use any more.
+    pub fn tell(&mut self, notice: &Notice) -> bool {
+        frame(notice).and_then(|notice| self.socket.write_all(&notice)).is_ok()
+    }
+}
+
+impl Drop for Keeper {
+    /// Before its socket closes, which to a living keeper would mean that the daemon is gone.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -115,13 +115,19 @@ impl Fence {
     }
 }
 
+/// Between tries to remove a group's folder, and how many there are.
+const RETRY: Duration = Duration::from_millis(1);
+const RETRIES: u32 = 50;
+
 /// Removes a group's folder as soon as the kernel no longer calls it busy, for up to 50 ms.
 pub fn remove(folder: &Path) {
-    for _ in 0..50 {
-        match fs::remove_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                thread::sleep(Duration::from_millis(1));
-            }
+    persist(|| fs::remove_dir(folder));
+}
+
+fn persist(mut remove: impl FnMut() -> io::Result<()>) {
+    for _ in 0..RETRIES {
+        match remove() {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(RETRY),
             _ => break,
         }
     }
@@ -152,6 +158,28 @@ mod tests {
         assert!(fence.child("one").is_err(), "two instances in one group");
         child.remove();
         assert_eq!(fs::read_dir(plain.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_busy_folder_is_tried_again_and_others_are_not() {
+        let tries = |results: &[Option<io::ErrorKind>]| {
+            let mut count = 0;
+            persist(|| {
+                count += 1;
+                results
+                    .get(count - 1)
+                    .or(results.last())
+                    .copied()
+                    .flatten()
+                    .map_or(Ok(()), |kind| Err(kind.into()))
+            });
+            count
+        };
+        let busy = Some(io::ErrorKind::ResourceBusy);
+        assert_eq!(tries(&[None]), 1);
+        assert_eq!(tries(&[busy, busy, None]), 3);
+        assert_eq!(tries(&[Some(io::ErrorKind::NotFound)]), 1, "it is gone already");
+        assert_eq!(tries(&[busy]), RETRIES as usize, "it does not wait for ever");
     }
 
     #[test]

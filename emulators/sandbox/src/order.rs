@@ -1,6 +1,7 @@
 //! What the daemon and a shim say to each other, over the socket that is the shim's standard input.
 //!
-//! The daemon sends a [`Post`] when the shim starts and an [`Order`] when there is a function for it, each as
+//! The daemon sends a [`Duty`] when the process starts. A shim gets an [`Order`] when there is a function for it,
+//! a keeper a [`Notice`] of each instance; each message is
 //! four bytes of length and JSON. Closing its side means "end it", said or died. The shim answers with lines
 //! of JSON, each a [`Report`]. Nothing of this is ever on a command line, where everybody could read a secret.
 
@@ -9,6 +10,24 @@ use mlemu_core::Environment;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
+
+/// What a process of ours is there for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Duty {
+    /// One instance.
+    Shim(Post),
+    /// To end what shims do not.
+    Keeper,
+}
+
+/// What a keeper hears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// An instance has a function now; `shim` is a process id.
+    Began { id: u64, shim: i32, fence: Fence },
+    /// Nothing is left of it.
+    Ended { id: u64 },
+}
 
 /// Where a shim stands, before it knows for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,12 +5,13 @@
 //! runtime, outside of the function's own limits. It ends the function when the daemon closes the socket,
 //! which the kernel does for a daemon that died, however it died.
 
+mod keeper;
 mod seat;
 mod signals;
 pub mod sweep;
 mod tmp;
 
-use crate::order::{Ended, How, Order, Post, Report, receive};
+use crate::order::{Duty, Ended, How, Order, Post, Report, receive};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
@@ -33,7 +34,10 @@ pub fn shim_main(_args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(mut socket: Socket) -> io::Result<()> {
-    let post: Post = serde_json::from_slice(&receive(&mut socket.stream)?)?;
+    let post = match serde_json::from_slice(&receive(&mut socket.stream)?)? {
+        Duty::Shim(post) => post,
+        Duty::Keeper => return keeper::run(socket.stream),
+    };
     let signals = signals::Signals::block()?;
     let seat = match become_supervisor(&post).and_then(|()| Seat::take(&post.fence)) {
         Ok(seat) => seat,

@@ -5,9 +5,9 @@
 //! started, and also keeps the mounts of the scratch folders.
 
 use crate::ShimProgram;
-use crate::bay::{Bay, Pipes};
+use crate::bay::{Bay, Keeper, Pipes};
 use crate::fence::{Bounds, Fence};
-use crate::order::{Order, ScratchKind};
+use crate::order::{Notice, Order, ScratchKind};
 use crate::scratch::{Provided, Scratch};
 use crate::shim::sweep;
 use mlemu_core::SandboxSpec;
@@ -170,6 +170,8 @@ struct Thread {
     /// Around all instances.
     fence: Fence,
     spare: Option<Bay>,
+    /// `None`: there is none that listens; the shims have to do.
+    keeper: Option<Keeper>,
     shims: HashMap<u64, (Child, Fence)>,
     leaving: Vec<Leaving>,
     count: u64,
@@ -177,12 +179,14 @@ struct Thread {
 
 impl Thread {
     fn new(shim: ShimProgram, scratch: Scratch, fence: Fence) -> Self {
-        Self { shim, scratch, fence, spare: None, shims: HashMap::new(), leaving: Vec::new(), count: 0 }
+        let (shims, leaving) = (HashMap::new(), Vec::new());
+        Self { shim, scratch, fence, spare: None, keeper: None, shims, leaving, count: 0 }
     }
 
     fn run(mut self, work: &mpsc::Receiver<Request>) {
         // Nobody waits yet; if it fails, so will a launch, and say why.
         self.spare = self.prepare().ok();
+        self.keeper = Keeper::start(&self.shim).ok();
         loop {
             match self.next(work) {
                 Ok(request) => self.serve(request),
@@ -200,6 +204,7 @@ impl Thread {
             self.lose_patience();
             self.collect();
         }
+        self.keeper = None;
         self.fence.remove();
     }
 
@@ -236,6 +241,7 @@ impl Thread {
     }
 
     fn collect(&mut self) {
+        let mut ended = Vec::new();
         self.leaving.retain_mut(|leaving| {
             if matches!(leaving.child.try_wait(), Ok(None)) {
                 return true;
@@ -244,11 +250,26 @@ impl Thread {
             if leaving.fence.folders().iter().any(|folder| folder.exists()) {
                 sweep::orphans(&leaving.fence);
             }
+            ended.push(Notice::Ended { id: leaving.id });
             for done in leaving.done.drain(..) {
                 let _ = done.send(());
             }
             false
         });
+        for notice in &ended {
+            self.tell_keeper(notice);
+        }
+    }
+
+    fn tell_keeper(&mut self, notice: &Notice) {
+        if self.keeper.as_mut().is_some_and(|keeper| !keeper.tell(notice)) {
+            self.keeper = Keeper::start(&self.shim).ok();
+            for (id, (child, fence)) in &self.shims {
+                let shim = i32::try_from(child.id()).unwrap_or(0);
+                let began = Notice::Began { id: *id, shim, fence: fence.clone() };
+                let _ = self.keeper.as_mut().map(|keeper| keeper.tell(&began));
+            }
+        }
     }
 
     fn prepare(&mut self) -> io::Result<Bay> {
@@ -273,6 +294,8 @@ impl Thread {
         self.count += 1;
         let (id, shim) = (self.count, i32::try_from(child.id()).unwrap_or(0));
         self.shims.insert(id, (child, fence.clone()));
+        let began = Notice::Began { id, shim, fence: fence.clone() };
+        self.tell_keeper(&began);
         Ok(Launched { id, shim, socket: Some(socket), pipes: Some(pipes), fence, tmp: mount, spawner })
     }
 

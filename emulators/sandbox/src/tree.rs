@@ -88,22 +88,24 @@ fn status(process: i32) -> String {
 }
 
 fn size_in(text: &str) -> Option<Size> {
-    let mut size = Size::default();
-    for line in text.lines() {
-        let Some((key, value)) = line.split_once(':') else { continue };
-        match key {
-            "PPid" => size.parent = value.trim().parse().unwrap_or(0),
-            "VmSize" => size.mapped = kilobytes(value),
-            "State" => size.stopped = value.trim_start().starts_with(['T', 't']),
-            "VmHWM" => size.peak_resident = kilobytes(value),
-            "VmRSS" => {
-                size.resident = kilobytes(value);
-                return Some(size);
-            }
-            _ => {}
-        }
-    }
-    None
+    // Each after the one before, which is where the kernel writes them.
+    let mut rest = text;
+    let mut field = |name: &str| {
+        rest = rest.split_at(memchr::memmem::find(rest.as_bytes(), name.as_bytes())? + name.len()).1;
+        Some(rest.trim_start())
+    };
+    let stopped = field("\nState:")?.starts_with(['T', 't']);
+    let parent = number(field("\nPPid:")?);
+    let mapped = number(field("\nVmSize:")?) * 1024;
+    let peak_resident = number(field("\nVmHWM:")?) * 1024;
+    let resident = number(field("\nVmRSS:")?) * 1024;
+    Some(Size { parent: i32::try_from(parent).ok()?, mapped, resident, peak_resident, stopped })
+}
+
+/// The number at the beginning of a text, 0 without one.
+fn number(text: &str) -> u64 {
+    let digits = text.bytes().take_while(u8::is_ascii_digit);
+    digits.fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
 /// A process that is asked again and again, without looking for it each time.
@@ -129,7 +131,7 @@ impl Known {
 /// large processes, because the kernel visits every page.
 pub fn share(process: i32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Pss:")).map(kilobytes)
+    text.lines().find_map(|line| line.strip_prefix("Pss:")).map(|line| number(line.trim_start()) * 1024)
 }
 
 /// Whether two processes have the very same memory, as a child has between `vfork` and `exec`: what one
@@ -166,10 +168,6 @@ fn stat(process: i32) -> Option<Stat> {
     let parent = fields.next()?.parse().ok()?;
     let ticks = fields.skip(9).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
     Some(Stat { parent, ended, ticks })
-}
-
-fn kilobytes(value: &str) -> u64 {
-    value.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
 }
 
 #[cfg(test)]

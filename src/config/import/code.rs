@@ -26,7 +26,16 @@ pub fn source(
         return write_inline(import, resource, properties, runtime, &code);
     }
     match properties.get(name) {
-        None if name == "CodeUri" => Ok(Some(import.folder.clone())),
+        None if name == "CodeUri" => {
+            if let Some(file) = missing_handler(import, properties, runtime) {
+                properties.warn(format!(
+                    "function `{}` has no CodeUri, and its handler's {file} is not beside its template; \
+                     name its folder as CodeUri",
+                    resource.id,
+                ));
+            }
+            Ok(Some(import.folder.clone()))
+        }
         None => Err(properties.error(name, format!("function `{}` has no Code", resource.id))),
         Some(node) if node.as_map().is_some() => {
             let text =
@@ -39,6 +48,21 @@ pub fn source(
             None => Ok(Some(import.folder.clone())),
         },
     }
+}
+
+/// The file of the handler, if it should be in the template's folder and is not.
+fn missing_handler(import: &Import<'_>, properties: &Properties<'_>, runtime: &str) -> Option<String> {
+    let handler = properties.text("Handler")?;
+    let (module, _) = handler.rsplit_once('.')?;
+    let module = module.replace('.', "/");
+    let forms: &[&str] = match runtime {
+        _ if runtime.starts_with("python") => &[".py", "/__init__.py"],
+        _ if runtime.starts_with("nodejs") => &[".js", ".mjs", ".cjs"],
+        _ => return None,
+    };
+    let is_there =
+        forms.iter().any(|form| paths::join(&import.folder, format!("{module}{form}").as_ref()).is_file());
+    (!is_there).then(|| format!("{module}{}", forms[0]))
 }
 
 fn local(

@@ -8,7 +8,7 @@ fn warnings(properties: &str, parameters: &[(&str, &str)]) -> Vec<String> {
         "Transform: AWS::Serverless-2016-10-31\nParameters: {{Mem: {{Type: Number}}}}\nResources:\n  F:\n    \
          Type: AWS::Serverless::Function\n    Properties:\n      Handler: a.b\n      Runtime: python3.12\n{properties}"
     );
-    let folder = folder(&[("template.yaml", &text)]);
+    let folder = folder(&[("template.yaml", &text), ("a.py", "")]);
     read_in(folder.path(), parameters).unwrap_or_else(|error| panic!("{error}")).project.warnings
 }
 

@@ -25,7 +25,7 @@ pub(super) fn read_in(folder: &Path, parameters: &[(&str, &str)]) -> Result<Load
 }
 
 pub(super) fn read(template: &str) -> Result<Loaded, ConfigError> {
-    let folder = folder(&[("template.yaml", template)]);
+    let folder = folder(&[("template.yaml", template), ("a.py", ""), ("app.py", ""), ("index.py", "")]);
     read_in(folder.path(), &[])
 }
 
@@ -82,7 +82,7 @@ Resources:
 #[test]
 fn the_template_of_2019_is_read_unchanged() {
     for text in [FLOWER.to_owned(), format!("\u{feff}{}", FLOWER.replace('\n', "\r\n"))] {
-        let folder = folder(&[("template.yaml", &text)]);
+        let folder = folder(&[("template.yaml", &text), ("index.py", "")]);
         let loaded = read_in(folder.path(), &[]).unwrap();
         let [function] = loaded.project.functions.as_slice() else { panic!("one function") };
         assert_eq!((function.name.as_str(), function.alias.as_ref()), ("WhichFlower", None));
@@ -447,6 +447,23 @@ fn templates_are_found_and_others_are_left_alone() {
     let loaded = read_in(folder.path(), &[]).unwrap_or_else(|error| panic!("{error}"));
     let names: Vec<&str> = loaded.project.functions.iter().map(|function| function.name.as_str()).collect();
     assert_eq!(names, ["WhichFlower", "Other"]);
+}
+
+#[test]
+fn a_handler_that_is_not_beside_its_template_is_named() {
+    let warnings = |files: &[(&str, &str)]| {
+        let folder = folder(&[&[("template.yaml", FLOWER)], files].concat());
+        read_in(folder.path(), &[]).unwrap_or_else(|error| panic!("{error}")).project.warnings
+    };
+    let about = |warnings: Vec<String>| warnings.iter().filter(|text| text.contains("no CodeUri")).count();
+    let missing = warnings(&[]);
+    let text = missing.iter().find(|text| text.contains("no CodeUri")).expect("a warning");
+    assert!(
+        text.contains("`WhichFlower`") && text.contains("index.py") && text.contains("template.yaml"),
+        "{text}"
+    );
+    assert_eq!(about(warnings(&[("index.py", "")])), 0);
+    assert_eq!(about(warnings(&[("index/__init__.py", "")])), 0);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{StatusCode, header};
+use mlemu_core::Strain;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -72,6 +73,16 @@ impl Service for Control {
 
     fn admits_origin(&self, _: &Parts) -> bool {
         false
+    }
+
+    fn apology(&self, strain: Strain, _: Option<&Parts>) -> Response {
+        let (status, why) = match strain {
+            Strain::Slow => (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time"),
+            Strain::Crowded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the control API has too many connections at work")
+            }
+        };
+        Fault(status, why.into()).into_response()
     }
 }
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from checks import matches, refused, run, same
+from checks import matches, refused, run, same, wait
 
 client = boto3.client("lambda", config=Config(retries={"max_attempts": 0}, read_timeout=120))
 ROLE = "arn:aws:iam::000000000000:role/anything"
@@ -157,7 +157,7 @@ def one_at_a_time():
     answers = []
     first = threading.Thread(target=lambda: answers.append(call("slow")))
     first.start()
-    gate.get_waiter("object_exists").wait(Bucket="gate", Key="begun", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    wait(object={"bucket": "gate", "key": "begun"})
     throttled("slow")
     gate.put_object(Bucket="gate", Key="go", Body=b"")
     first.join()

@@ -129,7 +129,7 @@ impl Gateway {
             let to = found.map_or(To::Nowhere(form), To::from);
             return Some(Match { to, path: path.unwrap_or_default().to_owned() });
         }
-        if !is_plain(&host) || is_elsewhere(parts) {
+        if table.routes().is_empty() || !is_plain(&host) || is_elsewhere(parts) {
             return None;
         }
         let found = table.find(None, parts.method.as_str(), path, asked)?;

@@ -163,8 +163,8 @@ pub(crate) fn is_form(parts: &Parts) -> bool {
 }
 
 /// What clients of the query protocol read when there is nothing to answer them.
-pub(crate) fn not_implemented(why: &str) -> Response {
-    answer("", Err(Fault::new(501, "NotImplemented", why)), "", IAM_VERSION)
+pub(crate) fn error(status: u16, code: &'static str, why: &str) -> Response {
+    answer("", Err(Fault::new(status, code, why)), "", IAM_VERSION)
 }
 
 fn too_long(fault: BodyFault) -> Fault {

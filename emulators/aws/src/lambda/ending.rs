@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use mlemu_core::FunctionFailure;
+use mlemu_core::build::without_commands;
 use serde_json::json;
 use std::borrow::Cow;
 
@@ -40,11 +41,11 @@ pub fn message(failure: &FunctionFailure, request_id: &str) -> String {
         FunctionFailure::Reported { .. } => about("the runtime reported an error without a document"),
         FunctionFailure::TimedOut { after } => about(&timed_out(*after)),
         FunctionFailure::Exited { code, signal, .. } => about(&exited(*code, *signal)),
-        FunctionFailure::OutOfMemory { .. } => about("Runtime exited with error: signal: killed"),
+        FunctionFailure::OutOfMemory { .. } => about(&out_of_memory()),
         FunctionFailure::ResponseTooLarge { limit } => {
             format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).")
         }
-        FunctionFailure::NotStartable { why } => why.clone(),
+        FunctionFailure::NotStartable { why } => without_commands(why),
         FunctionFailure::Stopped => about("the function was stopped or deleted while it ran"),
     }
 }
@@ -61,6 +62,11 @@ pub fn exited(code: Option<i32>, signal: Option<i32>) -> String {
         (Some(code), None) if code != 0 => format!("Runtime exited with error: exit status {code}"),
         _ => "Runtime exited without providing a reason".to_owned(),
     }
+}
+
+/// What became of a process that was ended because it used too much memory: the kernel killed it.
+pub fn out_of_memory() -> String {
+    exited(None, Some(9))
 }
 
 /// Signals in the words of the vendor's supervisor.
@@ -152,7 +158,8 @@ mod tests {
 
     #[test]
     fn what_only_an_emulator_can_say() {
-        let why = "no interpreter for `python3.6`\nhint: install \"python3\"".to_owned();
+        let why =
+            "no interpreter for `python3.6`\n  command: `look for it`\nhint: install \"python3\"".to_owned();
         reads(
             &FunctionFailure::NotStartable { why },
             r#"{"errorType":"Mlemu.NotStartable","errorMessage":"no interpreter for `python3.6`\nhint: install \"python3\""}"#,

@@ -65,7 +65,7 @@ fn cause(id: &str, at: Timestamp, status: &Status) -> Vec<String> {
             vec![format!("{} {id} {}", iso(at), ending::timed_out(*after)), String::new()]
         }
         Status::Exited { code, signal } => ended(ending::exited(*code, *signal)),
-        Status::OutOfMemory => ended(ending::exited(None, Some(9))),
+        Status::OutOfMemory => ended(ending::out_of_memory()),
         Status::Ok | Status::Error { .. } => Vec::new(),
     }
 }
@@ -84,7 +84,8 @@ fn report(id: &str, status: &Status, usage: &Usage) -> String {
         line.extend(["Init Duration: ", &millis(init), " ms\t"]);
     }
     // A handler's own exception is no failure of the platform: it has no status here.
-    let own = matches!(status, Status::Error { kind } if !kind.starts_with("Runtime."));
+    let platforms = ["Runtime.", "Function."];
+    let own = matches!(status, Status::Error { kind } if !platforms.iter().any(|platform| kind.starts_with(platform)));
     if !own && !status.is_ok() {
         line.extend(["Status: ", &word(status), "\t"]);
     }
@@ -93,10 +94,42 @@ fn report(id: &str, status: &Status, usage: &Usage) -> String {
 
 /// Milliseconds with two digits after the point.
 fn millis(duration: Duration) -> String {
-    format!("{:.2}", duration.as_secs_f64() * 1000.0)
+    let hundredths = (duration.as_nanos() + 5_000) / 10_000;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 fn iso(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlemu_core::{Enforcement, StartKind};
+
+    fn ends_with(kind: &str) -> String {
+        let usage = Usage {
+            queued: Duration::ZERO,
+            start: StartKind::Warm,
+            init: None,
+            handler: Duration::from_micros(1_234),
+            peak_memory: 40 * MIB,
+            memory_limit: 128 * MIB,
+            enforcement: Enforcement::Cgroup2,
+        };
+        let line = report("ID", &Status::Error { kind: kind.into() }, &usage);
+        line.split("Max Memory Used: 40 MB\t").nth(1).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn only_failures_of_the_platform_have_a_status() {
+        assert_eq!(ends_with("ValueError"), "");
+        assert_eq!(
+            ends_with("Runtime.ImportModuleError"),
+            "Status: error\tError Type: Runtime.ImportModuleError\t"
+        );
+        let large = "Status: error\tError Type: Function.ResponseSizeTooLarge\t";
+        assert_eq!(ends_with("Function.ResponseSizeTooLarge"), large);
+    }
 }

@@ -84,19 +84,18 @@ async fn next(desk: &Desk) -> Reply {
 }
 
 fn event(desk: &Desk, delivery: Delivery) -> Reply {
-    let trace = trace(&delivery);
+    let id = HeaderValue::from_str(&delivery.invoke.id.0);
+    let trace = HeaderValue::from_str(&trace(&delivery));
     let mut response = Response::new(Full::new(delivery.invoke.payload));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let sent = delivery.invoke.attributes.iter().any(|(name, _)| name.eq_ignore_ascii_case(names::TRACE_ID));
-    let trace = (!sent).then_some((names::TRACE_ID, trace));
-    let told = [
-        (names::REQUEST_ID, delivery.invoke.id.0.to_string()),
-        (names::DEADLINE, delivery.deadline.millis().to_string()),
-        (names::ARN, desk.arn.clone()),
-    ];
-    for (name, value) in told.into_iter().chain(trace).chain(delivery.invoke.attributes) {
-        // What cannot be a header value was not given by a header either.
+    // What cannot be a header value was not given by a header either.
+    let told =
+        [(names::REQUEST_ID, id), (names::ARN, HeaderValue::from_str(&desk.arn)), (names::TRACE_ID, trace)];
+    headers.extend(told.into_iter().filter_map(|(name, value)| Some((name, value.ok()?))));
+    headers.insert(names::DEADLINE, delivery.deadline.millis().into());
+    // A trace that the caller sent takes the place of ours.
+    for (name, value) in delivery.invoke.attributes {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
             headers.insert(name, value);

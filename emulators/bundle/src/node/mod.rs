@@ -5,7 +5,7 @@ mod manifest;
 mod stage;
 
 use crate::digest::Digest;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, gather};
 use crate::interpreter::{Node, Nodes};
 use crate::mentions;
 use crate::shelf::{Make, Shelf, Wanted, blocking, disk, hold};
@@ -71,7 +71,7 @@ impl Workshop {
         let source = needs.source.clone();
         let client = (!needs.client_packages.is_empty())
             .then(|| Order::of_packages(needs.client_packages.clone(), "the runtime client"));
-        let (declared, inputs) = declared(needs).await?;
+        let (declared, inputs) = gather(needs, read_declared).await?;
         let (client, own, provided) = tokio::try_join!(
             self.install_if_any(&node, client, &steps),
             self.install_if_any(&node, declared.own, &steps),
@@ -192,16 +192,6 @@ impl Manifest {
 }
 
 /// Reads the manifest and looks for packages that the vendor's image would provide.
-async fn declared(needs: Needs) -> Result<(Declared, Inputs), BuildFailure> {
-    let source = needs.source.clone();
-    let read = move || {
-        let mut inputs = Inputs::default();
-        let declared = read_declared(&needs, &mut inputs);
-        Ok(declared.map(|declared| (declared, inputs)))
-    };
-    blocking(read).await.map_err(|error| disk(&source, &error))?
-}
-
 fn read_declared(needs: &Needs, inputs: &mut Inputs) -> Result<Declared, BuildFailure> {
     // A view shows the entries of the folder: a new one must be seen.
     inputs.watch(&needs.source);

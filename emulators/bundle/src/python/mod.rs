@@ -14,7 +14,7 @@ pub(crate) use venv::Venv;
 use self::install::{Builds, Installer, install};
 use self::requirements::name_in;
 use crate::digest::Digest;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, gather};
 use crate::interpreter::{Python, Pythons};
 use crate::mentions;
 use crate::shelf::{Make, Shelf, Wanted, blocking, disk};
@@ -62,7 +62,7 @@ impl Workshop {
         let choice = self.pythons.choose(version).await?;
         let python = choice.interpreter;
         let source = needs.source.clone();
-        let (declared, inputs) = declared(needs).await?;
+        let (declared, inputs) = gather(needs, read_declared).await?;
         let steps = Steps::new(progress, python.title());
         let mut warnings: Vec<String> = choice.warning.into_iter().collect();
         warnings.extend(declared.requirements.warnings.iter().cloned());
@@ -200,16 +200,6 @@ fn key(python: &Python, parts: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Reads the manifests and looks for modules that the vendor's image would provide.
-async fn declared(needs: Needs) -> Result<(Declared, Inputs), BuildFailure> {
-    let source = needs.source.clone();
-    let read = move || {
-        let mut inputs = Inputs::default();
-        let declared = read_declared(&needs, &mut inputs);
-        Ok(declared.map(|declared| (declared, inputs)))
-    };
-    blocking(read).await.map_err(|error| disk(&source, &error))?
-}
-
 fn read_declared(needs: &Needs, inputs: &mut Inputs) -> Result<Declared, BuildFailure> {
     let requirements = if needs.self_contained {
         Requirements::default()

@@ -6,7 +6,7 @@
 //! ones grow old and are reaped), then starts instances for calls that still wait, under the local cap. The
 //! pool whose call waits longest comes first, and idle instances of others make room for it. An instance
 //! that has just answered counts as one that takes a call in a moment: a caller who comes again at once
-//! needs no second instance. A publish retires the newest pool: its waiting calls move to the new one, its
+//! needs no second instance. It says so by a flag: a message more for each call would change nothing else. A publish retires the newest pool: its waiting calls move to the new one, its
 //! idle instances stop, its busy ones end their invocation and then stop.
 
 mod call;
@@ -15,9 +15,9 @@ mod pool;
 pub(crate) use call::{Call, dropped, subject};
 
 use crate::face::Parts;
-use crate::instance::{self, Order};
+use crate::instance::{self, Line, Order};
 use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
-use pool::{Build, Pool};
+use pool::{Build, Member, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -35,10 +35,8 @@ pub(crate) enum Event {
         pool: u64,
         result: Result<Arc<Built>, BuildFailure>,
     },
-    /// The instance is about to complete its call, and will be free in a moment.
-    Answered(InstanceId),
-    /// That moment has become long: do not wait for it.
-    Lingers(InstanceId),
+    /// An instance has answered and is not free in a moment: it is not to be waited for.
+    Lingers,
     /// The instance can take a call.
     Free(InstanceId),
     /// The instance is no more; `returned` is a call that it never began.
@@ -105,16 +103,16 @@ impl Dispatcher {
 
     pub(crate) async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>) {
         while let Some(event) = events.recv().await {
-            if let Event::Stop(stopped) = event {
+            if let Some(stopped) = self.handle(event) {
                 self.stop(events, stopped).await;
                 return;
             }
-            self.handle(event);
             self.pump();
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    /// `Some`: it was told to stop, and by whom.
+    fn handle(&mut self, event: Event) -> Option<oneshot::Sender<()>> {
         match event {
             Event::Call(call) => {
                 if let Some(pool) = self.pool_for(&call) {
@@ -123,8 +121,7 @@ impl Dispatcher {
             }
             Event::Publish { revision, client, why } => self.publish(revision, client, why),
             Event::Built { pool, result } => self.built(pool, result),
-            Event::Answered(instance) => self.tell(instance, Pool::answered),
-            Event::Lingers(instance) => self.tell(instance, Pool::lingers),
+            Event::Lingers => {}
             Event::Free(instance) => self.tell(instance, Pool::free),
             Event::Gone { instance, returned, due } => {
                 self.gone(instance, returned);
@@ -137,8 +134,9 @@ impl Dispatcher {
             Event::Hold => {
                 self.pools.iter_mut().filter(|pool| pool.serves(None)).for_each(|pool| pool.held = true);
             }
-            Event::Stop(_) => {}
+            Event::Stop(stopped) => return Some(stopped),
         }
+        None
     }
 
     fn tell(&mut self, instance: InstanceId, news: fn(&mut Pool, InstanceId)) {
@@ -272,16 +270,23 @@ impl Dispatcher {
 
     fn pump(&mut self) {
         // A reservation may have become lower than what lives.
-        while self.alive() - self.leaving() > self.cap() && self.stop_an_idle_one(None) {}
+        while self.alive() > self.cap().saturating_add(self.leaving()) && self.stop_an_idle_one(None) {}
+        if self.pools.len() == 1 {
+            return self.serve(0);
+        }
         let mut order: Vec<_> = (0..self.pools.len()).collect();
         order.sort_by_key(|index| {
             let since = self.pools[*index].waits_since();
             (since.is_none(), since)
         });
         for index in order {
-            self.pools[index].assign();
-            self.start_what_is_wanted(index);
+            self.serve(index);
         }
+    }
+
+    fn serve(&mut self, index: usize) {
+        self.pools[index].assign();
+        self.start_what_is_wanted(index);
     }
 
     /// Starts instances as far as there is room, and has others make room for what remains.
@@ -312,8 +317,10 @@ impl Dispatcher {
             built: built.clone(),
         };
         let halt = self.halt.child_token();
-        let orders = instance::spawn(self.parts.clone(), plan, self.mailbox.clone(), halt.clone());
-        pool.started(id, orders, halt);
+        let line = Line::new(id, self.mailbox.clone());
+        let answered = line.has_answered();
+        let orders = instance::spawn(self.parts.clone(), plan, line, halt.clone());
+        pool.started(id, Member::new(orders, answered, halt));
         self.instances.fetch_add(1, Ordering::AcqRel);
     }
 

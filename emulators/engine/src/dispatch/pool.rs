@@ -50,14 +50,29 @@ pub(super) struct Member {
     orders: Orders,
     doing: Doing,
     at_work: Option<AtWork>,
+    /// It has answered the call that it is busy with, and is free in a moment. It sets this itself.
+    answered: Arc<AtomicBool>,
     /// Ends it at once.
     halt: CancellationToken,
 }
 
 impl Member {
+    pub(super) fn new(orders: Orders, answered: Arc<AtomicBool>, halt: CancellationToken) -> Self {
+        Self { orders, doing: Doing::Starting, at_work: None, answered, halt }
+    }
+
+    /// Whether it takes a call in a moment.
+    fn is_soon_free(&self) -> bool {
+        match self.doing {
+            Doing::Starting => true,
+            Doing::Busy => self.answered.load(Ordering::Acquire),
+            Doing::Idle | Doing::Leaving => false,
+        }
+    }
+
     fn turn(&mut self, to: Doing, working: &Arc<AtomicUsize>) {
         self.doing = to;
-        let works = matches!(to, Doing::Starting | Doing::Busy | Doing::Settling);
+        let works = matches!(to, Doing::Starting | Doing::Busy);
         self.at_work = works.then(|| AtWork::begin(working));
     }
 }
@@ -83,9 +98,8 @@ impl Drop for AtWork {
 enum Doing {
     Starting,
     Idle,
+    /// Until its process has asked for more, which is a little after its answer.
     Busy,
-    /// It has answered and will be idle in a moment.
-    Settling,
     /// It was told to stop and has nothing left to do.
     Leaving,
 }
@@ -123,28 +137,20 @@ impl Pool {
         }
     }
 
-    pub(super) fn started(&mut self, id: InstanceId, orders: Orders, halt: CancellationToken) {
+    pub(super) fn started(&mut self, id: InstanceId, mut member: Member) {
         self.warm = false;
-        let at_work = Some(AtWork::begin(&self.working));
-        self.members.insert(id, Member { orders, doing: Doing::Starting, at_work, halt });
+        member.turn(Doing::Starting, &self.working);
+        self.members.insert(id, member);
     }
 
     pub(super) fn free(&mut self, id: InstanceId) {
-        if self.turn(id, &[Doing::Starting, Doing::Busy, Doing::Settling], Doing::Idle) {
+        if self.turn(id, &[Doing::Starting, Doing::Busy], Doing::Idle) {
             self.idle.push(id);
         }
         if self.retired {
             self.assign();
             while self.stop_oldest_idle() {}
         }
-    }
-
-    pub(super) fn answered(&mut self, id: InstanceId) {
-        self.turn(id, &[Doing::Busy], Doing::Settling);
-    }
-
-    pub(super) fn lingers(&mut self, id: InstanceId) {
-        self.turn(id, &[Doing::Settling], Doing::Busy);
     }
 
     pub(super) fn gone(&mut self, id: InstanceId) {
@@ -169,6 +175,7 @@ impl Pool {
             let Some(call) = self.queue.pop_front() else { return };
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.turn(Doing::Busy, &self.working);
+            member.answered.store(false, Ordering::Release);
             self.served = true;
             if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
@@ -190,8 +197,11 @@ impl Pool {
         if self.retired || self.held || !matches!(self.build, Build::Done(_)) {
             return 0;
         }
-        let soon = |member: &&Member| matches!(member.doing, Doing::Starting | Doing::Settling);
-        self.queue.len().saturating_sub(self.members.values().filter(soon).count())
+        let soon = |member: &&Member| member.is_soon_free();
+        match self.queue.len() {
+            0 => 0,
+            waiting => waiting.saturating_sub(self.members.values().filter(soon).count()),
+        }
     }
 
     /// Whether an instance shall start although no call waits.
@@ -255,12 +265,11 @@ impl Pool {
         }
         for member in self.members.values_mut() {
             match (what, member.doing) {
-                (Interrupt::Calls, Doing::Busy | Doing::Settling)
-                | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
+                (Interrupt::Calls, Doing::Busy) | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
                     member.halt.cancel();
                     member.turn(Doing::Leaving, &self.working);
                 }
-                (Interrupt::Warmth, Doing::Busy | Doing::Settling) => {
+                (Interrupt::Warmth, Doing::Busy) => {
                     let _ = member.orders.send(Order::Stop);
                 }
                 _ => {}

@@ -105,7 +105,7 @@ impl Instance {
             biased;
             reply = process.session.invoke(delivery) => Landing::Reply(reply),
             ending = ended => Landing::Ended(ending),
-            () = self.alarm.at(deadline.end) => Landing::TimedOut,
+            () = self.alarms.real.at(deadline.end) => Landing::TimedOut,
             () = self.halt.cancelled() => Landing::Halted,
         };
         let (result, serves_on) = self.land(landing);
@@ -172,7 +172,7 @@ impl Instance {
             biased;
             () = process.session.idle() => Settled::Asked,
             _ = ended => Settled::Ended,
-            () = self.alarm.at(until) => Settled::Lingers,
+            () = self.alarms.real.at(until) => Settled::Lingers,
             () = self.halt.cancelled() => Settled::Ended,
         }
     }

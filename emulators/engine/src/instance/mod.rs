@@ -10,10 +10,10 @@ mod line;
 mod log;
 mod process;
 
-use crate::dispatch::{Call, Event};
+use crate::dispatch::Call;
 use crate::face::Parts;
-use alarm::Alarm;
-use line::Line;
+use alarm::{Alarm, Emulated, Real};
+pub(crate) use line::Line;
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::{Built, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, What};
@@ -37,6 +37,19 @@ pub(crate) enum Order {
     Stop,
 }
 
+/// What it waits for, in time that really passes and in emulated time.
+struct Alarms {
+    real: Alarm<Real>,
+    emulated: Alarm<Emulated>,
+}
+
+impl Alarms {
+    fn new(parts: &Parts) -> Self {
+        let (real, emulated) = (Real(parts.clock.clone()), Emulated(parts.clock.clone()));
+        Self { real: Alarm::new(real), emulated: Alarm::new(emulated) }
+    }
+}
+
 struct Instance {
     parts: Parts,
     plan: Plan,
@@ -49,7 +62,7 @@ struct Instance {
     startup: Duration,
     /// Highest memory known so far, in bytes.
     peak_memory: u64,
-    alarm: Alarm,
+    alarms: Alarms,
     orders: mpsc::UnboundedReceiver<Order>,
     halt: CancellationToken,
     /// Dropped last: it says that all of the above is gone.
@@ -60,14 +73,14 @@ struct Instance {
 pub(crate) fn spawn(
     parts: Parts,
     plan: Plan,
-    dispatcher: mpsc::UnboundedSender<Event>,
+    line: Line,
     halt: CancellationToken,
 ) -> mpsc::UnboundedSender<Order> {
     let (sender, orders) = mpsc::unbounded_channel();
     let log = Arc::new(Log::new(parts.clone(), plan.client.clone(), subject(&plan)));
     let instance = Instance {
-        line: Line::new(plan.id, dispatcher),
-        alarm: Alarm::new(parts.clock.clone()),
+        line,
+        alarms: Alarms::new(&parts),
         parts,
         plan,
         log,
@@ -157,7 +170,7 @@ impl Instance {
             }
         };
         let freezes = self.keeping().freezes;
-        let idle = process::idle(self.process.as_mut(), freezes, &self.parts, &mut self.alarm);
+        let idle = process::idle(self.process.as_mut(), freezes, &self.parts, &mut self.alarms);
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Rest::End("stopped".into()),

@@ -1,6 +1,6 @@
 //! The process of an instance: a sandbox and the session spoken with what runs in it.
 
-use super::{Plan, alarm::Alarm, log::Log};
+use super::{Alarms, Plan, log::Log};
 use crate::face::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
@@ -134,15 +134,15 @@ pub(super) async fn idle(
     process: Option<&mut Process>,
     freezes: bool,
     parts: &Parts,
-    alarm: &mut Alarm,
+    alarms: &mut Alarms,
 ) -> Due {
     let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
-    let keep = parts.clock.until(parts.clock.now().plus(parts.policy.keep_alive));
+    let keep = alarms.emulated.at(parts.clock.now().plus(parts.policy.keep_alive));
     tokio::pin!(keep);
     if let Some(process) = process.filter(|_| freezes) {
         tokio::select! {
             biased;
-            () = alarm.at(freeze) => {}
+            () = alarms.real.at(freeze) => {}
             due = &mut keep => return due,
         }
         process.frozen = true;

@@ -5,35 +5,12 @@ mod property;
 mod waiting;
 
 use super::*;
-use mlemu_core::{Boxed, Cause, Scope, Timestamp};
+pub(crate) use crate::clock::paused::TestClock;
+use mlemu_core::{Cause, Scope};
 use std::time::Duration;
-use tokio::time::Instant;
 
 pub(super) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
-}
-
-/// Wall time that runs with the runtime's paused clock.
-pub(crate) struct TestClock(Instant);
-
-impl TestClock {
-    pub(crate) fn new() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_767_225_600_000_000).plus(self.elapsed())
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, wait: Duration) -> Boxed<'static, ()> {
-        Box::pin(tokio::time::sleep(wait))
-    }
 }
 
 /// A store with one queue.

@@ -81,6 +81,7 @@ impl Driver {
         let end = batch.iter().map(|one| one.until).min()?;
         let mut pause = FIRST_PAUSE;
         loop {
+            let revivals = self.revivals();
             match (self.ground.invoke)(invoke.clone()).await {
                 Ok(Reply::Done(outcome)) => {
                     return Some(match &outcome.result {
@@ -96,8 +97,9 @@ impl Driver {
                 }
                 Err(Refusal::Throttled(_) | Refusal::TooLarge { .. }) => return Some(Verdict::Failed),
                 Err(gone @ (Refusal::NoFunction { .. } | Refusal::NoRevision { .. })) => {
-                    self.halt(gone.to_string());
-                    return None;
+                    if self.halt(gone.to_string(), revivals) {
+                        return None;
+                    }
                 }
                 Err(Refusal::Stopping) => {
                     self.stop.cancel();

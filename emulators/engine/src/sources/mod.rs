@@ -106,7 +106,15 @@ struct Driver {
     slots: Arc<Semaphore>,
     /// Batches that are gathered or being worked on.
     busy: AtomicUsize,
-    halted: Mutex<Option<String>>,
+    standing: Mutex<Standing>,
+}
+
+/// Whether a mapping takes messages.
+#[derive(Default)]
+struct Standing {
+    halted: Option<String>,
+    /// How often its function was made anew: a refusal that was given before says nothing.
+    revivals: u64,
 }
 
 impl Sources {
@@ -122,16 +130,20 @@ impl Sources {
 
     /// Starts a mapping; one of the same id stops taking first. Must be called inside a tokio runtime.
     pub fn put(&self, mapping: Mapping) {
+        self.start(&mut self.table(), mapping);
+    }
+
+    fn start(&self, table: &mut BTreeMap<Arc<str>, Arc<Driver>>, mapping: Mapping) {
         let wanted = mapping.concurrency.unwrap_or(usize::MAX).min(self.ground.cap).max(1);
         let driver = Arc::new(Driver {
             ground: self.ground.clone(),
             stop: CancellationToken::new(),
             slots: Arc::new(Semaphore::new(wanted)),
             busy: AtomicUsize::new(0),
-            halted: Mutex::default(),
+            standing: Mutex::default(),
             mapping,
         });
-        let old = self.table().insert(driver.mapping.id.clone(), driver.clone());
+        let old = table.insert(driver.mapping.id.clone(), driver.clone());
         if let Some(old) = old {
             old.stop.cancel();
         }
@@ -145,18 +157,15 @@ impl Sources {
         gone.inspect(|driver| driver.stop.cancel()).is_some()
     }
 
-    /// Starts again those that stopped because the function was not there.
+    /// Starts again those that stopped because the function was not there; those that are about to stop ask again.
     pub fn revive(&self, target: &FunctionId) {
-        let halted: Vec<Mapping> = {
-            let table = self.table();
-            let of_target = table.values().filter(|driver| driver.mapping.target == *target);
-            of_target
-                .filter(|driver| driver.why_halted().is_some())
-                .map(|driver| driver.mapping.clone())
-                .collect()
-        };
+        // One lock for all of it: a mapping that is removed or changed meanwhile must not come back as it was.
+        let mut table = self.table();
+        let of_target = table.values().filter(|driver| driver.mapping.target == *target);
+        let halted: Vec<Mapping> =
+            of_target.filter(|driver| driver.revive()).map(|driver| driver.mapping.clone()).collect();
         for mapping in halted {
-            self.put(mapping);
+            self.start(&mut table, mapping);
         }
     }
 
@@ -183,19 +192,39 @@ impl Sources {
 }
 
 impl Driver {
-    fn why_halted(&self) -> Option<String> {
-        self.halted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes nothing any more, and says why.
-    fn halt(&self, why: String) {
-        let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
-        if halted.is_none() {
+    fn why_halted(&self) -> Option<String> {
+        self.standing().halted.clone()
+    }
+
+    /// To be read before the function is asked for, and given to [`Driver::halt`].
+    fn revivals(&self) -> u64 {
+        self.standing().revivals
+    }
+
+    /// The function is there. `true`: too late, this one has halted.
+    fn revive(&self) -> bool {
+        let mut standing = self.standing();
+        standing.revivals += 1;
+        standing.halted.is_some()
+    }
+
+    /// Takes nothing any more, and says why. `false`: the function was made anew since `revivals` was read.
+    fn halt(&self, why: String, revivals: u64) -> bool {
+        let mut standing = self.standing();
+        if standing.revivals != revivals {
+            return false;
+        }
+        if standing.halted.is_none() {
             let subject = Subject { function: Some(self.mapping.target.clone()), ..Subject::default() };
             let text = format!("{} is not worked off any more: {why}", self.mapping.from.topic);
             self.ground.sink.send(self.ground.clock().now(), subject, What::Warning { text });
-            *halted = Some(why);
+            standing.halted = Some(why);
         }
         self.stop.cancel();
+        true
     }
 }

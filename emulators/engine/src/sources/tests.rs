@@ -266,6 +266,21 @@ async fn a_missing_function_halts_and_revives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_from_before_the_function_was_there_halts_nobody() {
+    let mut world = World::new(Settings::default());
+    world.sources.put(world.mapping(1));
+    world.send("a");
+    let refused = world.next().await;
+    // It was looked for and not found; before that is heard, it is made.
+    world.sources.revive(&world.mapping(1).target);
+    refused.end.send(Err(Refusal::NoFunction { name: "f".into() })).unwrap();
+    let again = world.next().await;
+    assert_eq!(world.sources.halted("m"), None);
+    again.end.send(Ok(String::new())).unwrap();
+    world.counts((0, 0)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_gives_back_what_was_gathered() {
     let mut world = World::new(Settings::default());
     world.sources.put(Mapping { window: seconds(50), ..world.mapping(10) });

@@ -1,7 +1,7 @@
 //! The times of reloads: changes told by hand, on a clock that stands still until everybody waits.
 
 use super::*;
-use crate::face::Policy;
+use crate::parts::Policy;
 use crate::{Journal, SystemClock};
 use mlemu_core::build::Progress;
 use mlemu_core::sandbox::StartFailure;

@@ -8,8 +8,9 @@ use crate::profile::Generation;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use mlemu_core::build::without_commands;
 use mlemu_core::outcome::Phase;
-use mlemu_core::{FunctionFailure, Refusal};
+use mlemu_core::{FunctionFailure, Refusal, Strain};
 use serde_json::{Value, json};
 
 /// An error of the API.
@@ -33,6 +34,20 @@ impl Fault {
     pub fn unimplemented(operation: &str) -> Self {
         let message = format!("{operation} is not implemented by mlemu");
         Self { status: StatusCode::NOT_IMPLEMENTED, code: "UNIMPLEMENTED", message }
+    }
+
+    pub fn strained(strain: Strain) -> Self {
+        let (status, code, message) = match strain {
+            Strain::Slow => {
+                let message = "The request was not received in time.";
+                (StatusCode::REQUEST_TIMEOUT, "DEADLINE_EXCEEDED", message)
+            }
+            Strain::Crowded => {
+                let message = "The service is currently unavailable.";
+                (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+            }
+        };
+        Self { status, code, message: message.into() }
     }
 
     pub fn response(&self) -> Response {
@@ -102,7 +117,7 @@ pub fn failed(failure: &FunctionFailure, traits: Traits, said: &str) -> Response
             text(StatusCode::INTERNAL_SERVER_ERROR, format!("{NOT_STARTED}\n{said}"))
         }
         FunctionFailure::NotStartable { why } => {
-            text(StatusCode::INTERNAL_SERVER_ERROR, format!("{NOT_STARTED}\n{why}\n"))
+            text(StatusCode::INTERNAL_SERVER_ERROR, format!("{NOT_STARTED}\n{}\n", without_commands(why)))
         }
         FunctionFailure::ResponseTooLarge { .. } | FunctionFailure::OutOfMemory { .. } => {
             text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
@@ -153,7 +168,7 @@ pub fn sentence(failure: &FunctionFailure) -> String {
             "Error: memory limit exceeded. Function invocation was interrupted.".into()
         }
         FunctionFailure::ResponseTooLarge { limit } => format!("The response is larger than {limit} bytes."),
-        FunctionFailure::NotStartable { why } => why.clone(),
+        FunctionFailure::NotStartable { why } => without_commands(why),
         FunctionFailure::Stopped => "the function was stopped or deleted while it ran".into(),
     }
 }

@@ -25,7 +25,14 @@ pub fn play(args: Vec<String>) -> ExitCode {
         "flood" => flood(),
         "spin" => spin(number(1)),
         "count" => count(),
-        "tree" => tree(),
+        "tree" => {
+            tree();
+            pause();
+        }
+        "stopping-tree" => {
+            tree();
+            keep_stopping(rustix::process::getppid().unwrap());
+        }
         "orphan" => orphan(),
         "bomb" => bomb(),
         "workers" => workers(number(1), number(2)),
@@ -85,8 +92,12 @@ fn stop_shim(then: &str) {
     if then == "pause" {
         pause();
     }
+    keep_stopping(shim);
+}
+
+fn keep_stopping(process: rustix::process::Pid) {
     loop {
-        let _ = rustix::process::kill_process(shim, rustix::process::Signal::STOP);
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::STOP);
     }
 }
 
@@ -175,7 +186,6 @@ fn tree() {
         .join()
         .map(|pid| say(&format!("thread={pid}")))
         .unwrap();
-    pause();
 }
 
 /// Lets the command start in a session of its own.

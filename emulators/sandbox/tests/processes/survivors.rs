@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = &[
     ("nothing_survives_a_terminated_daemon", nothing_survives_a_terminated_daemon),
     ("the_frozen_do_not_survive_either", the_frozen_do_not_survive_either),
     ("a_stopped_shim_does_not_survive_either", a_stopped_shim_does_not_survive_either),
+    ("a_function_that_keeps_stopping_its_shim_does_not_survive", a_function_that_keeps_stopping_its_shim),
     ("a_killed_shim_takes_its_function_along", a_killed_shim_takes_its_function_along),
     ("the_next_daemon_ends_what_was_left", the_next_daemon_ends_what_was_left),
     ("a_thread_that_ends_kills_nobody", a_thread_that_ends_kills_nobody),
@@ -36,7 +37,8 @@ pub fn daemon(args: Vec<String>) -> ExitCode {
             None => Processes::new(shim(), scratch),
         };
         let processes = processes.unwrap();
-        let (spec, said) = spec(&["tree"]);
+        let kind = if args.iter().any(|arg| arg == "stopping") { "stopping-tree" } else { "tree" };
+        let (spec, said) = spec(&[kind]);
         let running = processes.start(spec).await.unwrap();
         let text = said.wait_for("thread=").await;
         if args.iter().any(|arg| arg == "frozen") {
@@ -89,8 +91,8 @@ impl Daemon {
         let shim = parent_of(pids[0]);
         let all = descendants(child.id() as i32);
         assert!(pids.iter().all(|pid| all.contains(pid)), "{pids:?} in {all:?}");
-        // Two shims and the other function; then a spare shim and who waits in it, on a machine with time.
-        assert!((8..=10).contains(&all.len()), "{all:?}");
+        // Two shims, the other function and the keeper; then a spare shim and who waits in it, on a machine with time.
+        assert!((9..=11).contains(&all.len()), "{all:?}");
         let handle = |pid: i32| (pid, pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap());
         Self { child, handles: all.into_iter().map(handle).collect(), shim, tree: pids, _scratch: scratch }
     }
@@ -177,6 +179,14 @@ fn a_stopped_shim_does_not_survive_either() {
     }
 }
 
+fn a_function_that_keeps_stopping_its_shim() {
+    for args in [&["stopping"][..], &["stopping", "cgroup1"], &["stopping", "watchdog"]] {
+        let mut daemon = Daemon::start(args);
+        daemon.signal(Signal::KILL);
+        daemon.assert_alone();
+    }
+}
+
 fn a_killed_shim_takes_its_function_along() {
     let daemon = Daemon::start(&[]);
     if !has_groups(&daemon) {
@@ -194,7 +204,12 @@ fn the_next_daemon_ends_what_was_left() {
         eprintln!("skipped: without control groups nobody can tell what was left");
         return;
     }
-    // Stopped, the daemon cannot clean up after its shim; then it dies as well.
+    // Stopped, the daemon cannot clean up after its shim; then it dies as well, and so does its keeper.
+    let is_keeper = |pid: &&(i32, OwnedFd)| {
+        fs::read_to_string(format!("/proc/{}/comm", pid.0)).is_ok_and(|name| name == "mlemu-keeper\n")
+    };
+    let keeper = daemon.handles.iter().find(is_keeper).expect("a keeper").0;
+    kill_process(Pid::from_raw(keeper).unwrap(), Signal::KILL).unwrap();
     kill_process(Pid::from_raw(daemon.child.id() as i32).unwrap(), Signal::STOP).unwrap();
     kill_process(Pid::from_raw(daemon.shim).unwrap(), Signal::KILL).unwrap();
     daemon.signal(Signal::KILL);

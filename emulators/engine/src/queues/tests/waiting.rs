@@ -2,6 +2,7 @@
 
 use super::*;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 fn wait(bench: &Bench, most: usize, wait: Duration) -> JoinHandle<Result<Vec<Received>, Fault>> {
     let (queues, only) = (bench.queues.clone(), bench.only.clone());

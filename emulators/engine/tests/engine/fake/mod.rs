@@ -4,6 +4,8 @@
 //! with [`Lab::finish`], which checks what must be true whatever happened.
 
 mod build;
+#[path = "../../../src/clock/paused.rs"]
+mod paused;
 mod process;
 mod runtime;
 mod script;
@@ -15,7 +17,7 @@ use mlemu_core::{
     Boxed, Cause, FunctionFailure, FunctionId, InvocationId, Invoke, Limits, Mode, Outcome, Record, Refusal,
     Reply, Scope, Source, What,
 };
-use mlemu_engine::{Draft, Engine, FunctionView, Journal, Parts, Policy, SystemClock};
+use mlemu_engine::{Draft, Engine, FunctionView, Journal, Parts, Policy};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,7 +70,7 @@ impl Lab {
         let world = World::new(policy.local_cap);
         let journal = Arc::new(Journal::new(1_000_000));
         let engine = Engine::new(Parts {
-            clock: Arc::new(SystemClock::new()),
+            clock: Arc::new(paused::TestClock::new()),
             build: Arc::new(build::FakeBuild(world.clone())),
             sandbox: Arc::new(process::FakeSandbox(world.clone())),
             journal: journal.clone(),
