@@ -94,7 +94,7 @@ impl EventShape for S3Event {
         let Fact::Object(fact) = &occurrence.fact;
         let owner = encode::owner(&fact.scope.account).id;
         let record = Record {
-            event_version: "2.1",
+            event_version: version(fact.change),
             event_source: "aws:s3",
             aws_region: &fact.scope.region,
             event_time: dates::iso(occurrence.at),
@@ -130,6 +130,11 @@ fn object(fact: &ObjectOccurrence, sequence: u64) -> Object<'_> {
         version_id: fact.version.map(|number| versions::text(VersionName::Numbered(number))),
         sequencer: format!("{sequence:018X}"),
     }
+}
+
+/// What is said about objects was first told in a later version than what happens to them.
+fn version(change: ObjectChange) -> &'static str {
+    if matches!(change, ObjectChange::Described(_)) { "2.3" } else { "2.1" }
 }
 
 /// The name as it stands in an event, without the `s3:` of configurations.

@@ -56,7 +56,7 @@ impl Kind {
 
     /// Whether something here depends on it.
     pub fn is_acted_on(self) -> bool {
-        matches!(self, Kind::Cors | Kind::ObjectLock | Kind::Ownership | Kind::PublicAccess | Kind::Tagging)
+        matches!(self, Kind::Cors | Kind::ObjectLock | Kind::Ownership | Kind::PublicAccess)
     }
 
     fn spec(self) -> Spec {
