@@ -140,7 +140,8 @@ const CHUNK: usize = 1024 * 1024;
 fn put_zeros(house: &House, path: &str, size: u64, seen: impl Fn()) {
     let mut stream = http::connect(house.aws());
     let host = house.aws();
-    let head = format!("PUT {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n");
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     let chunk = vec![0; CHUNK];
     for _ in 0..size / CHUNK as u64 {

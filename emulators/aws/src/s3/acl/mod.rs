@@ -151,9 +151,7 @@ impl Acl {
 
     /// Whether it lets everybody do something.
     pub fn is_public(&self) -> bool {
-        self.grants
-            .iter()
-            .any(|grant| matches!(grant.grantee, Grantee::Group(EVERYBODY) | Grantee::Group(AUTHENTICATED)))
+        self.grants.iter().any(|grant| matches!(grant.grantee, Grantee::Group(EVERYBODY | AUTHENTICATED)))
     }
 
     /// Whether `who`, a canonical id or nobody known, may do this. `groups`: grants to groups count.
@@ -216,7 +214,7 @@ pub(super) fn owner_of_bucket(bucket: &BucketView) -> String {
 
 /// The canonical id of whom an object belongs to: its writer where that was another account, else the bucket's owner.
 pub(super) fn owner_of_object(documents: &Documents, bucket: &BucketView) -> String {
-    documents.get(OWNER).map_or_else(|| owner_of_bucket(bucket), |owner| owner.to_string())
+    documents.get(OWNER).map_or_else(|| owner_of_bucket(bucket), ToString::to_string)
 }
 
 /// Refuses lists where the bucket's owner has turned them off, and public ones where those are blocked.

@@ -21,17 +21,18 @@ pub(super) fn cors(document: &mut Element) -> Result<(), Fault> {
         return Err(malformed());
     }
     for rule in &document.children {
-        for method in rule.all("AllowedMethod").filter(|method| !METHODS.contains(&&*method.text)) {
+        let mut methods = rule.all("AllowedMethod");
+        if let Some(method) = methods.find(|method| !METHODS.contains(&&*method.text)) {
             let message = format!(
                 "Found unsupported HTTP method in CORS config. Unsupported method is {}",
                 method.text
             );
             return Err(Fault::because(Code::InvalidRequest, message));
         }
-        let patterns = rule.all("AllowedOrigin").chain(rule.all("AllowedHeader"));
-        for pattern in patterns.filter(|pattern| pattern.text.matches('*').count() > 1) {
-            let what = if pattern.name == "AllowedOrigin" { "AllowedOrigin" } else { "AllowedHeader" };
-            let message = format!("{what} \"{}\" can not have more than one wildcard.", pattern.text);
+        let mut patterns = rule.all("AllowedOrigin").chain(rule.all("AllowedHeader"));
+        if let Some(pattern) = patterns.find(|pattern| pattern.text.matches('*').count() > 1) {
+            let Element { name, text, .. } = pattern;
+            let message = format!("{name} \"{text}\" can not have more than one wildcard.");
             return Err(Fault::because(Code::InvalidRequest, message));
         }
     }
@@ -125,7 +126,7 @@ fn lifecycle_rule(rule: &Element) -> Result<(), Fault> {
     for action in rule.children.iter().filter(|child| ACTIONS.contains(&&*child.name)) {
         for number in ["Days", "NoncurrentDays", "DaysAfterInitiation"] {
             let days = action.text_of(number).map(|text| text.trim().parse::<i64>().unwrap_or(-1));
-            let least = if action.name.ends_with("Transition") { 0 } else { 1 };
+            let least = i64::from(!action.name.ends_with("Transition"));
             if days.is_some_and(|days| days < least) {
                 return invalid(&format!("'{number}' for {} action must be a positive integer", action.name));
             }

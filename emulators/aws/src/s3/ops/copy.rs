@@ -9,7 +9,9 @@ use crate::s3::{Front, access, checksum, dates, decode, range, versions, wire};
 use axum::body::Body;
 use http::{HeaderMap, Response};
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{Attributes, BucketId, BucketView, ChecksumKind, Content, NewObject, Object};
+use mlemu_engine::objects::{
+    Attributes, BucketId, BucketView, ChecksumKind, Content, NewObject, Object, Which,
+};
 use std::sync::Arc;
 
 /// The largest object that one request can copy, in bytes.
@@ -60,6 +62,7 @@ fn tell_source(front: &Front, response: &mut Response<Body>, source: &Source) {
 struct Source {
     bucket: BucketId,
     object: Arc<Object>,
+    which: Which,
 }
 
 fn source(front: &Front, call: &Call) -> Result<Source, Fault> {
@@ -75,7 +78,7 @@ fn source(front: &Front, call: &Call) -> Result<Source, Fault> {
     })?;
     access::check_object(front, call.requester.as_deref(), &bucket, Some(&object))?;
     Conditions::of_source(&call.headers).read_source(&object)?;
-    Ok(Source { bucket, object })
+    Ok(Source { bucket, object, which })
 }
 
 fn replaces(call: &Call, header: &'static str) -> Result<bool, Fault> {
@@ -96,7 +99,9 @@ fn attributes(front: &Front, call: &Call, source: &Source, bucket: &BucketView) 
     let kept = &source.object.attributes;
     // Storage class and encryption are never the source's: they are asked for anew.
     let asked: Vec<_> = own.headers.iter().filter(|(name, _)| name.starts_with("x-amz-")).collect();
-    let onto_itself = source.bucket == bucket.id && *source.object.key == *call.key;
+    // A version that is named is brought back that way.
+    let onto_itself =
+        source.which == Which::Newest && source.bucket == bucket.id && *source.object.key == *call.key;
     if onto_itself && !metadata && !tags && asked.is_empty() {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
         return Err(Fault::because(Code::InvalidRequest, message));

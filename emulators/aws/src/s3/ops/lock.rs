@@ -8,28 +8,28 @@ use crate::s3::shape::{self, Content, maybe, once};
 use crate::s3::tree::Element;
 use crate::s3::{Front, dates, payload, versions};
 use axum::body::Body;
-use http::StatusCode;
+use http::{Response, StatusCode};
 use mlemu_core::occurrence::Described;
 
 fn none() -> Fault {
     Code::NoSuchObjectLockConfiguration.into()
 }
 
-fn answered(root: Element) -> Answer {
-    Ok(encode::document_of(StatusCode::OK, root.document()))
+fn answered(root: &Element) -> Response<Body> {
+    encode::document_of(StatusCode::OK, root.document())
 }
 
 pub(in crate::s3) fn retention(front: &Front, call: &Call) -> Answer {
     lock::check_locked(&front.objects().bucket(&call.bucket_id())?)?;
     let object = versions::wanted(front, call)?;
     let retention = Retention::of(&object.attributes).ok_or_else(none)?;
-    answered(Element::branch(
+    Ok(answered(&Element::branch(
         "Retention",
         vec![
             Element::leaf("Mode", retention.mode.text()),
             Element::leaf("RetainUntilDate", dates::iso(retention.until)),
         ],
-    ))
+    )))
 }
 
 pub(in crate::s3) async fn retain(front: &Front, call: &Call, body: Body) -> Answer {
@@ -65,7 +65,7 @@ pub(in crate::s3) fn hold(front: &Front, call: &Call) -> Answer {
     lock::check_locked(&front.objects().bucket(&call.bucket_id())?)?;
     let object = versions::wanted(front, call)?;
     let status = object.attributes.headers.get(lock::HOLD).ok_or_else(none)?;
-    answered(Element::branch("LegalHold", vec![Element::leaf("Status", status)]))
+    Ok(answered(&Element::branch("LegalHold", vec![Element::leaf("Status", status)])))
 }
 
 pub(in crate::s3) async fn put_hold(front: &Front, call: &Call, body: Body) -> Answer {

@@ -91,6 +91,8 @@ async fn many_are_removed_at_once_and_copies_name_their_source() {
     let copy = world.send(&format!("PUT /pics/copy\nx-amz-copy-source: pics/k?versionId={first}")).await;
     assert_eq!(copy.header("x-amz-copy-source-version-id"), first);
     assert_eq!(world.send("GET /pics/copy").await.body, "one");
+    let back = world.send(&format!("PUT /pics/k\nx-amz-copy-source: pics/k?versionId={first}")).await;
+    assert_eq!((back.status.as_u16(), world.send("GET /pics/k").await.body.as_str()), (200, "one"));
     let body = format!(
         "<Delete><Object><Key>k</Key></Object><Object><Key>k</Key><VersionId>{first}</VersionId></Object>\
          <Object><Key>k</Key><VersionId>nonsense</VersionId></Object></Delete>"

@@ -1,6 +1,6 @@
 //! Documents about buckets themselves.
 
-use super::*;
+use super::{Ns, Owner};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]

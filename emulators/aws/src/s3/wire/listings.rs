@@ -1,6 +1,6 @@
 //! Listings of objects and of their versions.
 
-use super::*;
+use super::{Ns, Owner};
 use serde::Serialize;
 
 #[derive(Debug, Default, Serialize)]

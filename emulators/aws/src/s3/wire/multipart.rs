@@ -1,6 +1,6 @@
 //! Documents of uploads in parts.
 
-use super::*;
+use super::{ChecksumElement, CommonPrefix, Ns, Owner};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]

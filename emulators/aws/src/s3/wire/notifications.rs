@@ -1,6 +1,6 @@
 //! What a bucket tells to whom.
 
-use super::*;
+use super::Ns;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Documents about single objects.
 
-use super::*;
+use super::{ChecksumElement, Ns};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]
