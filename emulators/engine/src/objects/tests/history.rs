@@ -3,7 +3,8 @@
 use super::*;
 
 /// The entries of each key, oldest first. No body: a marker.
-type Model = BTreeMap<String, Vec<(VersionName, Option<Vec<u8>>)>>;
+type Model = BTreeMap<String, History>;
+type History = Vec<(VersionName, Option<Vec<u8>>)>;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -115,9 +116,7 @@ impl Pair {
 
     /// The keys that stand for an object now.
     fn current(&self) -> BTreeMap<String, Vec<u8>> {
-        let newest = |(key, entries): (&String, &Vec<(VersionName, Option<Vec<u8>>)>)| {
-            Some((key.clone(), entries.last()?.1.clone()?))
-        };
+        let newest = |(key, entries): (&String, &History)| Some((key.clone(), entries.last()?.1.clone()?));
         self.model.iter().filter_map(newest).collect()
     }
 
