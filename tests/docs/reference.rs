@@ -147,6 +147,7 @@ fn coverage() {
             ("lambda", names(lambda.iter().filter(|(_, here)| **here).map(|(name, _)| *name))),
             ("lambda-missing", names(lambda.iter().filter(|(_, here)| !**here).map(|(name, _)| *name))),
             ("s3", names(with(Covered::Here))),
+            ("s3-kept", names(with(Covered::Kept))),
             ("s3-as-new", names(with(Covered::AsNew))),
             ("s3-missing", names(with(Covered::Missing))),
             ("sqs", names(mlemu_aws::sqs::coverage())),

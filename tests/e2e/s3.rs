@@ -5,6 +5,7 @@ use super::house::{House, Plan, is};
 use super::http;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -72,6 +73,26 @@ fn checksums() {
 }
 
 #[test]
+fn versions_and_their_markers() {
+    case("versions");
+}
+
+#[test]
+fn locked_versions() {
+    case("locks");
+}
+
+#[test]
+fn configurations_of_buckets() {
+    case("configurations");
+}
+
+#[test]
+fn everything_that_happens_is_told() {
+    case("told");
+}
+
+#[test]
 fn conditional_requests() {
     case("conditions");
 }
@@ -88,14 +109,14 @@ fn the_aws_command_line_copies_and_syncs() {
     let house = house();
     let folder = house.plan.path("many");
     std::fs::create_dir_all(folder.join("below")).expect("a folder");
-    for number in 0..200 {
+    for number in 0..2000 {
         let name = if number % 2 == 0 { format!("{number}.txt") } else { format!("below/{number} +é.txt") };
         std::fs::write(folder.join(name), format!("file {number}")).expect("written");
     }
     python.aws(&house, &["s3", "mb", "s3://many"]);
     python.aws(&house, &["s3", "sync", "many", "s3://many/all", "--quiet"]);
     let listed = python.aws(&house, &["s3", "ls", "s3://many/all/", "--recursive"]);
-    assert_eq!(listed.lines().count(), 200);
+    assert_eq!(listed.lines().count(), 2000);
     // Nothing is new: nothing is copied again.
     assert_eq!(python.aws(&house, &["s3", "sync", "many", "s3://many/all"]), "");
     python.aws(&house, &["s3", "cp", "s3://many/all", "back", "--recursive", "--quiet"]);
@@ -103,6 +124,80 @@ fn the_aws_command_line_copies_and_syncs() {
     assert_eq!(back.expect("copied"), "file 7");
     python.aws(&house, &["s3", "rb", "s3://many", "--force"]);
     assert!(!python.aws(&house, &["s3", "ls"]).contains("many"));
+}
+
+/// The memory of the daemon that is its own, in bytes: neither its binary nor what the kernel caches of files.
+fn own_memory(house: &House) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).expect("a living daemon");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
+    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    kibibytes * 1024
+}
+
+const CHUNK: usize = 1024 * 1024;
+
+/// Uploads so many zeros; `seen` is called on the way.
+fn put_zeros(house: &House, path: &str, size: u64, seen: impl Fn()) {
+    let mut stream = http::connect(house.aws());
+    let host = house.aws();
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("sent");
+    let chunk = vec![0; CHUNK];
+    for _ in 0..size / CHUNK as u64 {
+        stream.write_all(&chunk).expect("sent");
+        seen();
+    }
+    assert_eq!(http::rest(stream).expect("an answer").status, 200);
+}
+
+/// Reads an object and forgets it; gives how long it was.
+fn read_length(house: &House, path: &str, seen: impl Fn()) -> u64 {
+    let mut stream = http::connect(house.aws());
+    let host = house.aws();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut buffer = vec![0; CHUNK];
+    let first = stream.read(&mut buffer).expect("a head");
+    let end = buffer[..first].windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head") + 4;
+    let mut length = (first - end) as u64;
+    loop {
+        match stream.read(&mut buffer).expect("a body") {
+            0 => return length,
+            read => length += read as u64,
+        }
+        seen();
+    }
+}
+
+/// Puts an object of so many bytes, reads it back, copies it, and gives what the daemon grew by at most meanwhile.
+fn growth(size: u64) -> u64 {
+    let house = house();
+    http::send(house.aws(), "PUT /large", &[], b"");
+    let before = own_memory(&house);
+    let most = std::sync::atomic::AtomicU64::new(before);
+    let seen = || drop(most.fetch_max(own_memory(&house), std::sync::atomic::Ordering::Relaxed));
+    put_zeros(&house, "/large/model", size, seen);
+    let copy = [("x-amz-copy-source", "/large/model")];
+    assert_eq!(http::send(house.aws(), "PUT /large/copy", &copy, b"").status, 200);
+    seen();
+    http::send(house.aws(), "DELETE /large/model", &[], b"");
+    assert_eq!(read_length(&house, "/large/copy", seen), size);
+    most.into_inner() - before
+}
+
+#[test]
+fn a_large_object_is_streamed() {
+    let grown = growth(300 * 1024 * 1024);
+    assert!(grown < 100 * 1024 * 1024, "300 MiB in and out took {grown} bytes of memory");
+}
+
+/// Opt in: it writes 5 GiB to the disk.
+#[test]
+#[ignore = "writes 5 GiB"]
+fn an_object_of_five_gibibytes_is_streamed() {
+    let grown = growth(5 * 1024 * 1024 * 1024);
+    assert!(grown < 100 * 1024 * 1024, "5 GiB in and out took {grown} bytes of memory");
 }
 
 /// The event in a log line of `function`, if the record is one.

@@ -1,7 +1,7 @@
 //! An S3 by itself, to be tried with real clients: `cargo run -p mlemu-aws --example s3_server -- 4566 [strict]`.
 //!
 //! Its only function, `echo`, prints the events that it is invoked with. With `strict` the only good
-//! credentials are `test` and `secret`.
+//! credentials are `test` and `test`, and those of another account `alttest` and `alttest`.
 
 use axum::Router;
 use axum::extract::Request;
@@ -37,7 +37,8 @@ fn service(strict_auth: bool) -> S3 {
     let new_id = || InvocationId(uuid::Uuid::new_v4().to_string().into());
     let parts = TriggerParts { invoker: Echo, clock: clock.clone(), sink: journal.clone(), new_id };
     tokio::spawn(triggers.run(parts));
-    let keys = Keys::new([("test".to_owned(), "secret".to_owned())]);
+    let keys = Keys::new([("test".to_owned(), "test".to_owned())]);
+    let keys = if strict_auth { keys.and("alttest", "alttest", "111111111111") } else { keys };
     let (region, account) = ("us-east-1".to_owned(), "000000000000".to_owned());
     let functions: Resolve = Arc::new(|arn| {
         let scope = Arc::new(Scope::new("aws", "000000000000", "us-east-1"));

@@ -45,18 +45,50 @@ fn malformed(why: impl Into<String>) -> AuthFault {
 
 /// Known access keys and their secrets, for those who want signatures verified.
 #[derive(Clone, Default)]
-pub struct Keys(BTreeMap<String, String>);
+pub struct Keys {
+    known: BTreeMap<String, Known>,
+    /// The secret of every access key that is an account's number.
+    of_accounts: Option<String>,
+}
+
+#[derive(Clone)]
+struct Known {
+    secret: String,
+    /// `None`: the account that requests belong to which name none.
+    account: Option<String>,
+}
 
 impl Keys {
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(pairs.into_iter().collect())
+        let known = pairs.into_iter().map(|(key, secret)| (key, Known { secret, account: None }));
+        Self { known: known.collect(), of_accounts: None }
+    }
+
+    /// Gives one more access key, which belongs to an account of its own.
+    #[must_use]
+    pub fn and(mut self, access_key: &str, secret: &str, account: &str) -> Self {
+        let known = Known { secret: secret.into(), account: Some(account.into()) };
+        self.known.insert(access_key.into(), known);
+        self
+    }
+
+    /// Every access key that is an account's number has this secret.
+    #[must_use]
+    pub fn and_accounts(mut self, secret: &str) -> Self {
+        self.of_accounts = Some(secret.into());
+        self
     }
 
     fn secret(&self, access_key: &str) -> Result<&str, AuthFault> {
-        self.0
-            .get(access_key)
-            .map(String::as_str)
-            .ok_or_else(|| AuthFault::UnknownKey { access_key: access_key.into() })
+        let known = self.known.get(access_key).map(|known| known.secret.as_str());
+        let of_account = || account_of(access_key).and(self.of_accounts.as_deref());
+        known.or_else(of_account).ok_or_else(|| AuthFault::UnknownKey { access_key: access_key.into() })
+    }
+
+    /// The account that an access key belongs to, if it says or is known to.
+    pub fn account<'a>(&'a self, access_key: &'a str) -> Option<&'a str> {
+        let known = self.known.get(access_key).and_then(|known| known.account.as_deref());
+        known.or_else(|| account_of(access_key))
     }
 }
 
@@ -78,6 +110,13 @@ impl Signable<'_> {
 
     fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it says nothing about who sends it.
+    pub fn is_unsigned(&self) -> bool {
+        self.header("authorization").is_none_or(|header| header.trim().is_empty())
+            && self.parameter("X-Amz-Signature").is_none()
+            && self.parameter("Signature").is_none()
     }
 
     /// The access key that was used, however the request was signed and whether it is known or not.
@@ -210,6 +249,11 @@ pub fn verify(
     if request.parameter("Signature").is_some() {
         return version2::verify_query(request, keys, bucket_resource).map(|()| None);
     }
+    if request.header("authorization").is_some_and(|header| header.starts_with("AWS ")) {
+        let sent = version2::verify_header(request, keys, bucket_resource)?;
+        let sent = http_date(&sent).ok_or_else(|| malformed("the date is not a date"))?;
+        return if (sent.0 - now.0).abs() > SKEW * 1_000_000 { Err(AuthFault::Skewed) } else { Ok(None) };
+    }
     let parts = if request.parameter("X-Amz-Signature").is_some() {
         Version4::from_query(request)?
     } else {
@@ -319,6 +363,12 @@ pub fn verify_policy<'a>(
         (field("awsaccesskeyid").ok_or(AuthFault::Missing)?, field("signature").unwrap_or_default());
     let good = version2::is_signature(keys.secret(access_key)?, policy, signature);
     if good { Ok(()) } else { Err(mismatch(access_key, signature)) }
+}
+
+/// Of `Tue, 27 Mar 2007 19:36:42 GMT` or with an offset.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp(parsed.as_microsecond()))
 }
 
 /// Of `20130524T000000Z`.

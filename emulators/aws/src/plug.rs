@@ -27,6 +27,9 @@ use tokio::task::AbortHandle;
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
 const RECEIVES: u32 = 10;
 
+/// The secret access key of whoever mlemu gives credentials to.
+const SECRET: &str = "mlemu";
+
 fn new_id() -> InvocationId {
     InvocationId(uuid::Uuid::new_v4().to_string().into())
 }
@@ -96,7 +99,7 @@ impl Aws {
                     region: ground.region,
                     account: ground.account,
                     strict_auth: ground.strict_auth,
-                    keys: Keys::default(),
+                    keys: local_keys(),
                 },
             });
             let functions = Arc::new(ground.engine);
@@ -138,7 +141,7 @@ impl Aws {
     }
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
-        self.gateway.origin_allowed(parts)
+        self.gateway.origin_allowed(parts) || self.s3.admits_origin(parts)
     }
 
     /// Makes a declared function real, with its routes and triggers.
@@ -264,13 +267,18 @@ impl Aws {
         let pairs = [
             ("AWS_ENDPOINT_URL", format!("http://{address}")),
             ("AWS_ACCESS_KEY_ID", self.settings.account.clone()),
-            ("AWS_SECRET_ACCESS_KEY", "mlemu".into()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.into()),
             ("AWS_REGION", self.settings.region.clone()),
             ("AWS_DEFAULT_REGION", self.settings.region.clone()),
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// What functions and tools are given by us, and what local tools use by habit.
+fn local_keys() -> Keys {
+    Keys::new([("test".to_owned(), "test".to_owned())]).and_accounts(SECRET)
 }
 
 /// Lambda reads deployment packages out of our own buckets.

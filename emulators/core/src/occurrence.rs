@@ -24,6 +24,20 @@ pub enum ObjectChange {
     Deleted,
     /// Hidden behind a marker.
     Marked,
+    /// The object stayed as it is; something else was said about it.
+    Described(Described),
+}
+
+/// What was said anew about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Described {
+    Tagged,
+    Untagged,
+    /// Who may do what with it.
+    Permitted,
+    /// Until when it must stay.
+    Retained,
 }
 
 /// One commit of an object store.
@@ -37,8 +51,8 @@ pub struct ObjectOccurrence {
     pub size: u64,
     /// Lower-case hex MD5, or the multipart form; empty for removals.
     pub etag: String,
-    /// The version as the store names it, if the bucket keeps versions.
-    pub version: Option<String>,
+    /// The commit that the version is named by, if it has a name.
+    pub version: Option<u64>,
     /// The commit of the version that this one replaced or removed, if there was one.
     pub previous: Option<u64>,
     /// Who asked, as far as it was said: address and request id.

@@ -227,6 +227,7 @@ fn summary(occurrence: &Occurrence) -> String {
         ObjectChange::Created(_) => "created",
         ObjectChange::Deleted => "deleted",
         ObjectChange::Marked => "hidden",
+        ObjectChange::Described(_) => "described",
     };
     format!("{verb} {}/{}", fact.bucket, fact.key)
 }

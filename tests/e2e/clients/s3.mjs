@@ -6,13 +6,17 @@ import { Readable } from "node:stream";
 
 const require = createRequire(process.env.CLIENTS);
 const {
+  CompleteMultipartUploadCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   S3Client,
+  UploadPartCommand,
 } = require("@aws-sdk/client-s3");
 
 const s3 = new S3Client({});
@@ -33,5 +37,19 @@ await s3.send(new PutObjectCommand({ Bucket, Key: "streamed", Body: Readable.fro
 const listed = await s3.send(new ListObjectsV2Command({ Bucket }));
 assert.deepEqual(listed.Contents.map(({ Key, Size }) => [Key, Size]), [[Key, Body.length], ["streamed", Body.length]]);
 
+await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
+const { VersionId } = await s3.send(new PutObjectCommand({ Bucket, Key, Body: "second" }));
+const replaced = await s3.send(new GetObjectCommand({ Bucket, Key, VersionId: "null" }));
+assert.equal(replaced.ContentLength, Body.length);
+
+const upload = { Bucket, Key: "parts" };
+const { UploadId } = await s3.send(new CreateMultipartUploadCommand(upload));
+const part = await s3.send(new UploadPartCommand({ ...upload, UploadId, PartNumber: 1, Body: "part" }));
+const Parts = [{ PartNumber: 1, ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32 }];
+await s3.send(new CompleteMultipartUploadCommand({ ...upload, UploadId, MultipartUpload: { Parts } }));
+assert.equal((await s3.send(new HeadObjectCommand(upload))).ETag.endsWith('-1"'), true);
+
 await s3.send(new DeleteObjectCommand({ Bucket, Key }));
+const kept = await s3.send(new GetObjectCommand({ Bucket, Key, VersionId }));
+assert.equal(await kept.Body.transformToString(), "second");
 await assert.rejects(s3.send(new GetObjectCommand({ Bucket, Key })), { name: "NoSuchKey" });

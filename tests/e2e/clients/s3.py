@@ -1,8 +1,10 @@
 """The S3 API from boto3: objects of every size, in every way that its users know."""
 
 import base64
+import datetime
 import hashlib
 import io
+import json
 import os
 import urllib.error
 import urllib.request
@@ -123,6 +125,18 @@ def post(form, file, fields):
     return fetch(form["url"], data=body, headers={"Content-Type": f"multipart/form-data; boundary={boundary}"})
 
 
+# The checksums of no bytes that boto3 does not compute without more libraries.
+OF_NOTHING = {
+    "CRC32C": "AAAAAA==",
+    "CRC64NVME": "AAAAAAAAAAA=",
+    "MD5": "1B2M2Y8AsgTpgAmY7PhCfg==",
+    "SHA512": base64.b64encode(hashlib.sha512(b"").digest()).decode(),
+    "XXHASH64": "70bbN1HY6Zk=",
+    "XXHASH3": "LQaABTjTlMI=",
+    "XXHASH128": "maoG0wFHmNhgAcMkRo1Jfw==",
+}
+
+
 def checksums():
     """Every checksum that today's SDKs send is checked, kept and told."""
     s3.create_bucket(Bucket="sums")
@@ -131,6 +145,13 @@ def checksums():
         head = s3.head_object(Bucket="sums", Key=name, ChecksumMode="ENABLED")
         same(head[f"Checksum{name}"], put[f"Checksum{name}"])
     same(base64.b64decode(head["ChecksumSHA256"]), hashlib.sha256(b"summed").digest())
+    for name, value in OF_NOTHING.items():
+        put = s3.put_object(Bucket="sums", Key=name, Body=b"", **{f"Checksum{name}": value})
+        same(put[f"Checksum{name}"], value)
+        refused("BadDigest", 400, s3.put_object, Bucket="sums", Key=name, Body=b"x", **{f"Checksum{name}": value})
+    joined("CRC32", "FULL_OBJECT")
+    joined("SHA1", "COMPOSITE")
+    joined("SHA256", "COMPOSITE")
     refused("BadDigest", 400, s3.put_object, Bucket="sums", Key="bad", Body=b"summed",
             ChecksumSHA256=base64.b64encode(hashlib.sha256(b"other").digest()).decode())
     refused("BadDigest", 400, s3.put_object, Bucket="sums", Key="bad", Body=b"summed",
@@ -138,6 +159,23 @@ def checksums():
     refused("404", 404, s3.head_object, Bucket="sums", Key="bad")
     streamed = s3.put_object(Bucket="sums", Key="streamed", Body=Unseekable(b"in chunks " * 100_000))
     same(s3.get_object(Bucket="sums", Key="streamed")["Body"].read(), b"in chunks " * 100_000, streamed)
+
+
+def joined(algorithm, kind):
+    """An upload in parts whose checksum is that of the bytes, or of the parts' checksums."""
+    named = {"Bucket": "sums", "Key": "joined"}
+    upload = s3.create_multipart_upload(**named, ChecksumAlgorithm=algorithm, ChecksumType=kind)["UploadId"]
+    parts = []
+    for number, body in ((1, b"a" * 5 * MIB), (2, b"the rest")):
+        part = s3.upload_part(**named, UploadId=upload, PartNumber=number, Body=body, ChecksumAlgorithm=algorithm)
+        parts.append({"PartNumber": number, "ETag": part["ETag"], f"Checksum{algorithm}": part[f"Checksum{algorithm}"]})
+    listed = s3.list_parts(**named, UploadId=upload)
+    same((listed["ChecksumType"], len(listed["Parts"])), (kind, 2))
+    done = s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": parts})
+    same((done["ChecksumType"], done[f"Checksum{algorithm}"].endswith("-2")), (kind, kind == "COMPOSITE"))
+    told = s3.get_object_attributes(**named, ObjectAttributes=["Checksum", "ObjectParts", "ObjectSize"])
+    same((told["ObjectSize"], told["ObjectParts"]["TotalPartsCount"]), (5 * MIB + 8, 2))
+    same(told["Checksum"][f"Checksum{algorithm}"], done[f"Checksum{algorithm}"])
 
 
 class Unseekable(io.BytesIO):
@@ -151,6 +189,109 @@ def conditions():
     refused("PreconditionFailed", 412, s3.put_object, Bucket="once", Key="k", Body=b"2", IfNoneMatch="*")
     refused("304", 304, s3.get_object, Bucket="once", Key="k", IfNoneMatch=etag)
     refused("PreconditionFailed", 412, s3.get_object, Bucket="once", Key="k", IfMatch='"other"')
+
+
+def versions():
+    """What is replaced and removed can be had back."""
+    s3.create_bucket(Bucket="kept")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    ids = [s3.put_object(Bucket="kept", Key="k", Body=body)["VersionId"] for body in (b"1", b"2")]
+    marker = s3.delete_object(Bucket="kept", Key="k")
+    same(marker["DeleteMarker"], True)
+    refused("NoSuchKey", 404, s3.get_object, Bucket="kept", Key="k")
+    same([s3.get_object(Bucket="kept", Key="k", VersionId=id)["Body"].read() for id in ids], [b"1", b"2"])
+    listed = s3.list_object_versions(Bucket="kept")
+    same([version["VersionId"] for version in listed["Versions"]], ids[::-1])
+    same([entry["VersionId"] for entry in listed["DeleteMarkers"]], [marker["VersionId"]])
+    s3.copy_object(Bucket="kept", Key="k", CopySource={"Bucket": "kept", "Key": "k", "VersionId": ids[0]})
+    same(s3.get_object(Bucket="kept", Key="k")["Body"].read(), b"1")
+    every = s3.list_object_versions(Bucket="kept")
+    every = every["Versions"] + every["DeleteMarkers"]
+    gone = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in every]
+    same(len(s3.delete_objects(Bucket="kept", Delete={"Objects": gone})["Deleted"]), 4)
+    s3.delete_bucket(Bucket="kept")
+
+
+def locks():
+    """A version that is retained stays until governance is passed over."""
+    s3.create_bucket(Bucket="vault", ObjectLockEnabledForBucket=True)
+    until = datetime.datetime(2999, 1, 1, tzinfo=datetime.timezone.utc)
+    version = s3.put_object(Bucket="vault", Key="k", Body=b"", ObjectLockMode="GOVERNANCE",
+                            ObjectLockRetainUntilDate=until)["VersionId"]
+    named = {"Bucket": "vault", "Key": "k", "VersionId": version}
+    same(s3.get_object_retention(**named)["Retention"], {"Mode": "GOVERNANCE", "RetainUntilDate": until})
+    refused("AccessDenied", 403, s3.delete_object, **named)
+    s3.delete_object(**named, BypassGovernanceRetention=True)
+
+
+def configurations():
+    """Configurations of a bucket come back as they were put."""
+    s3.create_bucket(Bucket="told")
+    cors = [{"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["http://localhost:3000"], "AllowedHeaders": ["*"],
+             "MaxAgeSeconds": 60}]
+    s3.put_bucket_cors(Bucket="told", CORSConfiguration={"CORSRules": cors})
+    same(s3.get_bucket_cors(Bucket="told")["CORSRules"], cors)
+    rules = [{"ID": "tidy", "Filter": {"Prefix": "tmp/"}, "Status": "Enabled", "Expiration": {"Days": 1}}]
+    s3.put_bucket_lifecycle_configuration(Bucket="told", LifecycleConfiguration={"Rules": rules})
+    same(s3.get_bucket_lifecycle_configuration(Bucket="told")["Rules"], rules)
+    tags = [{"Key": "team", "Value": "ml & co"}]
+    s3.put_bucket_tagging(Bucket="told", Tagging={"TagSet": tags})
+    same(s3.get_bucket_tagging(Bucket="told")["TagSet"], tags)
+    block = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+    s3.put_public_access_block(Bucket="told", PublicAccessBlockConfiguration=block)
+    same(s3.get_public_access_block(Bucket="told")["PublicAccessBlockConfiguration"], block)
+    refused("AccessDenied", 403, s3.put_bucket_acl, Bucket="told", ACL="public-read")
+    refused("MalformedPolicy", 400, s3.put_bucket_policy, Bucket="told", Policy="{}")
+    s3.delete_bucket_cors(Bucket="told")
+    refused("NoSuchCORSConfiguration", 404, s3.get_bucket_cors, Bucket="told")
+
+
+def told():
+    """Everything that happens to an object, told to a queue."""
+    sqs = boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="happened")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.create_bucket(Bucket="events")
+    s3.put_bucket_versioning(Bucket="events", VersioningConfiguration={"Status": "Enabled"})
+    names = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put"]
+    s3.put_bucket_notification_configuration(
+        Bucket="events",
+        NotificationConfiguration={"QueueConfigurations": [{"Id": "q", "QueueArn": arn, "Events": names}]})
+    test = received(sqs, queue, 1)[0]
+    same((test["Event"], test["Bucket"]), ("s3:TestEvent", "events"))
+
+    key = {"Bucket": "events", "Key": "a b+c=é(1):🌼.csv"}
+    version = s3.put_object(**key, Body=b"1")["VersionId"]
+    s3.copy_object(**key, CopySource=key, MetadataDirective="REPLACE")
+    same(post(s3.generate_presigned_post(**key), b"2", {})[0], 204)
+    upload = s3.create_multipart_upload(**key)["UploadId"]
+    part = s3.upload_part(**key, UploadId=upload, PartNumber=1, Body=b"3")
+    s3.complete_multipart_upload(
+        **key, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    s3.put_object_tagging(**key, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    s3.delete_object_tagging(**key)
+    s3.put_object_acl(**key, ACL="private")
+    s3.delete_object(**key)
+    s3.delete_object(**key, VersionId=version)
+    records = [message["Records"][0] for message in received(sqs, queue, 9)]
+    records.sort(key=lambda record: record["s3"]["object"]["sequencer"])
+    same([record["eventName"] for record in records],
+         ["ObjectCreated:Put", "ObjectCreated:Copy", "ObjectCreated:Post", "ObjectCreated:CompleteMultipartUpload",
+          "ObjectTagging:Put", "ObjectTagging:Delete", "ObjectAcl:Put", "ObjectRemoved:DeleteMarkerCreated",
+          "ObjectRemoved:Delete"])
+    same({record["s3"]["object"]["key"] for record in records}, {"a+b%2Bc%3D%C3%A9%281%29%3A%F0%9F%8C%BC.csv"})
+    same([records[at]["s3"]["object"]["versionId"] for at in (0, -1)], [version, version])
+
+
+def received(sqs, queue, count):
+    """The next messages, each once."""
+    bodies = []
+    while len(bodies) < count:
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        for message in answer["Messages"]:
+            bodies.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return bodies
 
 
 def tells():
@@ -182,6 +323,10 @@ run({
     "presigned": presigned,
     "checksums": checksums,
     "conditions": conditions,
+    "versions": versions,
+    "locks": locks,
+    "configurations": configurations,
+    "told": told,
     "tells": tells,
     "configures": configures,
 })

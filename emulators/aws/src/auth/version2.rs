@@ -40,7 +40,8 @@ const PARAMETERS: [&str; 21] = [
 pub(super) fn verify_query(request: Signable<'_>, keys: &Keys, resource: &str) -> Result<(), AuthFault> {
     let access_key = request.parameter("AWSAccessKeyId").ok_or(AuthFault::Missing)?;
     let secret = keys.secret(access_key)?;
-    let text = string_to_sign(request, resource);
+    let expires = request.parameter("Expires").unwrap_or_default();
+    let text = string_to_sign(request, expires, resource);
     let provided = request.parameter("Signature").unwrap_or_default();
     if is_signature(secret, &text, provided) {
         return Ok(());
@@ -49,11 +50,28 @@ pub(super) fn verify_query(request: Signable<'_>, keys: &Keys, resource: &str) -
     Err(AuthFault::Mismatch { access_key, string_to_sign: text, provided })
 }
 
-fn string_to_sign(request: Signable<'_>, resource: &str) -> String {
+/// Verifies `Authorization: AWS key:signature`; gives the date that was signed.
+pub(super) fn verify_header(request: Signable<'_>, keys: &Keys, resource: &str) -> Result<String, AuthFault> {
+    let credential = request.header("authorization").and_then(|header| header.strip_prefix("AWS "));
+    let (access_key, provided) =
+        credential.and_then(|credential| credential.trim().split_once(':')).ok_or(AuthFault::Missing)?;
+    let header = |name| request.header(name).unwrap_or_default();
+    // A date of the vendor's own is signed with its other headers, and stands for the usual one.
+    let of_vendor = header("x-amz-date");
+    let date = if of_vendor.is_empty() { header("date") } else { "" };
+    let text = string_to_sign(request, date, resource);
+    if is_signature(keys.secret(access_key)?, &text, provided) {
+        return Ok(if date.is_empty() { of_vendor } else { date }.to_owned());
+    }
+    let (access_key, provided) = (access_key.to_owned(), provided.to_owned());
+    Err(AuthFault::Mismatch { access_key, string_to_sign: text, provided })
+}
+
+/// `date`: until when a URL holds, or when a request was sent.
+fn string_to_sign(request: Signable<'_>, date: &str, resource: &str) -> String {
     let header = |name| request.header(name).unwrap_or_default();
     let (md5, kind) = (header("content-md5"), header("content-type"));
-    let expires = request.parameter("Expires").unwrap_or_default();
-    let mut text = format!("{}\n{md5}\n{kind}\n{expires}\n", request.method);
+    let mut text = format!("{}\n{md5}\n{kind}\n{date}\n", request.method);
     for (name, value) in amz_headers(request) {
         let _ = writeln!(text, "{name}:{value}");
     }

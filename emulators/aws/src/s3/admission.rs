@@ -6,7 +6,7 @@ use super::address::Address;
 use super::fault::{Code, Fault};
 use super::query::Query;
 use super::routes::Op;
-use super::{Front, dates, encode};
+use super::{Front, access, dates, encode};
 use crate::auth::{self, AuthFault, Signable, Verified};
 use axum::extract::ConnectInfo;
 use http::HeaderMap;
@@ -20,11 +20,14 @@ use std::time::Duration;
 const LONGEST: u64 = 604_800;
 
 pub(super) struct Admitted {
+    /// Of the bucket where there is one, else of who asks.
     pub scope: Arc<Scope>,
+    /// `None`: nobody says who asks.
+    pub requester: Option<Arc<str>>,
     pub verified: Option<Verified>,
 }
 
-/// Refuses what has expired, and with strict settings what is not signed well.
+/// Refuses what has expired, and with strict settings what is not signed well or not permitted.
 pub(super) fn admit(
     front: &Front,
     head: &Head,
@@ -35,25 +38,71 @@ pub(super) fn admit(
     let settings = &front.parts.settings;
     let now = front.parts.clock.now();
     check_expiry(query, now)?;
-    let request = Signable {
+    let request = signable(head, query);
+    let scope = scope_of(front, request);
+    if !settings.strict_auth {
+        check_expected(head, place, &scope)?;
+        return Ok(Admitted { requester: Some(scope.account.clone()), scope, verified: None });
+    }
+    let verified = verified(front, request, place, op)?;
+    let requester = verified.is_known.then(|| scope.account.clone());
+    let scope = access::place(front, &scope, place, op)?;
+    check_expected(head, place, &scope)?;
+    // A form says in its fields who sends it.
+    if ![Op::PostForm, Op::Preflight].contains(&op) {
+        access::check(front, requester.as_deref(), &scope, place, query, op)?;
+    }
+    Ok(Admitted { scope, requester, verified: verified.key })
+}
+
+struct Verification {
+    is_known: bool,
+    /// There when the chunks of the body are signed with it too.
+    key: Option<Verified>,
+}
+
+fn verified(front: &Front, request: Signable<'_>, place: &Address, op: Op) -> Result<Verification, Fault> {
+    let unsigned = Verification { is_known: false, key: None };
+    if [Op::PostForm, Op::Preflight].contains(&op) || request.is_unsigned() {
+        return Ok(unsigned);
+    }
+    let resource = match &place.bucket {
+        Some(bucket) => format!("/{bucket}/{}", place.key.as_deref().unwrap_or_default()),
+        None => "/".into(),
+    };
+    let now = front.parts.clock.now();
+    let key = auth::verify(request, &front.parts.settings.keys, now, &resource).map_err(refused)?;
+    Ok(Verification { is_known: true, key })
+}
+
+/// A request may say whose bucket it is meant for.
+fn check_expected(head: &Head, place: &Address, scope: &Scope) -> Result<(), Fault> {
+    let expected = head.headers.get("x-amz-expected-bucket-owner").filter(|_| place.bucket.is_some());
+    match expected {
+        Some(expected) if expected.as_bytes() != scope.account.as_bytes() => Err(Code::AccessDenied.into()),
+        _ => Ok(()),
+    }
+}
+
+fn scope_of(front: &Front, request: Signable<'_>) -> Arc<Scope> {
+    let settings = &front.parts.settings;
+    let account = request.access_key().and_then(|access_key| settings.keys.account(access_key));
+    front.scope_of(account.unwrap_or(&settings.account))
+}
+
+/// The account that a request says it comes from.
+pub(super) fn scope(front: &Front, head: &Head) -> Arc<Scope> {
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    scope_of(front, signable(head, &query))
+}
+
+fn signable<'a>(head: &'a Head, query: &'a Query) -> Signable<'a> {
+    Signable {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: query.pairs(),
         headers: &head.headers,
-    };
-    // A form brings its signature in a field of its own.
-    let verified = if settings.strict_auth && op != Op::PostForm {
-        let (bucket, key) = (place.bucket.as_deref(), place.key.as_deref());
-        let resource = match bucket {
-            Some(bucket) => format!("/{bucket}/{}", key.unwrap_or_default()),
-            None => "/".into(),
-        };
-        auth::verify(request, &settings.keys, now, &resource).map_err(refused)?
-    } else {
-        None
-    };
-    let account = request.access_key().and_then(auth::account_of).unwrap_or(&settings.account);
-    Ok(Admitted { scope: front.scope_of(account), verified })
+    }
 }
 
 fn check_expiry(query: &Query, now: Timestamp) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! One request, as the operations see it.
 
-use super::fault::{Code, Fault};
+use super::fault::Fault;
 use super::query::Query;
 use crate::auth::Verified;
 use http::HeaderMap;
@@ -19,7 +19,10 @@ pub(super) struct Call {
     pub bucket: String,
     /// Empty where there is none.
     pub key: String,
+    /// Of the bucket where there is one, else of who asks.
     pub scope: Arc<Scope>,
+    /// The account that asks; `None`: nobody says who asks.
+    pub requester: Option<Arc<str>>,
     pub request_id: String,
     pub source_ip: String,
     /// Of the request that began this chain of causes.
@@ -42,14 +45,6 @@ impl Call {
             cause: Cause::Request(self.trace.clone()),
             source_ip: self.source_ip.clone(),
             request_id: self.request_id.clone(),
-        }
-    }
-
-    /// The only version of an object is `null`.
-    pub fn check_version(&self) -> Result<(), Fault> {
-        match self.query.get("versionId") {
-            None | Some("null") => Ok(()),
-            Some(version) => Err(no_such_version(&self.key, version)),
         }
     }
 
@@ -76,8 +71,4 @@ impl Call {
             format!("http://{}/{}/{key}", self.host, self.bucket)
         }
     }
-}
-
-pub(super) fn no_such_version(key: &str, version: &str) -> Fault {
-    Fault::new(Code::NoSuchVersion).with("Key", key).with("VersionId", version)
 }

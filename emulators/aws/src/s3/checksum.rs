@@ -9,15 +9,20 @@ use bytes::Bytes;
 use http::HeaderMap;
 use mlemu_engine::objects::{Checksum, ChecksumKind, Plan};
 
-/// A kind, its name in values, its header, and the name of its XML element.
+/// A kind, its name in values, and its header.
 struct Row(ChecksumKind, &'static str, &'static str);
 
-const TABLE: [Row; 5] = [
+const TABLE: [Row; 10] = [
     Row(ChecksumKind::Crc32, "CRC32", "x-amz-checksum-crc32"),
     Row(ChecksumKind::Crc32c, "CRC32C", "x-amz-checksum-crc32c"),
     Row(ChecksumKind::Crc64Nvme, "CRC64NVME", "x-amz-checksum-crc64nvme"),
     Row(ChecksumKind::Sha1, "SHA1", "x-amz-checksum-sha1"),
     Row(ChecksumKind::Sha256, "SHA256", "x-amz-checksum-sha256"),
+    Row(ChecksumKind::Sha512, "SHA512", "x-amz-checksum-sha512"),
+    Row(ChecksumKind::Md5, "MD5", "x-amz-checksum-md5"),
+    Row(ChecksumKind::Xxh64, "XXHASH64", "x-amz-checksum-xxhash64"),
+    Row(ChecksumKind::Xxh3, "XXHASH3", "x-amz-checksum-xxhash3"),
+    Row(ChecksumKind::Xxh128, "XXHASH128", "x-amz-checksum-xxhash128"),
 ];
 
 pub(super) fn name(kind: ChecksumKind) -> &'static str {
@@ -111,14 +116,13 @@ pub(super) fn plan(headers: &HeaderMap) -> Result<Plan, Fault> {
     let kind = match text("x-amz-checksum-algorithm") {
         None => ChecksumKind::Crc64Nvme,
         Some(name) => by_name(name).ok_or_else(|| {
-            Fault::because(Code::InvalidRequest, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+            Fault::because(Code::InvalidRequest, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]")
         })?,
     };
-    let can_be_whole = !matches!(kind, ChecksumKind::Sha1 | ChecksumKind::Sha256);
     let of_parts = match text("x-amz-checksum-type") {
         None => kind != ChecksumKind::Crc64Nvme,
         Some("COMPOSITE") if kind != ChecksumKind::Crc64Nvme => true,
-        Some("FULL_OBJECT") if can_be_whole => false,
+        Some("FULL_OBJECT") if kind.joins() => false,
         Some(wanted) => {
             let name = name(kind).to_ascii_lowercase();
             let message =

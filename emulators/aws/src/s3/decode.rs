@@ -3,9 +3,10 @@
 use super::address::check_key;
 use super::fault::{Code, Fault};
 use super::query::Query;
+use super::versions;
 use super::wire::Tagging;
 use http::HeaderMap;
-use mlemu_engine::objects::Attributes;
+use mlemu_engine::objects::{Attributes, Which};
 use percent_encoding::percent_decode_str;
 use quick_xml::events::Event;
 use serde::de::DeserializeOwned;
@@ -27,11 +28,9 @@ const KEPT: [&str; 11] = [
 ];
 
 /// Headers that ask for what is not there.
-const NOT_HERE: [&str; 5] = [
+const NOT_HERE: [&str; 3] = [
     "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-copy-source-server-side-encryption-customer-algorithm",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-legal-hold",
     "x-amz-write-offset-bytes",
 ];
 
@@ -48,7 +47,7 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<Attributes, Fault> {
         Some(value) => tags_of_header(value.to_str().unwrap_or_default())?,
         None => BTreeMap::new(),
     };
-    Ok(Attributes { headers: kept(headers), metadata: metadata(headers)?, tags })
+    Ok(Attributes { headers: kept(headers), metadata: metadata(headers)?, tags, ..Attributes::default() })
 }
 
 fn kept(headers: &HeaderMap) -> BTreeMap<&'static str, String> {
@@ -91,14 +90,17 @@ fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Fault> {
 }
 
 fn tags_of_header(text: &str) -> Result<BTreeMap<String, String>, Fault> {
-    checked_tags(Query::parse(text).pairs().iter().cloned())
+    checked_tags(Query::parse(text).pairs().iter().cloned(), TAGS)
 }
 
 pub(super) fn tags_of_document(document: Tagging) -> Result<BTreeMap<String, String>, Fault> {
-    checked_tags(document.tag_set.tag.into_iter().map(|tag| (tag.key, tag.value)))
+    checked_tags(document.tag_set.tag.into_iter().map(|tag| (tag.key, tag.value)), TAGS)
 }
 
-fn checked_tags(pairs: impl Iterator<Item = (String, String)>) -> Result<BTreeMap<String, String>, Fault> {
+pub(super) fn checked_tags(
+    pairs: impl Iterator<Item = (String, String)>,
+    most: usize,
+) -> Result<BTreeMap<String, String>, Fault> {
     let invalid = |message: &str| Err(Fault::because(Code::InvalidTag, message));
     let mut tags = BTreeMap::new();
     for (key, value) in pairs {
@@ -112,25 +114,28 @@ fn checked_tags(pairs: impl Iterator<Item = (String, String)>) -> Result<BTreeMa
             return invalid("Cannot provide multiple Tags with the same key");
         }
     }
-    if tags.len() > TAGS {
-        return invalid("Object tags cannot be greater than 10");
+    if tags.len() > most {
+        return invalid(&format!("Object tags cannot be greater than {most}"));
     }
     Ok(tags)
 }
 
 /// Reads a document whose outermost element is `root`. Type definitions are refused: nothing in them is ever needed or safe.
 pub(super) fn xml<T: DeserializeOwned>(root: &str, body: &[u8]) -> Result<T, Fault> {
-    let text = std::str::from_utf8(body).map_err(|_| Code::MalformedXML)?;
-    if text.contains("<!DOCTYPE") || text.contains("<!ENTITY") {
-        return Err(Code::MalformedXML.into());
-    }
-    if outermost(text).as_deref() != Some(root) {
-        return Err(Code::MalformedXML.into());
-    }
-    quick_xml::de::from_str(text).map_err(|error| {
+    quick_xml::de::from_str(checked_text(root, body)?).map_err(|error| {
         tracing::debug!("a document that is none: {error}");
         Code::MalformedXML.into()
     })
+}
+
+/// The text of a document that begins well.
+pub(super) fn checked_text<'a>(root: &str, body: &'a [u8]) -> Result<&'a str, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| Code::MalformedXML)?;
+    let declares = text.contains("<!DOCTYPE") || text.contains("<!ENTITY");
+    if declares || outermost(text).as_deref() != Some(root) {
+        return Err(Code::MalformedXML.into());
+    }
+    Ok(text)
 }
 
 /// The name of the outermost element, without its prefix.
@@ -147,8 +152,8 @@ fn outermost(text: &str) -> Option<String> {
     }
 }
 
-/// Bucket and key of `x-amz-copy-source`.
-pub(super) fn copy_source(header: &str) -> Result<(String, String), Fault> {
+/// Bucket, key and version of `x-amz-copy-source`.
+pub(super) fn copy_source(header: &str) -> Result<(String, String, Which), Fault> {
     let wrong = || {
         Fault::argument(
             "x-amz-copy-source",
@@ -165,16 +170,18 @@ pub(super) fn copy_source(header: &str) -> Result<(String, String), Fault> {
         .filter(|(_, key)| !key.is_empty())
         .ok_or_else(wrong)?;
     check_key(key)?;
-    match Query::parse(query).get("versionId") {
-        None | Some("null") => Ok((bucket.to_owned(), key.to_owned())),
-        Some(version) => Err(super::call::no_such_version(key, version)),
-    }
+    let which = match Query::parse(query).get("versionId") {
+        None => Which::Newest,
+        Some(version) => Which::Named(versions::name(version)?),
+    };
+    Ok((bucket.to_owned(), key.to_owned(), which))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::wire;
     use super::*;
+    use mlemu_engine::objects::VersionName;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -204,7 +211,7 @@ mod tests {
         let longer = "v".repeat(2048);
         let refused = attributes(&headers(&[("x-amz-meta-k", &longer)])).unwrap_err();
         assert_eq!(refused.code, Code::MetadataTooLarge);
-        let refused = attributes(&headers(&[("x-amz-object-lock-mode", "GOVERNANCE")])).unwrap_err();
+        let refused = attributes(&headers(&[("x-amz-write-offset-bytes", "7")])).unwrap_err();
         assert_eq!(refused.code, Code::NotImplemented);
         let eleven = (0..11).map(|at| format!("k{at}=v")).collect::<Vec<_>>().join("&");
         assert_eq!(attributes(&headers(&[("x-amz-tagging", &eleven)])).unwrap_err().code, Code::InvalidTag);
@@ -212,13 +219,14 @@ mod tests {
 
     #[test]
     fn copy_sources() {
-        let pair = |bucket: &str, key: &str| Ok((bucket.to_owned(), key.to_owned()));
-        assert_eq!(copy_source("/b/k%2Fl%20m+n"), pair("b", "k/l m+n"));
-        assert_eq!(copy_source("b/../k?versionId=null"), pair("b", "../k"));
+        let source = |bucket: &str, key: &str, which| Ok((bucket.to_owned(), key.to_owned(), which));
+        assert_eq!(copy_source("/b/k%2Fl%20m+n"), source("b", "k/l m+n", Which::Newest));
+        let unnamed = Which::Named(VersionName::Unnamed);
+        assert_eq!(copy_source("b/../k?versionId=null"), source("b", "../k", unnamed));
         for wrong in ["b", "/b/", "", "/b/%ff"] {
             assert_eq!(copy_source(wrong).unwrap_err().code, Code::InvalidArgument, "{wrong}");
         }
-        assert_eq!(copy_source("b/k?versionId=7").unwrap_err().code, Code::NoSuchVersion);
+        assert_eq!(copy_source("b/k?versionId=7").unwrap_err().code, Code::InvalidArgument);
     }
 
     #[test]

@@ -94,6 +94,14 @@ fn references(text: String) -> String {
 
 /// The error document, or nothing but the status where the request was a HEAD.
 pub(super) fn fault(fault: &Fault, resource: &str, request_id: &str, is_head: bool) -> Response<Body> {
+    let mut response = error_document(fault, resource, request_id, is_head);
+    for (name, value) in &fault.headers {
+        set(response.headers_mut(), name, value);
+    }
+    response
+}
+
+fn error_document(fault: &Fault, resource: &str, request_id: &str, is_head: bool) -> Response<Body> {
     let status = fault.code.status();
     if is_head {
         return empty(status);
@@ -164,6 +172,11 @@ pub(super) fn checksums(sums: &[Checksum], parts: usize) -> Vec<ChecksumElement>
             ChecksumKind::Crc64Nvme => ChecksumElement::Crc64Nvme(text),
             ChecksumKind::Sha1 => ChecksumElement::Sha1(text),
             ChecksumKind::Sha256 => ChecksumElement::Sha256(text),
+            ChecksumKind::Sha512 => ChecksumElement::Sha512(text),
+            ChecksumKind::Md5 => ChecksumElement::Md5(text),
+            ChecksumKind::Xxh64 => ChecksumElement::Xxh64(text),
+            ChecksumKind::Xxh3 => ChecksumElement::Xxh3(text),
+            ChecksumKind::Xxh128 => ChecksumElement::Xxh128(text),
         }
     };
     sums.iter().map(element).collect()

@@ -2,10 +2,11 @@
 //!
 //! Follows "Event message structure" of the Amazon S3 user guide.
 
-use super::{dates, encode};
+use super::{dates, encode, versions};
 use bytes::Bytes;
-use mlemu_core::occurrence::{Created, Fact, ObjectChange, ObjectOccurrence};
+use mlemu_core::occurrence::{Created, Described, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{EventShape, Occurrence};
+use mlemu_engine::objects::VersionName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -84,7 +85,7 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     e_tag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version_id: Option<&'a str>,
+    version_id: Option<String>,
     sequencer: String,
 }
 
@@ -93,7 +94,7 @@ impl EventShape for S3Event {
         let Fact::Object(fact) = &occurrence.fact;
         let owner = encode::owner(&fact.scope.account).id;
         let record = Record {
-            event_version: "2.1",
+            event_version: version(fact.change),
             event_source: "aws:s3",
             aws_region: &fact.scope.region,
             event_time: dates::iso(occurrence.at),
@@ -126,9 +127,14 @@ fn object(fact: &ObjectOccurrence, sequence: u64) -> Object<'_> {
         key: encode_key(&fact.key),
         size: (!is_gone).then_some(fact.size),
         e_tag: (!is_gone).then_some(&fact.etag),
-        version_id: fact.version.as_deref(),
+        version_id: fact.version.map(|number| versions::text(VersionName::Numbered(number))),
         sequencer: format!("{sequence:018X}"),
     }
+}
+
+/// What is said about objects was first told in a later version than what happens to them.
+fn version(change: ObjectChange) -> &'static str {
+    if matches!(change, ObjectChange::Described(_)) { "2.3" } else { "2.1" }
 }
 
 /// The name as it stands in an event, without the `s3:` of configurations.
@@ -140,6 +146,10 @@ pub(super) fn name(change: ObjectChange) -> &'static str {
         ObjectChange::Created(Created::Multipart) => "ObjectCreated:CompleteMultipartUpload",
         ObjectChange::Deleted => "ObjectRemoved:Delete",
         ObjectChange::Marked => "ObjectRemoved:DeleteMarkerCreated",
+        ObjectChange::Described(Described::Tagged) => "ObjectTagging:Put",
+        ObjectChange::Described(Described::Untagged) => "ObjectTagging:Delete",
+        ObjectChange::Described(Described::Permitted) => "ObjectAcl:Put",
+        ObjectChange::Described(Described::Retained) => "ObjectRetention:Put",
     }
 }
 

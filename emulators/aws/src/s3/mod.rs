@@ -4,19 +4,24 @@
 //! Credentials only choose the account unless signatures are to be verified; the expiry of presigned
 //! requests and the conditions of upload forms always hold.
 
+mod access;
+mod acl;
 mod address;
 mod admission;
 mod call;
 mod checksum;
 mod chunked;
 mod conditions;
+mod cors;
 mod dates;
 mod decode;
 mod encode;
 mod event;
 mod fault;
 mod inside;
+mod kept;
 mod leftover;
+mod lock;
 mod notifications;
 mod ops;
 mod payload;
@@ -25,9 +30,12 @@ mod query;
 mod range;
 mod routes;
 mod saved;
+mod shape;
 mod sip;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod versions;
 mod wire;
 
 pub use address::is_s3_host;
@@ -42,6 +50,7 @@ use crate::sqs::Sqs;
 use address::address;
 use axum::body::Body;
 use call::Call;
+use cors::Page;
 use encode::Answer;
 use fault::{Code, Fault};
 use http::request::Parts as Head;
@@ -139,9 +148,19 @@ impl S3 {
         let resource = head.uri.path().to_owned();
         let is_head = head.method == Method::HEAD;
         let body = leftover::patient(body, &head.headers);
+        let page = Page::of(&self.front, &head);
         let answer = self.answer(head, body, &request_id).await;
-        let response = answer.unwrap_or_else(|fault| encode::fault(&fault, &resource, &request_id, is_head));
+        let mut response =
+            answer.unwrap_or_else(|fault| encode::fault(&fault, &resource, &request_id, is_head));
+        if let Some(page) = page {
+            page.tell(response.headers_mut());
+        }
         encode::finish(response, &request_id)
+    }
+
+    /// Whether the rules of the bucket that a request is about let a page of its origin in.
+    pub fn admits_origin(&self, head: &Head) -> bool {
+        Page::of(&self.front, head).is_some_and(|page| page.is_known())
     }
 
     async fn answer(&self, mut head: Head, body: Body, request_id: &str) -> Answer {
@@ -167,6 +186,7 @@ impl S3 {
             bucket: place.bucket.unwrap_or_default(),
             key: place.key.unwrap_or_default(),
             scope: admitted.scope,
+            requester: admitted.requester,
             request_id: request_id.to_owned(),
             verified: admitted.verified,
         };
@@ -187,10 +207,26 @@ impl S3 {
             Op::HeadBucket => ops::buckets::head(front, call),
             Op::DeleteBucket => ops::buckets::delete(front, call),
             Op::BucketLocation => ops::buckets::location(front, call),
-            Op::BucketAcl => ops::buckets::acl(front, call),
+            Op::BucketAcl => ops::acl::of_bucket(front, call),
+            Op::PutBucketAcl => ops::acl::put_of_bucket(front, call, body).await,
+            Op::PutObjectAcl => ops::acl::put_of_object(front, call, body).await,
             Op::Absent(code) => Err(ops::buckets::absent(front, call, code)),
-            Op::Preflight => Err(ops::buckets::preflight(call)),
-            Op::Fixed(document) => ops::buckets::fixed(front, call, document),
+            Op::Preflight => {
+                cors::preflight(front.objects().bucket(&call.bucket_id()).ok().as_ref(), &call.headers)
+            }
+            Op::GetKept(kind) => kept::get(front, call, kind),
+            Op::PutKept(kind) => kept::put(front, call, kind, body).await,
+            Op::DeleteKept(kind) => kept::delete(front, call, kind),
+            Op::GetPolicy => ops::policy::get(front, call),
+            Op::PutPolicy => ops::policy::put(front, call, body).await,
+            Op::DeletePolicy => ops::policy::delete(front, call),
+            Op::PolicyStatus => ops::policy::status(front, call),
+            Op::GetVersioning => ops::versioning::get(front, call),
+            Op::PutVersioning => ops::versioning::put(front, call, body).await,
+            Op::GetRetention => ops::lock::retention(front, call),
+            Op::PutRetention => ops::lock::retain(front, call, body).await,
+            Op::GetLegalHold => ops::lock::hold(front, call),
+            Op::PutLegalHold => ops::lock::put_hold(front, call, body).await,
             Op::GetNotification => ops::notification::get(front, call),
             Op::PutNotification => ops::notification::put(front, call, body).await,
             Op::ListObjects => ops::list::v1(front, call),
@@ -200,7 +236,7 @@ impl S3 {
             Op::PostForm => ops::form::post(front, call, body).await,
             Op::GetObject => ops::get::object(front, call),
             Op::HeadObject => ops::get::head(front, call),
-            Op::ObjectAcl => ops::get::acl(front, call),
+            Op::ObjectAcl => ops::acl::of_object(front, call),
             Op::ObjectAttributes => ops::attributes::get(front, call),
             Op::DeleteObject => ops::delete::object(front, call),
             Op::DeleteObjects => ops::delete::objects(front, call, body).await,

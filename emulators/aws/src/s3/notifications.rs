@@ -7,7 +7,7 @@ use super::fault::{Code, Fault};
 use super::wire::{Filter, FilterRule, FunctionConfiguration, NotificationConfiguration};
 use super::{Front, encode};
 use crate::sqs::Sqs;
-use mlemu_core::occurrence::{Created, ObjectChange};
+use mlemu_core::occurrence::{Created, Described, ObjectChange};
 use mlemu_core::{Cause, FunctionId, Scope};
 use mlemu_engine::objects::BucketId;
 use mlemu_engine::triggers::{Rule, Target};
@@ -265,13 +265,12 @@ fn check_overlaps(rules: &[Rule]) -> Result<(), Fault> {
 }
 
 /// Events that S3 knows and that never happen here.
-const OTHERS: [&str; 22] = [
+const OTHERS: [&str; 17] = [
     "s3:IntelligentTiering",
     "s3:LifecycleExpiration:*",
     "s3:LifecycleExpiration:Delete",
     "s3:LifecycleExpiration:DeleteMarkerCreated",
     "s3:LifecycleTransition",
-    "s3:ObjectAcl:Put",
     "s3:ObjectAnnotation:*",
     "s3:ObjectAnnotation:Delete",
     "s3:ObjectAnnotation:Put",
@@ -279,10 +278,6 @@ const OTHERS: [&str; 22] = [
     "s3:ObjectRestore:Completed",
     "s3:ObjectRestore:Delete",
     "s3:ObjectRestore:Post",
-    "s3:ObjectRetention:Put",
-    "s3:ObjectTagging:*",
-    "s3:ObjectTagging:Delete",
-    "s3:ObjectTagging:Put",
     "s3:ReducedRedundancyLostObject",
     "s3:Replication:*",
     "s3:Replication:OperationFailedReplication",
@@ -297,18 +292,24 @@ const CREATED: &[ObjectChange] = &[
     ObjectChange::Created(Created::Multipart),
 ];
 const REMOVED: &[ObjectChange] = &[ObjectChange::Deleted, ObjectChange::Marked];
+const TAGGING: &[ObjectChange] =
+    &[ObjectChange::Described(Described::Tagged), ObjectChange::Described(Described::Untagged)];
+const DESCRIBED: &[ObjectChange] =
+    &[ObjectChange::Described(Described::Permitted), ObjectChange::Described(Described::Retained)];
 
 /// What an event's name of a configuration stands for; `None`: S3 has no such event.
 fn changes_of(event: &str) -> Option<&'static [ObjectChange]> {
     match event {
         "s3:ObjectCreated:*" => Some(CREATED),
         "s3:ObjectRemoved:*" => Some(REMOVED),
+        "s3:ObjectTagging:*" => Some(TAGGING),
         _ if OTHERS.contains(&event) => Some(&[]),
         _ => {
             let name = event.strip_prefix("s3:")?;
             let one =
                 |all: &'static [ObjectChange]| all.iter().position(|one| super::event::name(*one) == name);
-            one(CREATED).map(|at| &CREATED[at..=at]).or_else(|| one(REMOVED).map(|at| &REMOVED[at..=at]))
+            let groups = [CREATED, REMOVED, TAGGING, DESCRIBED];
+            groups.into_iter().find_map(|group| one(group).map(|at| &group[at..=at]))
         }
     }
 }
@@ -350,7 +351,8 @@ mod tests {
         assert_eq!(changes_of("s3:ObjectCreated:*").unwrap().len(), 4);
         assert_eq!(changes_of("s3:ObjectCreated:Post").unwrap(), [ObjectChange::Created(Created::Post)]);
         assert_eq!(changes_of("s3:ObjectRemoved:Delete").unwrap(), [ObjectChange::Deleted]);
-        assert_eq!(changes_of("s3:ObjectTagging:Put").unwrap(), []);
+        assert_eq!(changes_of("s3:ObjectTagging:Put").unwrap(), [ObjectChange::Described(Described::Tagged)]);
+        assert_eq!(changes_of("s3:LifecycleTransition").unwrap(), []);
         assert!(changes_of("ObjectCreated:Put").is_none());
         assert!(changes_of("s3:ObjectCreated:Burn").is_none());
     }

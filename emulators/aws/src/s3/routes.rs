@@ -1,6 +1,7 @@
 //! From method, address and query to the operation: one table, in which what is not here has a row too.
 
 use super::fault::Code;
+use super::kept::Kind;
 use http::{HeaderMap, Method};
 
 /// What is done for a row.
@@ -35,12 +36,25 @@ pub(super) enum Op {
     PutNotification,
     PutObject,
     PutTagging,
+    GetPolicy,
+    PutPolicy,
+    DeletePolicy,
+    PolicyStatus,
+    GetVersioning,
+    PutVersioning,
+    PutBucketAcl,
+    PutObjectAcl,
+    GetRetention,
+    PutRetention,
+    GetLegalHold,
+    PutLegalHold,
     UploadPart,
     UploadPartCopy,
     /// A bucket has no such configuration, ever.
     Absent(Code),
-    /// A bucket has this configuration, always.
-    Fixed(&'static str),
+    GetKept(Kind),
+    PutKept(Kind),
+    DeleteKept(Kind),
     Unsupported,
 }
 
@@ -71,22 +85,6 @@ const fn copy(marker: &'static str, name: &'static str, op: Op) -> Route {
     Route { method: "PUT", level: Level::Object, marker, header: "x-amz-copy-source", name, op }
 }
 
-const NO_POLICY: Op = Op::Absent(Code::NoSuchBucketPolicy);
-const VERSIONING: Op =
-    Op::Fixed("<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
-const ENCRYPTION: Op = Op::Fixed(
-    "<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
-);
-const OWNERSHIP: Op = Op::Fixed(
-    "<OwnershipControls xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
-);
-const PAYER: Op = Op::Fixed(
-    "<RequestPaymentConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
-);
-const LOGGING: Op = Op::Fixed("<BucketLoggingStatus xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
-const ACCELERATE: Op =
-    Op::Fixed("<AccelerateConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
-
 use Level::{Bucket, Object, Service};
 use Op::Unsupported;
 
@@ -99,24 +97,18 @@ pub(super) const TABLE: &[Route] = &[
     row("GET", Bucket, "uploads", "ListMultipartUploads", Op::ListUploads),
     row("GET", Bucket, "versions", "ListObjectVersions", Op::ListVersions),
     row("GET", Bucket, "acl", "GetBucketAcl", Op::BucketAcl),
-    row("GET", Bucket, "versioning", "GetBucketVersioning", VERSIONING),
-    row("GET", Bucket, "encryption", "GetBucketEncryption", ENCRYPTION),
-    row("GET", Bucket, "ownershipControls", "GetBucketOwnershipControls", OWNERSHIP),
-    row("GET", Bucket, "requestPayment", "GetBucketRequestPayment", PAYER),
-    row("GET", Bucket, "logging", "GetBucketLogging", LOGGING),
-    row("GET", Bucket, "accelerate", "GetBucketAccelerateConfiguration", ACCELERATE),
-    row("GET", Bucket, "tagging", "GetBucketTagging", Op::Absent(Code::NoSuchTagSet)),
-    row("GET", Bucket, "policy", "GetBucketPolicy", NO_POLICY),
-    row("GET", Bucket, "policyStatus", "GetBucketPolicyStatus", NO_POLICY),
-    row("GET", Bucket, "cors", "GetBucketCors", Op::Absent(Code::NoSuchCORSConfiguration)),
-    row("GET", Bucket, "website", "GetBucketWebsite", Op::Absent(Code::NoSuchWebsiteConfiguration)),
-    row(
-        "GET",
-        Bucket,
-        "lifecycle",
-        "GetBucketLifecycleConfiguration",
-        Op::Absent(Code::NoSuchLifecycleConfiguration),
-    ),
+    row("GET", Bucket, "versioning", "GetBucketVersioning", Op::GetVersioning),
+    row("GET", Bucket, "encryption", "GetBucketEncryption", Op::GetKept(Kind::Encryption)),
+    row("GET", Bucket, "ownershipControls", "GetBucketOwnershipControls", Op::GetKept(Kind::Ownership)),
+    row("GET", Bucket, "requestPayment", "GetBucketRequestPayment", Op::GetKept(Kind::Payer)),
+    row("GET", Bucket, "logging", "GetBucketLogging", Op::GetKept(Kind::Logging)),
+    row("GET", Bucket, "accelerate", "GetBucketAccelerateConfiguration", Op::GetKept(Kind::Accelerate)),
+    row("GET", Bucket, "tagging", "GetBucketTagging", Op::GetKept(Kind::Tagging)),
+    row("GET", Bucket, "policy", "GetBucketPolicy", Op::GetPolicy),
+    row("GET", Bucket, "policyStatus", "GetBucketPolicyStatus", Op::PolicyStatus),
+    row("GET", Bucket, "cors", "GetBucketCors", Op::GetKept(Kind::Cors)),
+    row("GET", Bucket, "website", "GetBucketWebsite", Op::GetKept(Kind::Website)),
+    row("GET", Bucket, "lifecycle", "GetBucketLifecycleConfiguration", Op::GetKept(Kind::Lifecycle)),
     row(
         "GET",
         Bucket,
@@ -124,20 +116,8 @@ pub(super) const TABLE: &[Route] = &[
         "GetBucketReplication",
         Op::Absent(Code::ReplicationConfigurationNotFoundError),
     ),
-    row(
-        "GET",
-        Bucket,
-        "object-lock",
-        "GetObjectLockConfiguration",
-        Op::Absent(Code::ObjectLockConfigurationNotFoundError),
-    ),
-    row(
-        "GET",
-        Bucket,
-        "publicAccessBlock",
-        "GetPublicAccessBlock",
-        Op::Absent(Code::NoSuchPublicAccessBlockConfiguration),
-    ),
+    row("GET", Bucket, "object-lock", "GetObjectLockConfiguration", Op::GetKept(Kind::ObjectLock)),
+    row("GET", Bucket, "publicAccessBlock", "GetPublicAccessBlock", Op::GetKept(Kind::PublicAccess)),
     row("GET", Bucket, "analytics", "GetBucketAnalyticsConfiguration", Unsupported),
     row("GET", Bucket, "intelligent-tiering", "GetBucketIntelligentTieringConfiguration", Unsupported),
     row("GET", Bucket, "inventory", "GetBucketInventoryConfiguration", Unsupported),
@@ -153,16 +133,16 @@ pub(super) const TABLE: &[Route] = &[
     row("OPTIONS", Object, "", "OPTIONS object", Op::Preflight),
     // Buckets: changing.
     row("PUT", Bucket, "notification", "PutBucketNotificationConfiguration", Op::PutNotification),
-    row("PUT", Bucket, "accelerate", "PutBucketAccelerateConfiguration", Unsupported),
-    row("PUT", Bucket, "acl", "PutBucketAcl", Unsupported),
+    row("PUT", Bucket, "accelerate", "PutBucketAccelerateConfiguration", Op::PutKept(Kind::Accelerate)),
+    row("PUT", Bucket, "acl", "PutBucketAcl", Op::PutBucketAcl),
     row("PUT", Bucket, "analytics", "PutBucketAnalyticsConfiguration", Unsupported),
     row("PUT", Bucket, "abac", "PutBucketAbac", Unsupported),
-    row("PUT", Bucket, "cors", "PutBucketCors", Unsupported),
-    row("PUT", Bucket, "encryption", "PutBucketEncryption", Unsupported),
+    row("PUT", Bucket, "cors", "PutBucketCors", Op::PutKept(Kind::Cors)),
+    row("PUT", Bucket, "encryption", "PutBucketEncryption", Op::PutKept(Kind::Encryption)),
     row("PUT", Bucket, "intelligent-tiering", "PutBucketIntelligentTieringConfiguration", Unsupported),
     row("PUT", Bucket, "inventory", "PutBucketInventoryConfiguration", Unsupported),
-    row("PUT", Bucket, "lifecycle", "PutBucketLifecycleConfiguration", Unsupported),
-    row("PUT", Bucket, "logging", "PutBucketLogging", Unsupported),
+    row("PUT", Bucket, "lifecycle", "PutBucketLifecycleConfiguration", Op::PutKept(Kind::Lifecycle)),
+    row("PUT", Bucket, "logging", "PutBucketLogging", Op::PutKept(Kind::Logging)),
     row("PUT", Bucket, "metrics", "PutBucketMetricsConfiguration", Unsupported),
     row(
         "PUT",
@@ -172,42 +152,48 @@ pub(super) const TABLE: &[Route] = &[
         Unsupported,
     ),
     row("PUT", Bucket, "metadataJournalTable", "UpdateBucketMetadataJournalTableConfiguration", Unsupported),
-    row("PUT", Bucket, "object-lock", "PutObjectLockConfiguration", Unsupported),
-    row("PUT", Bucket, "ownershipControls", "PutBucketOwnershipControls", Unsupported),
-    row("PUT", Bucket, "policy", "PutBucketPolicy", Unsupported),
-    row("PUT", Bucket, "publicAccessBlock", "PutPublicAccessBlock", Unsupported),
+    row("PUT", Bucket, "object-lock", "PutObjectLockConfiguration", Op::PutKept(Kind::ObjectLock)),
+    row("PUT", Bucket, "ownershipControls", "PutBucketOwnershipControls", Op::PutKept(Kind::Ownership)),
+    row("PUT", Bucket, "policy", "PutBucketPolicy", Op::PutPolicy),
+    row("PUT", Bucket, "publicAccessBlock", "PutPublicAccessBlock", Op::PutKept(Kind::PublicAccess)),
     row("PUT", Bucket, "replication", "PutBucketReplication", Unsupported),
-    row("PUT", Bucket, "requestPayment", "PutBucketRequestPayment", Unsupported),
-    row("PUT", Bucket, "tagging", "PutBucketTagging", Unsupported),
-    row("PUT", Bucket, "versioning", "PutBucketVersioning", Unsupported),
-    row("PUT", Bucket, "website", "PutBucketWebsite", Unsupported),
+    row("PUT", Bucket, "requestPayment", "PutBucketRequestPayment", Op::PutKept(Kind::Payer)),
+    row("PUT", Bucket, "tagging", "PutBucketTagging", Op::PutKept(Kind::Tagging)),
+    row("PUT", Bucket, "versioning", "PutBucketVersioning", Op::PutVersioning),
+    row("PUT", Bucket, "website", "PutBucketWebsite", Op::PutKept(Kind::Website)),
     row("PUT", Bucket, "", "CreateBucket", Op::CreateBucket),
     row("POST", Bucket, "delete", "DeleteObjects", Op::DeleteObjects),
     row("POST", Bucket, "metadataConfiguration", "CreateBucketMetadataConfiguration", Unsupported),
     row("POST", Bucket, "metadataTable", "CreateBucketMetadataTableConfiguration", Unsupported),
     row("POST", Bucket, "", "PostObject", Op::PostForm),
     row("DELETE", Bucket, "analytics", "DeleteBucketAnalyticsConfiguration", Unsupported),
-    row("DELETE", Bucket, "cors", "DeleteBucketCors", Unsupported),
-    row("DELETE", Bucket, "encryption", "DeleteBucketEncryption", Unsupported),
+    row("DELETE", Bucket, "cors", "DeleteBucketCors", Op::DeleteKept(Kind::Cors)),
+    row("DELETE", Bucket, "encryption", "DeleteBucketEncryption", Op::DeleteKept(Kind::Encryption)),
     row("DELETE", Bucket, "intelligent-tiering", "DeleteBucketIntelligentTieringConfiguration", Unsupported),
     row("DELETE", Bucket, "inventory", "DeleteBucketInventoryConfiguration", Unsupported),
-    row("DELETE", Bucket, "lifecycle", "DeleteBucketLifecycle", Unsupported),
+    row("DELETE", Bucket, "lifecycle", "DeleteBucketLifecycle", Op::DeleteKept(Kind::Lifecycle)),
     row("DELETE", Bucket, "metrics", "DeleteBucketMetricsConfiguration", Unsupported),
     row("DELETE", Bucket, "metadataConfiguration", "DeleteBucketMetadataConfiguration", Unsupported),
     row("DELETE", Bucket, "metadataTable", "DeleteBucketMetadataTableConfiguration", Unsupported),
-    row("DELETE", Bucket, "ownershipControls", "DeleteBucketOwnershipControls", Unsupported),
-    row("DELETE", Bucket, "policy", "DeleteBucketPolicy", Unsupported),
-    row("DELETE", Bucket, "publicAccessBlock", "DeletePublicAccessBlock", Unsupported),
+    row(
+        "DELETE",
+        Bucket,
+        "ownershipControls",
+        "DeleteBucketOwnershipControls",
+        Op::DeleteKept(Kind::Ownership),
+    ),
+    row("DELETE", Bucket, "policy", "DeleteBucketPolicy", Op::DeletePolicy),
+    row("DELETE", Bucket, "publicAccessBlock", "DeletePublicAccessBlock", Op::DeleteKept(Kind::PublicAccess)),
     row("DELETE", Bucket, "replication", "DeleteBucketReplication", Unsupported),
-    row("DELETE", Bucket, "tagging", "DeleteBucketTagging", Unsupported),
-    row("DELETE", Bucket, "website", "DeleteBucketWebsite", Unsupported),
+    row("DELETE", Bucket, "tagging", "DeleteBucketTagging", Op::DeleteKept(Kind::Tagging)),
+    row("DELETE", Bucket, "website", "DeleteBucketWebsite", Op::DeleteKept(Kind::Website)),
     row("DELETE", Bucket, "", "DeleteBucket", Op::DeleteBucket),
     // Objects: reading.
     row("GET", Object, "acl", "GetObjectAcl", Op::ObjectAcl),
     row("GET", Object, "attributes", "GetObjectAttributes", Op::ObjectAttributes),
     row("GET", Object, "annotation", "GetObjectAnnotation", Unsupported),
-    row("GET", Object, "legal-hold", "GetObjectLegalHold", Unsupported),
-    row("GET", Object, "retention", "GetObjectRetention", Unsupported),
+    row("GET", Object, "legal-hold", "GetObjectLegalHold", Op::GetLegalHold),
+    row("GET", Object, "retention", "GetObjectRetention", Op::GetRetention),
     row("GET", Object, "tagging", "GetObjectTagging", Op::GetTagging),
     row("GET", Object, "torrent", "GetObjectTorrent", Unsupported),
     row("GET", Object, "uploadId", "ListParts", Op::ListParts),
@@ -216,11 +202,11 @@ pub(super) const TABLE: &[Route] = &[
     // Objects: changing.
     copy("uploadId", "UploadPartCopy", Op::UploadPartCopy),
     row("PUT", Object, "uploadId", "UploadPart", Op::UploadPart),
-    row("PUT", Object, "acl", "PutObjectAcl", Unsupported),
+    row("PUT", Object, "acl", "PutObjectAcl", Op::PutObjectAcl),
     row("PUT", Object, "annotation", "PutObjectAnnotation", Unsupported),
     row("PUT", Object, "encryption", "UpdateObjectEncryption", Unsupported),
-    row("PUT", Object, "legal-hold", "PutObjectLegalHold", Unsupported),
-    row("PUT", Object, "retention", "PutObjectRetention", Unsupported),
+    row("PUT", Object, "legal-hold", "PutObjectLegalHold", Op::PutLegalHold),
+    row("PUT", Object, "retention", "PutObjectRetention", Op::PutRetention),
     row("PUT", Object, "renameObject", "RenameObject", Unsupported),
     row("PUT", Object, "tagging", "PutObjectTagging", Op::PutTagging),
     copy("", "CopyObject", Op::CopyObject),
@@ -262,6 +248,8 @@ pub(super) fn find(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Covered {
     Here,
+    /// Kept and given back; nothing here acts on it.
+    Kept,
     /// It answers as for a bucket that was never configured.
     AsNew,
     Missing,
@@ -272,7 +260,11 @@ pub fn coverage() -> impl Iterator<Item = (&'static str, Covered)> {
     TABLE.iter().map(|route| {
         let covered = match route.op {
             Op::Unsupported => Covered::Missing,
-            Op::Absent(_) | Op::Fixed(_) => Covered::AsNew,
+            Op::Absent(_) => Covered::AsNew,
+            Op::GetKept(kind) | Op::PutKept(kind) | Op::DeleteKept(kind) if !kind.is_acted_on() => {
+                Covered::Kept
+            }
+            Op::GetPolicy | Op::PutPolicy | Op::DeletePolicy | Op::PolicyStatus => Covered::Kept,
             _ => Covered::Here,
         };
         (route.name, covered)

@@ -2,8 +2,9 @@
 
 use super::object::Object;
 use super::upload::{Upload, UploadId};
+use super::version::{Versioning, Versions};
 use super::{Fault, Objects};
-use mlemu_core::{Epoch, Scope, Timestamp};
+use mlemu_core::{Scope, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,6 +34,9 @@ impl BucketId {
     }
 }
 
+/// What a dialect keeps beside a bucket or an object, by names of its own. The store never looks into them.
+pub type Documents = BTreeMap<Arc<str>, Arc<str>>;
+
 /// What there is to know of a bucket.
 #[derive(Clone, Debug)]
 pub struct BucketView {
@@ -40,41 +44,27 @@ pub struct BucketView {
     /// Where it was created.
     pub scope: Arc<Scope>,
     pub created: Timestamp,
+    pub versioning: Versioning,
+    pub documents: Arc<Documents>,
 }
 
-/// All versions of one key, newest last and never empty. Today a bucket keeps only one; one that keeps more
-/// will push here instead of replacing, and a deletion will push a marker.
-#[derive(Clone)]
-pub(super) struct Versions(Vec<Arc<Object>>);
-
-impl Versions {
-    pub fn of(object: Arc<Object>) -> Self {
-        Self(vec![object])
-    }
-
-    pub fn current(&self) -> Option<&Arc<Object>> {
-        self.0.last()
-    }
-
-    /// The same versions, as contents of another epoch.
-    pub fn of_epoch(&self, epoch: Epoch) -> Self {
-        let restamped = |object: &Arc<Object>| {
-            let mut object = Object::clone(object);
-            object.content.epoch = epoch;
-            Arc::new(object)
-        };
-        Self(self.0.iter().map(restamped).collect())
+impl BucketView {
+    pub fn document(&self, name: &str) -> Option<&Arc<str>> {
+        self.documents.get(name)
     }
 }
 
 pub(super) struct Bucket {
-    pub scope: Arc<Scope>,
-    pub created: Timestamp,
+    pub view: BucketView,
     pub objects: BTreeMap<Arc<str>, Versions>,
     pub uploads: BTreeMap<(Arc<str>, UploadId), Upload>,
 }
 
 impl Bucket {
+    pub fn new(view: BucketView, objects: BTreeMap<Arc<str>, Versions>) -> Self {
+        Self { view, objects, uploads: BTreeMap::new() }
+    }
+
     pub fn current(&self, key: &str) -> Option<&Arc<Object>> {
         self.objects.get(key).and_then(Versions::current)
     }
@@ -89,13 +79,18 @@ impl Objects {
         if store.buckets.contains_key(&id) {
             return Err(Fault::BucketExists { name: name.into() });
         }
-        let bucket =
-            Bucket { scope: scope.clone(), created, objects: BTreeMap::new(), uploads: BTreeMap::new() };
-        store.buckets.insert(id.clone(), bucket);
+        let view = BucketView {
+            id: id.clone(),
+            scope: scope.clone(),
+            created,
+            versioning: Versioning::Off,
+            documents: Arc::default(),
+        };
+        store.buckets.insert(id.clone(), Bucket::new(view, BTreeMap::new()));
         Ok(id)
     }
 
-    /// Forgets an empty bucket. Uploads that were begun in it are given up.
+    /// Forgets a bucket that holds no version of anything. Uploads that were begun in it are given up.
     pub fn delete_bucket(&self, id: &BucketId) -> Result<(), Fault> {
         let mut store = self.lock();
         if !store.bucket(id)?.objects.is_empty() {
@@ -110,14 +105,35 @@ impl Objects {
     /// Fails with [`Fault::NoBucket`].
     pub fn bucket(&self, id: &BucketId) -> Result<BucketView, Fault> {
         let store = self.lock();
-        store.bucket(id).map(|bucket| bucket.view(id))
+        store.bucket(id).map(|bucket| bucket.view.clone())
+    }
+
+    /// Says how the bucket keeps versions from now on. One that ever kept them never goes back to `Off`.
+    pub fn set_versioning(&self, id: &BucketId, versioning: Versioning) -> Result<(), Fault> {
+        let mut store = self.lock();
+        let view = &mut store.bucket_mut(id)?.view;
+        if versioning != Versioning::Off || view.versioning == Versioning::Off {
+            view.versioning = versioning;
+        }
+        Ok(())
+    }
+
+    /// Keeps a document with the bucket in place of the one of the same name; `None` removes it.
+    pub fn set_document(&self, id: &BucketId, name: &str, document: Option<Arc<str>>) -> Result<(), Fault> {
+        let mut store = self.lock();
+        let documents = Arc::make_mut(&mut store.bucket_mut(id)?.view.documents);
+        match document {
+            Some(document) => drop(documents.insert(name.into(), document)),
+            None => drop(documents.remove(name)),
+        }
+        Ok(())
     }
 
     /// The buckets of this name, in whichever cloud and account.
     pub fn named(&self, name: &str) -> Vec<BucketView> {
         let store = self.lock();
         let found = store.buckets.iter().filter(|(id, _)| **id.name() == *name);
-        found.map(|(id, bucket)| bucket.view(id)).collect()
+        found.map(|(_, bucket)| bucket.view.clone()).collect()
     }
 
     /// The buckets of an account, by name.
@@ -128,13 +144,7 @@ impl Objects {
             .buckets
             .range(&first..)
             .take_while(|(id, _)| id.cloud == first.cloud && id.account == first.account)
-            .map(|(id, bucket)| bucket.view(id))
+            .map(|(_, bucket)| bucket.view.clone())
             .collect()
-    }
-}
-
-impl Bucket {
-    fn view(&self, id: &BucketId) -> BucketView {
-        BucketView { id: id.clone(), scope: self.scope.clone(), created: self.created }
     }
 }

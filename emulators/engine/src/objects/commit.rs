@@ -1,9 +1,10 @@
 //! Reading and changing single objects. Each change is one commit under one lock.
 
-use super::bucket::{BucketId, Versions};
+use super::bucket::BucketId;
 use super::object::{Attributes, Content, Object, Origin};
+use super::version::{Marker, Version, VersionName, Versioning, Which};
 use super::{Fault, Objects, Store, UploadId};
-use mlemu_core::occurrence::{Created, Fact, ObjectChange, ObjectOccurrence};
+use mlemu_core::occurrence::{Created, Described, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{Occurrence, Timestamp};
 use std::sync::Arc;
 
@@ -17,14 +18,33 @@ pub struct NewObject {
     pub origin: Origin,
 }
 
+/// What came of a removal.
+#[derive(Clone, Debug)]
+pub enum Deletion {
+    /// There was nothing.
+    Nothing,
+    /// It is gone for good.
+    Removed(Version),
+    /// It is hidden behind this marker.
+    Marked(Arc<Marker>),
+}
+
 impl Objects {
-    /// Fails with [`Fault::NoBucket`] or [`Fault::NoObject`].
+    /// The object that a key stands for. Fails with [`Fault::NoBucket`] or [`Fault::NoObject`].
     pub fn get(&self, bucket: &BucketId, key: &str) -> Result<Arc<Object>, Fault> {
         let store = self.lock();
         store.bucket(bucket)?.current(key).cloned().ok_or_else(|| no_object(key))
     }
 
-    /// Puts an object, replacing the one before it, unless `check` refuses what is there now.
+    /// A version of a key, which may be a marker. Fails with [`Fault::NoObject`] where the key was never written, and
+    /// with [`Fault::NoVersion`] where a name is no version's.
+    pub fn version(&self, bucket: &BucketId, key: &str, which: Which) -> Result<Version, Fault> {
+        let store = self.lock();
+        store.version(bucket, key, which).cloned()
+    }
+
+    /// Puts an object, unless `check` refuses what is there now. It replaces the one before it, or hides it where the
+    /// bucket keeps versions.
     pub fn put<E: From<Fault>>(
         &self,
         bucket: &BucketId,
@@ -41,35 +61,60 @@ impl Objects {
         Ok(object)
     }
 
-    /// Removes an object for good, unless `check` refuses what is there now. `None`: there was none.
+    /// Removes the object that a key stands for, unless `check` refuses what is there now. Where the bucket keeps
+    /// versions a marker hides it, and hides nothing where there was nothing.
     pub fn delete<E: From<Fault>>(
         &self,
         bucket: &BucketId,
         key: &str,
         origin: Origin,
         check: impl FnOnce(Option<&Object>) -> Result<(), E>,
-    ) -> Result<Option<Arc<Object>>, E> {
+    ) -> Result<Deletion, E> {
         let now = self.shared.clock.now();
         let mut store = self.lock();
-        let current = store.bucket(bucket)?.current(key).cloned();
-        check(current.as_deref())?;
-        let Some(object) = current else { return Ok(None) };
-        let removed = store.bucket_mut(bucket)?.objects.remove(key);
-        let change = Change {
-            key: object.key.clone(),
-            kind: ObjectChange::Deleted,
-            size: 0,
-            etag: "",
-            previous: Some(object.sequence),
-        };
-        let sequence = store.record(bucket, change, origin, now)?;
+        let held = store.bucket(bucket)?;
+        check(held.current(key).map(Arc::as_ref))?;
+        if held.view.versioning == Versioning::Off {
+            let removed = store.remove(bucket, key, VersionName::Unnamed, origin, now)?;
+            drop(store);
+            return Ok(self.removed(removed));
+        }
+        let (marker, replaced) = store.mark(bucket, key, origin, now)?;
         drop(store);
-        drop(removed);
-        self.wake(sequence);
-        Ok(Some(object))
+        drop(replaced);
+        self.wake(marker.sequence);
+        Ok(Deletion::Marked(marker))
     }
 
-    /// Changes what is said about an object; its content, its sequence and its date stay.
+    /// Removes a version for good, be it a marker, unless `check` refuses.
+    pub fn delete_version<E: From<Fault>>(
+        &self,
+        bucket: &BucketId,
+        key: &str,
+        name: VersionName,
+        origin: Origin,
+        check: impl FnOnce(&Version) -> Result<(), E>,
+    ) -> Result<Deletion, E> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let versions = store.bucket(bucket)?.objects.get(key);
+        if let Some(version) = versions.and_then(|versions| versions.find(Which::Named(name))) {
+            check(version)?;
+        }
+        let removed = store.remove(bucket, key, name, origin, now)?;
+        drop(store);
+        Ok(self.removed(removed))
+    }
+
+    /// Tells of a removal; the lock must have been left.
+    fn removed(&self, removed: Option<(Version, u64)>) -> Deletion {
+        removed.map_or(Deletion::Nothing, |(version, sequence)| {
+            self.wake(sequence);
+            Deletion::Removed(version)
+        })
+    }
+
+    /// Changes what is said about the object that a key stands for; its content, its sequence and its date stay.
     pub fn describe(
         &self,
         bucket: &BucketId,
@@ -77,12 +122,33 @@ impl Objects {
         change: impl FnOnce(&mut Attributes),
     ) -> Result<Arc<Object>, Fault> {
         let mut store = self.lock();
-        let held = store.bucket_mut(bucket)?;
-        let mut object =
-            held.current(key).map(|object| Object::clone(object)).ok_or_else(|| no_object(key))?;
+        let current = store.bucket(bucket)?.current(key).ok_or_else(|| no_object(key))?;
+        let mut object = Object::clone(current);
         change(&mut object.attributes);
-        let object = Arc::new(object);
-        held.objects.insert(object.key.clone(), Versions::of(object.clone()));
+        store.amend(bucket, object)
+    }
+
+    /// Changes what is said about a version, unless `change` refuses, and tells of it where there is a word for it.
+    pub fn describe_version<E: From<Fault>>(
+        &self,
+        bucket: &BucketId,
+        object: &Object,
+        how: Option<Described>,
+        origin: Origin,
+        change: impl FnOnce(&mut Attributes) -> Result<(), E>,
+    ) -> Result<Arc<Object>, E> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let version = store.version(bucket, &object.key, Which::Named(object.version))?;
+        let mut object =
+            version.object().map(|held| Object::clone(held)).ok_or_else(|| no_object(&object.key))?;
+        change(&mut object.attributes)?;
+        let object = store.amend(bucket, object)?;
+        let Some(how) = how else { return Ok(object) };
+        let change = Change::of(&object, ObjectChange::Described(how));
+        let sequence = store.record(bucket, change, origin, now)?;
+        drop(store);
+        self.wake(sequence);
         Ok(object)
     }
 
@@ -105,10 +171,37 @@ struct Change<'a> {
     size: u64,
     etag: &'a str,
     previous: Option<u64>,
+    version: Option<u64>,
+}
+
+impl<'a> Change<'a> {
+    fn of(object: &'a Object, kind: ObjectChange) -> Self {
+        Self {
+            key: object.key.clone(),
+            kind,
+            size: object.content.size(),
+            etag: &object.content.etag,
+            previous: None,
+            version: object.version.number(),
+        }
+    }
 }
 
 impl Store {
-    /// Makes `new` the current version. The second of the pair is what it replaced, to be dropped outside
+    fn version(&self, bucket: &BucketId, key: &str, which: Which) -> Result<&Version, Fault> {
+        let versions = self.bucket(bucket)?.objects.get(key).ok_or_else(|| no_object(key))?;
+        versions.find(which).ok_or_else(|| Fault::NoVersion { key: key.into() })
+    }
+
+    /// The name of a version that is made with the next commit.
+    fn next_name(&self, bucket: &BucketId) -> Result<VersionName, Fault> {
+        Ok(match self.bucket(bucket)?.view.versioning {
+            Versioning::Enabled => VersionName::Numbered(self.sequence + 1),
+            Versioning::Off | Versioning::Suspended => VersionName::Unnamed,
+        })
+    }
+
+    /// Makes `new` the newest version. The second of the pair is what it replaced, to be dropped outside
     /// the lock.
     pub(super) fn insert(
         &mut self,
@@ -116,28 +209,91 @@ impl Store {
         new: NewObject,
         now: Timestamp,
         upload: Option<UploadId>,
-    ) -> Result<(Arc<Object>, Option<Versions>), Fault> {
+    ) -> Result<(Arc<Object>, Option<Version>), Fault> {
         if new.content.epoch != self.epoch {
             return Err(Fault::Stale);
         }
+        let version = self.next_name(bucket)?;
         let change = Change {
             key: new.key.clone(),
             kind: ObjectChange::Created(new.how),
             size: new.content.size(),
             etag: &new.content.etag,
             previous: self.bucket(bucket)?.current(&new.key).map(|object| object.sequence),
+            version: version.number(),
         };
         let sequence = self.record(bucket, change, new.origin, now)?;
         let object = Arc::new(Object {
-            key: new.key.clone(),
+            key: new.key,
+            version,
             sequence,
             created: now,
             content: new.content,
             attributes: new.attributes,
             upload,
         });
-        let replaced = self.bucket_mut(bucket)?.objects.insert(new.key, Versions::of(object.clone()));
+        let replaced = self.push(bucket, Version::Object(object.clone()))?;
         Ok((object, replaced))
+    }
+
+    /// Makes a marker the newest version.
+    fn mark(
+        &mut self,
+        bucket: &BucketId,
+        key: &str,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<(Arc<Marker>, Option<Version>), Fault> {
+        let name = self.next_name(bucket)?;
+        let key: Arc<str> = key.into();
+        let previous = self.bucket(bucket)?.current(&key).map(|object| object.sequence);
+        let kind = ObjectChange::Marked;
+        let change = Change { key: key.clone(), kind, size: 0, etag: "", previous, version: name.number() };
+        let sequence = self.record(bucket, change, origin, now)?;
+        let marker = Arc::new(Marker { key, name, sequence, created: now });
+        let replaced = self.push(bucket, Version::Marker(marker.clone()))?;
+        Ok((marker, replaced))
+    }
+
+    /// Takes a version out, if it is there, and records that.
+    fn remove(
+        &mut self,
+        bucket: &BucketId,
+        key: &str,
+        name: VersionName,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<(Version, u64)>, Fault> {
+        let objects = &mut self.bucket_mut(bucket)?.objects;
+        let Some(versions) = objects.get_mut(key) else { return Ok(None) };
+        let Some(removed) = versions.remove(name) else { return Ok(None) };
+        if versions.is_empty() {
+            objects.remove(key);
+        }
+        let change = Change {
+            key: removed.key().clone(),
+            kind: ObjectChange::Deleted,
+            size: 0,
+            etag: "",
+            previous: Some(removed.sequence()),
+            version: name.number(),
+        };
+        let sequence = self.record(bucket, change, origin, now)?;
+        Ok(Some((removed, sequence)))
+    }
+
+    fn push(&mut self, bucket: &BucketId, version: Version) -> Result<Option<Version>, Fault> {
+        let objects = &mut self.bucket_mut(bucket)?.objects;
+        Ok(objects.entry(version.key().clone()).or_default().push(version))
+    }
+
+    /// Puts `object` in the place of the version of the same name.
+    fn amend(&mut self, bucket: &BucketId, object: Object) -> Result<Arc<Object>, Fault> {
+        let object = Arc::new(object);
+        if let Some(versions) = self.bucket_mut(bucket)?.objects.get_mut(&object.key) {
+            versions.amend(object.clone());
+        }
+        Ok(object)
     }
 
     fn record(
@@ -147,7 +303,7 @@ impl Store {
         origin: Origin,
         at: Timestamp,
     ) -> Result<u64, Fault> {
-        let scope = self.bucket(bucket)?.scope.clone();
+        let scope = self.bucket(bucket)?.view.scope.clone();
         self.sequence += 1;
         let fact = Fact::Object(ObjectOccurrence {
             scope,
@@ -156,7 +312,7 @@ impl Store {
             change: change.kind,
             size: change.size,
             etag: change.etag.into(),
-            version: None,
+            version: change.version,
             previous: change.previous,
             source_ip: origin.source_ip,
             request_id: origin.request_id,

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
 use md5::{Digest as _, Md5};
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
+use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh64::Xxh64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChecksumKind {
@@ -13,6 +15,11 @@ pub enum ChecksumKind {
     Crc64Nvme,
     Sha1,
     Sha256,
+    Sha512,
+    Md5,
+    Xxh64,
+    Xxh3,
+    Xxh128,
 }
 
 impl ChecksumKind {
@@ -21,17 +28,24 @@ impl ChecksumKind {
             ChecksumKind::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
             ChecksumKind::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
             ChecksumKind::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-            ChecksumKind::Sha1 | ChecksumKind::Sha256 => None,
+            _ => None,
         }
+    }
+
+    /// Whether the checksum of a whole follows from those of its pieces.
+    pub fn joins(self) -> bool {
+        self.crc().is_some()
     }
 
     /// Length of a value in bytes.
     pub fn width(self) -> usize {
         match self {
             ChecksumKind::Crc32 | ChecksumKind::Crc32c => 4,
-            ChecksumKind::Crc64Nvme => 8,
+            ChecksumKind::Crc64Nvme | ChecksumKind::Xxh64 | ChecksumKind::Xxh3 => 8,
+            ChecksumKind::Md5 | ChecksumKind::Xxh128 => 16,
             ChecksumKind::Sha1 => 20,
             ChecksumKind::Sha256 => 32,
+            ChecksumKind::Sha512 => 64,
         }
     }
 
@@ -85,14 +99,26 @@ enum Hash {
     Crc(crc_fast::Digest, usize),
     Sha1(Sha1),
     Sha256(Sha256),
+    Sha512(Sha512),
+    Md5(Md5),
+    Xxh64(Xxh64),
+    /// Both widths come from the same rounds.
+    Xxh3(Box<Xxh3>, usize),
 }
 
 impl Hash {
     fn new(kind: ChecksumKind) -> Self {
-        match (kind.crc(), kind) {
-            (Some(algorithm), kind) => Hash::Crc(crc_fast::Digest::new(algorithm), kind.width()),
-            (None, ChecksumKind::Sha1) => Hash::Sha1(Sha1::new()),
-            (None, _) => Hash::Sha256(Sha256::new()),
+        let crc = |algorithm| Hash::Crc(crc_fast::Digest::new(algorithm), kind.width());
+        match kind {
+            ChecksumKind::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            ChecksumKind::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
+            ChecksumKind::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
+            ChecksumKind::Sha1 => Hash::Sha1(Sha1::new()),
+            ChecksumKind::Sha256 => Hash::Sha256(Sha256::new()),
+            ChecksumKind::Sha512 => Hash::Sha512(Sha512::new()),
+            ChecksumKind::Md5 => Hash::Md5(Md5::new()),
+            ChecksumKind::Xxh64 => Hash::Xxh64(Xxh64::new(0)),
+            ChecksumKind::Xxh3 | ChecksumKind::Xxh128 => Hash::Xxh3(Box::new(Xxh3::new()), kind.width()),
         }
     }
 
@@ -101,6 +127,10 @@ impl Hash {
             Hash::Crc(hash, _) => hash.update(bytes),
             Hash::Sha1(hash) => hash.update(bytes),
             Hash::Sha256(hash) => hash.update(bytes),
+            Hash::Sha512(hash) => hash.update(bytes),
+            Hash::Md5(hash) => hash.update(bytes),
+            Hash::Xxh64(hash) => hash.update(bytes),
+            Hash::Xxh3(hash, _) => hash.update(bytes),
         }
     }
 
@@ -109,6 +139,11 @@ impl Hash {
             Hash::Crc(hash, width) => to_bytes(hash.finalize(), width),
             Hash::Sha1(hash) => Bytes::copy_from_slice(&hash.finalize()),
             Hash::Sha256(hash) => Bytes::copy_from_slice(&hash.finalize()),
+            Hash::Sha512(hash) => Bytes::copy_from_slice(&hash.finalize()),
+            Hash::Md5(hash) => Bytes::copy_from_slice(&hash.finalize()),
+            Hash::Xxh64(hash) => Bytes::copy_from_slice(&hash.digest().to_be_bytes()),
+            Hash::Xxh3(hash, 8) => Bytes::copy_from_slice(&hash.digest().to_be_bytes()),
+            Hash::Xxh3(hash, _) => Bytes::copy_from_slice(&hash.digest128().to_be_bytes()),
         }
     }
 }
@@ -147,7 +182,15 @@ mod tests {
         assert_eq!(hex(&ChecksumKind::Crc32c.of(b"123456789")), "e3069283");
         assert_eq!(hex(&ChecksumKind::Crc64Nvme.of(b"123456789")), "ae8b14860a799888");
         assert_eq!(hex(&ChecksumKind::Sha1.of(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
-        assert_eq!(ChecksumKind::Sha256.of(b"abc").len(), ChecksumKind::Sha256.width());
+        assert_eq!(hex(&ChecksumKind::Md5.of(b"abc")), "900150983cd24fb0d6963f7d28e17f72");
+        // As the reference implementation has them, without a seed.
+        assert_eq!(hex(&ChecksumKind::Xxh64.of(b"")), "ef46db3751d8e999");
+        assert_eq!(hex(&ChecksumKind::Xxh64.of(b"abc")), "44bc2cf5ad770999");
+        assert_eq!(hex(&ChecksumKind::Xxh3.of(b"")), "2d06800538d394c2");
+        assert_eq!(hex(&ChecksumKind::Xxh128.of(b"")), "99aa06d3014798d86001c324468d497f");
+        for kind in [ChecksumKind::Sha256, ChecksumKind::Sha512, ChecksumKind::Xxh3, ChecksumKind::Xxh128] {
+            assert_eq!(kind.of(b"abc").len(), kind.width(), "{kind:?}");
+        }
     }
 
     #[test]

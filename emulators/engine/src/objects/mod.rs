@@ -4,6 +4,8 @@
 //! small and files of opaque names when not; a copy shares the body. Every commit gets the next number of one
 //! counter and is written to one change log, which triggers read at their own pace.
 //!
+//! A bucket may keep versions: then a replaced object stays behind the new one, and a removal hides it behind a marker.
+//!
 //! The core knows no dialect: entity tags of joined objects, name rules and preconditions come from the
 //! caller. A precondition is a closure that sees the object as it is at the moment of the commit.
 
@@ -19,16 +21,18 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod version;
 
 pub use body::Body;
-pub use bucket::{BucketId, BucketView};
-pub use commit::NewObject;
+pub use bucket::{BucketId, BucketView, Documents};
+pub use commit::{Deletion, NewObject};
 pub use digest::{Checksum, ChecksumKind, Digests, hex};
-pub use listing::{ListQuery, Page};
+pub use listing::{ListQuery, Listed, Page, VersionPage};
 pub use log::Changes;
 pub use object::{Attributes, Content, Object, Origin, PartMark};
 pub use snapshot::Snapshot;
 pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
+pub use version::{Marker, Version, VersionName, Versioning, Which};
 
 use bucket::Bucket;
 use log::Log;
@@ -50,6 +54,8 @@ pub enum Fault {
     BucketNotEmpty { name: String },
     #[error("there is no object `{key}`")]
     NoObject { key: String },
+    #[error("there is no such version of `{key}`")]
+    NoVersion { key: String },
     #[error("there is no upload `{id}`")]
     NoUpload { id: String },
     #[error("the body is longer than the {limit} bytes allowed")]

@@ -1,8 +1,10 @@
 //! What an object is: its content, what was said about it, and who wrote it.
 
 use super::body::Body;
+use super::bucket::Documents;
 use super::digest::{Checksum, ChecksumKind};
 use super::upload::{PartName, UploadId};
+use super::version::VersionName;
 use mlemu_core::{Cause, Epoch, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub struct Attributes {
     pub headers: BTreeMap<&'static str, String>,
     pub metadata: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
+    /// What else the dialect keeps with it.
+    pub documents: Documents,
 }
 
 /// Who asked for a change, and what made them ask.
@@ -63,6 +67,7 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub struct Object {
     pub key: Arc<str>,
+    pub version: VersionName,
     /// The commit that made it.
     pub sequence: u64,
     pub created: Timestamp,

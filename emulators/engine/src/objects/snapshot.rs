@@ -3,7 +3,8 @@
 //! Objects never change once they are there, so a snapshot shares them and their bytes with the store: it costs the
 //! keys. Uploads that are begun are not a part of it.
 
-use super::bucket::{Bucket, BucketId, BucketView, Versions};
+use super::bucket::{Bucket, BucketId, BucketView};
+use super::version::Versions;
 use super::{Objects, Store};
 use mlemu_core::Epoch;
 use std::collections::BTreeMap;
@@ -25,8 +26,7 @@ impl Kept {
     /// A bucket of this epoch: what was read of an older one is refused when it comes back.
     fn bucket(&self, epoch: Epoch) -> Bucket {
         let objects = self.objects.iter().map(|(key, versions)| (key.clone(), versions.of_epoch(epoch)));
-        let BucketView { scope, created, .. } = self.view.clone();
-        Bucket { scope, created, objects: objects.collect(), uploads: BTreeMap::new() }
+        Bucket::new(self.view.clone(), objects.collect())
     }
 }
 
@@ -34,8 +34,7 @@ impl Objects {
     pub fn snapshot(&self) -> Snapshot {
         let store = self.lock();
         let keep = |(id, bucket): (&BucketId, &Bucket)| {
-            let view = BucketView { id: id.clone(), scope: bucket.scope.clone(), created: bucket.created };
-            (id.clone(), Kept { view, objects: bucket.objects.clone() })
+            (id.clone(), Kept { view: bucket.view.clone(), objects: bucket.objects.clone() })
         };
         Snapshot { buckets: store.buckets.iter().map(keep).collect() }
     }

@@ -36,6 +36,7 @@ fn names(change: ObjectChange) -> (&'static str, &'static str) {
         ObjectChange::Created(_) => ("finalized", "finalize"),
         ObjectChange::Deleted => ("deleted", "delete"),
         ObjectChange::Marked => ("archived", "archive"),
+        ObjectChange::Described(_) => ("metadataUpdated", "metadataUpdate"),
     }
 }
 

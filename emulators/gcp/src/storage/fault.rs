@@ -107,7 +107,7 @@ impl From<objects::Fault> for Fault {
                 let message = "The bucket you tried to delete is not empty.";
                 Self::new(StatusCode::CONFLICT, "conflict", message)
             }
-            Core::NoObject { key } => {
+            Core::NoObject { key } | Core::NoVersion { key } => {
                 Self::new(StatusCode::NOT_FOUND, "notFound", format!("No such object: {key}"))
             }
             Core::NoUpload { .. } => Self::no_session(),

@@ -1,16 +1,15 @@
 //! GetObjectAttributes.
 
-use super::put::current;
 use crate::s3::call::Call;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
-use crate::s3::{Front, checksum, dates, wire};
+use crate::s3::{Front, checksum, dates, versions, wire};
 use mlemu_engine::objects::{Object, PartMark};
 
 const MOST: usize = 1000;
 
 pub(in crate::s3) fn get(front: &Front, call: &Call) -> Answer {
-    let object = current(front, call)?;
+    let object = versions::wanted(front, call)?;
     let values = call.headers.get_all("x-amz-object-attributes").iter();
     let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
     if values.is_empty() {
@@ -33,6 +32,7 @@ pub(in crate::s3) fn get(front: &Front, call: &Call) -> Answer {
         object_size: has("ObjectSize").then(|| content.size()),
     })?;
     encode::set(response.headers_mut(), "last-modified", &dates::http(object.created));
+    versions::tell(front, response.headers_mut(), &call.bucket_id(), object.version);
     Ok(response)
 }
 

@@ -1,14 +1,17 @@
 //! Buckets themselves: making, finding, forgetting, and the configurations that never change.
 
+use crate::s3::acl::{self, Acl};
 use crate::s3::address::is_bucket_name;
 use crate::s3::call::Call;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
+use crate::s3::kept::{self, Kind};
+use crate::s3::tree::Element;
 use crate::s3::{Front, dates, decode, payload, wire};
 use axum::body::Body;
 use http::StatusCode;
 use mlemu_core::Scope;
-use mlemu_engine::objects::Fault as CoreFault;
+use mlemu_engine::objects::{BucketId, Fault as CoreFault, Versioning};
 use std::sync::Arc;
 
 const MOST: usize = 10_000;
@@ -49,14 +52,58 @@ pub(in crate::s3) async fn create(front: &Front, call: &Call, body: Body) -> Ans
         Some(region) => Arc::new(Scope { region: region.into(), ..Scope::clone(&call.scope) }),
         None => call.scope.clone(),
     };
+    let wanted = Wanted::of(call, &scope)?;
     match front.objects().create_bucket(&scope, &call.bucket) {
         // The oldest region forgives a repeated creation; others do not.
         Err(CoreFault::BucketExists { .. }) if &*scope.region == "us-east-1" => {}
-        made => drop(made?),
+        made => wanted.give(front, &made?)?,
     }
     let mut response = encode::empty(StatusCode::OK);
     encode::set(response.headers_mut(), "location", &format!("/{}", call.bucket));
     Ok(response)
+}
+
+/// What a new bucket shall have from the beginning.
+struct Wanted {
+    acl: Option<Acl>,
+    ownership: Option<Element>,
+    lock: bool,
+}
+
+impl Wanted {
+    fn of(call: &Call, scope: &Scope) -> Result<Self, Fault> {
+        let owner = encode::owner(&scope.account).id;
+        let ownership = call.header("x-amz-object-ownership").map(|text| {
+            let rule = Element::branch("Rule", vec![Element::leaf("ObjectOwnership", text)]);
+            kept::checked(Kind::Ownership, Element::branch(Kind::Ownership.name(), vec![rule]))
+        });
+        let lock = call.header("x-amz-bucket-object-lock-enabled");
+        Ok(Self {
+            acl: Acl::of_headers(&call.headers, &owner, &owner)?,
+            ownership: ownership.transpose()?,
+            lock: lock.is_some_and(|text| text.eq_ignore_ascii_case("true")),
+        })
+    }
+
+    fn give(&self, front: &Front, bucket: &BucketId) -> Result<(), Fault> {
+        let objects = front.objects();
+        let keep = |name: &str, document: String| objects.set_document(bucket, name, Some(document.into()));
+        if let Some(acl) = &self.acl {
+            keep(acl::DOCUMENT, acl.document())?;
+        }
+        if let Some(ownership) = &self.ownership {
+            keep(Kind::Ownership.name(), ownership.document())?;
+        }
+        if self.lock {
+            objects.set_versioning(bucket, Versioning::Enabled)?;
+            let enabled = Element::leaf("ObjectLockEnabled", "Enabled");
+            keep(
+                Kind::ObjectLock.name(),
+                Element::branch(Kind::ObjectLock.name(), vec![enabled]).document(),
+            )?;
+        }
+        Ok(())
+    }
 }
 
 async fn location_constraint(front: &Front, call: &Call, body: Body) -> Result<Option<String>, Fault> {
@@ -100,42 +147,9 @@ pub(in crate::s3) fn location(front: &Front, call: &Call) -> Answer {
     encode::xml(&wire::LocationConstraint { xmlns: wire::Ns, region })
 }
 
-pub(in crate::s3) fn acl(front: &Front, call: &Call) -> Answer {
-    front.objects().bucket(&call.bucket_id())?;
-    Ok(owner_only(call))
-}
-
-/// The list that says: the owner may do everything.
-pub(super) fn owner_only(call: &Call) -> http::Response<Body> {
-    let id = encode::owner(&call.scope.account).id;
-    let text = format!(
-        "{}<AccessControlPolicy xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Owner><ID>{id}</ID></Owner>\
-         <AccessControlList><Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
-         xsi:type=\"CanonicalUser\"><ID>{id}</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>\
-         </AccessControlList></AccessControlPolicy>",
-        encode::DECLARATION
-    );
-    encode::document_of(StatusCode::OK, text)
-}
-
 pub(in crate::s3) fn absent(front: &Front, call: &Call, code: Code) -> Fault {
     match front.objects().bucket(&call.bucket_id()) {
         Ok(_) => Fault::new(code).with("BucketName", &call.bucket),
         Err(fault) => fault.into(),
     }
-}
-
-pub(in crate::s3) fn fixed(front: &Front, call: &Call, document: &str) -> Answer {
-    front.objects().bucket(&call.bucket_id())?;
-    Ok(encode::document_of(StatusCode::OK, format!("{}{document}", encode::DECLARATION)))
-}
-
-/// No bucket has a configuration of cross-origin requests.
-pub(in crate::s3) fn preflight(call: &Call) -> Fault {
-    let code = if call.headers.contains_key(http::header::ORIGIN) {
-        Code::AccessForbidden
-    } else {
-        Code::BadRequest
-    };
-    Fault::new(code)
 }

@@ -1,30 +1,81 @@
 //! DeleteObject and DeleteObjects.
 
-use crate::s3::call::{self, Call};
+use crate::s3::call::Call;
 use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::wire::{Delete, DeleteError, DeleteResult, Deleted, ObjectIdentifier};
-use crate::s3::{Front, address, conditions, decode, payload};
+use crate::s3::{Front, address, conditions, decode, lock, payload, versions};
 use axum::body::Body;
 use http::StatusCode;
-use mlemu_engine::objects::Object;
+use mlemu_engine::objects::{Deletion, Object, Version, VersionName, Which};
 
 const MOST: usize = 1000;
 
+/// What the client is told: a version, and whether it is a marker.
+struct Told {
+    version: Option<VersionName>,
+    is_marker: bool,
+}
+
+impl Told {
+    fn of(deletion: &Deletion, asked: Option<VersionName>) -> Self {
+        match deletion {
+            Deletion::Marked(marker) => Self { version: Some(marker.name), is_marker: true },
+            Deletion::Removed(Version::Marker(marker)) => {
+                Self { version: Some(marker.name), is_marker: true }
+            }
+            Deletion::Removed(Version::Object(_)) | Deletion::Nothing => {
+                Self { version: asked, is_marker: false }
+            }
+        }
+    }
+}
+
 pub(in crate::s3) fn object(front: &Front, call: &Call) -> Answer {
     let conditions = Conditions::of(&call.headers);
-    let bucket = call.bucket_id();
-    front.objects().bucket(&bucket)?;
-    call.check_version()?;
-    front.objects().delete(&bucket, &call.key, call.origin(), |current| {
+    front.objects().bucket(&call.bucket_id())?;
+    let asked = match versions::which(call)? {
+        Which::Newest => None,
+        Which::Named(name) => Some(name),
+    };
+    let check = |current: Option<&Object>| {
         if call.headers.contains_key(http::header::IF_MATCH) {
             conditions.write(&call.key, current)
         } else {
-            Ok::<_, Fault>(())
+            Ok(())
         }
-    })?;
-    Ok(encode::empty(StatusCode::NO_CONTENT))
+    };
+    let told = remove(front, call, &call.key, asked, check)?;
+    let mut response = encode::empty(StatusCode::NO_CONTENT);
+    if let Some(version) = told.version {
+        encode::set(response.headers_mut(), "x-amz-version-id", &versions::text(version));
+    }
+    if told.is_marker {
+        encode::set(response.headers_mut(), "x-amz-delete-marker", "true");
+    }
+    Ok(response)
+}
+
+/// Removes a version, or whatever the key stands for.
+fn remove(
+    front: &Front,
+    call: &Call,
+    key: &str,
+    asked: Option<VersionName>,
+    check: impl FnOnce(Option<&Object>) -> Result<(), Fault>,
+) -> Result<Told, Fault> {
+    let (objects, bucket, now) = (front.objects(), call.bucket_id(), front.parts.clock.now());
+    let bypass = lock::bypass(&objects.bucket(&bucket)?, call)?;
+    let deletion = match asked {
+        None => objects.delete(&bucket, key, call.origin(), check)?,
+        Some(name) => objects.delete_version(&bucket, key, name, call.origin(), |version| {
+            let object = version.object().map(AsRef::as_ref);
+            check(object)?;
+            object.map_or(Ok(()), |object| lock::check_removal(object, bypass, now))
+        })?,
+    };
+    Ok(Told::of(&deletion, asked))
 }
 
 pub(in crate::s3) async fn objects(front: &Front, call: &Call, body: Body) -> Answer {
@@ -43,10 +94,11 @@ pub(in crate::s3) async fn objects(front: &Front, call: &Call, body: Body) -> An
     let mut result = DeleteResult::default();
     for entry in wanted.object {
         match delete_one(front, call, &entry) {
-            Ok(()) if wanted.quiet => {}
-            Ok(()) => result.deleted.push(Deleted { key: entry.key, version_id: entry.version_id }),
+            Ok(_) if wanted.quiet => {}
+            Ok(told) => result.deleted.push(deleted(entry, &told)),
             Err(fault) => result.error.push(DeleteError {
                 key: entry.key,
+                version_id: entry.version_id,
                 code: fault.code.name(),
                 message: fault.message,
             }),
@@ -55,17 +107,25 @@ pub(in crate::s3) async fn objects(front: &Front, call: &Call, body: Body) -> An
     encode::xml(&result)
 }
 
-fn delete_one(front: &Front, call: &Call, entry: &ObjectIdentifier) -> Result<(), Fault> {
-    address::check_key(&entry.key)?;
-    if let Some(version) = entry.version_id.as_deref().filter(|version| *version != "null") {
-        return Err(call::no_such_version(&entry.key, version));
+fn deleted(entry: ObjectIdentifier, told: &Told) -> Deleted {
+    let marker = told.version.filter(|_| told.is_marker);
+    Deleted {
+        key: entry.key,
+        version_id: entry.version_id,
+        delete_marker: marker.map(|_| true),
+        delete_marker_version_id: marker.map(versions::text),
     }
+}
+
+fn delete_one(front: &Front, call: &Call, entry: &ObjectIdentifier) -> Result<Told, Fault> {
+    address::check_key(&entry.key)?;
+    let asked = entry.version_id.as_deref().filter(|version| !version.is_empty());
+    let asked = asked.map(versions::name).transpose().map_err(|_| Fault::new(Code::NoSuchVersion))?;
     let check = |current: Option<&Object>| match (&entry.etag, current) {
         (None, _) => Ok(()),
         (Some(_), None) => Err(Fault::new(Code::NoSuchKey)),
         (Some(tag), Some(object)) if tag == "*" || conditions::bare(tag) == &*object.content.etag => Ok(()),
         (Some(_), Some(_)) => Err(Fault::new(Code::PreconditionFailed)),
     };
-    front.objects().delete(&call.bucket_id(), &entry.key, call.origin(), check)?;
-    Ok(())
+    remove(front, call, &entry.key, asked, check)
 }

@@ -3,13 +3,14 @@
 //! Follows "POST Object" of the Amazon S3 API reference.
 
 use crate::auth;
+use crate::s3::acl::Permission;
 use crate::s3::call::Call;
 use crate::s3::checksum::Claim;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::policy::Policy;
 use crate::s3::sip::{Gate, Sips};
-use crate::s3::{Front, address, admission, decode, payload, wire};
+use crate::s3::{Front, access, address, admission, decode, payload, versions, wire};
 use axum::body::Body;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -73,13 +74,18 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     fields.insert("bucket".into(), call.bucket.clone());
     fields.insert("key".into(), form.key()?);
     let limits = check(front, &form, &fields)?;
-    let scope = scope(front, &form);
+    let sender = sender(front, &form);
+    let scope = if front.parts.settings.strict_auth { call.scope.clone() } else { sender.clone() };
     let bucket = BucketId::new(&scope, &call.bucket);
-    front.objects().bucket(&bucket)?;
+    let view = front.objects().bucket(&bucket)?;
+    if front.parts.settings.strict_auth {
+        let requester = form.get("policy").map(|_| &*sender.account);
+        access::check_bucket(requester, &view, Permission::Write)?;
+    }
     let (least, most) = limits.unwrap_or((0, payload::LARGEST));
     let headers = form.headers();
     let claim = Claim::of(&headers)?;
-    let mut attributes = decode::attributes(&headers)?;
+    let mut attributes = super::put::attributes(front, &view, call, &headers)?;
     if let Some(tagging) = form.get("tagging") {
         attributes.tags = decode::tags_of_document(decode::xml("Tagging", tagging.as_bytes())?)?;
     }
@@ -92,7 +98,9 @@ pub(in crate::s3) async fn post(front: &Front, call: &Call, body: Body) -> Answe
     let key = fields.remove("key").unwrap_or_default().into();
     let new = NewObject { key, content, attributes, how: Created::Post, origin: call.origin() };
     let object = front.objects().put(&bucket, new, |_| Ok::<_, Fault>(()))?;
-    answer(call, &form, &object)
+    let mut response = answer(call, &form, &object)?;
+    versions::tell_made(response.headers_mut(), object.version);
+    Ok(response)
 }
 
 async fn read<'a>(multipart: &mut Multipart<'a>) -> Result<(Form, Field<'a>), Fault> {
@@ -136,8 +144,12 @@ fn broken(error: multer::Error) -> Fault {
 fn check(front: &Front, form: &Form, fields: &BTreeMap<String, String>) -> Result<Option<(u64, u64)>, Fault> {
     let settings = &front.parts.settings;
     let Some(text) = form.get("policy") else {
-        return if settings.strict_auth { Err(Code::AccessDenied.into()) } else { Ok(None) };
+        return Ok(None);
     };
+    if form.get("signature").or_else(|| form.get("x-amz-signature")).is_none() {
+        let message = "Bucket POST must contain a field named 'Signature'.  If it is specified, please check the order of the fields.";
+        return Err(Fault::argument("Signature", "", message));
+    }
     if settings.strict_auth {
         auth::verify_policy(|name| form.get(name), text, &settings.keys).map_err(admission::refused)?;
     }
@@ -146,10 +158,11 @@ fn check(front: &Front, form: &Form, fields: &BTreeMap<String, String>) -> Resul
     Ok(policy.length())
 }
 
-fn scope(front: &Front, form: &Form) -> Arc<Scope> {
+fn sender(front: &Front, form: &Form) -> Arc<Scope> {
     let credential = form.get("x-amz-credential").and_then(|text| text.split('/').next());
     let access_key = credential.or_else(|| form.get("awsaccesskeyid"));
-    let account = access_key.and_then(auth::account_of).unwrap_or(&front.parts.settings.account);
+    let account = access_key.and_then(|access_key| front.parts.settings.keys.account(access_key));
+    let account = account.unwrap_or(&front.parts.settings.account);
     front.scope_of(account)
 }
 

@@ -1,11 +1,10 @@
 //! GetObject, HeadObject, and what else tells of one object.
 
-use super::put::current;
 use crate::s3::call::Call;
 use crate::s3::conditions::{Conditions, Freshness};
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
-use crate::s3::{Front, checksum, range};
+use crate::s3::{Front, checksum, range, versions};
 use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
 use mlemu_engine::objects::{Body as Bytes, Object};
@@ -22,8 +21,8 @@ const OVERRIDES: [&str; 6] = [
 ];
 
 pub(in crate::s3) fn object(front: &Front, call: &Call) -> Answer {
-    let object = current(front, call)?;
-    let (mut response, part) = described(call, &object)?;
+    let object = versions::wanted(front, call)?;
+    let (mut response, part) = described(front, call, &object)?;
     if response.status() != StatusCode::NOT_MODIFIED {
         *response.body_mut() = body(&object.content.body, part);
     }
@@ -31,8 +30,8 @@ pub(in crate::s3) fn object(front: &Front, call: &Call) -> Answer {
 }
 
 pub(in crate::s3) fn head(front: &Front, call: &Call) -> Answer {
-    let object = current(front, call)?;
-    described(call, &object).map(|(response, _)| response)
+    let object = versions::wanted(front, call)?;
+    described(front, call, &object).map(|(response, _)| response)
 }
 
 fn body(content: &Bytes, part: Option<Range<u64>>) -> Body {
@@ -44,10 +43,15 @@ fn body(content: &Bytes, part: Option<Range<u64>>) -> Body {
 }
 
 /// Everything but the body, and which part of it is wanted.
-fn described(call: &Call, object: &Object) -> Result<(Response<Body>, Option<Range<u64>>), Fault> {
+fn described(
+    front: &Front,
+    call: &Call,
+    object: &Object,
+) -> Result<(Response<Body>, Option<Range<u64>>), Fault> {
     let freshness = Conditions::of(&call.headers).read(object)?;
     let mut response = encode::empty(StatusCode::OK);
     encode::describe(response.headers_mut(), object);
+    versions::tell(front, response.headers_mut(), &call.bucket_id(), object.version);
     if freshness == Freshness::NotModified {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         for name in ["content-type", "x-amz-server-side-encryption"] {
@@ -127,9 +131,4 @@ fn wanted_part(call: &Call, object: &Object) -> Result<Option<Range<u64>>, Fault
     let part = parts.get(number - 1).ok_or(Code::InvalidPartNumber)?;
     let start: u64 = parts[..number - 1].iter().map(|part| part.size).sum();
     Ok(Some(start..start + part.size))
-}
-
-pub(in crate::s3) fn acl(front: &Front, call: &Call) -> Answer {
-    current(front, call)?;
-    Ok(super::buckets::owner_only(call))
 }

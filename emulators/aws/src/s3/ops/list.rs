@@ -1,12 +1,12 @@
-//! Listings of objects: ListObjects, ListObjectsV2, and ListObjectVersions of buckets without versions.
+//! Listings of objects: ListObjects, ListObjectsV2, ListObjectVersions.
 
 use crate::s3::call::Call;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::Fault;
-use crate::s3::{Front, checksum, dates, wire};
+use crate::s3::{Front, checksum, dates, versions, wire};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mlemu_engine::objects::{ListQuery, Object, Page};
+use mlemu_engine::objects::{ListQuery, Listed, Object, Page};
 
 const MOST: usize = 1000;
 
@@ -41,8 +41,8 @@ fn page(front: &Front, call: &Call, after: &str, limit: usize) -> Result<Page, F
     Ok(front.objects().list(&call.bucket_id(), ListQuery { prefix, delimiter, after, limit })?)
 }
 
-fn prefixes(page: &Page, spelling: Spelling) -> Vec<wire::CommonPrefix> {
-    page.prefixes.iter().map(|prefix| wire::CommonPrefix { prefix: spelling.write(prefix) }).collect()
+fn prefixes(prefixes: &[String], spelling: Spelling) -> Vec<wire::CommonPrefix> {
+    prefixes.iter().map(|prefix| wire::CommonPrefix { prefix: spelling.write(prefix) }).collect()
 }
 
 fn contents(call: &Call, object: &Object, spelling: Spelling, with_owner: bool) -> wire::Contents {
@@ -79,7 +79,7 @@ fn result(
         encoding_type: spelling.name(),
         is_truncated: page.next.is_some(),
         contents: page.objects.iter().map(|object| contents(call, object, spelling, with_owner)).collect(),
-        common_prefixes: prefixes(page, spelling),
+        common_prefixes: prefixes(&page.prefixes, spelling),
         ..wire::ListBucketResult::default()
     }
 }
@@ -127,31 +127,62 @@ fn unwrap_token(token: &str) -> Result<String, Fault> {
 
 pub(in crate::s3) fn versions(front: &Front, call: &Call) -> Answer {
     let (spelling, limit) = (Spelling::of(call)?, call.number("max-keys", MOST, MOST)?);
-    let marker = call.query.text("key-marker");
-    let page = page(front, call, marker, limit)?;
-    let version = |object: &std::sync::Arc<Object>| wire::Version {
-        key: spelling.write(&object.key),
-        id: "null",
-        is_latest: true,
-        last_modified: dates::iso(object.created),
-        etag: encode::quoted(&object.content.etag),
-        size: object.content.size(),
-        owner: encode::owner(&call.scope.account),
-        storage_class: encode::storage_class(object),
+    let (prefix, delimiter) = (call.query.text("prefix"), call.query.text("delimiter"));
+    let (after, within) = (call.query.text("key-marker"), call.query.text("version-id-marker"));
+    if after.is_empty() && !within.is_empty() {
+        let message = "A version-id marker cannot be specified without a key marker.";
+        return Err(Fault::argument("version-id-marker", within, message));
+    }
+    let name = if within.is_empty() { None } else { Some(versions::name(within)?) };
+    let query = ListQuery { prefix, delimiter, after, limit };
+    let page = front.objects().list_versions(&call.bucket_id(), query, name)?;
+    let (next, next_within) = match page.next {
+        Some((key, name)) => (Some(spelling.write(&key)), name.map(versions::text)),
+        None => (None, None),
     };
     encode::xml(&wire::ListVersionsResult {
         name: call.bucket.clone(),
-        prefix: spelling.write(call.query.text("prefix")),
-        key_marker: spelling.write(marker),
-        version_id_marker: call.query.text("version-id-marker").to_owned(),
-        next_key_marker: page.next.as_deref().map(|next| spelling.write(next)),
-        next_version_id_marker: page.next.as_ref().map(|_| "null"),
+        prefix: spelling.write(prefix),
+        key_marker: spelling.write(after),
+        version_id_marker: within.to_owned(),
+        is_truncated: next.is_some(),
+        next_key_marker: next,
+        next_version_id_marker: next_within,
         max_keys: limit,
         delimiter: call.query.get("delimiter").map(|text| spelling.write(text)),
         encoding_type: spelling.name(),
-        is_truncated: page.next.is_some(),
-        version: page.objects.iter().map(version).collect(),
-        common_prefixes: prefixes(&page, spelling),
+        entries: page.versions.iter().map(|listed| version_entry(call, listed, spelling)).collect(),
+        common_prefixes: prefixes(&page.prefixes, spelling),
         ..wire::ListVersionsResult::default()
+    })
+}
+
+fn version_entry(call: &Call, listed: &Listed, spelling: Spelling) -> wire::VersionEntry {
+    let key = spelling.write(listed.version.key());
+    let id = versions::text(listed.version.name());
+    let is_latest = listed.is_newest;
+    let last_modified = dates::iso(listed.version.created());
+    let owner = encode::owner(&call.scope.account);
+    let Some(object) = listed.version.object() else {
+        return wire::VersionEntry::DeleteMarker(wire::MarkerEntry {
+            key,
+            id,
+            is_latest,
+            last_modified,
+            owner,
+        });
+    };
+    let sum = object.content.checksums.first();
+    wire::VersionEntry::Version(wire::Version {
+        key,
+        id,
+        is_latest,
+        last_modified,
+        etag: encode::quoted(&object.content.etag),
+        checksum_algorithm: sum.map(|sum| checksum::name(sum.kind)).into_iter().collect(),
+        checksum_type: sum.map(|sum| checksum::kind_of_sum(sum.of_parts)),
+        size: object.content.size(),
+        owner,
+        storage_class: encode::storage_class(object),
     })
 }

@@ -1,5 +1,6 @@
 //! The operations, by family.
 
+pub(super) mod acl;
 pub(super) mod attributes;
 pub(super) mod buckets;
 pub(super) mod copy;
@@ -7,8 +8,11 @@ pub(super) mod delete;
 pub(super) mod form;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod lock;
 pub(super) mod multipart;
 pub(super) mod notification;
+pub(super) mod policy;
 pub(super) mod put;
 pub(super) mod tagging;
 pub(super) mod uploads;
+pub(super) mod versioning;

@@ -7,7 +7,7 @@ use crate::s3::conditions::{self, Conditions};
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::wire::{CompleteMultipartUpload, CompletedPart};
-use crate::s3::{Front, checksum, decode, payload, wire};
+use crate::s3::{Front, checksum, decode, payload, versions, wire};
 use axum::body::Body;
 use bytes::Bytes;
 use http::StatusCode;
@@ -32,7 +32,8 @@ pub(super) fn part_number(call: &Call) -> Result<u16, Fault> {
 }
 
 pub(in crate::s3) fn create(front: &Front, call: &Call) -> Answer {
-    let attributes = decode::attributes(&call.headers)?;
+    let bucket = front.objects().bucket(&call.bucket_id())?;
+    let attributes = super::put::attributes(front, &bucket, call, &call.headers)?;
     let plan = checksum::plan(&call.headers)?;
     let id = front.objects().begin_upload(&call.bucket_id(), &call.key, attributes, Some(plan))?;
     let mut response = encode::xml(&wire::InitiateMultipartUploadResult {
@@ -117,6 +118,7 @@ fn completed(call: &Call, object: &Object) -> Answer {
         checksums: encode::checksums(&content.checksums, content.parts.len()),
     })?;
     super::put::encryption(response.headers_mut(), object);
+    versions::tell_made(response.headers_mut(), object.version);
     Ok(response)
 }
 
@@ -160,6 +162,11 @@ fn is_claimed(part: &Part, claim: &CompletedPart) -> bool {
         (ChecksumKind::Crc64Nvme, &claim.crc64nvme),
         (ChecksumKind::Sha1, &claim.sha1),
         (ChecksumKind::Sha256, &claim.sha256),
+        (ChecksumKind::Sha512, &claim.sha512),
+        (ChecksumKind::Md5, &claim.md5),
+        (ChecksumKind::Xxh64, &claim.xxh64),
+        (ChecksumKind::Xxh3, &claim.xxh3),
+        (ChecksumKind::Xxh128, &claim.xxh128),
     ];
     let same =
         |(kind, claimed): &(ChecksumKind, &Option<String>)| match (claimed, part.content.checksum(*kind)) {

@@ -1,19 +1,20 @@
 //! PutObject.
 
+use crate::s3::acl::{self, Acl};
 use crate::s3::call::Call;
 use crate::s3::conditions::Conditions;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::Fault;
-use crate::s3::{Front, decode, payload};
+use crate::s3::{Front, decode, lock, payload, versions};
 use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{ChecksumKind, NewObject, Object};
+use mlemu_engine::objects::{Attributes, BucketView, ChecksumKind, NewObject, Object};
 
 pub(in crate::s3) async fn object(front: &Front, call: &Call, body: Body) -> Answer {
     let bucket = call.bucket_id();
-    front.objects().bucket(&bucket)?;
-    let attributes = decode::attributes(&call.headers)?;
+    let view = front.objects().bucket(&bucket)?;
+    let attributes = attributes(front, &view, call, &call.headers)?;
     let conditions = Conditions::of(&call.headers);
     // Refused before the body is read where it can be; what counts is the check at the commit.
     conditions.write(&call.key, front.objects().get(&bucket, &call.key).ok().as_deref())?;
@@ -28,7 +29,29 @@ pub(in crate::s3) async fn object(front: &Front, call: &Call, body: Body) -> Ans
     let object = front.objects().put(&bucket, new, |current| conditions.write(&call.key, current))?;
     let mut response = encode::empty(StatusCode::OK);
     confirm(response.headers_mut(), &object);
+    versions::tell_made(response.headers_mut(), object.version);
     Ok(response)
+}
+
+/// What is said about a new object: by its request, and by its bucket for all.
+pub(super) fn attributes(
+    front: &Front,
+    bucket: &BucketView,
+    call: &Call,
+    headers: &HeaderMap,
+) -> Result<Attributes, Fault> {
+    let mut attributes = decode::attributes(headers)?;
+    lock::apply(bucket, headers, front.parts.clock.now(), &mut attributes)?;
+    let owner = acl::owner_of_bucket(bucket);
+    let writer = call.requester.as_ref().map_or_else(|| owner.clone(), |account| encode::owner(account).id);
+    if let Some(acl) = Acl::of_headers(headers, &writer, &owner)? {
+        acl::check(bucket, &acl)?;
+        attributes.documents.insert(acl::DOCUMENT.into(), acl.document().into());
+    }
+    if writer != owner {
+        attributes.documents.insert(acl::OWNER.into(), writer.into());
+    }
+    Ok(attributes)
 }
 
 /// What the writer of an object is told of it.
@@ -46,10 +69,4 @@ pub(super) fn encryption(headers: &mut HeaderMap, object: &Object) {
     for (name, value) in kept.filter(|(name, _)| name.starts_with("x-amz-server-side-encryption")) {
         encode::set(headers, name, value);
     }
-}
-
-/// The object that is there now, of a version that exists.
-pub(super) fn current(front: &Front, call: &Call) -> Result<std::sync::Arc<Object>, Fault> {
-    call.check_version()?;
-    Ok(front.objects().get(&call.bucket_id(), &call.key)?)
 }

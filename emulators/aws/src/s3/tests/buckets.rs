@@ -65,12 +65,12 @@ async fn what_is_not_configured_and_what_is_not_here_say_so() {
     assert!(world.send("GET /pics?versioning").await.body.contains("<VersioningConfiguration xmlns="));
     assert!(world.send("GET /pics?acl").await.body.contains("FULL_CONTROL"));
     assert_eq!(world.send("GET /none?versioning").await.code(), (404, "NoSuchBucket"));
-    let refused = world.send("PUT /pics?cors\n\n<x/>").await;
+    let refused = world.send("PUT /pics?replication\n\n<x/>").await;
     assert_eq!(refused.code(), (501, "NotImplemented"));
-    assert!(refused.element("Message").contains("PutBucketCors"));
+    assert!(refused.element("Message").contains("PutBucketReplication"));
     let records = world.records();
     let What::Unsupported { service, operation } = &records[0].what else { panic!("{records:?}") };
-    assert_eq!((service.as_str(), operation.as_str()), ("s3", "PutBucketCors"));
+    assert_eq!((service.as_str(), operation.as_str()), ("s3", "PutBucketReplication"));
     assert_eq!(world.send("PATCH /pics").await.code(), (405, "MethodNotAllowed"));
 }
 

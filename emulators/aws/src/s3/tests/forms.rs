@@ -8,6 +8,8 @@ const POLICY: &str = r#"{"expiration": "2999-01-01T00:00:00Z", "conditions": [{"
     ["starts-with", "$key", "up/"], ["starts-with", "$success_action_status", ""],
     ["starts-with", "$success_action_redirect", ""], ["content-length-range", 2, 10]]}"#;
 
+const SIGNED: (&str, &str) = ("x-amz-signature", "00");
+
 fn form(fields: &[(&str, &str)], file: &str) -> Vec<u8> {
     let part = |(name, value): &(&str, &str)| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
@@ -38,7 +40,7 @@ async fn a_form_uploads_under_the_name_of_its_file() {
     };
     world.s3.subscribe("pics", subscription).unwrap();
     let policy = STANDARD.encode(POLICY);
-    let fields = [("key", "up/${filename}"), ("policy", &policy), ("success_action_status", "201")];
+    let fields = [("key", "up/${filename}"), ("policy", &policy), SIGNED, ("success_action_status", "201")];
     let made = post(&world, &fields, "hello").await;
     assert_eq!((made.status.as_u16(), made.element("Key")), (201, "up/red flower.jpg"));
     assert_eq!(made.element("Location"), "http://127.0.0.1:4566/pics/up/red%20flower.jpg");
@@ -58,7 +60,7 @@ async fn the_policy_always_holds() {
     let world = world();
     let policy = STANDARD.encode(POLICY);
     let refused = async |key: &str, extra: &[(&str, &str)], file: &str| {
-        let fields = [&[("key", key), ("policy", &policy)], extra].concat();
+        let fields = [&[("key", key), ("policy", &policy), SIGNED], extra].concat();
         post(&world, &fields, file).await.code().1.to_owned()
     };
     assert_eq!(refused("down/x", &[], "hello").await, "AccessDenied");
@@ -66,7 +68,7 @@ async fn the_policy_always_holds() {
     assert_eq!(refused("up/x", &[], "more than ten bytes").await, "EntityTooLarge");
     assert_eq!(refused("up/x", &[], "1").await, "EntityTooSmall");
     let late = STANDARD.encode(POLICY.replace("2999", "2001"));
-    let expired = post(&world, &[("key", "up/x"), ("policy", &late)], "hello").await;
+    let expired = post(&world, &[("key", "up/x"), ("policy", &late), SIGNED], "hello").await;
     assert_eq!(expired.element("Message"), "Invalid according to Policy: Policy expired.");
     assert_eq!(world.send("GET /pics").await.elements("Key").len(), 0);
 }
@@ -84,6 +86,9 @@ async fn forms_that_are_none() {
     let endless = vec![b'x'; 2_000_000];
     let reply = world.send_with("POST /pics\ncontent-type: multipart/form-data; boundary=B", endless).await;
     assert_eq!(reply.code(), (400, "MaxPostPreDataLengthExceededError"));
+    let policy = STANDARD.encode(POLICY);
+    let unsigned = post(&world, &[("key", "up/x"), ("policy", &policy)], "hello").await;
+    assert_eq!(unsigned.code(), (400, "InvalidArgument"));
     let strict = world_with(Settings { strict_auth: true, ..settings() });
     assert_eq!(post(&strict, &[("key", "k")], "hello").await.code(), (403, "AccessDenied"));
 }

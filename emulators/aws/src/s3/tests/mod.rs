@@ -1,11 +1,15 @@
 //! Wire tests: the text of a request in, the answer out.
 
+mod access;
 mod bodies;
 mod buckets;
+mod configurations;
 mod forms;
+mod locks;
 mod multipart;
 mod notifications;
 mod objects;
+mod versions;
 
 use super::*;
 use http::{HeaderMap, StatusCode};

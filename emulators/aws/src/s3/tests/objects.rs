@@ -55,7 +55,8 @@ async fn what_is_missing_is_named() {
     assert_eq!((head.status.as_u16(), head.body.as_str()), (404, ""));
     let bucket = world.send("PUT /none/k\n\nx").await;
     assert_eq!((bucket.code(), bucket.element("BucketName")), ((404, "NoSuchBucket"), "none"));
-    assert_eq!(world.send("GET /pics/k?versionId=7").await.code(), (404, "NoSuchVersion"));
+    let id = crate::s3::versions::text(mlemu_engine::objects::VersionName::Numbered(7));
+    assert_eq!(world.send(&format!("GET /pics/k?versionId={id}")).await.code(), (404, "NoSuchVersion"));
     assert_eq!(
         world.send(&format!("PUT /pics/{}\n\nx", "k".repeat(1025))).await.code(),
         (400, "KeyTooLongError")
@@ -178,8 +179,6 @@ async fn tags_and_attributes() {
     assert_eq!(told.element("ChecksumType"), "FULL_OBJECT");
     assert_eq!(told.element("ChecksumCRC64NVME").len(), 12);
     assert_eq!(told.element("StorageClass"), "");
-    let preflight = world.send("OPTIONS /pics/k\norigin: http://localhost:1").await;
-    assert_eq!(preflight.code(), (403, "AccessForbidden"));
 }
 
 fn base64_of(bytes: &[u8]) -> String {
