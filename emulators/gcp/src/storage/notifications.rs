@@ -90,6 +90,7 @@ impl Notification {
             ObjectChange::Created(_) => ("OBJECT_FINALIZE", occurrence.sequence, "overwroteGeneration"),
             ObjectChange::Deleted => ("OBJECT_DELETE", fact.previous.unwrap_or_default(), ""),
             ObjectChange::Marked => ("OBJECT_ARCHIVE", fact.previous.unwrap_or_default(), ""),
+            ObjectChange::Described(_) => ("OBJECT_METADATA_UPDATE", occurrence.sequence, ""),
         };
         let config = format!("projects/_/buckets/{}/notificationConfigs/{}", fact.bucket, self.id);
         let mut said: BTreeMap<&str, String> = BTreeMap::from([
