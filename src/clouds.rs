@@ -7,7 +7,8 @@ use http::request::Parts;
 use http::{Request, Response};
 use mlemu_aws::schedule::Expression;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
+use mlemu_core::profile::ProfileError;
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Profile, Record, Strain};
 use mlemu_engine::Ground;
 use mlemu_engine::faults::{Asked, Trouble};
 use mlemu_engine::schedules::{Event, Next};
@@ -74,6 +75,8 @@ pub struct Kind {
     /// Where its SDKs and tools look for an emulator.
     pub port: u16,
     pub plug: fn(Ground) -> Arc<dyn Cloud>,
+    /// Its products as dated data, each a file of [`mlemu_core::Profile`].
+    pub profiles: &'static [&'static str],
     /// The account, project or subscription that a request names as a scope.
     pub account: fn(&Parts) -> Option<&str>,
 }
@@ -83,15 +86,22 @@ pub const CLOUDS: &[Kind] = &[
         name: "aws",
         port: 4566,
         plug: |ground| mlemu_aws::Aws::new(ground),
+        profiles: mlemu_aws::profile::PROFILES,
         account: mlemu_aws::auth::account,
     },
     Kind {
         name: "gcp",
         port: 8085,
         plug: |ground| mlemu_gcp::Gcp::new(ground),
+        profiles: mlemu_gcp::profile::PROFILES,
         account: mlemu_gcp::scope::project,
     },
 ];
+
+/// What is known of all clouds' products.
+pub fn profiles() -> Result<Vec<Profile>, ProfileError> {
+    CLOUDS.iter().flat_map(|kind| kind.profiles).map(|text| Profile::read(text)).collect()
+}
 
 impl Cloud for mlemu_aws::Aws {
     fn bound(&self, address: SocketAddr) {

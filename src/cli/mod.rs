@@ -8,9 +8,10 @@ mod env;
 mod events;
 mod exec;
 pub mod exit;
+mod fit;
 mod invoke;
 mod logs;
-
+mod profiles;
 mod ps;
 mod queue;
 mod talk;
@@ -109,6 +110,10 @@ enum Verb {
     Queue(queue::QueueArgs),
     /// Make events in the vendors' exact form
     Events(events::EventsArgs),
+    /// Weigh functions and hold them against the clouds' limits
+    Fit(fit::FitArgs),
+    /// Show the limits, prices and timings of the clouds, and where they are from
+    Profiles(profiles::ProfilesArgs),
     /// Show the project as mlemu reads it
     Config(ProjectArgs),
     /// Check what this machine can do and what is missing
@@ -156,6 +161,8 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Wait(args) => block_on(wait::run(args, printer)),
         Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),
+        Verb::Fit(args) => block_on(fit::run(args, printer)),
+        Verb::Profiles(args) => profiles::run(&args, printer),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Doctor => doctor::run(printer),
         Verb::Completions(args) => completions::run(&args, printer),

@@ -46,6 +46,11 @@ fn limits_and_truth() {
 }
 
 #[test]
+fn fit() {
+    play("docs/guides/fit.md", "", &[]);
+}
+
+#[test]
 fn configuration() {
     play("docs/guides/configuration.md", "", &[]);
 }

@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 25] = [
     "up",
     "invoke",
     "exec",
@@ -30,6 +30,10 @@ const VERBS: [&str; 21] = [
     "events show",
     "events gen",
     "events save",
+    "fit",
+    "profiles",
+    "profiles list",
+    "profiles show",
     "config",
     "doctor",
     "completions",

@@ -13,6 +13,7 @@ mod crowds;
 mod endings;
 mod exec;
 mod faults;
+mod fit;
 mod frontends;
 mod gateway;
 mod gcp_functions;

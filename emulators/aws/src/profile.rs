@@ -5,6 +5,9 @@
 use mlemu_core::Limits;
 use std::time::Duration;
 
+/// What is known of Lambda, with its sources: limits, prices, timings.
+pub const PROFILES: &[&str] = &[include_str!("../profiles/lambda-2026-11-21.json")];
+
 pub const MIB: u64 = 1024 * 1024;
 
 /// Largest event and answer of a waited-for invocation. Answers may be 100 bytes longer in the messages.
@@ -39,5 +42,35 @@ pub fn limits(memory: u64, timeout: Duration, tmp: u64) -> Limits {
         response: SYNC_RESPONSE,
         streamed_response: STREAMED_RESPONSE,
         concurrency: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlemu_core::Profile;
+
+    #[test]
+    fn what_is_enforced_is_what_the_profile_says() {
+        let profile = Profile::read(PROFILES[0]).unwrap();
+        let figure = |path| profile.figure(path).and_then(|figure| figure.v.as_u64()).unwrap();
+        assert_eq!(figure("limits.unzipped_bytes"), UNZIPPED_PACKAGE);
+        assert_eq!(figure("limits.zip_upload_mb") * MIB, ZIPPED_PACKAGE);
+        assert_eq!(figure("limits.env_kb") as usize * 1024, ENVIRONMENT_BYTES);
+        assert_eq!(figure("limits.tmp_default_mb") * MIB, DEFAULT_TMP);
+        assert_eq!(figure("memory_mb.default") * MIB, DEFAULT_MEMORY);
+        assert_eq!(figure("timeouts_s.default"), DEFAULT_TIMEOUT.as_secs());
+        assert_eq!(figure("timeouts_s.init_max"), INIT.as_secs());
+        assert_eq!(figure("payload.sync_request_mb") * MIB, SYNC_PAYLOAD);
+        assert_eq!(figure("payload.async_mb") * MIB, QUEUED_PAYLOAD);
+        assert_eq!(figure("payload.stream_response_mb") * MIB, STREAMED_RESPONSE);
+    }
+
+    #[test]
+    fn beliefs_are_marked() {
+        let profile = Profile::read(PROFILES[0]).unwrap();
+        let unverified = |path| profile.is_unverified(&profile.figure(path).unwrap().src);
+        assert!(unverified("limits.image_gb") && unverified("payload.stream_response_mb"));
+        assert!(!unverified("limits.unzipped_bytes") && !unverified("cold_start.python3.12/zip"));
     }
 }

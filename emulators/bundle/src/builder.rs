@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Builder {
     pub(crate) cache: PathBuf,
     pub(crate) python: python::Workshop,
-    node: node::Workshop,
+    pub(crate) node: node::Workshop,
     made: Arc<Mutex<HashMap<PathBuf, Vec<Arc<Made>>>>>,
 }
 

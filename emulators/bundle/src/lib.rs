@@ -19,7 +19,9 @@ mod python;
 mod shelf;
 mod surroundings;
 mod tool;
+mod weigh;
 
 pub use builder::Builder;
 pub use interpreter::Interpreter;
 pub use prepare::{Prepared, Surrounding};
+pub use weigh::{Share, Weight};

@@ -1,7 +1,7 @@
 //! How large a source folder is as a package would carry it.
 
 use ignore::WalkBuilder;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Folders that no package carries, whatever the ignore files say.
 const LEFT_OUT: [&str; 10] = [
@@ -22,18 +22,22 @@ const MOST_ENTRIES: usize = 200_000;
 
 /// Bytes of the files in a folder that the ignore rules leave in. Links are not followed. Blocks.
 pub(crate) fn measure(folder: &Path) -> u64 {
+    files(folder, true).map(|(_, length)| length).sum()
+}
+
+/// The files of a folder and their lengths, without those that the ignore rules leave out if they are `ruled`.
+pub(crate) fn files(folder: &Path, ruled: bool) -> impl Iterator<Item = (PathBuf, u64)> {
     WalkBuilder::new(folder)
         .standard_filters(false)
-        .git_ignore(true)
-        .ignore(true)
+        .git_ignore(ruled)
+        .ignore(ruled)
         .require_git(false)
         .filter_entry(|entry| !LEFT_OUT.iter().any(|name| entry.file_name() == *name))
         .build()
         .take(MOST_ENTRIES)
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
-        .filter_map(|entry| Some(entry.metadata().ok()?.len()))
-        .sum()
+        .filter_map(|entry| Some((entry.path().to_owned(), entry.metadata().ok()?.len())))
 }
 
 #[cfg(test)]

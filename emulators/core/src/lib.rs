@@ -3,7 +3,7 @@
 //! Everything here is plain data or a trait. This crate does no I/O, reads no clock, starts no task and
 //! knows no cloud by name. Read the modules in this order: [`id`], [`function`], [`invoke`], [`outcome`],
 //! [`record`], then the seams: [`build`], [`sandbox`], [`runtime`], [`clock`], and last what starts a
-//! function by itself: [`occurrence`], [`declare`].
+//! function by itself: [`occurrence`], [`declare`], and what it would meet in its cloud: [`profile`].
 
 pub mod build;
 pub mod clock;
@@ -13,6 +13,7 @@ pub mod id;
 pub mod invoke;
 pub mod occurrence;
 pub mod outcome;
+pub mod profile;
 pub mod record;
 pub mod runtime;
 pub mod sandbox;
@@ -24,6 +25,7 @@ pub use id::{Cause, Epoch, FunctionId, InstanceId, InvocationId, Scope};
 pub use invoke::{ChunkSink, HangUp, Invoke, Mode, Refusal, Reply, RequestHead, Strain, Throttle};
 pub use occurrence::{EventShape, Occurrence};
 pub use outcome::{Answer, FunctionFailure, LogLine, Outcome, ResponseHead, StartKind, Stream, Usage};
+pub use profile::Profile;
 pub use record::{Record, Sink, Subject, What};
 pub use runtime::{Keeping, Runtime, Session};
 pub use sandbox::{Confined, Ending, Enforcement, Reading, Sandbox, SandboxSpec};

@@ -5,6 +5,10 @@
 use mlemu_core::Limits;
 use std::time::Duration;
 
+/// What is known of both generations, with its sources: limits, prices, timings.
+pub const PROFILES: &[&str] =
+    &[include_str!("../profiles/gen1-2026-11-21.json"), include_str!("../profiles/gen2-2026-11-21.json")];
+
 pub const MIB: u64 = 1024 * 1024;
 pub const DEFAULT_MEMORY: u64 = 256 * MIB;
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -51,5 +55,25 @@ pub fn limits(generation: Generation, memory: u64, timeout: Duration) -> Limits 
         response: generation.payload(),
         streamed_response: generation.payload(),
         concurrency: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlemu_core::Profile;
+
+    #[test]
+    fn what_is_enforced_is_what_the_profiles_say() {
+        for (text, generation) in PROFILES.iter().zip([Generation::First, Generation::Second]) {
+            let profile = Profile::read(text).unwrap();
+            let figure = |path| profile.figure(path).and_then(|figure| figure.v.as_u64());
+            assert_eq!(figure("payload.http_request_mb").unwrap() * MIB, generation.payload());
+            let event = figure("payload.event_mb").map(|mb| mb * MIB);
+            let event = event.or_else(|| figure("payload.eventarc_event_kb").map(|kb| kb * 1024));
+            assert_eq!(event, Some(generation.event()));
+            assert_eq!(figure("memory_mb.default").unwrap() * MIB, DEFAULT_MEMORY);
+            assert_eq!(figure("timeouts_s.default").unwrap(), DEFAULT_TIMEOUT.as_secs());
+        }
     }
 }

@@ -93,6 +93,23 @@ impl Workshop {
         Ok((built, inputs))
     }
 
+    /// Where the packages are that the source declares or brings along, from the cache or installed now.
+    /// `None`: it has none.
+    pub async fn packages(
+        &self,
+        version: &str,
+        needs: Needs,
+        progress: Progress,
+    ) -> Result<Option<PathBuf>, BuildFailure> {
+        let choice = self.nodes.choose(version).await?;
+        let steps = Steps::new(progress, choice.interpreter.title());
+        choice.warning.iter().for_each(|warning| steps.say(warning));
+        let modules = needs.source.join("node_modules");
+        let (declared, _) = gather(needs, read_declared).await?;
+        let own = self.install_if_any(&choice.interpreter, declared.own, &steps).await?;
+        Ok(own.or_else(|| modules.is_dir().then_some(modules)))
+    }
+
     /// The `node_modules` with what is ordered.
     async fn install_if_any(
         &self,

@@ -85,6 +85,22 @@ impl Workshop {
         Ok((built, inputs))
     }
 
+    /// Where the packages are that the source declares, from the cache or installed now. `None`: it has none.
+    pub async fn packages(
+        &self,
+        version: &str,
+        needs: Needs,
+        progress: Progress,
+    ) -> Result<Option<PathBuf>, BuildFailure> {
+        let choice = self.pythons.choose(version).await?;
+        let steps = Steps::new(progress, choice.interpreter.title());
+        choice.warning.iter().for_each(|warning| steps.say(warning));
+        let (declared, _) = gather(needs, read_declared).await?;
+        let own =
+            self.environment_if_any(&choice.interpreter, declared.requirements, Builds::Allowed, &steps);
+        Ok(own.await?.map(|venv| venv.site_packages()))
+    }
+
     async fn environment_if_any(
         &self,
         python: &Python,
