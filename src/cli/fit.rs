@@ -78,7 +78,8 @@ fn chosen<'a>(project: &'a Project, name: Option<&str>) -> Result<Vec<&'a Functi
 /// What the project's steps have still to make.
 fn missing(project: &Project) -> impl Iterator<Item = String> {
     let outputs = project.prepare.iter().flat_map(|step| step.outputs.iter().map(|out| (&step.folder, out)));
-    outputs.filter(|(folder, out)| !folder.join(out).exists()).map(|(_, out)| out.display().to_string())
+    let missing = outputs.map(|(folder, out)| folder.join(out)).filter(|path| !path.exists());
+    missing.map(|path| path.strip_prefix(&project.root).unwrap_or(&path).display().to_string())
 }
 
 async fn fit(

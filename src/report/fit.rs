@@ -97,8 +97,8 @@ impl Fit {
         let mut lines = Vec::new();
         for standing in &self.clouds {
             for finding in standing.findings.iter().filter(|finding| !finding.fits) {
-                let own = format!("{} is over its limit", name(finding.what));
-                let says = finding.says.as_deref().unwrap_or(&own);
+                let own = || plainly(finding);
+                let says = finding.says.clone().unwrap_or_else(own);
                 let tone = if standing.target && finding.refuses { Tone::Bad } else { Tone::Warn };
                 lines.push(format!("{} {says}", printer.paint(tone, &format!("{}:", standing.profile))));
                 let advice = finding.advice.iter();
@@ -133,14 +133,30 @@ fn row(profile: &str, finding: &Finding) -> Vec<String> {
         (false, false) => "there is a way around",
     };
     let doubt = if finding.unverified { " (unverified)" } else { "" };
-    let limits: Vec<_> = finding.limits.iter().map(|limit| amount(finding.what, *limit)).collect();
     vec![
         profile.to_owned(),
         name(finding.what).into(),
         amount(finding.what, finding.have),
-        limits.join(", "),
+        limits(finding),
         format!("{verdict}{doubt}"),
     ]
+}
+
+/// What does not fit, where the vendor's words are unknown.
+fn plainly(finding: &Finding) -> String {
+    let have = amount(finding.what, finding.have);
+    let limits: Vec<_> = finding.limits.iter().map(|limit| amount(finding.what, *limit)).collect();
+    let bound = if limits.len() > 1 { "is none of" } else { "is more than" };
+    format!("{} of {have} {bound} {}", name(finding.what), limits.join(", "))
+}
+
+/// The limit; of several sizes to choose from, the largest.
+fn limits(finding: &Finding) -> String {
+    let limit = |limit: Option<&u64>| limit.map(|limit| amount(finding.what, *limit)).unwrap_or_default();
+    match finding.limits.len() {
+        0 | 1 => limit(finding.limits.first()),
+        several => format!("{several} sizes to {}", limit(finding.limits.last())),
+    }
 }
 
 fn name(what: Measure) -> &'static str {
@@ -206,6 +222,23 @@ mod tests {
         let text = fit(12, true).text(plain());
         assert!(text.starts_with("Score  python3.12  415.0 MB unzipped, 207.5 MB zipped\n"), "{text}");
         assert!(text.contains("\np9       31.0 MB   15.5 MB\n2 more   59.0 MB   29.5 MB\nsource "), "{text}");
+    }
+
+    #[test]
+    fn sizes_to_choose_from_are_named_where_they_matter() {
+        let mut fit = fit(1, true);
+        let memory = Finding {
+            what: Measure::Memory,
+            have: 300 << 20,
+            limits: vec![128 << 20, 256 << 20],
+            says: None,
+            unverified: false,
+            ..fit.clouds[0].findings[0].clone()
+        };
+        fit.clouds[0].findings = vec![memory];
+        let text = fit.text(plain());
+        assert!(text.contains("memory  300 MB  2 sizes to 256 MB  does not fit\n"), "{text}");
+        assert!(text.contains("\ncloud: memory of 300 MB is none of 128 MB, 256 MB\n"), "{text}");
     }
 
     #[test]
