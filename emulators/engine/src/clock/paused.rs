@@ -8,7 +8,6 @@ use tokio::time::Instant;
 pub struct TestClock(Instant);
 
 impl TestClock {
-    #[expect(clippy::new_without_default, reason = "reading the clock is no default")]
     pub fn new() -> Self {
         Self(Instant::now())
     }

@@ -229,7 +229,7 @@ async fn a_stream_holds_no_more_than_it_is_allowed() {
     bench.pubsub.delete_subscription(NamedSubscription { subscription: BED.into() }).unwrap();
     drop(asks);
     let end = said.next().await;
-    assert!(end.is_none() || end.is_some_and(|end| end.is_err_and(|fault| fault.code == Code::NotFound)));
+    assert!(end.is_none_or(|end| end.is_err_and(|fault| fault.code == Code::NotFound)));
 }
 
 #[tokio::test]
@@ -251,10 +251,10 @@ async fn a_stream_hears_what_became_of_its_acknowledgements() {
     let said: Vec<_> = opened.take(2).collect().await;
     let said = said[1].as_ref().unwrap();
     let acknowledged = said.acknowledge_confirmation.as_ref().unwrap();
-    assert_eq!(acknowledged.ack_ids, [one.ack_id.clone()]);
+    assert_eq!(acknowledged.ack_ids, std::slice::from_ref(&one.ack_id));
     assert_eq!(acknowledged.invalid_ack_ids, ["mle-0-1-99"]);
     let modified = said.modify_ack_deadline_confirmation.as_ref().unwrap();
-    assert_eq!(modified.invalid_ack_ids, [one.ack_id.clone()], "it is done with");
+    assert_eq!(modified.invalid_ack_ids, std::slice::from_ref(&one.ack_id), "it is done with");
     let refused = bench.acknowledge(&one).unwrap_err();
     assert_eq!((refused.code, refused.status().details().is_empty()), (Code::FailedPrecondition, false));
 }

@@ -288,7 +288,10 @@ async fn trouble_that_was_asked_for_comes_once() {
     let ask = async || {
         let path = "/storage/v1/b/pics/o/x?alt=media";
         let answer = shop.ask("GET", path, &[("x-retry-test-id", &id)], "").await;
-        (answer.status().as_u16(), answer.into_body().collect().await.map(|body| body.to_bytes()))
+        (
+            answer.status().as_u16(),
+            answer.into_body().collect().await.map(http_body_util::Collected::to_bytes),
+        )
     };
     assert_eq!(ask().await.0, 503);
     let shown = shop.json("GET", &format!("/retry_test/{id}"), "", 200).await;
