@@ -5,6 +5,7 @@ use super::exit::{Complaint, Exit};
 use crate::clouds;
 use crate::config::nearest;
 use crate::daemon::folders;
+use crate::daemon::project::pointed;
 use crate::report::fit::{Fit, Standing};
 use crate::report::print::{Printer, Tone};
 use clap::Args;
@@ -150,14 +151,6 @@ fn needs(function: &FunctionDeclaration) -> Needs {
         client_packages: Vec::new(),
         provided_packages: Vec::new(),
         self_contained: false,
-    }
-}
-
-/// Some vendors write `311` for `3.11`.
-fn pointed(version: &str) -> String {
-    match version.split_at_checked(1) {
-        Some((major, minor)) if !minor.is_empty() && !minor.starts_with('.') => format!("{major}.{minor}"),
-        _ => version.to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ pub mod locator;
 pub mod meddle;
 mod patience;
 mod places;
-mod project;
+pub(crate) mod project;
 pub mod reset;
 pub mod scope;
 mod stream;

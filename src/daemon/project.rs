@@ -83,7 +83,7 @@ async fn prepare(
 }
 
 /// Some vendors write `311` for `3.11`.
-fn pointed(version: &str) -> String {
+pub(crate) fn pointed(version: &str) -> String {
     match version.split_at_checked(1) {
         Some((major, minor)) if !minor.is_empty() && !version.contains('.') => format!("{major}.{minor}"),
         _ => version.to_owned(),

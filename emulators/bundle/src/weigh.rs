@@ -273,7 +273,7 @@ mod tests {
         let weight = weigh_source(source.path()).unwrap();
         let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
         archive.start_file("app.py", SimpleFileOptions::default()).unwrap();
-        archive.write_all(&[b'x'; 100_000]).unwrap();
+        archive.write_all(&vec![b'x'; 100_000]).unwrap();
         let real = archive.finish().unwrap().into_inner().len() as u64;
         assert_eq!(weight.unzipped, 100_000);
         assert!(weight.zipped.abs_diff(real) <= 32, "{} against {real}", weight.zipped);
