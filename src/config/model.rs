@@ -121,6 +121,9 @@ pub struct FunctionTable {
     /// Cloud Functions: events whose invocation failed come again.
     #[schemars(with = "Option<bool>")]
     pub retry: Option<Spanned<bool>>,
+    /// Cloud Functions: most requests at a time in one instance; one when nothing is said.
+    #[schemars(with = "Option<u32>")]
+    pub instance_concurrency: Option<Spanned<u32>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.

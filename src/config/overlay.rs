@@ -1,7 +1,7 @@
 //! The functions of `mlemu.toml`: new ones, and changes of those that were detected.
 
 use super::error::ConfigError;
-use super::model::{FunctionTable, Provider, Signature};
+use super::model::{FunctionTable, Provider};
 use super::native::Native;
 use super::{limits, paths, triggers};
 use mlemu_core::declare::{FunctionDeclaration, Project};
@@ -106,7 +106,15 @@ impl Native {
         }
         function.concurrency = table.concurrency.or(function.concurrency);
         function.env.extend(table.env);
-        self.options(function, table.generation, table.signature, table.retry)?;
+        let options = [
+            table.generation.map(|said| ("generation", said.span(), said.into_inner().to_string())),
+            table.signature.map(|said| ("signature", said.span(), said.into_inner().name().to_owned())),
+            table.retry.map(|said| ("retry", said.span(), said.into_inner().to_string())),
+            table
+                .instance_concurrency
+                .map(|said| ("instance_concurrency", said.span(), said.into_inner().to_string())),
+        ];
+        self.options(function, options.into_iter().flatten())?;
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))
@@ -120,14 +128,9 @@ impl Native {
     fn options(
         &self,
         function: &mut FunctionDeclaration,
-        generation: Option<Spanned<u8>>,
-        signature: Option<Spanned<Signature>>,
-        retry: Option<Spanned<bool>>,
+        options: impl Iterator<Item = (&'static str, Range<usize>, String)>,
     ) -> Result<(), ConfigError> {
-        let generation = generation.map(|said| ("generation", said.span(), said.into_inner().to_string()));
-        let signature = signature.map(|said| ("signature", said.span(), said.into_inner().name().to_owned()));
-        let retry = retry.map(|said| ("retry", said.span(), said.into_inner().to_string()));
-        for (key, span, value) in generation.into_iter().chain(signature).chain(retry) {
+        for (key, span, value) in options {
             if function.cloud != Provider::Gcp.name() {
                 return Err(
                     self.fault(span, format!("`{key}` belongs to functions with `provider = \"gcp\"`"))

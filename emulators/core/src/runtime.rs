@@ -69,12 +69,13 @@ pub trait Session: Send + Sync {
     /// Cancel-safe.
     fn ready(&mut self) -> Boxed<'_, Result<(), ReportedError>>;
 
-    /// Hands over one event and completes with the answer.
-    fn invoke(&mut self, delivery: Delivery) -> Boxed<'_, SessionReply>;
+    /// Hands over one event and completes with the answer. There are at most [`Keeping::concurrency`] of them at
+    /// a time.
+    fn invoke(&self, delivery: Delivery) -> Boxed<'_, SessionReply>;
 
-    /// Completes when the client asks for the next event, i.e. when nothing of the last one goes on.
-    /// Cancel-safe.
-    fn idle(&mut self) -> Boxed<'_, ()>;
+    /// Completes when the client asks for the next event, i.e. when nothing of the last one goes on; with many
+    /// events at a time, when it can take one more. Cancel-safe.
+    fn idle(&self) -> Boxed<'_, ()>;
 }
 
 /// How a vendor keeps an instance where others do otherwise.
@@ -85,11 +86,13 @@ pub struct Keeping {
     /// Past an invocation's deadline its caller is told, and the instance works on and takes the next one as
     /// soon as its session says that it is idle.
     pub outlives_deadlines: bool,
+    /// How many events it takes at a time, at least one.
+    pub concurrency: usize,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { freezes: true, outlives_deadlines: false }
+        Self { freezes: true, outlives_deadlines: false, concurrency: 1 }
     }
 }
 

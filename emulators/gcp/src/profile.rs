@@ -43,6 +43,16 @@ impl Generation {
     }
 }
 
+/// Most requests at a time that an instance may be given.
+///
+/// Source: Cloud Functions documentation, "Concurrency".
+pub fn most_concurrency(generation: Generation) -> u32 {
+    match generation {
+        Generation::First => 1,
+        Generation::Second => 1000,
+    }
+}
+
 /// The limits of a function that declares these. The scratch folder is memory in this cloud, so it is as large.
 pub fn limits(generation: Generation, memory: u64, timeout: Duration) -> Limits {
     Limits {

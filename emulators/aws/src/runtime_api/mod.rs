@@ -108,11 +108,11 @@ impl Session for PullSession {
         Box::pin(self.desk.ready())
     }
 
-    fn invoke(&mut self, delivery: Delivery) -> Boxed<'_, SessionReply> {
+    fn invoke(&self, delivery: Delivery) -> Boxed<'_, SessionReply> {
         Box::pin(self.desk.invoke(delivery))
     }
 
-    fn idle(&mut self) -> Boxed<'_, ()> {
+    fn idle(&self) -> Boxed<'_, ()> {
         Box::pin(self.desk.asked())
     }
 }

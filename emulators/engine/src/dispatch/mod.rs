@@ -38,12 +38,17 @@ pub(crate) enum Event {
     },
     /// An instance has answered and is not free in a moment: it is not to be waited for.
     Lingers,
-    /// The instance can take a call.
-    Free(InstanceId),
-    /// The instance is no more; `returned` is a call that it never began.
+    /// The instance is through with its init and can take calls.
+    Begins(InstanceId),
+    /// The instance can take one more call; whether it was told before that this is not so in a moment.
+    Free {
+        instance: InstanceId,
+        lingered: bool,
+    },
+    /// The instance is no more; `returned` are calls that it never began.
     Gone {
         instance: InstanceId,
-        returned: Option<Box<Call>>,
+        returned: Vec<Box<Call>>,
         /// What its end was due to, kept until it is known here.
         due: Option<Due>,
     },
@@ -125,7 +130,8 @@ impl Dispatcher {
             Event::Publish { revision, client, why } => self.publish(revision, client, why),
             Event::Built { pool, result } => self.built(pool, result),
             Event::Lingers => {}
-            Event::Free(instance) => self.tell(instance, Pool::free),
+            Event::Begins(instance) => self.tell(instance, |pool| pool.begins(instance)),
+            Event::Free { instance, lingered } => self.tell(instance, |pool| pool.free(instance, lingered)),
             Event::Gone { instance, returned, due } => {
                 self.gone(instance, returned);
                 drop(due);
@@ -155,9 +161,9 @@ impl Dispatcher {
         self.sweep();
     }
 
-    fn tell(&mut self, instance: InstanceId, news: fn(&mut Pool, InstanceId)) {
+    fn tell(&mut self, instance: InstanceId, news: impl FnOnce(&mut Pool)) {
         if let Some(pool) = self.pools.iter_mut().find(|pool| pool.members.contains_key(&instance)) {
-            news(pool, instance);
+            news(pool);
         }
     }
 
@@ -250,12 +256,12 @@ impl Dispatcher {
         }
     }
 
-    fn gone(&mut self, instance: InstanceId, returned: Option<Box<Call>>) {
+    fn gone(&mut self, instance: InstanceId, returned: Vec<Box<Call>>) {
         self.instances.fetch_sub(1, Ordering::AcqRel);
-        self.tell(instance, Pool::gone);
-        let mut homeless: Vec<_> = self.pools.iter_mut().flat_map(Pool::orphans).collect();
-        homeless.extend(returned);
-        for call in homeless {
+        self.tell(instance, |pool| pool.gone(instance));
+        let mut homeless = returned;
+        homeless.extend(self.pools.iter_mut().flat_map(Pool::orphans));
+        for call in homeless.into_iter().rev() {
             if let Some(pool) = self.pool_for(&call) {
                 // It waited longest: it goes to the front, on whatever revision is the newest by now.
                 pool.queue.push_front(call);
@@ -334,7 +340,7 @@ impl Dispatcher {
         };
         let halt = self.halt.child_token();
         let line = Line::new(id, self.mailbox.clone());
-        let answered = line.has_answered();
+        let answered = line.answered();
         let orders = instance::spawn(self.parts.clone(), plan, line, halt.clone());
         pool.started(id, Member::new(orders, answered, halt));
         self.instances.fetch_add(1, Ordering::AcqRel);

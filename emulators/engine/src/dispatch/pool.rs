@@ -1,7 +1,7 @@
 //! The calls and instances of one revision.
 
 use super::{Call, Interrupt, Orders};
-use crate::instance::Order;
+use crate::instance::{Answered, Order};
 use crate::parts::Parts;
 use futures_util::FutureExt;
 use mlemu_core::{BuildFailure, Built, InstanceId, Revision, Runtime, Subject, What};
@@ -36,8 +36,10 @@ pub(super) struct Pool {
     pub(super) build: Build,
     pub(super) queue: VecDeque<Box<Call>>,
     pub(super) members: HashMap<InstanceId, Member>,
-    /// Longest idle first.
-    idle: Vec<InstanceId>,
+    /// Those with a free place, longest unused first.
+    spare: Vec<InstanceId>,
+    /// How many calls a member takes at a time.
+    capacity: usize,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
     /// A call has been handed to one of its instances.
@@ -50,30 +52,43 @@ pub(super) struct Member {
     orders: Orders,
     doing: Doing,
     at_work: Option<AtWork>,
-    /// It has answered the call that it is busy with, and is free in a moment. It sets this itself.
-    answered: Arc<AtomicBool>,
+    /// Of the calls that it is busy with. It counts them itself.
+    answered: Arc<Answered>,
+    /// It was told to stop once its calls have ended.
+    leaves: bool,
     /// Ends it at once.
     halt: CancellationToken,
 }
 
 impl Member {
-    pub(super) fn new(orders: Orders, answered: Arc<AtomicBool>, halt: CancellationToken) -> Self {
-        Self { orders, doing: Doing::Starting, at_work: None, answered, halt }
+    pub(super) fn new(orders: Orders, answered: Arc<Answered>, halt: CancellationToken) -> Self {
+        Self { orders, doing: Doing::Starting, at_work: None, answered, leaves: false, halt }
     }
 
-    /// Whether it takes a call in a moment.
-    fn is_soon_free(&self) -> bool {
+    /// How many calls it takes in a moment.
+    fn soon_free(&self, capacity: usize) -> usize {
         match self.doing {
-            Doing::Starting => true,
-            Doing::Busy => self.answered.load(Ordering::Acquire),
-            Doing::Idle | Doing::Leaving => false,
+            Doing::Starting => capacity,
+            Doing::Serving(calls) => calls.min(self.answered.count()),
+            Doing::Leaving => 0,
         }
+    }
+
+    /// Whether it may get calls, now or when others have ended.
+    fn stays(&self) -> bool {
+        matches!(self.doing, Doing::Serving(_)) && !self.leaves
+    }
+
+    fn is_idle(&self) -> bool {
+        self.doing == Doing::Serving(0)
     }
 
     fn turn(&mut self, to: Doing, working: &Arc<AtomicUsize>) {
         self.doing = to;
-        let works = matches!(to, Doing::Starting | Doing::Busy);
-        self.at_work = works.then(|| AtWork::begin(working));
+        let works = !matches!(to, Doing::Serving(0) | Doing::Leaving);
+        if works != self.at_work.is_some() {
+            self.at_work = works.then(|| AtWork::begin(working));
+        }
     }
 }
 
@@ -97,9 +112,8 @@ impl Drop for AtWork {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Doing {
     Starting,
-    Idle,
-    /// Until its process has asked for more, which is a little after its answer.
-    Busy,
+    /// So many calls, each until its process has asked for more, which is a little after its answer.
+    Serving(usize),
     /// It was told to stop and has nothing left to do.
     Leaving,
 }
@@ -112,6 +126,7 @@ impl Pool {
         pinned: bool,
         working: Arc<AtomicUsize>,
     ) -> Self {
+        let capacity = client.keeping(&revision).concurrency.max(1);
         Self {
             key,
             revision,
@@ -122,7 +137,8 @@ impl Pool {
             build: Build::OnCall,
             queue: VecDeque::new(),
             members: HashMap::new(),
-            idle: Vec::new(),
+            spare: Vec::new(),
+            capacity,
             warm: false,
             served: false,
             working,
@@ -143,10 +159,34 @@ impl Pool {
         self.members.insert(id, member);
     }
 
-    pub(super) fn free(&mut self, id: InstanceId) {
-        if self.turn(id, &[Doing::Starting, Doing::Busy], Doing::Idle) {
-            self.idle.push(id);
+    pub(super) fn begins(&mut self, id: InstanceId) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        if member.doing == Doing::Starting {
+            member.turn(Doing::Serving(0), &self.working);
+            self.has_room(id);
         }
+    }
+
+    pub(super) fn free(&mut self, id: InstanceId, lingered: bool) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        if !lingered {
+            member.answered.one_less();
+        }
+        let Doing::Serving(calls) = member.doing else { return };
+        member.turn(Doing::Serving(calls.saturating_sub(1)), &self.working);
+        match (member.leaves, member.is_idle()) {
+            (false, _) => self.has_room(id),
+            (true, true) => member.turn(Doing::Leaving, &self.working),
+            (true, false) => {}
+        }
+    }
+
+    /// A member was used just now and can take a call.
+    fn has_room(&mut self, id: InstanceId) {
+        if self.capacity > 1 {
+            self.spare.retain(|spare| *spare != id);
+        }
+        self.spare.push(id);
         if self.retired {
             self.assign();
             while self.stop_oldest_idle() {}
@@ -155,27 +195,20 @@ impl Pool {
 
     pub(super) fn gone(&mut self, id: InstanceId) {
         self.members.remove(&id);
-        self.idle.retain(|idle| *idle != id);
+        self.spare.retain(|spare| *spare != id);
     }
 
-    fn turn(&mut self, id: InstanceId, from: &[Doing], to: Doing) -> bool {
-        match self.members.get_mut(&id) {
-            Some(member) if from.contains(&member.doing) => {
-                member.turn(to, &self.working);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Hands waiting calls to idle instances.
+    /// Hands waiting calls to instances with a free place.
     pub(super) fn assign(&mut self) {
         while !self.held && !self.queue.is_empty() {
-            let Some(id) = self.idle.pop() else { return };
-            let Some(call) = self.queue.pop_front() else { return };
+            let Some(id) = self.spare.pop() else { return };
             let Some(member) = self.members.get_mut(&id) else { continue };
-            member.turn(Doing::Busy, &self.working);
-            member.answered.store(false, Ordering::Release);
+            let Doing::Serving(calls) = member.doing else { continue };
+            let Some(call) = self.queue.pop_front() else { return };
+            member.turn(Doing::Serving(calls + 1), &self.working);
+            if calls + 1 < self.capacity {
+                self.spare.push(id);
+            }
             self.served = true;
             if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
@@ -197,10 +230,12 @@ impl Pool {
         if self.retired || self.held || !matches!(self.build, Build::Done(_)) {
             return 0;
         }
-        let soon = |member: &&Member| member.is_soon_free();
         match self.queue.len() {
             0 => 0,
-            waiting => waiting.saturating_sub(self.members.values().filter(soon).count()),
+            waiting => {
+                let soon = self.members.values().map(|member| member.soon_free(self.capacity));
+                waiting.saturating_sub(soon.sum()).div_ceil(self.capacity)
+            }
         }
     }
 
@@ -225,7 +260,7 @@ impl Pool {
     pub(super) fn retire(&mut self) -> VecDeque<Box<Call>> {
         self.retired = true;
         self.held = false;
-        self.idle.clear();
+        self.spare.clear();
         let starting = self.members.values().filter(|member| member.doing == Doing::Starting).count();
         let mut moving = VecDeque::new();
         for mut call in std::mem::take(&mut self.queue) {
@@ -243,9 +278,10 @@ impl Pool {
                 continue;
             }
             let _ = member.orders.send(Order::Stop);
-            if matches!(member.doing, Doing::Starting | Doing::Idle) {
+            if matches!(member.doing, Doing::Starting | Doing::Serving(0)) {
                 member.turn(Doing::Leaving, &self.working);
             }
+            member.leaves = true;
         }
         moving
     }
@@ -265,25 +301,27 @@ impl Pool {
         }
         for member in self.members.values_mut() {
             match (what, member.doing) {
-                (Interrupt::Calls, Doing::Busy) | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
+                (Interrupt::Warmth, Doing::Serving(0) | Doing::Starting)
+                | (Interrupt::Calls, Doing::Serving(1..)) => {
                     member.halt.cancel();
                     member.turn(Doing::Leaving, &self.working);
                 }
-                (Interrupt::Warmth, Doing::Busy) => {
+                (Interrupt::Warmth, Doing::Serving(_)) => {
                     let _ = member.orders.send(Order::Stop);
+                    member.leaves = true;
                 }
                 _ => {}
             }
         }
         let members = &self.members;
-        self.idle.retain(|id| members.get(id).is_some_and(|member| member.doing == Doing::Idle));
+        self.spare.retain(|id| members.get(id).is_some_and(Member::stays));
     }
 
     pub(super) fn stop_oldest_idle(&mut self) -> bool {
-        if self.idle.is_empty() {
-            return false;
-        }
-        let id = self.idle.remove(0);
+        let members = &self.members;
+        let idle = |id: &InstanceId| members.get(id).is_some_and(Member::is_idle);
+        let Some(place) = self.spare.iter().position(idle) else { return false };
+        let id = self.spare.remove(place);
         if let Some(member) = self.members.get_mut(&id) {
             member.turn(Doing::Leaving, &self.working);
             let _ = member.orders.send(Order::Stop);

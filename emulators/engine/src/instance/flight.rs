@@ -1,22 +1,68 @@
 //! One invocation in flight, from the event to its one completion.
 
+use super::alarm::{Alarm, Real};
+use super::line::Voice;
+use super::log::Log;
 use super::process::{self, Process, Trouble};
-use super::{Call, Instance};
+use super::{Call, Instance, Plan};
 use crate::faults::CallFault;
-use crate::history::Begun;
+use crate::parts::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::runtime::{Delivery, ReportedError, SessionReply};
-use mlemu_core::{Answer, Ending, FunctionFailure, Outcome, StartKind, Timestamp, Usage, What};
+use mlemu_core::{Answer, Ending, FunctionFailure, Keeping, Outcome, StartKind, Timestamp, Usage, What};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// After an answer the next call waits for the instance this long; then another one is asked.
 const SETTLING: Duration = Duration::from_millis(100);
 
 /// When an invocation must have ended: on the wall clock for the function, on the monotonic one for us.
-struct Deadline {
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
     wall: Timestamp,
-    end: Duration,
+    pub(super) end: Duration,
+}
+
+impl Deadline {
+    pub(super) fn after(picked: Duration, timeout: Duration, parts: &Parts) -> Self {
+        Self { wall: parts.clock.machine().plus(timeout), end: picked + timeout }
+    }
+}
+
+/// A call and what it needs of its instance. It runs beside others of the same process.
+pub(super) struct Flight {
+    plan: Arc<Plan>,
+    keeping: Keeping,
+    log: Arc<Log>,
+    voice: Voice,
+    halt: CancellationToken,
+    alarm: Alarm<Real>,
+    call: Box<Call>,
+    /// When the instance took it, on the clock's monotonic side.
+    picked: Duration,
+    deadline: Deadline,
+    /// The init that it waited for or that it is the first to follow.
+    init: Option<Init>,
+    /// How much of its wait was that init.
+    startup: Duration,
+    /// `None`: there is none, and none could be started.
+    process: Option<Arc<Process>>,
+    /// Highest memory known of the process, in bytes.
+    peak_memory: u64,
+}
+
+/// What a flight leaves to its instance.
+pub(super) struct Landed {
+    pub(super) process: Option<Arc<Process>>,
+    /// Whether the process takes more events; else nothing of it is left.
+    pub(super) serves_on: bool,
+    /// Highest memory of the process, in bytes.
+    pub(super) peak_memory: u64,
+    /// Its place was not free in a moment after the answer.
+    pub(super) lingered: bool,
+    pub(super) alarm: Alarm<Real>,
 }
 
 /// What first came of an event.
@@ -28,6 +74,7 @@ enum Landing {
 }
 
 /// How a process went on after its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Settled {
     /// It asked for more.
     Asked,
@@ -37,122 +84,102 @@ enum Settled {
     Ended,
 }
 
-/// How a flight went; the process, if it may serve on, is back in its place.
-struct Flown {
-    result: Result<Answer, FunctionFailure>,
-    init: Option<Init>,
-    /// Of a process that is gone, in bytes.
-    peak_memory: u64,
-}
+type Result<T = Answer> = std::result::Result<T, FunctionFailure>;
 
 impl Instance {
-    pub(super) async fn fly(&mut self, mut call: Box<Call>) {
-        let picked = self.parts.clock.elapsed();
-        let mut subject = call.subject(&self.plan.revision);
-        subject.instance = Some(self.plan.id);
-        self.begin_past(&call);
-        self.log.begin(subject, call.past.clone(), call.invoke.wants_log);
-        self.log.say(What::Started);
-        let timeout = self.plan.revision.limits.timeout;
-        let deadline = Deadline { wall: self.parts.clock.machine().plus(timeout), end: picked + timeout };
-        let flown = self.execute(&call, &deadline).await;
-        let mut usage = self.usage(&call, picked, &flown);
-        let early = !call.invoke.wants_log;
-        self.line.answered();
-        if early {
-            call.complete(self.outcome(&call, flown.result.clone(), usage.clone()));
-            // The caller's answer goes out before we look at memory.
-            tokio::task::yield_now().await;
+    pub(super) fn flight(
+        &mut self,
+        call: Box<Call>,
+        picked: Duration,
+        deadline: Deadline,
+        init: Option<Init>,
+        process: Option<Arc<Process>>,
+    ) -> Flight {
+        Flight {
+            plan: self.plan.clone(),
+            keeping: self.keeping,
+            log: self.log.clone(),
+            voice: self.line.voice.clone(),
+            halt: self.halt.clone(),
+            alarm: self.alarm(),
+            call,
+            picked,
+            deadline,
+            init,
+            startup: std::mem::take(&mut self.startup),
+            process,
+            peak_memory: self.peak_memory,
         }
-        if let Some(process) = &self.process {
-            process.drain().await;
-            usage.peak_memory = process.peak_memory();
-        }
-        self.peak_memory = usage.peak_memory;
-        self.log.flush();
-        self.log.say(What::Ended { status: Status::of(&flown.result), usage: usage.clone() });
-        call.remember(flown.result.clone(), Some(usage.clone()));
-        if !early {
-            call.complete(self.outcome(&call, flown.result, usage));
-        }
-        self.settle(&deadline).await;
     }
+}
 
-    fn begin_past(&self, call: &Call) {
-        let at = self.parts.clock.now();
-        let revision = self.plan.revision.label.as_str().into();
-        call.past.begin(Begun { at, revision, instance: self.plan.id });
-    }
-
-    /// Hands the event over, starting the process first if there is none, and waits for whichever comes
-    /// first: the answer, the end of the process, or the deadline.
-    async fn execute(&mut self, call: &Call, deadline: &Deadline) -> Flown {
-        let (mut process, init) = if let Some(process) = self.process.take() {
-            (process, self.untold.take())
-        } else {
-            let (init, started) = self.start_inside(deadline).await;
-            match started {
-                Ok(process) => (process, Some(init)),
-                Err(Trouble { failure, peak_memory }) => {
-                    return Flown { result: Err(failure), init: Some(init), peak_memory };
-                }
-            }
+impl Flight {
+    /// Hands the event to the process and sees it through.
+    pub(super) async fn fly(mut self) -> Landed {
+        let Some(process) = self.process.clone() else {
+            unreachable!("without a process it crashes instead");
         };
-        if call.fault.is_some()
-            && let Some(failure) = self.meddle(call, deadline).await
-        {
-            let peak_memory = process.measure().peak_memory;
+        let (result, serves_on) = self.execute(&process).await;
+        if !serves_on {
+            self.peak_memory = process.measure().peak_memory;
             process.kill().await;
-            return Flown { result: Err(failure), init, peak_memory };
         }
-        process.thaw().await;
-        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
-        let delivery = Delivery { invoke: call.invoke.clone(), deadline: deadline.wall, left };
+        // It wanted more than that; what it held when it was killed is chance.
+        if let Err(FunctionFailure::OutOfMemory { limit }) = &result {
+            self.peak_memory = *limit;
+        }
+        self.report(result, serves_on.then_some(&*process)).await;
+        let settled = if serves_on { self.settle(&process).await } else { (Settled::Ended, false) };
+        self.landed(settled)
+    }
+
+    /// Ends the call for which no process could be started.
+    pub(super) async fn crash(mut self, trouble: Trouble) -> Landed {
+        self.peak_memory = trouble.peak_memory;
+        self.report(Err(trouble.failure), None).await;
+        self.landed((Settled::Ended, false))
+    }
+
+    fn landed(self, (settled, lingered): (Settled, bool)) -> Landed {
+        let Self { process, peak_memory, alarm, .. } = self;
+        Landed { process, serves_on: settled == Settled::Asked, peak_memory, lingered, alarm }
+    }
+
+    /// Waits for whichever comes first: the answer, the end of the process, or the deadline. And whether the
+    /// process can take another event.
+    async fn execute(&mut self, process: &Process) -> (Result, bool) {
+        if let Some(failure) = self.meddle().await {
+            return (Err(failure), false);
+        }
+        let left = self.deadline.end.saturating_sub(self.call.parts.clock.elapsed());
+        let delivery = Delivery { invoke: self.call.invoke.clone(), deadline: self.deadline.wall, left };
         let ended = process.ended();
         let landing = tokio::select! {
             biased;
             reply = process.session.invoke(delivery) => Landing::Reply(reply),
             ending = ended => Landing::Ended(ending),
-            () = self.alarms.real.at(deadline.end) => Landing::TimedOut,
+            () = self.alarm.at(self.deadline.end) => Landing::TimedOut,
             () = self.halt.cancelled() => Landing::Halted,
         };
-        let (result, serves_on) = self.land(landing);
-        let mut peak_memory = self.peak_memory;
-        if serves_on {
-            self.process = Some(process);
-        } else {
-            peak_memory = process.measure().peak_memory;
-            process.kill().await;
-        }
-        // It wanted more than that; what it held when it was killed is chance.
-        if let Err(FunctionFailure::OutOfMemory { limit }) = &result {
-            peak_memory = *limit;
-        }
-        Flown { result, init, peak_memory }
+        self.land(landing)
     }
 
     /// What a test wants to go wrong: the log says so, as nothing else would.
-    async fn meddle(&mut self, call: &Call, deadline: &Deadline) -> Option<FunctionFailure> {
-        let fault = call.fault?;
-        self.log.note(&format!("mlemu: a fault that was asked for strikes: {fault:?}"));
+    async fn meddle(&mut self) -> Option<FunctionFailure> {
+        let fault = self.call.fault?;
+        self.log.note(&self.call.invoke.id, &format!("mlemu: a fault that was asked for strikes: {fault:?}"));
         if let CallFault::Slow(by) = fault {
             tokio::select! {
-                () = self.parts.clock.sleep(by) => {}
-                () = self.alarms.real.at(deadline.end) => {}
+                () = self.call.parts.clock.sleep(by) => {}
+                () = self.alarm.at(self.deadline.end) => {}
                 () = self.halt.cancelled() => {}
             }
         }
         fault.failure(&self.plan.revision.limits)
     }
 
-    /// The init that a crash or a failed init phase left to this invocation, inside its own time.
-    async fn start_inside(&mut self, deadline: &Deadline) -> (Init, Result<Process, Trouble>) {
-        let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
-        process::init(&self.parts, &self.plan, &self.log, left, Phase::Invoke, self.halt.cancelled()).await
-    }
-
     /// What a landing means for the caller, and whether the process can take another event.
-    fn land(&self, landing: Landing) -> (Result<Answer, FunctionFailure>, bool) {
+    fn land(&self, landing: Landing) -> (Result, bool) {
         let after = self.plan.revision.limits.timeout;
         match landing {
             Landing::Reply(SessionReply::Answer(answer)) => (Ok(answer), true),
@@ -163,65 +190,83 @@ impl Instance {
                 (Err(FunctionFailure::ResponseTooLarge { size, limit }), true)
             }
             Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
-            Landing::TimedOut => {
-                (Err(FunctionFailure::TimedOut { after }), self.keeping().outlives_deadlines)
-            }
+            Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), self.keeping.outlives_deadlines),
             Landing::Halted => (Err(FunctionFailure::Stopped), false),
         }
     }
 
-    /// Waits until the client asks for more, so that nothing of this event goes on; a process that does not
-    /// within the invocation's time is ended.
-    async fn settle(&mut self, deadline: &Deadline) {
-        let soon = self.parts.clock.elapsed() + SETTLING;
-        // Where a deadline ends no process, it is not what ends one here either.
-        let last = if self.keeping().outlives_deadlines { deadline.end.max(soon) } else { deadline.end };
-        let mut settled = self.settled(soon.min(last)).await;
-        if let Settled::Lingers = settled {
-            self.line.lingers();
-            settled = self.settled(last).await;
+    /// Tells everybody how it ended, its caller first unless that wants the log. `process`: what lives on.
+    async fn report(&mut self, result: Result, process: Option<&Process>) {
+        let mut usage = self.usage();
+        let early = !self.call.invoke.wants_log;
+        self.voice.answered();
+        if early {
+            let outcome = self.outcome(result.clone(), usage.clone());
+            self.call.complete(outcome);
+            // The caller's answer goes out before we look at memory.
+            tokio::task::yield_now().await;
         }
-        if !matches!(settled, Settled::Asked)
-            && let Some(process) = self.process.take()
-        {
-            process.kill().await;
+        if let Some(process) = process {
+            process.drain().await;
+            usage.peak_memory = process.peak_memory();
+            self.peak_memory = usage.peak_memory;
+        }
+        let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
+        self.log.end(&self.call.invoke.id, ended);
+        self.call.remember(result.clone(), Some(usage.clone()));
+        if !early {
+            let outcome = self.outcome(result, usage);
+            self.call.complete(outcome);
         }
     }
 
-    async fn settled(&mut self, until: Duration) -> Settled {
-        let Some(process) = &mut self.process else { return Settled::Ended };
+    /// Waits until the client can take another event, so that nothing of this one goes on; a process that does
+    /// not within the invocation's time is ended. And whether that took long.
+    async fn settle(&mut self, process: &Process) -> (Settled, bool) {
+        let soon = self.call.parts.clock.elapsed() + SETTLING;
+        // Where a deadline ends no process, it is not what ends one here either.
+        let end = self.deadline.end;
+        let last = if self.keeping.outlives_deadlines { end.max(soon) } else { end };
+        let mut settled = self.settled(process, soon.min(last)).await;
+        let lingers = settled == Settled::Lingers;
+        if lingers {
+            self.voice.lingers();
+            settled = self.settled(process, last).await;
+        }
+        if settled != Settled::Asked {
+            process.kill().await;
+        }
+        (settled, lingers)
+    }
+
+    async fn settled(&mut self, process: &Process, until: Duration) -> Settled {
         let ended = process.ended();
         tokio::select! {
             biased;
             () = process.session.idle() => Settled::Asked,
             _ = ended => Settled::Ended,
-            () = self.alarms.real.at(until) => Settled::Lingers,
+            () = self.alarm.at(until) => Settled::Lingers,
             () = self.halt.cancelled() => Settled::Ended,
         }
     }
 
-    fn usage(&mut self, call: &Call, picked: Duration, flown: &Flown) -> Usage {
-        // The first call may have waited for the start of its instance, which is reported apart.
-        let startup = std::mem::take(&mut self.startup);
-        let handler = self.parts.clock.elapsed().saturating_sub(picked);
+    fn usage(&self) -> Usage {
+        let parts = &self.call.parts;
         Usage {
-            queued: picked.saturating_sub(call.startable).saturating_sub(startup),
-            start: if flown.init.is_some() { StartKind::Cold } else { StartKind::Warm },
-            init: flown.init,
-            handler,
-            peak_memory: flown.peak_memory,
+            // The first call may have waited for the start of its instance, which is reported apart.
+            queued: self.picked.saturating_sub(self.call.startable).saturating_sub(self.startup),
+            start: if self.init.is_some() { StartKind::Cold } else { StartKind::Warm },
+            init: self.init,
+            handler: parts.clock.elapsed().saturating_sub(self.picked),
+            peak_memory: self.peak_memory,
             memory_limit: self.plan.revision.limits.memory,
-            enforcement: self.parts.sandbox.enforcement(),
+            enforcement: parts.sandbox.enforcement(),
         }
     }
 
-    fn outcome(&self, call: &Call, result: Result<Answer, FunctionFailure>, usage: Usage) -> Outcome {
-        Outcome {
-            id: call.invoke.id.clone(),
-            revision: self.plan.revision.label.clone(),
-            result,
-            usage,
-            log: self.log.take(),
-        }
+    fn outcome(&self, result: Result, usage: Usage) -> Outcome {
+        let id = self.call.invoke.id.clone();
+        let log = self.log.take(&id);
+        Outcome { id, revision: self.plan.revision.label.clone(), result, usage, log }
     }
 }

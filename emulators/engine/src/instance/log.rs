@@ -1,10 +1,11 @@
 //! What an instance writes, as records, line by line.
 
-use crate::history::Past;
+use super::{Call, Plan};
+use crate::history::{Begun, Past};
 use crate::parts::Parts;
 use mlemu_core::sandbox::Output;
-use mlemu_core::{LogLine, Record, Runtime, Sink, Stream, Subject, What};
-use std::sync::{Arc, Mutex, PoisonError};
+use mlemu_core::{InvocationId, LogLine, Record, Runtime, Sink, Stream, Subject, Timestamp, What};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A longer line is cut into pieces of at most this many bytes.
 const LINE_LIMIT: usize = 256 * 1024;
@@ -18,18 +19,29 @@ const LINE: usize = size_of::<String>() + 32;
 pub(super) struct Log {
     parts: Parts,
     client: Arc<dyn Runtime>,
-    current: Mutex<Current>,
+    book: Mutex<Book>,
 }
 
-struct Current {
-    subject: Subject,
-    /// Remembers the lines of the invocation.
-    past: Option<Arc<Past>>,
+struct Book {
+    /// What is written while no invocation is in flight, or while nobody can tell for which.
+    own: Subject,
+    /// Of the invocations in flight, or of the last one that was.
+    pages: Vec<Page>,
     /// Begun and not ended lines.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// The vendor's lines of this invocation, when its caller wants them.
+}
+
+/// What belongs to one invocation.
+struct Page {
+    id: InvocationId,
+    subject: Subject,
+    /// Remembers the lines.
+    past: Arc<Past>,
+    /// The vendor's lines, when its caller wants them.
     tail: Option<Tail>,
+    /// What comes later belongs to it as long as no other has begun.
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -60,62 +72,99 @@ fn weight(lines: &[String]) -> usize {
 }
 
 impl Log {
-    pub(super) fn new(parts: Parts, client: Arc<dyn Runtime>, subject: Subject) -> Self {
-        let current = Current { subject, past: None, stdout: Vec::new(), stderr: Vec::new(), tail: None };
-        Self { parts, client, current: Mutex::new(current) }
+    pub(super) fn new(parts: Parts, client: Arc<dyn Runtime>, own: Subject) -> Self {
+        let book = Book { own, pages: Vec::new(), stdout: Vec::new(), stderr: Vec::new() };
+        Self { parts, client, book: Mutex::new(book) }
     }
 
-    /// From here on records are about this invocation.
-    pub(super) fn begin(&self, subject: Subject, past: Arc<Past>, wants_tail: bool) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.subject = subject;
-        current.past = Some(past);
-        current.tail = wants_tail.then(Tail::default);
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A call has come into this instance.
+    pub(super) fn begin(&self, call: &Call, plan: &Plan, at: Timestamp) {
+        let revision = plan.revision.label.as_str().into();
+        call.past.begin(Begun { at, revision, instance: plan.id });
+        let mut subject = call.subject(&plan.revision);
+        subject.instance = Some(plan.id);
+        let tail = call.invoke.wants_log.then(Tail::default);
+        let (id, past) = (call.invoke.id.clone(), call.past.clone());
+        let mut book = self.book();
+        book.pages.retain(|page| !page.ended);
+        let mut page = Page { id, subject, past, tail, ended: false };
+        self.record(&mut page, What::Started);
+        book.pages.push(page);
+    }
+
+    /// An invocation has ended, and with it what it had begun to write.
+    pub(super) fn end(&self, id: &InvocationId, what: What) {
+        let mut book = self.book();
+        if book.open().count() < 2 {
+            self.end_lines(&mut book);
+        }
+        if let Some(page) = book.page(id) {
+            page.ended = true;
+            self.record(page, what);
+        }
+    }
+
+    /// About the instance as a whole, or the only invocation in it.
     pub(super) fn say(&self, what: What) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        self.record(&mut current, what);
+        let mut book = self.book();
+        self.tell(&mut book, what);
     }
 
     /// A line of our own among those of the function.
-    pub(super) fn note(&self, text: &str) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        self.line(&mut current, Stream::Stderr, text.as_bytes());
+    pub(super) fn note(&self, id: &InvocationId, text: &str) {
+        let at = self.parts.clock.now();
+        let line = LogLine { at, stream: Stream::Stderr, text: text.to_owned() };
+        if let Some(page) = self.book().page(id) {
+            page.past.line(&line);
+            self.record(page, What::Log(line));
+        }
     }
 
     /// Gives the invocation's log, if its caller wants it.
-    pub(super) fn take(&self) -> Vec<String> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.tail.take().unwrap_or_default().lines
+    pub(super) fn take(&self, id: &InvocationId) -> Vec<String> {
+        let mut book = self.book();
+        book.page(id).and_then(|page| page.tail.take()).unwrap_or_default().lines
     }
 
     /// Ends the lines that are begun: what comes next is about something else.
     pub(super) fn flush(&self) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        self.end_lines(&mut self.book());
+    }
+
+    fn end_lines(&self, book: &mut Book) {
         for stream in [Stream::Stdout, Stream::Stderr] {
-            let rest = std::mem::take(current.open_line(stream));
+            let rest = std::mem::take(book.open_line(stream));
             if !rest.is_empty() {
-                self.line(&mut current, stream, &rest);
+                self.line(book, stream, &rest);
             }
         }
     }
 
-    fn line(&self, current: &mut Current, stream: Stream, bytes: &[u8]) {
+    fn line(&self, book: &mut Book, stream: Stream, bytes: &[u8]) {
         // Runtime clients join the lines of one message by carriage returns.
         let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').replace('\r', "\n");
-        let at = self.parts.clock.now();
-        let line = LogLine { at, stream, text };
-        if let Some(past) = &current.past {
-            past.line(&line);
+        let line = LogLine { at: self.parts.clock.now(), stream, text };
+        if let Some(page) = book.only() {
+            page.past.line(&line);
         }
-        self.record(current, What::Log(line));
+        self.tell(book, What::Log(line));
     }
 
-    fn record(&self, current: &mut Current, what: What) {
+    fn tell(&self, book: &mut Book, what: What) {
+        match book.only() {
+            Some(page) => self.record(page, what),
+            None => self.parts.journal.send(self.parts.clock.now(), book.own.clone(), what),
+        }
+    }
+
+    fn record(&self, page: &mut Page, what: What) {
         let at = self.parts.clock.now();
-        let subject = current.subject.clone();
-        if let Some(tail) = &mut current.tail {
+        let subject = page.subject.clone();
+        if let Some(tail) = &mut page.tail {
             let record = Record { sequence: 0, at, subject: subject.clone(), what: what.clone() };
             tail.extend(self.client.lines(&record));
         }
@@ -125,9 +174,9 @@ impl Log {
 
 impl Output for Log {
     fn write(&self, stream: Stream, bytes: bytes::Bytes) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let open = current.open_line(stream);
+            let open = book.open_line(stream);
             let (text, ends) = match piece {
                 [text @ .., b'\n'] => (text, true),
                 text => (text, false),
@@ -136,13 +185,13 @@ impl Output for Log {
             let mut line = std::mem::take(open);
             while line.len() > LINE_LIMIT {
                 let rest = line.split_off(cut(&line));
-                self.line(&mut current, stream, &line);
+                self.line(&mut book, stream, &line);
                 line = rest;
             }
             if ends {
-                self.line(&mut current, stream, &line);
+                self.line(&mut book, stream, &line);
             } else {
-                *current.open_line(stream) = line;
+                *book.open_line(stream) = line;
             }
         }
     }
@@ -154,7 +203,22 @@ fn cut(line: &[u8]) -> usize {
     (LINE_LIMIT - 3..=LINE_LIMIT).rev().find(|at| !goes_on(at)).unwrap_or(LINE_LIMIT)
 }
 
-impl Current {
+impl Book {
+    fn open(&self) -> impl Iterator<Item = &Page> {
+        self.pages.iter().filter(|page| !page.ended)
+    }
+
+    fn page(&mut self, id: &InvocationId) -> Option<&mut Page> {
+        self.pages.iter_mut().find(|page| page.id == *id)
+    }
+
+    /// The invocation that whatever is written belongs to, where there is no doubt.
+    fn only(&mut self) -> Option<&mut Page> {
+        let lonely = self.pages.len() == 1 || self.open().count() == 1;
+        let last = self.pages.len() == 1;
+        self.pages.iter_mut().find(|page| lonely && (last || !page.ended))
+    }
+
     fn open_line(&mut self, stream: Stream) -> &mut Vec<u8> {
         match stream {
             Stream::Stdout => &mut self.stdout,

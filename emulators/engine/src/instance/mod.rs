@@ -1,8 +1,8 @@
-//! One task per instance: it owns a sandbox, a runtime session and the invocation in flight.
+//! One task per instance: it owns a sandbox, a runtime session and the invocations in flight.
 //!
 //! Its life is `Starting -> Init -> Idle <-> Busy -> Gone`. It alone changes its state; the dispatcher hears
-//! of it by events and gives orders. An invocation is completed by this task and nobody else, so it is
-//! completed once, however the process ends.
+//! of it by events and gives orders. An invocation is completed by its [`flight`], which this task drives, and
+//! by nobody else, so it is completed once, however the process ends.
 
 mod alarm;
 mod flight;
@@ -13,10 +13,13 @@ mod process;
 use crate::dispatch::Call;
 use crate::parts::Parts;
 use alarm::{Alarm, Emulated, Real};
-pub(crate) use line::Line;
+use flight::{Deadline, Landed};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+pub(crate) use line::{Answered, Line};
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
-use mlemu_core::{Built, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, What};
+use mlemu_core::{Boxed, Built, Due, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, What};
 use process::{Process, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,37 +36,33 @@ pub(crate) struct Plan {
 
 pub(crate) enum Order {
     Run(Box<Call>),
-    /// Take no more calls; end when the one in flight has ended.
+    /// Take no more calls; end when those in flight have ended.
     Stop,
-}
-
-/// What it waits for, in time that really passes and in emulated time.
-struct Alarms {
-    real: Alarm<Real>,
-    emulated: Alarm<Emulated>,
-}
-
-impl Alarms {
-    fn new(parts: &Parts) -> Self {
-        let (real, emulated) = (Real(parts.clock.clone()), Emulated(parts.clock.clone()));
-        Self { real: Alarm::new(real), emulated: Alarm::new(emulated) }
-    }
 }
 
 struct Instance {
     parts: Parts,
-    plan: Plan,
+    plan: Arc<Plan>,
+    keeping: Keeping,
     log: Arc<Log>,
     /// None before the start and after a crash: the next invocation starts it again, inside its own time.
-    process: Option<Process>,
+    process: Option<Arc<Process>>,
+    /// Stopped, or being stopped.
+    frozen: bool,
     /// An init that no invocation has told of yet.
     untold: Option<Init>,
     /// How long the init phase took, whether or not it failed; the first call may have waited for it.
     startup: Duration,
     /// Highest memory known so far, in bytes.
     peak_memory: u64,
-    alarms: Alarms,
+    /// Until it has been idle for too long.
+    keep: Alarm<Emulated>,
+    /// Kept from one use to the next.
+    alarms: Vec<Alarm<Real>>,
+    flights: FuturesUnordered<Boxed<'static, Landed>>,
     orders: mpsc::UnboundedReceiver<Order>,
+    /// It was told to take no more calls.
+    retired: bool,
     halt: CancellationToken,
     /// Dropped last: it says that all of the above is gone.
     line: Line,
@@ -80,15 +79,20 @@ pub(crate) fn spawn(
     let log = Arc::new(Log::new(parts.clone(), plan.client.clone(), subject(&plan)));
     let instance = Instance {
         line,
-        alarms: Alarms::new(&parts),
+        keep: Alarm::new(Emulated(parts.clock.clone())),
+        alarms: Vec::new(),
+        flights: FuturesUnordered::new(),
+        keeping: plan.client.keeping(&plan.revision),
         parts,
-        plan,
+        plan: Arc::new(plan),
         log,
         process: None,
+        frozen: false,
         untold: None,
         startup: Duration::ZERO,
         peak_memory: 0,
         orders,
+        retired: false,
         halt,
     };
     tokio::spawn(instance.live());
@@ -104,9 +108,11 @@ fn subject(plan: &Plan) -> Subject {
     }
 }
 
-/// Why an instance stopped waiting for work.
-enum Rest {
-    Work(Box<Call>),
+/// What comes next in the life of an instance.
+enum Next {
+    Call(Box<Call>),
+    Landed(Landed),
+    Retire,
     End(String),
 }
 
@@ -125,7 +131,7 @@ impl Instance {
         let stop = async {
             tokio::select! {
                 () = halt.cancelled() => {}
-                // Nothing but `Stop` is ordered before the first `Free`.
+                // Nothing but `Stop` is ordered before it begins.
                 _ = orders.recv() => {}
             }
         };
@@ -135,7 +141,7 @@ impl Instance {
         match started {
             Ok(process) => {
                 self.untold = Some(init);
-                self.process = Some(process);
+                self.process = Some(Arc::new(process));
             }
             Err(Trouble { failure: FunctionFailure::Stopped, .. }) => {
                 let why = if self.halt.is_cancelled() { "stopped" } else { "replaced" };
@@ -146,45 +152,117 @@ impl Instance {
         None
     }
 
-    fn keeping(&self) -> Keeping {
-        self.plan.client.keeping(&self.plan.revision)
-    }
-
     async fn serve(&mut self) -> String {
+        self.line.voice.begins();
         loop {
-            self.line.free();
-            match self.rest().await {
-                Rest::Work(call) => self.fly(call).await,
-                Rest::End(why) => return why,
+            let next = if self.flights.is_empty() { self.rest().await } else { self.watch().await };
+            match next {
+                Next::Call(call) => self.take_off(call).await,
+                Next::Landed(landed) => self.land(landed),
+                Next::Retire => self.retired = true,
+                Next::End(why) => return why,
             }
         }
     }
 
-    /// Waits for the next order; meanwhile freezes the process and, much later, gives up.
-    async fn rest(&mut self) -> Rest {
-        let ended = self.process.as_ref().map(Process::ended);
+    /// Waits for the next order while calls are in flight.
+    async fn watch(&mut self) -> Next {
+        tokio::select! {
+            biased;
+            Some(landed) = self.flights.next() => Next::Landed(landed),
+            order = self.orders.recv(), if !self.retired => ordered(order),
+        }
+    }
+
+    /// Waits for the next order while there is nothing to do; meanwhile freezes the process and, much later,
+    /// gives up.
+    async fn rest(&mut self) -> Next {
+        if self.retired {
+            return Next::End("replaced".into());
+        }
+        let ended = self.process.as_ref().map(|process| process.ended());
         let ended = async {
             match ended {
                 Some(ended) => ended.await,
                 None => std::future::pending().await,
             }
         };
-        let freezes = self.keeping().freezes;
-        let idle = process::idle(self.process.as_mut(), freezes, &self.parts, &mut self.alarms);
-        tokio::select! {
+        let mut alarm = self.alarm();
+        let idle = idle(
+            self.process.as_deref().filter(|_| self.keeping.freezes),
+            &mut self.frozen,
+            &self.parts,
+            &mut self.keep,
+            &mut alarm,
+        );
+        let next = tokio::select! {
             biased;
-            () = self.halt.cancelled() => Rest::End("stopped".into()),
+            () = self.halt.cancelled() => Next::End("stopped".into()),
             // Before the orders: a call that has just come goes to another instance, not to a dead process.
-            ending = ended => Rest::End(format!("the process ended while idle: {ending:?}")),
-            order = self.orders.recv() => match order {
-                Some(Order::Run(call)) => Rest::Work(call),
-                Some(Order::Stop) | None => Rest::End("replaced".into()),
+            ending = ended => Next::End(format!("the process ended while idle: {ending:?}")),
+            order = self.orders.recv() => match ordered(order) {
+                Next::Retire => Next::End("replaced".into()),
+                next => next,
             },
             due = idle => {
                 self.line.ends_for(due);
-                Rest::End("idle for long".into())
+                Next::End("idle for long".into())
+            }
+        };
+        self.alarms.push(alarm);
+        next
+    }
+
+    fn alarm(&mut self) -> Alarm<Real> {
+        self.alarms.pop().unwrap_or_else(|| Alarm::new(Real(self.parts.clock.clone())))
+    }
+
+    /// Begins a call, starting the process first if there is none.
+    async fn take_off(&mut self, call: Box<Call>) {
+        let picked = self.parts.clock.elapsed();
+        self.log.begin(&call, &self.plan, self.parts.clock.now());
+        let deadline = Deadline::after(picked, self.plan.revision.limits.timeout, &self.parts);
+        let mut init = self.untold.take();
+        let is_over = |process: &Arc<Process>| process.ended().now_or_never().is_some();
+        if !self.flights.is_empty() && self.process.as_ref().is_some_and(is_over) {
+            // Those in flight are still to tell how it ended.
+            self.process = None;
+        }
+        if self.process.is_none() {
+            let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
+            let halted = self.halt.cancelled();
+            let (again, started) =
+                process::init(&self.parts, &self.plan, &self.log, left, Phase::Invoke, halted).await;
+            init = Some(again);
+            match started {
+                Ok(process) => self.process = Some(Arc::new(process)),
+                Err(trouble) => {
+                    let flight = self.flight(call, picked, deadline, init, None);
+                    self.flights.push(Box::pin(flight.crash(trouble)));
+                    return;
+                }
             }
         }
+        if let Some(process) = &self.process
+            && std::mem::take(&mut self.frozen)
+        {
+            process.thaw().await;
+        }
+        let process = self.process.clone();
+        let flight = self.flight(call, picked, deadline, init, process);
+        self.flights.push(Box::pin(flight.fly()));
+    }
+
+    fn land(&mut self, landed: Landed) {
+        self.peak_memory = landed.peak_memory;
+        self.alarms.push(landed.alarm);
+        if !landed.serves_on
+            && let (Some(old), Some(now)) = (&landed.process, &self.process)
+            && Arc::ptr_eq(old, now)
+        {
+            self.process = None;
+        }
+        self.line.voice.free(landed.lingered);
     }
 
     async fn end(mut self, why: String) {
@@ -201,4 +279,36 @@ impl Instance {
         self.parts.sandbox.forget(&process::tmp_name(&self.plan));
         self.parts.record(subject(&self.plan), What::InstanceGone { why });
     }
+}
+
+fn ordered(order: Option<Order>) -> Next {
+    match order {
+        Some(Order::Run(call)) => Next::Call(call),
+        Some(Order::Stop) | None => Next::Retire,
+    }
+}
+
+/// Freezes an idle process after a while, if its vendor does; completes when, in emulated time, it has been idle
+/// for longer than is of use. Dropping this leaves `frozen` true when a freeze was begun, so that the next
+/// invocation thaws.
+async fn idle(
+    freezes: Option<&Process>,
+    frozen: &mut bool,
+    parts: &Parts,
+    keep: &mut Alarm<Emulated>,
+    alarm: &mut Alarm<Real>,
+) -> Due {
+    let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
+    let keep = keep.at(parts.clock.now().plus(parts.policy.keep_alive));
+    tokio::pin!(keep);
+    if let Some(process) = freezes {
+        tokio::select! {
+            biased;
+            () = alarm.at(freeze) => {}
+            due = &mut keep => return due,
+        }
+        *frozen = true;
+        process.freeze().await;
+    }
+    keep.await
 }

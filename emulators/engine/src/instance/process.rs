@@ -1,12 +1,11 @@
 //! The process of an instance: a sandbox and the session spoken with what runs in it.
 
-use super::{Alarms, Plan, log::Log};
+use super::{Plan, log::Log};
 use crate::parts::Parts;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::{
-    Boxed, Confined, Due, Ending, FunctionFailure, Reading, SandboxSpec, Session, What,
-    runtime::ReportedError,
+    Boxed, Confined, Ending, FunctionFailure, Reading, SandboxSpec, Session, What, runtime::ReportedError,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +13,6 @@ use std::time::Duration;
 pub(super) struct Process {
     pub(super) session: Box<dyn Session>,
     confined: Box<dyn Confined>,
-    /// Stopped, or being stopped.
-    frozen: bool,
 }
 
 /// A start that failed.
@@ -58,7 +55,7 @@ impl Process {
         let session = session.map_err(|error| error.to_string())?;
         let spec = spec(plan, session.command(), log);
         let confined = parts.sandbox.start(spec).await.map_err(|error| error.to_string())?;
-        Ok(Self { session, confined, frozen: false })
+        Ok(Self { session, confined })
     }
 
     /// Waits until its client asks for work.
@@ -99,11 +96,12 @@ impl Process {
         self.confined.ended()
     }
 
-    pub(super) async fn thaw(&mut self) {
-        if self.frozen {
-            self.confined.thaw().await;
-            self.frozen = false;
-        }
+    pub(super) async fn freeze(&self) {
+        self.confined.freeze().await;
+    }
+
+    pub(super) async fn thaw(&self) {
+        self.confined.thaw().await;
     }
 
     pub(super) fn measure(&self) -> Reading {
@@ -120,35 +118,11 @@ impl Process {
     }
 
     /// Completes when nothing of it is left and all that it wrote was read.
-    pub(super) async fn kill(self) {
+    pub(super) async fn kill(&self) {
         self.confined.kill();
         self.confined.ended().await;
         self.confined.drain().await;
     }
-}
-
-/// Freezes an idle process after a while, if its vendor does; completes when, in emulated time, it has been idle
-/// for longer than is of use. Dropping this leaves `frozen` true when a freeze was begun, so that the next
-/// invocation thaws.
-pub(super) async fn idle(
-    process: Option<&mut Process>,
-    freezes: bool,
-    parts: &Parts,
-    alarms: &mut Alarms,
-) -> Due {
-    let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
-    let keep = alarms.emulated.at(parts.clock.now().plus(parts.policy.keep_alive));
-    tokio::pin!(keep);
-    if let Some(process) = process.filter(|_| freezes) {
-        tokio::select! {
-            biased;
-            () = alarms.real.at(freeze) => {}
-            due = &mut keep => return due,
-        }
-        process.frozen = true;
-        process.confined.freeze().await;
-    }
-    keep.await
 }
 
 /// What an end without an answer means.

@@ -3,6 +3,7 @@
 
 mod building;
 mod concurrency;
+mod crowds;
 mod endings;
 mod fake;
 mod idle;

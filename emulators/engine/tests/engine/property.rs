@@ -61,11 +61,19 @@ fn step() -> impl Strategy<Value = Step> {
 struct Run {
     lab: Arc<Lab>,
     init: &'static str,
+    crowd: bool,
     pending: Vec<Pending>,
     pins: usize,
 }
 
 impl Run {
+    fn publish(&self) {
+        match self.crowd {
+            true => self.lab.publish_crowd(self.init),
+            false => self.lab.publish(self.init),
+        }
+    }
+
     async fn take(&mut self, step: Step) {
         let lab = &self.lab;
         match step {
@@ -94,7 +102,7 @@ impl Run {
                 // is seen through before it is undone.
                 crate::fake::pass(millis(10)).await;
                 lab.world.until(|seen| seen.live == 0).await;
-                lab.publish(self.init);
+                self.publish();
             }
             Step::Pass(time) => crate::fake::pass(millis(time)).await,
         }
@@ -136,13 +144,14 @@ proptest! {
         steps in prop::collection::vec(step(), 1..40),
         init in prop::sample::select(INITS.to_vec()),
         local_cap in 1..4usize,
+        crowd in any::<bool>(),
         quietly in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(async {
             let lab = Arc::new(Lab::with(cap(Some(local_cap))));
-            lab.publish(init);
-            let mut run = Run { lab, init, pending: Vec::new(), pins: 0 };
+            let mut run = Run { lab, init, crowd, pending: Vec::new(), pins: 0 };
+            run.publish();
             for step in steps {
                 run.take(step).await;
             }

@@ -65,6 +65,8 @@ impl Signature {
 pub struct Traits {
     pub generation: Generation,
     pub signature: Signature,
+    /// Most requests at a time in one instance.
+    pub concurrency: u32,
 }
 
 /// The runtimes of one function.
@@ -102,7 +104,7 @@ impl Runtime for Framework {
     /// alone whose caller has given up.
     fn keeping(&self, _revision: &Revision) -> Keeping {
         let first = self.traits.generation == Generation::First;
-        Keeping { freezes: first, outlives_deadlines: !first }
+        Keeping { freezes: first, outlives_deadlines: !first, concurrency: self.traits.concurrency as usize }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

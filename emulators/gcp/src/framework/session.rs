@@ -144,12 +144,12 @@ impl Session for PushSession {
         })
     }
 
-    fn invoke(&mut self, delivery: Delivery) -> Boxed<'_, SessionReply> {
+    fn invoke(&self, delivery: Delivery) -> Boxed<'_, SessionReply> {
         Box::pin(self.ask(delivery))
     }
 
     /// An answered request is over, as far as anybody outside can tell.
-    fn idle(&mut self) -> Boxed<'_, ()> {
+    fn idle(&self) -> Boxed<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }

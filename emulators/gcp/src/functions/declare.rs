@@ -36,7 +36,9 @@ impl Functions {
             from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
             watch,
         });
-        self.engine.reserve(&id, declared.concurrency);
+        // So many instances, each of them full.
+        let most = declared.concurrency.map(|instances| instances.saturating_mul(traits.concurrency));
+        self.engine.reserve(&id, most);
         Ok(id)
     }
 
@@ -55,6 +57,8 @@ pub enum Refused {
     Signature { word: String },
     #[error("`{word}` is no generation: there are 1 and 2")]
     Generation { word: String },
+    #[error("an instance takes 1 to {most} requests at a time{}, not {word}", if *.most == 1 { " in the first generation" } else { "" })]
+    Concurrency { word: String, most: u32 },
 }
 
 fn traits(declared: &FunctionDeclaration) -> Result<Traits, Refused> {
@@ -67,7 +71,17 @@ fn traits(declared: &FunctionDeclaration) -> Result<Traits, Refused> {
         Some(word) => Signature::of_word(word).ok_or_else(|| Refused::Signature { word: word.clone() })?,
         None => guess::signature(&declared.source, &declared.handler, waits_for_events(declared)),
     };
-    Ok(Traits { generation, signature })
+    Ok(Traits { generation, signature, concurrency: concurrency(declared, generation)? })
+}
+
+/// Source: Cloud Functions documentation, "Concurrency".
+fn concurrency(declared: &FunctionDeclaration, generation: Generation) -> Result<u32, Refused> {
+    let most = profile::most_concurrency(generation);
+    let Some(word) = declared.options.get("instance_concurrency") else { return Ok(1) };
+    match word.parse() {
+        Ok(count) if (1..=most).contains(&count) => Ok(count),
+        _ => Err(Refused::Concurrency { word: word.clone(), most }),
+    }
 }
 
 fn waits_for_events(declared: &FunctionDeclaration) -> bool {

@@ -99,7 +99,7 @@ impl Functions {
                 "timeoutSeconds": revision.limits.timeout.as_secs(),
                 "availableMemory": format!("{}M", revision.limits.memory / MIB),
                 "maxInstanceCount": revision.limits.concurrency,
-                "maxInstanceRequestConcurrency": 1,
+                "maxInstanceRequestConcurrency": entry.traits.concurrency,
                 "environmentVariables": revision.env,
                 "ingressSettings": "ALLOW_ALL",
                 "allTrafficOnLatestRevision": true,

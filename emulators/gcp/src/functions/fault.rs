@@ -185,7 +185,9 @@ mod tests {
     use std::time::Duration;
 
     fn status(failure: FunctionFailure, generation: Generation) -> u16 {
-        failed(&failure, Traits { generation, signature: Signature::Http }, "").status().as_u16()
+        failed(&failure, Traits { generation, signature: Signature::Http, concurrency: 1 }, "")
+            .status()
+            .as_u16()
     }
 
     #[test]
@@ -204,7 +206,8 @@ mod tests {
         let of = |kind: &str| {
             let body = Bytes::from_static(b"words");
             let failure = FunctionFailure::Reported { body, kind: Some(kind.into()), phase: Phase::Invoke };
-            let traits = Traits { generation: Generation::Second, signature: Signature::CloudEvent };
+            let signature = Signature::CloudEvent;
+            let traits = Traits { generation: Generation::Second, signature, concurrency: 1 };
             let response = failed(&failure, traits, "");
             (response.status().as_u16(), response.headers().contains_key("x-google-status"))
         };

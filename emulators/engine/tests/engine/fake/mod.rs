@@ -110,6 +110,11 @@ impl Lab {
         self.engine.publish(self.draft(init));
     }
 
+    /// A function whose instances take three calls at a time.
+    pub fn publish_crowd(&self, init: &str) {
+        self.engine.publish(Draft { runtime: "crowd3".into(), ..self.draft(init) });
+    }
+
     pub fn publish_source(&self, source: &str) {
         let source = Source::Folder(PathBuf::from(source));
         self.engine.publish(Draft { source, ..self.draft("") });

@@ -62,7 +62,7 @@ pub struct Process {
 #[derive(Default)]
 struct Now {
     frozen: bool,
-    busy: bool,
+    events: usize,
     dying: bool,
     memory: u64,
     pipe: Vec<(Stream, Bytes)>,
@@ -111,16 +111,24 @@ impl Process {
         }
     }
 
-    /// An event is in flight from now on, or no longer.
-    pub fn set_busy(&self, busy: bool) {
+    /// One more event is in flight from now on, of at most so many.
+    pub fn takes(&self, most: usize) {
         let mut now = self.now.lock().expect("whole");
-        if busy && now.frozen {
+        now.events += 1;
+        if now.frozen {
             self.world.broken("an event was delivered to a frozen process");
         }
-        if busy && now.busy {
-            self.world.broken("two events were delivered at once");
+        if now.events > most {
+            self.world.broken("too many events were delivered at once");
         }
-        now.busy = busy;
+        let events = now.events;
+        self.world.note(|seen| seen.most_events = seen.most_events.max(events));
+    }
+
+    /// One event is in flight no longer.
+    pub fn is_done(&self) {
+        let mut now = self.now.lock().expect("whole");
+        now.events = now.events.saturating_sub(1);
     }
 
     fn set_frozen(&self, frozen: bool) {
@@ -132,7 +140,7 @@ impl Process {
             self.world.broken(if frozen { "frozen twice" } else { "thawed while not frozen" });
             return;
         }
-        if frozen && now.busy {
+        if frozen && now.events > 0 {
             self.world.broken("frozen with an event in flight");
         }
         now.frozen = frozen;

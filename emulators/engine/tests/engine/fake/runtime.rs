@@ -8,7 +8,7 @@ use mlemu_core::{
     Answer, Boxed, Built, Ending, InstanceId, Keeping, Language, Needs, Record, Revision, Runtime, Session,
     What,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// `revision.handler` is the script of its init, the payload that of an invocation.
@@ -42,13 +42,14 @@ impl Runtime for FakeRuntime {
             revision: revision.number,
             init: script::steps(script::alternative(&revision.handler, start)),
             limit: revision.limits.response,
+            concurrency: concurrency(revision),
             command: Command {
                 program: built.program.clone(),
                 args: Vec::new(),
                 env: [(KEY.to_owned(), key.to_string())].into(),
                 folder: built.code.clone(),
             },
-            after: After::default(),
+            after: Mutex::default(),
         };
         self.0.note(|seen| seen.sessions += 1);
         Box::pin(async move {
@@ -57,10 +58,11 @@ impl Runtime for FakeRuntime {
         })
     }
 
-    /// Instances of the runtime `steady` run on between events and past deadlines.
+    /// Instances of the runtime `steady` run on between events and past deadlines; those of `crowd3` take three
+    /// events at a time.
     fn keeping(&self, revision: &Revision) -> Keeping {
         let steady = revision.runtime == "steady";
-        Keeping { freezes: !steady, outlives_deadlines: steady }
+        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency: concurrency(revision) }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {
@@ -74,14 +76,19 @@ impl Runtime for FakeRuntime {
     }
 }
 
+fn concurrency(revision: &Revision) -> usize {
+    revision.runtime.strip_prefix("crowd").map_or(1, |count| count.parse().expect("a number"))
+}
+
 struct FakeSession {
     world: Arc<World>,
     key: u64,
     revision: u64,
     init: Vec<Step>,
     limit: u64,
+    concurrency: usize,
     command: Command,
-    after: After,
+    after: Mutex<After>,
 }
 
 /// What the process does once it has answered.
@@ -109,9 +116,13 @@ impl FakeSession {
         self.world.process(self.key)
     }
 
-    async fn play(&mut self, steps: Vec<Step>) -> Played {
+    fn goes_on<T>(&self, how: impl FnOnce(&mut After) -> T) -> T {
+        how(&mut self.after.lock().expect("nobody panics with it"))
+    }
+
+    async fn play(&self, steps: Vec<Step>) -> Played {
         let process = self.process();
-        self.after = After::default();
+        self.goes_on(|after| *after = After::default());
         for step in steps {
             match step {
                 Step::Write(stream, bytes) => process.write(stream, bytes),
@@ -119,8 +130,8 @@ impl FakeSession {
                 Step::Sleep(wait) => crate::fake::pass(wait).await,
                 Step::Gate(gate) => self.world.pass(&gate).await,
                 Step::Memory(bytes) => process.uses(bytes),
-                Step::Linger(wait) => self.after.linger = wait,
-                Step::Die => self.after.die = true,
+                Step::Linger(wait) => self.goes_on(|after| after.linger = wait),
+                Step::Die => self.goes_on(|after| after.die = true),
                 Step::DieLater(wait) => die_later(process.clone(), wait),
                 Step::Ok(text) => return Played::Reply(self.answer(text)),
                 Step::Error(kind) => {
@@ -173,13 +184,13 @@ impl Session for FakeSession {
         })
     }
 
-    fn invoke(&mut self, delivery: Delivery) -> Boxed<'_, SessionReply> {
+    fn invoke(&self, delivery: Delivery) -> Boxed<'_, SessionReply> {
         Box::pin(async move {
             let process = self.process();
             if !process.lives() {
                 return std::future::pending().await;
             }
-            process.set_busy(true);
+            process.takes(self.concurrency);
             let delivered =
                 Delivered { id: delivery.invoke.id.clone(), process: self.key, left: delivery.left };
             self.world.note(|seen| seen.deliveries.push(delivered));
@@ -191,17 +202,18 @@ impl Session for FakeSession {
         })
     }
 
-    fn idle(&mut self) -> Boxed<'_, ()> {
+    fn idle(&self) -> Boxed<'_, ()> {
         Box::pin(async move {
             let process = self.process();
-            if self.after.die {
+            let after = self.goes_on(|after| *after);
+            if after.die {
                 process.end(Ending::Exit(0));
             }
             if !process.lives() {
                 return std::future::pending().await;
             }
-            crate::fake::pass(self.after.linger).await;
-            process.set_busy(false);
+            crate::fake::pass(after.linger).await;
+            process.is_done();
         })
     }
 }

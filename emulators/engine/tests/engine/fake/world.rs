@@ -25,6 +25,8 @@ pub struct Seen {
     pub freezes: usize,
     pub thaws: usize,
     pub ended_frozen: usize,
+    /// Most events at once in one process.
+    pub most_events: usize,
     /// Every event that reached a process.
     pub deliveries: Vec<Delivered>,
     /// Broken promises of the engine.
