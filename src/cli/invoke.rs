@@ -14,6 +14,7 @@ use bytes::Bytes;
 use clap::Args;
 use mlemu_core::declare::{FunctionDeclaration, Project};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::borrow::Cow;
 
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
@@ -143,10 +144,17 @@ fn show(invoked: &Invoked, printer: Printer) -> Exit {
         if invoked.status == "queued" {
             printer.say(&format!("queued as {}", invoked.invocation));
         } else {
-            printer.result(invoked.result.get());
+            printer.result(&body(invoked));
         }
     }
     if failed { Exit::Failed } else { Exit::Ok }
+}
+
+/// The answer as the function gave it.
+fn body(invoked: &Invoked) -> Cow<'_, str> {
+    let written = invoked.result.get();
+    let text = invoked.is_text.then(|| serde_json::from_str(written).ok()).flatten();
+    text.map_or(Cow::Borrowed(written), |text: String| human::harmless(&text).into_owned().into())
 }
 
 #[cfg(test)]

@@ -32,7 +32,9 @@ impl Talk {
         {
             (control, token)
         } else {
-            let located = locator::find(&folders::locators(), root)?;
+            let folder = folders::locators();
+            // A project is meant in the folders below it too.
+            let located = root.ancestors().find_map(|root| locator::find(&folder, root))?;
             (located.control, located.token)
         };
         let scope = said("MLEMU_URL").and_then(|_| said("MLEMU_SCOPE"));
@@ -47,7 +49,7 @@ impl Talk {
     /// The daemon, or a complaint that says how to start one.
     pub fn need(root: &Path) -> Result<Self, Complaint> {
         Self::find(root).ok_or_else(|| {
-            Complaint::unreachable(format!("no mlemu is up for the project in {}", root.display()))
+            Complaint::unreachable(format!("no mlemu is up for a project in {} or above", root.display()))
                 .hint("start it with `mlemu up`, or name the project with --project")
         })
     }

@@ -4,7 +4,7 @@ use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
 use super::talk::Talk;
 use crate::config;
-use crate::daemon::control::wait::{Asked, Conditions, Waited, WantedInvocations, WantedObject};
+use crate::daemon::control::wait::{Asked, Conditions, STATUSES, Waited, WantedInvocations, WantedObject};
 use crate::report::human::harmless;
 use crate::report::print::Printer;
 use bytes::Bytes;
@@ -20,10 +20,10 @@ pub struct WaitArgs {
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
     /// How many of them
-    #[arg(long, default_value_t = 1)]
-    count: usize,
-    /// How they shall have ended: ok, error, timeout, exited, out-of-memory, too-large, failed or any
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+    /// How they shall have ended
+    #[arg(long, value_name = "STATUS", requires = "function", value_parser = STATUSES.to_vec())]
     status: Option<String>,
     /// Until this object is there; BUCKET/PREFIX* counts all that begin so
     #[arg(long, value_name = "BUCKET/KEY")]
@@ -69,12 +69,16 @@ pub async fn run(args: WaitArgs, printer: Printer) -> Result<Exit, Complaint> {
 }
 
 fn asked(args: &WaitArgs) -> Result<Asked, Complaint> {
+    if args.count.is_some() && args.function.is_none() && args.object.is_none() {
+        return Err(Complaint::usage("`--count` of what?").hint("name it with --function or --object"));
+    }
+    let count = args.count.unwrap_or(1);
     let invocations = args.function.as_ref().map(|function| WantedInvocations {
         function: Some(function.clone()),
         status: args.status.clone(),
-        count: args.count,
+        count,
     });
-    let object = args.object.as_deref().map(|object| wanted(object, args.count)).transpose()?;
+    let object = args.object.as_deref().map(|object| wanted(object, count)).transpose()?;
     let (trace, queue_empty) = (args.trace.clone(), args.queue.clone());
     let until = Conditions { trace, invocations, object, queue_empty, ..Conditions::default() };
     let timeout_ms = Some(u64::try_from(args.timeout.as_millis()).unwrap_or(u64::MAX));

@@ -82,6 +82,7 @@ runtime = "python311"
 generation = 1
 signature = "event"
 retry = true
+instance_concurrency = 1
 triggers = [{ topic = "news" }]
 
 [buckets.uploads]
@@ -132,7 +133,15 @@ fn every_key_arrives() {
     let options: Vec<_> = stored.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(
         (stored.cloud.as_str(), options),
-        ("gcp", vec![("generation", "1"), ("retry", "true"), ("signature", "event")])
+        (
+            "gcp",
+            vec![
+                ("generation", "1"),
+                ("instance_concurrency", "1"),
+                ("retry", "true"),
+                ("signature", "event")
+            ]
+        )
     );
     assert_eq!(
         (settings.gcp.account.as_str(), settings.gcp.region.as_str()),

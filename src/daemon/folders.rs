@@ -61,20 +61,27 @@ fn is_left(run: &Path) -> bool {
     ours && run.is_dir() && is_free()
 }
 
-/// `MLEMU_CACHE`, else the user's cache folder.
+/// `MLEMU_CACHE`, an absolute path, else the user's cache folder.
 pub fn cache() -> PathBuf {
-    let own = env::var_os("MLEMU_CACHE").map(PathBuf::from);
-    own.or_else(|| env::var_os("XDG_CACHE_HOME").map(|base| PathBuf::from(base).join("mlemu")))
-        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/mlemu")))
+    folder("MLEMU_CACHE")
+        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("mlemu")))
+        .or_else(|| Some(folder("HOME")?.join(".cache/mlemu")))
         .unwrap_or_else(|| env::temp_dir().join("mlemu-cache"))
 }
 
 /// Where running daemons leave word for the command line.
 pub fn locators() -> PathBuf {
-    match env::var_os("XDG_RUNTIME_DIR") {
-        Some(base) => PathBuf::from(base).join("mlemu"),
+    match folder("XDG_RUNTIME_DIR") {
+        Some(base) => base.join("mlemu"),
         None => cache().join("daemons"),
     }
+}
+
+/// An absolute path that a variable holds; an empty or relative one counts as none.
+///
+/// Source: XDG Base Directory Specification, "Environment variables".
+fn folder(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ pub struct Invoked {
     pub status: String,
     /// The answer, or the vendor's error document; a string when it is no JSON.
     pub result: Box<RawValue>,
+    /// The answer is no JSON.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_text: bool,
     /// The vendor's log lines.
     pub log: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +105,7 @@ impl World {
                 invocation: id.to_string(),
                 status: "queued".into(),
                 result: RawValue::NULL.to_owned(),
+                is_text: false,
                 log: Vec::new(),
                 report: None,
                 truth: None,
@@ -129,6 +133,7 @@ impl World {
             schema_version: 1,
             invocation: outcome.id.to_string(),
             status: status.into(),
+            is_text: serde_json::from_slice::<&RawValue>(&body).is_err(),
             result: raw(&body),
             log: outcome.log,
             report: serde_json::to_value(&outcome.usage).ok(),

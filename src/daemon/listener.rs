@@ -179,15 +179,14 @@ async fn connection(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
     }
 }
 
-/// HTTP/2: many requests at once, some of which last. It is at work for as long as it lives.
+/// HTTP/2: many requests at once, some of which last.
 async fn conversation(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
-    let _at_work = place.work();
-    let at = door.clone();
+    let (at, working) = (door.clone(), place.clone());
     let answer = service_fn(move |request: Request<Incoming>| {
-        let door = at.clone();
+        let (door, work) = (at.clone(), working.work());
         async move {
             let answer = guarded(&door, request, |request| door.service.answer(request)).await;
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| work.until_sent(body)))
         }
     });
     let served = dialect::http2().serve_connection(TokioIo::new(stream), answer);
@@ -197,6 +196,13 @@ async fn conversation(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
         () = door.closing.cancelled() => {
             served.as_mut().graceful_shutdown();
             let _ = served.await;
+        }
+        () = place.is_needed() => {
+            served.as_mut().graceful_shutdown();
+            // Who has begun nothing meanwhile has had its notice.
+            if tokio::time::timeout(NOTICE, served.as_mut()).await.is_err() && !place.is_idle() {
+                let _ = served.await;
+            }
         }
     }
 }

@@ -82,15 +82,23 @@ impl Places {
 pub struct Place {
     places: Arc<Places>,
     leave: CancellationToken,
-    /// Its turn among the idle; `None`: a request is under way.
-    turn: Mutex<Option<u64>>,
+    doing: Mutex<Doing>,
     _permit: OwnedSemaphorePermit,
+}
+
+#[derive(Debug, Default)]
+struct Doing {
+    /// Requests under way.
+    requests: usize,
+    /// Its turn among the idle; `None`: a request is under way.
+    turn: Option<u64>,
 }
 
 impl Place {
     fn take(places: Arc<Places>, permit: OwnedSemaphorePermit) -> Arc<Self> {
-        let place = Self { places, leave: CancellationToken::new(), turn: Mutex::default(), _permit: permit };
-        place.rest();
+        let place =
+            Self { places, leave: CancellationToken::new(), doing: Mutex::default(), _permit: permit };
+        place.rest(&mut place.doing());
         Arc::new(place)
     }
 
@@ -100,34 +108,36 @@ impl Place {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.turn().is_some()
+        self.doing().turn.is_some()
     }
 
     /// A request has come; the connection is at work for as long as the guard lives.
     pub fn work(self: &Arc<Self>) -> AtWork {
-        if let Some(turn) = self.turn().take() {
+        let mut doing = self.doing();
+        doing.requests += 1;
+        if let Some(turn) = doing.turn.take() {
             self.places.idle().waiting.remove(&turn);
         }
+        drop(doing);
         AtWork(self.clone())
     }
 
-    fn rest(&self) {
+    fn rest(&self, doing: &mut Doing) {
         let mut idle = self.places.idle();
         let turn = idle.next;
         idle.next += 1;
         idle.waiting.insert(turn, self.leave.clone());
-        drop(idle);
-        *self.turn() = Some(turn);
+        doing.turn = Some(turn);
     }
 
-    fn turn(&self) -> MutexGuard<'_, Option<u64>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn doing(&self) -> MutexGuard<'_, Doing> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn().take() {
+        if let Some(turn) = self.doing().turn.take() {
             self.places.idle().waiting.remove(&turn);
         }
     }
@@ -139,7 +149,11 @@ pub struct AtWork(Arc<Place>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.rest();
+        let mut doing = self.0.doing();
+        doing.requests -= 1;
+        if doing.requests == 0 {
+            self.0.rest(&mut doing);
+        }
     }
 }
 

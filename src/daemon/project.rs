@@ -7,7 +7,7 @@ use super::{Reading, StartError};
 use crate::clouds::{CLOUDS, Cloud};
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
-use mlemu_core::declare::{FunctionDeclaration, Prepare, Project, TriggerDeclaration};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Prepare, Project, TriggerDeclaration};
 use mlemu_core::{Sink, Subject, What};
 use mlemu_engine::schedules::Schedule;
 use notify::RecursiveMode;
@@ -36,12 +36,18 @@ pub(super) async fn make_real(
     declare(world, project).await
 }
 
+/// The bucket, without a folder to seed it from that is not there: so it was said when the project was read.
+fn seedable(bucket: &BucketDeclaration) -> BucketDeclaration {
+    let seed = bucket.seed.clone().filter(|folder| folder.is_dir());
+    BucketDeclaration { seed, ..bucket.clone() }
+}
+
 /// Declares buckets, queues and functions.
 pub(super) async fn declare(world: &World, project: &Project) -> Result<(), StartError> {
     for bucket in &project.buckets {
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
         let cloud = world.plugged(&bucket.cloud).map_err(refused)?;
-        cloud.declare_bucket(bucket).await.map_err(refused)?;
+        cloud.declare_bucket(&seedable(bucket)).await.map_err(refused)?;
         world.remember_bucket(bucket);
     }
     for plugged in &world.plugged {

@@ -15,8 +15,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
-pub struct Stream(Progress);
+/// The longest that a client may take nothing of what it is sent.
+const STALL: Duration = Duration::from_secs(30);
+
+pub struct Stream {
+    progress: Progress,
+    /// Runs while its client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
+}
 
 /// A stream, and whether the last that went over it was the client's: then it awaits an answer.
 #[derive(Clone)]
@@ -61,20 +69,21 @@ impl Stream {
     pub fn new(stream: TcpStream) -> Self {
         // Without it small answers wait 40 ms for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        Self(Progress { stream: Arc::new(stream), awaits: Arc::default() })
+        let progress = Progress { stream: Arc::new(stream), awaits: Arc::default() };
+        Self { progress, stall: None }
     }
 
     /// The first bytes that have come, which stay to be read. Waits for one.
     pub async fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.stream.peek(into).await
+        self.progress.stream.peek(into).await
     }
 
     pub fn progress(&self) -> Progress {
-        self.0.clone()
+        self.progress.clone()
     }
 
     pub fn hang_up(&self) -> HangUp {
-        let stream = self.0.stream.clone();
+        let stream = self.progress.stream.clone();
         HangUp::new(move || {
             let stream = stream.clone();
             Box::pin(async move {
@@ -88,24 +97,27 @@ impl Stream {
 
     /// Can end the connection without a word.
     pub fn cut(&self) -> Cut {
-        Cut(self.0.stream.clone())
+        Cut(self.progress.stream.clone())
     }
 
     fn write(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
-        write: impl Fn() -> io::Result<usize>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.stream.poll_write_ready(context))?;
-            match write() {
+        while self.progress.stream.poll_write_ready(context)?.is_ready() {
+            match write(&self.progress.stream) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 written => {
-                    self.0.awaits.store(false, Ordering::Relaxed);
+                    self.stall = None;
+                    self.progress.awaits.store(false, Ordering::Relaxed);
                     return Poll::Ready(written);
                 }
             }
         }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL)));
+        ready!(stall.as_mut().poll(context));
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
 }
 
@@ -116,10 +128,10 @@ impl AsyncRead for Stream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.stream.poll_read_ready(context))?;
-            match self.0.stream.try_read_buf(into) {
+            ready!(self.progress.stream.poll_read_ready(context))?;
+            match self.progress.stream.try_read_buf(into) {
                 Ok(_) => {
-                    self.0.awaits.store(true, Ordering::Relaxed);
+                    self.progress.awaits.store(true, Ordering::Relaxed);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -131,7 +143,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(context, || self.0.stream.try_write(bytes))
+        self.get_mut().write(context, |stream| stream.try_write(bytes))
     }
 
     fn poll_write_vectored(
@@ -139,7 +151,7 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(context, || self.0.stream.try_write_vectored(slices))
+        self.get_mut().write(context, |stream| stream.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -151,6 +163,8 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(rustix::net::shutdown(&*self.0.stream, rustix::net::Shutdown::Write).map_err(Into::into))
+        Poll::Ready(
+            rustix::net::shutdown(&*self.progress.stream, rustix::net::Shutdown::Write).map_err(Into::into),
+        )
     }
 }

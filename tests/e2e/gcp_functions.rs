@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 const MAIN: &str = "\
 import os
 import sys
+import threading
 import time
 
 import functions_framework
@@ -45,6 +46,13 @@ def dies(request):
 def eats(request):
     return str(len(bytearray(900_000_000)))
 
+meeting = threading.Barrier(3)
+
+@functions_framework.http
+def meets(request):
+    meeting.wait(60)
+    return str(os.getpid())
+
 @functions_framework.cloud_event
 def stored(event):
     print('got', event['type'], event.data['name'], flush=True)
@@ -66,6 +74,9 @@ def typed(flower: Flower):
 ";
 
 const CONFIG: &str = r#"
+[functions.meets]
+instance_concurrency = 3
+
 [functions.slow]
 timeout = "1s"
 
@@ -141,6 +152,17 @@ fn endings_have_the_vendors_statuses() {
 }
 
 #[test]
+fn requests_meet_in_one_instance_where_it_takes_several() {
+    let house = house();
+    let callers: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| call(&house, "GET meets", &[], b"").text().to_owned())).collect();
+        calls.into_iter().map(|call| call.join().expect("an answer")).collect()
+    });
+    assert!(callers.iter().all(|pid| *pid == callers[0] && pid.parse::<u32>().is_ok()), "{callers:?}");
+}
+
+#[test]
 fn the_second_generation_goes_on_past_its_deadline_and_the_first_is_stopped() {
     let house = house();
     let second = call(&house, "GET slow_second", &[], b"");
@@ -211,7 +233,7 @@ fn events_come_in_every_form_and_bad_ones_are_refused() {
     let all = http::send(house.gcp(), "GET /v2/projects/demo-mlemu/locations/-/functions", &[], b"").json();
     let functions = all["functions"].as_array().expect("functions");
     let names: Vec<&Value> = functions.iter().map(|one| &one["buildConfig"]["entryPoint"]).collect();
-    assert_eq!(names, ["dies", "eats", "fails", "hello", "slow", "stored", "typed"]);
+    assert_eq!(names, ["dies", "eats", "fails", "hello", "meets", "slow", "stored", "typed"]);
     let one = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/hello", &[], b"").json();
     assert_eq!((&one["state"], &one["environment"]), (&json!("ACTIVE"), &json!("GEN_2")));
     let none = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/none", &[], b"");

@@ -190,7 +190,7 @@ impl Profile {
     }
 
     fn finding(&self, rule: &Rule, load: &Load) -> Option<Finding> {
-        let have = load.get(rule.of)?;
+        let have = load.get(rule.of, self.limits_events())?;
         let figure = self.figure(&rule.figure)?;
         let limits = match rule.bound {
             Bound::WithinMemory => vec![load.memory.or_else(|| self.default_memory())?],
@@ -214,13 +214,19 @@ impl Profile {
         })
     }
 
+    /// Whether the timeout of functions that events start has a limit of its own.
+    fn limits_events(&self) -> bool {
+        self.rules.iter().any(|rule| rule.of == Measure::EventTimeout)
+    }
+
     fn default_memory(&self) -> Option<u64> {
         Unit::Mib.all(&self.figure("memory_mb.default")?.v).first().copied()
     }
 }
 
 impl Load {
-    fn get(&self, measure: Measure) -> Option<u64> {
+    /// `apart`: events have a limit of their own.
+    fn get(&self, measure: Measure, apart: bool) -> Option<u64> {
         let timeout = self.timeout.map(|timeout| timeout.as_secs_f64().ceil() as u64);
         match measure {
             Measure::Source => Some(self.source),
@@ -228,7 +234,7 @@ impl Load {
             Measure::Unzipped => Some(self.unzipped),
             Measure::Memory => self.memory,
             Measure::Tmp => self.tmp,
-            Measure::Timeout => timeout.filter(|_| !self.by_events),
+            Measure::Timeout => timeout.filter(|_| !(self.by_events && apart)),
             Measure::EventTimeout => timeout.filter(|_| self.by_events),
         }
     }
@@ -316,9 +322,12 @@ mod tests {
     #[test]
     fn a_timeout_counts_as_what_starts_the_function() {
         let load = Load { timeout: Some(Duration::from_millis(1500)), ..Load::default() };
-        assert_eq!((load.get(Measure::Timeout), load.get(Measure::EventTimeout)), (Some(2), None));
+        let both =
+            |load: &Load, apart| (load.get(Measure::Timeout, apart), load.get(Measure::EventTimeout, apart));
+        assert_eq!(both(&load, true), (Some(2), None));
         let load = Load { by_events: true, ..load };
-        assert_eq!((load.get(Measure::Timeout), load.get(Measure::EventTimeout)), (None, Some(2)));
+        assert_eq!(both(&load, true), (None, Some(2)));
+        assert_eq!(both(&load, false).0, Some(2), "a limit of all functions is one of these too");
     }
 
     #[test]

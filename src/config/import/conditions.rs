@@ -26,7 +26,12 @@ impl Resolver<'_> {
             self.warn(at, format!("there is no condition `{name}`; it is taken as false"));
             return false;
         };
-        self.deeper(|| self.holds(condition)).unwrap_or(false)
+        self.deeper(|| self.holds(condition)).unwrap_or_else(|| {
+            let what =
+                format!("condition `{name}` refers to itself, by others perhaps; it is taken as false");
+            self.warn(at, what);
+            false
+        })
     }
 
     fn holds(&self, node: &Node) -> bool {

@@ -9,7 +9,7 @@ use std::fs;
 fn what_refers_to_itself_ends() {
     let (env, warnings) =
         variables("Conditions: {A: !Condition B, B: !Condition A}", "X: !If [A, a, b]\nY: !Ref Uploads");
-    assert_eq!((env[0].1.as_str(), warnings.len()), ("b", 0));
+    assert_eq!((env[0].1.as_str(), warnings.len()), ("b", 1));
     let circle = "\
 Resources:
   F: {Type: AWS::Lambda::Function, Properties: {Handler: a, Runtime: x, Code: ., FunctionName: !Sub '${F}${F}'}}

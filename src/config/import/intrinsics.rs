@@ -124,8 +124,10 @@ impl<'a> Resolver<'a> {
     /// A value that cannot be known here.
     pub(super) fn unresolved(&self, at: Position, expression: &str) -> Arc<Node> {
         let expression = shortened(expression);
-        let remedy = self.remedy(&expression).map(|remedy| format!("; {remedy}")).unwrap_or_default();
-        self.warn(at, format!("`{expression}` cannot be resolved on this machine{remedy}"));
+        if self.warnings.borrow().len() < MOST_WARNINGS {
+            let remedy = self.remedy(&expression).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+            self.warn(at, format!("`{expression}` cannot be resolved on this machine{remedy}"));
+        }
         Arc::new(Node::text(format!("{UNRESOLVED}{expression}"), at))
     }
 
@@ -142,6 +144,12 @@ impl<'a> Resolver<'a> {
         let known = |section: &str| self.template.section(section).get(name).is_some();
         if reference.is_some() && known("Parameters") {
             return Some(format!("give it a Default, or a value with `--parameter {name}=...`"));
+        }
+        if let Some(kind) = self.template.resource(name).map(|resource| shortened(resource.kind)) {
+            return Some(format!(
+                "{name} is of {kind}, which has no such value here: give one in mlemu.toml, under \
+                 [functions.NAME.env]"
+            ));
         }
         let missing = !known("Resources");
         match reference {

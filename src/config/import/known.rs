@@ -1,7 +1,9 @@
-//! The names that a function's properties can have: what is none of them is a slip of the pen.
+//! The names that types of resources and properties of functions have: what is none of them is a slip of the
+//! pen.
 //!
-//! AWS SAM developer guide, "AWS::Serverless::Function"; CloudFormation, "AWS::Lambda::Function". Many of them mean
-//! nothing on this machine and are passed over in silence.
+//! AWS SAM developer guide, "AWS::Serverless::Function"; CloudFormation, "AWS::Lambda::Function" and "AWS
+//! resource and property types reference". Many of them mean nothing on this machine and are passed over in
+//! silence.
 
 use super::intrinsics::Resolver;
 use super::node::Node;
@@ -92,6 +94,85 @@ const LAMBDA: &[&str] = &[
     "TracingConfig",
     "VpcConfig",
 ];
+
+/// Kinds whose names are easily mistaken for each other's.
+const KINDS: &[&str] = &[
+    "AWS::Serverless::Api",
+    "AWS::Serverless::Application",
+    "AWS::Serverless::Connector",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::GraphQLApi",
+    "AWS::Serverless::HttpApi",
+    "AWS::Serverless::LayerVersion",
+    "AWS::Serverless::SimpleTable",
+    "AWS::Serverless::StateMachine",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::LayerVersionPermission",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
+    "AWS::Lambda::Version",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::Events::EventBus",
+    "AWS::Events::EventBusPolicy",
+    "AWS::Events::Rule",
+];
+
+/// Letters that differ in a type that was meant to be another; more make a type of its own.
+const SLIPS: usize = 2;
+
+/// Services that a function reads from, writes to or is started by, as far as they are not here: code that
+/// uses them finds nobody.
+const ABSENT: &[&str] = &[
+    "Bedrock",
+    "Cognito",
+    "DocDB",
+    "DynamoDB",
+    "EFS",
+    "ElastiCache",
+    "Kinesis",
+    "KinesisFirehose",
+    "MSK",
+    "Neptune",
+    "OpenSearchService",
+    "RDS",
+    "SageMaker",
+    "SecretsManager",
+    "SSM",
+    "StepFunctions",
+];
+
+/// Warns of a resource that is left out where somebody may miss it. Most kinds mean nothing on one machine.
+pub fn check_kind(resolver: &Resolver<'_>, resource: &Resource<'_>) {
+    let (kind, id) = (resource.kind, resource.id);
+    let shown = super::node::shortened(kind);
+    let service = kind.strip_prefix("AWS::").and_then(|rest| rest.split("::").next()).unwrap_or_default();
+    let is_slip =
+        |meant: &&str| resolver.spend(kind.len()) && strsim::damerau_levenshtein(kind, meant) <= SLIPS;
+    let what = if kind.starts_with("Custom::") || kind == "AWS::CloudFormation::CustomResource" {
+        format!("`{id}` is left out: custom resources are not run")
+    } else if kind == "AWS::Serverless::SimpleTable" {
+        format!("`{id}` is left out: mlemu has no DynamoDB")
+    } else if KINDS.contains(&kind) {
+        return;
+    } else if ABSENT.contains(&service) {
+        format!("`{id}` is left out: mlemu has no {service}")
+    } else if let Some(meant) = nearest(kind, KINDS).filter(is_slip) {
+        format!("`{id}` is left out: unknown type {shown}; did you mean {meant}?")
+    } else {
+        return;
+    };
+    resolver.warn(resource.key.at, what);
+}
 
 /// Warns of properties of a function that its kind does not have.
 pub fn check(resolver: &Resolver<'_>, resource: &Resource<'_>) {

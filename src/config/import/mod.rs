@@ -139,7 +139,7 @@ impl<'a> Import<'a> {
                 let what = format!("`{}` is left out: {} is not supported yet", resource.id, resource.kind);
                 self.resolver.warn(resource.key.at, what);
             }
-            _ => {}
+            _ => known::check_kind(&self.resolver, resource),
         }
         Ok(())
     }

@@ -88,3 +88,21 @@ fn runtimes_that_cannot_be_are_said() {
         assert_eq!(project.warnings, [format!("template.yaml:8: WhichFlower: {said}")]);
     }
 }
+
+#[test]
+fn resources_that_somebody_may_miss_are_named() {
+    let others = "  G: {Type: 'AWS::Serverless::Funktion'}\n  T: {Type: 'AWS::DynamoDB::Table'}\n  R: {Type: \
+                  'AWS::IAM::Role'}\n  E: {Type: 'AWS::Events::Endpoint'}\n  C: {Type: 'Custom::Thing'}\n";
+    let table = "      Environment: {Variables: {TABLE: !Ref T}}\n";
+    assert_eq!(
+        warnings(&format!("{table}{others}"), &[]),
+        [
+            "template.yaml:9: `Ref T` cannot be resolved on this machine; T is of AWS::DynamoDB::Table, which has \
+             no such value here: give one in mlemu.toml, under [functions.NAME.env]",
+            "template.yaml:10: `G` is left out: unknown type AWS::Serverless::Funktion; did you mean \
+             AWS::Serverless::Function?",
+            "template.yaml:11: `T` is left out: mlemu has no DynamoDB",
+            "template.yaml:14: `C` is left out: custom resources are not run",
+        ]
+    );
+}

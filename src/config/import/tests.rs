@@ -37,7 +37,7 @@ fn functions(template: &str) -> Vec<FunctionDeclaration> {
 pub(super) fn variables(sections: &str, variables: &str) -> (Vec<(String, String)>, Vec<String>) {
     let mut template = format!(
         "{sections}\nTransform: AWS::Serverless-2016-10-31\nResources:\n  Uploads: {{Type: AWS::S3::Bucket}}\n  \
-         Jobs: {{Type: AWS::SQS::Queue}}\n  Table: {{Type: AWS::DynamoDB::Table}}\n  F:\n    \
+         Jobs: {{Type: AWS::SQS::Queue}}\n  Table: {{Type: AWS::ECR::Repository}}\n  F:\n    \
          Type: AWS::Serverless::Function\n    Properties:\n      Handler: app.handler\n      \
          Runtime: python3.12\n      Environment:\n        Variables:\n"
     );

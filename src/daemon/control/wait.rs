@@ -195,16 +195,18 @@ pub fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
     Ok(Until { settled, invocations, stored, emptied })
 }
 
+/// How invocations can be asked to have ended.
+pub const STATUSES: [&str; 8] =
+    ["ok", "error", "timeout", "exited", "out-of-memory", "too-large", "failed", "any"];
+
 fn invocations(world: &World, asked: &Asked, wanted: &WantedInvocations) -> Result<Invocations, Fault> {
     let function = wanted.function.as_deref().map(|name| world.find(name)).transpose()?;
     let ending = match wanted.status.as_deref() {
         None | Some("any") => Ending::Any,
         Some("failed") => Ending::Failed,
-        Some(word @ ("ok" | "error" | "timeout" | "exited" | "out-of-memory" | "too-large")) => {
-            Ending::As(word.into())
-        }
+        Some(word) if STATUSES.contains(&word) => Ending::As(word.into()),
         Some(other) => {
-            let words = "ok, error, timeout, exited, out-of-memory, too-large, failed or any";
+            let words = STATUSES.join(", ");
             return Err(unreadable(format!("`{other}` is no status; there are: {words}")));
         }
     };

@@ -6,7 +6,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// Answers `/` at once, `/long` when it is let, and everything else with what the body was.
+/// More than fits into the buffers of a connection.
+const MUCH: usize = 64 << 20;
+
+/// Answers `/` at once, `/long` when it is let, `/much` with a lot, and everything else with what the body was.
 #[derive(Default)]
 struct Parrot {
     came: Notify,
@@ -19,6 +22,9 @@ impl Service for Parrot {
             if request.uri().path() == "/long" {
                 self.came.notify_one();
                 self.let_go.notified().await;
+            }
+            if request.uri().path() == "/much" {
+                return Response::new(Body::from(vec![0; MUCH]));
             }
             let Ok(body) = request.into_body().collect().await else {
                 return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the body broke off");
@@ -120,6 +126,29 @@ async fn half_a_head_keeps_no_place_that_others_need() {
     let mut slow = connect(&serving).await;
     slow.write_all(b"GET / HT").await.expect("written");
     resting(&serving).await;
+}
+
+#[tokio::test]
+async fn neither_does_half_a_preface_or_a_conversation_without_requests() {
+    for preface in ["PRI * HTTP/2.0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        let (serving, _) = open(1).await;
+        let mut silent = connect(&serving).await;
+        silent.write_all(preface.as_bytes()).await.expect("written");
+        resting(&serving).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_its_answer_is_left() {
+    let (serving, _) = open(1).await;
+    let mut deaf = connect(&serving).await;
+    send(&mut deaf, "GET /much", "\r\n").await;
+    // Time passes where nobody has anything to do.
+    let _ = tokio::time::timeout(Duration::from_mins(2), std::future::pending::<()>()).await;
+    resting(&serving).await;
+    let mut taken = Vec::new();
+    let _ = deaf.read_to_end(&mut taken).await;
+    assert!(taken.len() < MUCH, "it broke off");
 }
 
 #[tokio::test]

@@ -35,9 +35,19 @@ fn platform(revision: &Revision, built: &Built) -> Environment {
         // Clouds have no home folder; the private scratch folder is the one place that can be written.
         ("HOME", "/tmp".into()),
         ("AWS_LAMBDA_LOG_FORMAT", "Text".into()),
-        ("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", revision.runtime)),
+        ("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", runtime(revision, built))),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The runtime as the vendor names it, also where the project leaves the version to this machine.
+fn runtime(revision: &Revision, built: &Built) -> String {
+    let mut parts = built.version.split('.');
+    match (&*revision.runtime, parts.next(), parts.next()) {
+        ("python3", Some(major), Some(minor)) => format!("python{major}.{minor}"),
+        ("nodejs", Some(major), _) => format!("nodejs{}.x", major.trim_start_matches('v')),
+        (declared, ..) => declared.to_owned(),
+    }
 }
 
 /// Credentials that open nothing, and the way to the emulated AWS. `127.0.0.1`, not `localhost`: SDKs turn

@@ -15,7 +15,10 @@ pub(super) fn of(record: &Record) -> Vec<String> {
     let version = record.subject.revision.as_deref().unwrap_or_default();
     match &record.what {
         What::InitStarted { runtime, version } => vec![init_start(record, runtime, version)],
+        // Who stops it knows; the vendor never does.
         What::InitEnded { status: Status::Ok, .. } => Vec::new(),
+        // Who stops it knows; the vendor never does that.
+        What::InitEnded { status: Status::Error { kind }, .. } if kind == "Stopped" => Vec::new(),
         What::InitEnded { init, status } => vec![init_report(init.duration, init.phase, status)],
         What::Started => vec![format!("START RequestId: {id} Version: {version}")],
         What::Log(line) => vec![line.text.clone()],

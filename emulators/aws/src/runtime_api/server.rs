@@ -15,10 +15,16 @@ use mlemu_core::{Answer, ChunkSink};
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
 const VERSION: &str = "/2018-06-01/runtime/";
+
+/// A client needs one or two; a function that opens many more waits for itself and for nobody else.
+const CONNECTIONS: usize = 16;
+/// The pause after a connection that could not be accepted.
+const BREATH: Duration = Duration::from_millis(20);
 
 type Reply = Response<Full<Bytes>>;
 
@@ -31,11 +37,11 @@ pub(super) async fn listen(desk: Arc<Desk>) -> std::io::Result<(SocketAddr, Abor
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                accepted = listener.accept() => {
-                    if let Ok((stream, _)) = accepted {
-                        connections.spawn(serve(stream, desk.clone(), host.clone()));
-                    }
-                }
+                accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
+                    Ok((stream, _)) => drop(connections.spawn(serve(stream, desk.clone(), host.clone()))),
+                    // Out of file descriptors, most likely.
+                    Err(_) => tokio::time::sleep(BREATH).await,
+                },
                 Some(_) = connections.join_next() => {}
             }
         }

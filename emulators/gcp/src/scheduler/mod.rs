@@ -81,6 +81,7 @@ impl Scheduler {
             json!({})
         } else {
             serde_json::from_slice(&body)
+                .map(Value::Object)
                 .map_err(|error| Fault::invalid(format!("Invalid JSON payload received. {error}")))?
         };
         let is_one = name.split('/').count() == 6;

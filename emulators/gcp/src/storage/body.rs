@@ -11,13 +11,24 @@ use serde_json::{Map, Value};
 
 /// Largest object: 5 TiB.
 const LARGEST: u64 = 5 << 40;
-/// Largest request that is read whole, in bytes.
+/// Largest request that is read whole, in bytes: metadata and media in one.
 const WHOLE: usize = 256 << 20;
+/// Largest document of metadata, in bytes.
+const DOCUMENT: usize = 2 << 20;
 /// Every object has it beside its MD5.
 const KINDS: [ChecksumKind; 1] = [ChecksumKind::Crc32c];
 
 pub(super) async fn whole(body: Body) -> Result<Bytes, Fault> {
-    match Limited::new(body, WHOLE).collect().await {
+    within(WHOLE, body).await
+}
+
+/// The document that a request is.
+pub(super) async fn said(body: Body) -> Result<Map<String, Value>, Fault> {
+    document(&within(DOCUMENT, body).await?)
+}
+
+async fn within(limit: usize, body: Body) -> Result<Bytes, Fault> {
+    match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) => Err(Fault::invalid(format!("The request's body cannot be read: {error}"))),
     }

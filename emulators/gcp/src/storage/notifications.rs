@@ -162,7 +162,7 @@ impl Storage {
         body: Body,
     ) -> Result<Response, Fault> {
         self.must_exist(bucket)?;
-        let said = Value::Object(body::document(&body::whole(body).await?)?);
+        let said = Value::Object(body::said(body).await?);
         let mut said: Notification =
             serde_json::from_value(said).map_err(|error| Fault::invalid(error.to_string()))?;
         if !["JSON_API_V1", "NONE"].contains(&&*said.payload_format) {

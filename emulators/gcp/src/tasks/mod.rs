@@ -71,6 +71,7 @@ impl Tasks {
             json!({})
         } else {
             serde_json::from_slice(&body)
+                .map(Value::Object)
                 .map_err(|error| Fault::invalid(format!("Invalid JSON payload received. {error}")))?
         };
         let op = routes::operation(&parts.method, &target).ok_or_else(unsupported)?;

@@ -26,7 +26,7 @@ impl Storage {
         _call: &Call,
         body: Body,
     ) -> Result<Response, Fault> {
-        let words = body::document(&body::whole(body).await?)?;
+        let words = body::said(body).await?;
         let name = words.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         if !is_name(&name) {
             return Err(Fault::invalid(format!("Invalid bucket name: '{name}'")));
@@ -48,7 +48,7 @@ impl Storage {
         body: Body,
     ) -> Result<Response, Fault> {
         let view = self.objects.bucket(&self.bucket_id(name))?;
-        let words = body::document(&body::whole(body).await?)?;
+        let words = body::said(body).await?;
         if words.get("versioning").is_some_and(|versioning| versioning["enabled"] == true) {
             return Err(self.unsupported("versioning of buckets"));
         }

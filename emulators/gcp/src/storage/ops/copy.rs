@@ -53,7 +53,7 @@ impl Storage {
         rewrites: bool,
         body: Body,
     ) -> Result<Response, Fault> {
-        let document = body::document(&body::whole(body).await?)?;
+        let document = body::said(body).await?;
         let source = Conditions::of_source(call)?;
         let object = self.find(from, &source)?;
         source.check(Some(&object))?;

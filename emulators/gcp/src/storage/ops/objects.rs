@@ -45,7 +45,7 @@ impl Storage {
         replaces: bool,
         body: Body,
     ) -> Result<Response, Fault> {
-        let document = body::document(&body::whole(body).await?)?;
+        let document = body::said(body).await?;
         let conditions = Conditions::read(call)?;
         let object = self.find(name, &conditions)?;
         conditions.check(Some(&object))?;

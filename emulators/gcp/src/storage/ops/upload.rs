@@ -69,7 +69,7 @@ impl Storage {
     }
 
     async fn begin(&self, call: &Call, bucket: &str, body: Body) -> Result<Response, Fault> {
-        let mut metadata = Metadata::read(&body::document(&body::whole(body).await?)?)?;
+        let mut metadata = Metadata::read(&body::said(body).await?)?;
         metadata.default_type(call.header("x-upload-content-type"));
         let object = name_of(call, &metadata)?;
         let conditions = Conditions::of_target(call)?;
