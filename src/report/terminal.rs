@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Nobody sees more pages a second.
 const FRAME: Duration = Duration::from_millis(10);
+/// A page of so many bytes is written at once: a flood is not gathered.
+const PAGE: usize = 256 * 1024;
 const SPIN: Duration = Duration::from_millis(100);
 const BAR: &str = "{prefix:.bold} {spinner} {wide_msg:.dim} {elapsed:.dim}";
 
@@ -118,6 +120,9 @@ impl Writer {
                 Ok(record) => self.take(&record),
                 Err(TryRecvError::Lagged(missed)) => self.missed(missed),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+            if self.page.len() > PAGE {
+                self.turn_page();
             }
         }
     }
