@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod crowds;
 mod endings;
+mod examples;
 mod exec;
 mod faults;
 mod fit;

@@ -1,0 +1,104 @@
+//! What `mlemu test --watch` waits for: a file of the project that is not as it was.
+//!
+//! The operating system says when to look, and what was seen before says whether anything changed. So whatever a run
+//! itself touches, reads or writes anew with the same content starts no other run.
+
+use ignore::WalkBuilder;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// Changes this close together are one.
+const QUIET: Duration = Duration::from_millis(100);
+/// What `--update-snapshots` writes.
+const OURS: &str = ".snap.json";
+
+/// What is in each file that matters.
+type Seen = BTreeMap<PathBuf, [u8; 32]>;
+
+pub struct Watch {
+    root: PathBuf,
+    /// Where results are written.
+    output: Option<PathBuf>,
+    changes: UnboundedReceiver<()>,
+    seen: Seen,
+    _watcher: RecommendedWatcher,
+}
+
+impl Watch {
+    /// Looks at the project for the first time.
+    pub fn open(root: &Path, output: Option<&Path>) -> notify::Result<Self> {
+        let (told, changes) = unbounded_channel();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !matches!(event.kind, notify::EventKind::Access(_))) {
+                // Nobody listens any more: the program ends.
+                let _ = told.send(());
+            }
+        })?;
+        watcher.watch(root, RecursiveMode::Recursive)?;
+        let output = output.and_then(|path| std::path::absolute(path).ok());
+        let mut watch = Self { root: root.into(), output, changes, seen: Seen::new(), _watcher: watcher };
+        watch.seen = watch.look();
+        Ok(watch)
+    }
+
+    /// What git would see of the project, but for what we write.
+    fn look(&self) -> Seen {
+        let walk = WalkBuilder::new(&self.root).require_git(false).build();
+        let files = walk.filter_map(Result::ok).map(ignore::DirEntry::into_path);
+        let ours = |path: &Path| {
+            let absolute = std::path::absolute(path).ok();
+            path.to_string_lossy().ends_with(OURS) || (absolute.is_some() && absolute == self.output)
+        };
+        let read = |path: PathBuf| {
+            let content = std::fs::read(&path).ok()?;
+            Some((path, Sha256::digest(content).into()))
+        };
+        files.filter(|path| path.is_file() && !ours(path)).filter_map(read).collect()
+    }
+
+    /// Completes when some file is not as it was when this was asked last, or at the start; says which one. What changed
+    /// since then is not missed, whatever was done meanwhile.
+    pub async fn changed(&mut self) -> PathBuf {
+        loop {
+            let now = self.look();
+            let before = std::mem::replace(&mut self.seen, now);
+            let differs = |(path, content): &(&PathBuf, &[u8; 32])| before.get(*path) != Some(*content);
+            let gone = || before.keys().find(|path| !self.seen.contains_key(*path));
+            if let Some(path) = self.seen.iter().find(differs).map(|(path, _)| path).or_else(gone) {
+                return path.strip_prefix(&self.root).unwrap_or(path).to_owned();
+            }
+            // The sender lives as long as this does.
+            self.changes.recv().await;
+            while let Ok(Some(())) = tokio::time::timeout(QUIET, self.changes.recv()).await {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_file_that_differs_is_a_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("app.py", "one");
+        write(".gitignore", "model.bin\n");
+        let mut watch = Watch::open(folder.path(), Some(&folder.path().join("out.xml"))).expect("watched");
+        for (name, text) in
+            [("app.py", "one"), ("out.xml", "x"), ("a.mlemu.yaml.snap.json", "{}"), ("model.bin", "y")]
+        {
+            write(name, text);
+        }
+        write("app.py", "two");
+        assert_eq!(watch.changed().await, Path::new("app.py"));
+        write("new.py", "x");
+        assert_eq!(watch.changed().await, Path::new("new.py"));
+        std::fs::remove_file(folder.path().join("app.py")).expect("removed");
+        assert_eq!(watch.changed().await, Path::new("app.py"));
+    }
+}
