@@ -173,7 +173,8 @@ impl Clients {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", &self.folder).env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_PAGER", "");
         command.env("CLIENTS", self.folder.join("package.json")).envs(house.env());
-        command.env("CONTROL", format!("http://{}", house.control())).env("CONTROL_TOKEN", house.token());
+        command.env("MLEMU_URL", format!("http://{}", house.control())).env("MLEMU_TOKEN", house.token());
+        command.env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python"));
         command.current_dir(house.plan.path("")).stdin(Stdio::null())
     }
 }
