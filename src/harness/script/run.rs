@@ -108,6 +108,10 @@ impl Run<'_> {
     }
 
     async fn prepare(&self) -> Result<(), String> {
+        let there = |cloud: &str| self.names.contains_key(&format!("url.{cloud}"));
+        if let Some(cloud) = self.cloud().filter(|cloud| !there(cloud)) {
+            return Err(format!("nothing of this project is on {cloud}"));
+        }
         if let Some(clock) = &self.test.clock {
             self.world.steer(Course::Steered { at: moment(clock)?, rate: 0.0 }).await;
         }
