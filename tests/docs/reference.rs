@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 26] = [
     "up",
     "invoke",
     "exec",
@@ -36,6 +36,7 @@ const VERBS: [&str; 25] = [
     "profiles list",
     "profiles show",
     "config",
+    "schema",
     "doctor",
     "completions",
 ];
