@@ -72,6 +72,14 @@ fn diabetes_with_pytest() {
 }
 
 #[test]
+fn sentiment_with_pytest() {
+    let plan = Plan::of_example("sentiment");
+    let Some(python) = clients::pytest() else { return };
+    let pytest = python.program("pytest").get_program().to_string_lossy().into_owned();
+    passes(&plan, &[&pytest, "-q"], "5 passed");
+}
+
+#[test]
 fn thumbnailer_with_node_test() {
     let plan = Plan::of_example("thumbnailer");
     if clients::node_version().is_some_and(|version| version >= 20)

@@ -3,16 +3,15 @@
 //! The operating system says when to look, and what was seen before says whether anything changed. So whatever a run
 //! itself touches, reads or writes anew with the same content starts no other run.
 
+use crate::daemon::changes::{Changes, Pace};
 use ignore::WalkBuilder;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::RecursiveMode;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// Changes this close together are one.
-const QUIET: Duration = Duration::from_millis(100);
+const PACE: Pace = Pace { quiet: Duration::from_millis(100), patience: Duration::from_secs(1) };
 /// What `--update-snapshots` writes.
 const OURS: &str = ".snap.json";
 
@@ -23,24 +22,16 @@ pub struct Watch {
     root: PathBuf,
     /// Where results are written.
     output: Option<PathBuf>,
-    changes: UnboundedReceiver<()>,
+    changes: Changes,
     seen: Seen,
-    _watcher: RecommendedWatcher,
 }
 
 impl Watch {
     /// Looks at the project for the first time.
     pub fn open(root: &Path, output: Option<&Path>) -> notify::Result<Self> {
-        let (told, changes) = unbounded_channel();
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !matches!(event.kind, notify::EventKind::Access(_))) {
-                // Nobody listens any more: the program ends.
-                let _ = told.send(());
-            }
-        })?;
-        watcher.watch(root, RecursiveMode::Recursive)?;
+        let changes = Changes::below([root.to_owned()], RecursiveMode::Recursive, |_| true)?;
         let output = output.and_then(|path| std::path::absolute(path).ok());
-        let mut watch = Self { root: root.into(), output, changes, seen: Seen::new(), _watcher: watcher };
+        let mut watch = Self { root: root.into(), output, changes, seen: Seen::new() };
         watch.seen = watch.look();
         Ok(watch)
     }
@@ -71,9 +62,7 @@ impl Watch {
             if let Some(path) = self.seen.iter().find(differs).map(|(path, _)| path).or_else(gone) {
                 return path.strip_prefix(&self.root).unwrap_or(path).to_owned();
             }
-            // The sender lives as long as this does.
-            self.changes.recv().await;
-            while let Ok(Some(())) = tokio::time::timeout(QUIET, self.changes.recv()).await {}
+            self.changes.next(PACE).await;
         }
     }
 }
