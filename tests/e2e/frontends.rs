@@ -77,6 +77,13 @@ def test_state_and_cold_starts(mlemu):
     mlemu.cold("Divides")
     assert mlemu.invoke("Divides", {"by": 1}).result["calls"] == 1
 
+def test_a_reset_leaves_instances_warm(mlemu):
+    calls = []
+    for _ in range(10):
+        calls.append(mlemu.invoke("Divides", {"by": 1}).result["calls"])
+        mlemu.reset()
+    assert calls == list(range(calls[0], calls[0] + 10))
+
 def test_scopes_and_faults(mlemu, mlemu_scope, mlemu_faults):
     mlemu_scope.put("uploads", "mine", b"x")
     mlemu_scope.wait_idle()
@@ -166,7 +173,7 @@ fn pytest_alone_and_with_workers() {
         let mut command = python.program("pytest");
         command.args(flags).arg("tests");
         let output = run(&plan, command);
-        assert!(output.status.success() && said(&output).contains("31 passed"), "{}", said(&output));
+        assert!(output.status.success() && said(&output).contains("32 passed"), "{}", said(&output));
     }
 }
 

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const PACE: Pace = Pace { quiet: Duration::from_millis(100), patience: Duration::from_secs(1) };
+/// A project in which something is written all the time is not waited for longer than so many bursts.
+const RESTLESS: usize = 5;
 /// What `--update-snapshots` writes.
 const OURS: &str = ".snap.json";
 
@@ -51,20 +53,31 @@ impl Watch {
         files.filter(|path| path.is_file() && !ours(path)).filter_map(read).collect()
     }
 
-    /// Completes when some file is not as it was when this was asked last, or at the start; says which one. What changed
-    /// since then is not missed, whatever was done meanwhile.
+    /// Completes when some file is not as it was when this was asked last, or at the start, and files rest; says which
+    /// one. What changed since then is not missed, whatever was done meanwhile.
     pub async fn changed(&mut self) -> PathBuf {
         loop {
-            let now = self.look();
-            let before = std::mem::replace(&mut self.seen, now);
-            let differs = |(path, content): &(&PathBuf, &[u8; 32])| before.get(*path) != Some(*content);
-            let gone = || before.keys().find(|path| !self.seen.contains_key(*path));
-            if let Some(path) = self.seen.iter().find(differs).map(|(path, _)| path).or_else(gone) {
-                return path.strip_prefix(&self.root).unwrap_or(path).to_owned();
+            if let Some(path) = difference(&self.seen, &self.look()) {
+                // A file that is being saved may be empty for now.
+                for _ in 0..RESTLESS {
+                    let more = tokio::time::timeout(PACE.quiet, self.changes.next(PACE)).await;
+                    if more.is_err() {
+                        break;
+                    }
+                }
+                self.seen = self.look();
+                return path.strip_prefix(&self.root).map(Path::to_owned).unwrap_or(path);
             }
             self.changes.next(PACE).await;
         }
     }
+}
+
+/// The first file that is not in both with the same content.
+fn difference(before: &Seen, now: &Seen) -> Option<PathBuf> {
+    let differs = |(path, content): &(&PathBuf, &[u8; 32])| before.get(*path) != Some(*content);
+    let gone = || before.keys().find(|path| !now.contains_key(*path));
+    now.iter().find(differs).map(|(path, _)| path).or_else(gone).cloned()
 }
 
 #[cfg(test)]

@@ -260,12 +260,15 @@ impl Pool {
     }
 
     pub(super) fn interrupt(&mut self, what: Interrupt) {
-        if what == Interrupt::Calls {
+        if matches!(what, Interrupt::Calls | Interrupt::Unanswered) {
             self.queue.clear();
         }
         for member in self.members.values_mut() {
+            let answered = member.answered.load(Ordering::Acquire);
             match (what, member.doing) {
-                (Interrupt::Calls, Doing::Busy) | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
+                (Interrupt::Unanswered, Doing::Busy) if answered => {}
+                (Interrupt::Calls | Interrupt::Unanswered, Doing::Busy)
+                | (Interrupt::Warmth, Doing::Idle | Doing::Starting) => {
                     member.halt.cancel();
                     member.turn(Doing::Leaving, &self.working);
                 }
