@@ -14,6 +14,7 @@ mod logs;
 mod profiles;
 mod ps;
 mod queue;
+mod schema;
 mod talk;
 mod test;
 mod up;
@@ -116,6 +117,8 @@ enum Verb {
     Profiles(profiles::ProfilesArgs),
     /// Show the project as mlemu reads it
     Config(ProjectArgs),
+    /// Print the JSON Schema of mlemu.toml or of test files, for editors
+    Schema(schema::SchemaArgs),
     /// Check what this machine can do and what is missing
     Doctor,
     /// Print a completion script for a shell
@@ -164,6 +167,7 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Fit(args) => block_on(fit::run(args, printer)),
         Verb::Profiles(args) => profiles::run(&args, printer),
         Verb::Config(args) => config::run(&args, printer),
+        Verb::Schema(args) => schema::run(&args, printer),
         Verb::Doctor => doctor::run(printer),
         Verb::Completions(args) => completions::run(&args, printer),
     }

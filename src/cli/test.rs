@@ -1,5 +1,7 @@
 //! `mlemu test`: runs the project's `*.mlemu.yaml` files, each test in a scope of its own.
 
+mod watch;
+
 use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED};
@@ -13,14 +15,9 @@ use crate::report::print::Printer;
 use crate::report::suite::{self, Format};
 use crate::report::terminal::{Show, Terminal};
 use clap::Args;
-use notify::{RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// Changes this close together are one.
-const QUIET: Duration = Duration::from_millis(200);
+use watch::Watch;
 
 #[derive(Debug, Args)]
 pub struct TestArgs {
@@ -60,36 +57,24 @@ pub async fn run(args: TestArgs, printer: Printer) -> Result<Exit, Complaint> {
             exit = ends.next() => Ok(exit),
         };
     }
-    let (changed, mut changes) = mpsc::unbounded_channel();
-    let watching = watch(&root, changed);
-    let _watcher = watching.map_err(|error| Complaint::new(format!("cannot watch the project: {error}")))?;
+    let watching = Watch::open(&root, args.output.as_deref());
+    let mut watch = watching.map_err(|error| Complaint::new(format!("cannot watch the project: {error}")))?;
     loop {
+        let ran = tokio::select! {
+            ran = once(&args, &root, printer) => ran,
+            exit = ends.next() => return Ok(exit),
+        };
         // What is wrong with a file is shown, and mended while we wait.
-        if let Err(complaint) = once(&args, &root, printer).await {
+        if let Err(complaint) = ran {
             printer.complain(&complaint.what, complaint.hint.as_deref());
         }
-        while changes.try_recv().is_ok() {}
         printer.say("waiting for changes; Ctrl-C ends it");
-        tokio::select! {
-            _ = changes.recv() => {}
+        let changed = tokio::select! {
+            changed = watch.changed() => changed,
             exit = ends.next() => return Ok(exit),
-        }
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
-    }
-}
-
-fn watch(root: &Path, changed: mpsc::UnboundedSender<()>) -> notify::Result<notify::RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let written = |event: &notify::Event| {
-            let ours = |path: &PathBuf| path.to_string_lossy().ends_with(".snap.json");
-            !matches!(event.kind, notify::EventKind::Access(_)) && !event.paths.iter().all(ours)
         };
-        if event.is_ok_and(|event| written(&event)) {
-            let _ = changed.send(());
-        }
-    })?;
-    watcher.watch(root, RecursiveMode::Recursive)?;
-    Ok(watcher)
+        printer.say(&format!("{} has changed", changed.display()));
+    }
 }
 
 /// One run of everything that is meant.
@@ -101,7 +86,7 @@ async fn once(args: &TestArgs, root: &Path, printer: Printer) -> Result<Exit, Co
     let open = |world: &_| terminal = Some(Terminal::open(printer, Show::Steps, world));
     let started = Daemon::start(options, open).await;
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
-    let ran = all(&daemon, args, root, suites).await;
+    let ran = all(&daemon, args, root, suites, printer).await;
     daemon.shutdown().await;
     Terminal::close(terminal).await;
     let verdicts = ran?;
@@ -117,7 +102,11 @@ async fn once(args: &TestArgs, root: &Path, printer: Printer) -> Result<Exit, Co
 }
 
 fn suites(args: &TestArgs, root: &Path) -> Result<Vec<Suite>, Complaint> {
+    // Shorter to read, and what a terminal makes a link of.
+    let here = std::env::current_dir().unwrap_or_default();
+    let seen = |file: PathBuf| file.strip_prefix(&here).map(Path::to_owned).unwrap_or(file);
     let meant = if args.files.is_empty() { files(root) } else { args.files.clone() };
+    let meant: Vec<_> = meant.into_iter().map(seen).collect();
     if meant.is_empty() {
         let complaint =
             Complaint::not_found(format!("there are no *.mlemu.yaml files in {}", root.display()));
@@ -142,6 +131,7 @@ async fn all(
     args: &TestArgs,
     root: &Path,
     suites: Vec<Suite>,
+    printer: Printer,
 ) -> Result<Vec<Verdict>, Complaint> {
     let update = args.update_snapshots;
     let kept: Vec<_> = suites.iter().map(|suite| Snapshots::beside(&suite.text.path, update)).collect();
@@ -171,7 +161,11 @@ async fn all(
     let mut verdicts: Vec<_> = ran.into_iter().flatten().collect();
     verdicts.sort_by_key(|(index, _)| *index);
     for snapshots in kept {
-        snapshots.write().map_err(|error| Complaint::new(format!("cannot write snapshots: {error}")))?;
+        let written = snapshots.write(args.filter.is_none());
+        let changed = written.map_err(|error| Complaint::new(format!("cannot write snapshots: {error}")))?;
+        if update {
+            printer.say(&format!("{}: {changed} snapshots changed", snapshots.file().display()));
+        }
     }
     Ok(verdicts.into_iter().map(|(_, verdict)| verdict).collect())
 }

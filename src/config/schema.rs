@@ -15,8 +15,8 @@ pub fn schema() -> Value {
     schema
 }
 
-/// TOML has no null: an optional key is one that may be left out.
-fn without_null(schema: &mut Value) {
+/// An optional key is one that may be left out.
+pub(crate) fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
             entries.retain(|_, value| !value.is_null());

@@ -115,7 +115,13 @@ impl World {
 
     /// The function that is called `name`, in its project file or in its cloud.
     pub fn find(&self, name: &str) -> Result<FunctionId, Refused> {
-        let views = self.engine.all_functions();
+        self.find_on(None, name)
+    }
+
+    /// The same, in one cloud if one is named.
+    pub fn find_on(&self, cloud: Option<&str>, name: &str) -> Result<FunctionId, Refused> {
+        let mut views = self.engine.all_functions();
+        views.retain(|view| cloud.is_none_or(|cloud| *view.id.scope.cloud == *cloud));
         let alias = self.alias(name);
         let found = views.iter().find(|view| *view.id.name == *name || alias.as_ref() == Some(&view.id));
         found.map(|view| view.id.clone()).ok_or_else(|| Refused::NoFunction {

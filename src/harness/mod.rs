@@ -11,4 +11,5 @@ mod session;
 pub mod trail;
 
 pub use mlemu_engine::wait::{Ending, Until};
+pub use script::schema::schema as test_file_schema;
 pub use session::{Builder, HarnessError, Session};

@@ -150,11 +150,13 @@ impl Session {
 
     /// Puts an object as a client of its cloud would; gives the trace of whatever that causes.
     pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<String, HarnessError> {
-        Ok(self.world().put(bucket, key, body.into()).await?)
+        let bucket = self.world().bucket(bucket, None)?.id;
+        Ok(self.world().put(&bucket, key, body.into()).await?)
     }
 
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Bytes, HarnessError> {
-        let object = self.world().object(bucket, key)?;
+        let bucket = self.world().bucket(bucket, None)?.id;
+        let object = self.world().objects.get(&bucket, key)?;
         object.content.body.bytes().await.map_err(HarnessError::Body)
     }
 

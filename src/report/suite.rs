@@ -51,7 +51,8 @@ fn pretty(verdicts: &[Verdict], printer: Printer) -> String {
         }
     }
     let (all, bad) = (verdicts.len(), failed(verdicts));
-    let _ = write!(text, "{} tests: {} passed, {bad} failed", all, all - bad);
+    let tests = if all == 1 { "test" } else { "tests" };
+    let _ = write!(text, "{all} {tests}: {} passed, {bad} failed", all - bad);
     text
 }
 

@@ -8,10 +8,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 26] = [
     "up",
     "invoke",
     "exec",
@@ -35,6 +36,7 @@ const VERBS: [&str; 25] = [
     "profiles list",
     "profiles show",
     "config",
+    "schema",
     "doctor",
     "completions",
 ];
@@ -76,6 +78,18 @@ fn configuration() {
     let mut tables = Vec::new();
     describe(&schema, "", &mut tables);
     check("docs/reference/configuration.md", &[("keys", tables.join("\n\n"))]);
+}
+
+/// Editors read it from the repository.
+#[test]
+fn schema_of_test_files() {
+    let fresh = serde_json::to_string_pretty(&mlemu::harness::test_file_schema()).expect("JSON") + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/test-file.schema.json");
+    if std::env::var_os("MLEMU_BLESS").is_some() {
+        std::fs::write(&path, &fresh).expect("the schema can be written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == fresh, "it has changed; run `MLEMU_BLESS=1 cargo test --test docs`");
 }
 
 /// The keys of a table, and then of the tables in it.

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
 const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
+const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
@@ -62,6 +63,38 @@ pub fn google_node() -> Option<Clients> {
     })
 }
 
+/// Vitest, as in the project that it will be used in; says why when there is none.
+pub fn vitest() -> Option<Clients> {
+    installed("vitest", &VITEST_PACKAGES, |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(VITEST_PACKAGES))
+    })
+}
+
+/// Our package for Node, installed into a project as its user would; says so when npm cannot.
+pub fn npm_install(project: &Path, how: &str) -> bool {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
+    let npm = ["install", "--no-audit", "--no-fund", how, folder];
+    said_if_not(run(Command::new("npm").current_dir(project).args(npm)))
+}
+
+/// A virtual environment in a project, with pytest and our plugin, as its user would make it; says so when pip cannot.
+pub fn venv_with_plugin(project: &Path) -> bool {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python");
+    let venv = run(Command::new("python3").current_dir(project).args(["-m", "venv", ".venv"]));
+    said_if_not(venv.and_then(|()| {
+        let pip = project.join(".venv/bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet", "pytest", folder]))
+    }))
+}
+
+fn said_if_not(done: Result<(), String>) -> bool {
+    if let Err(why) = &done {
+        eprintln!("skipped: a front end cannot be installed: {why}");
+    }
+    done.is_ok()
+}
+
 /// The major version of the Node in `PATH`; says so when there is none.
 pub fn node_version() -> Option<u32> {
     let output = Command::new("node").arg("--version").output().ok();
@@ -105,6 +138,11 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 impl Clients {
+    /// Where everything is installed.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A program that was installed.
     pub fn program(&self, name: &str) -> Command {
         Command::new(self.folder.join("bin").join(name))
@@ -135,7 +173,8 @@ impl Clients {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", &self.folder).env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_PAGER", "");
         command.env("CLIENTS", self.folder.join("package.json")).envs(house.env());
-        command.env("CONTROL", format!("http://{}", house.control())).env("CONTROL_TOKEN", house.token());
+        command.env("MLEMU_URL", format!("http://{}", house.control())).env("MLEMU_TOKEN", house.token());
+        command.env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python"));
         command.current_dir(house.plan.path("")).stdin(Stdio::null())
     }
 }

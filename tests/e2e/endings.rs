@@ -9,7 +9,7 @@ Globals:
   Function: { Runtime: python3.12, CodeUri: src/, MemorySize: 128, Timeout: 30 }
 Resources:
   Ends: { Type: AWS::Serverless::Function, Properties: { Handler: app.handler } }
-  Sleeps: { Type: AWS::Serverless::Function, Properties: { Handler: app.handler, Timeout: 1 } }
+  Waits: { Type: AWS::Serverless::Function, Properties: { Handler: app.handler, Timeout: 1 } }
   Missing: { Type: AWS::Serverless::Function, Properties: { Handler: missing.handler } }
   Broken: { Type: AWS::Serverless::Function, Properties: { Handler: broken.handler } }
   Nameless: { Type: AWS::Serverless::Function, Properties: { Handler: app.nobody } }
@@ -17,7 +17,7 @@ Resources:
 ";
 
 const APP: &str = "\
-import ctypes, os, signal, time
+import ctypes, os, signal
 
 def handler(event, context):
     end = event.get('end')
@@ -40,8 +40,8 @@ def handler(event, context):
         return 'x' * 7_000_000
     if end == 'set':
         return {1, 2}
-    if end == 'sleep':
-        time.sleep(60)
+    if end == 'wait':
+        signal.pause()
     return event.get('answer', 'fine')
 ";
 

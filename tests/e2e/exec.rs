@@ -2,8 +2,10 @@
 
 use super::house::Plan;
 use super::lives;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 const TEMPLATE: &str = "\
@@ -61,7 +63,9 @@ fn other_verbs_find_the_daemon_that_they_run_in() {
 #[test]
 fn it_ends_as_the_command_does_and_leaves_nothing() {
     let plan = plan();
-    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
+    let killed =
+        [("kill -INT $$", 130), ("kill -KILL $$", 137), ("kill -TERM $$", 143), ("kill -SEGV $$", 139)];
+    for (script, code) in [("exit 0", 0), ("exit 7", 7)].into_iter().chain(killed) {
         assert_eq!(exec(&plan, &[], script).status.code(), Some(code), "{script}");
     }
     let missing = plan.mlemu(&["exec", "no-such-program"]).output().expect("the program runs");
@@ -95,20 +99,54 @@ fn the_developers_own_clouds_are_out_of_reach() {
 #[test]
 fn a_signal_reaches_the_command_and_everything_ends() {
     let plan = plan();
-    let script = "trap 'echo heard; exit 9' TERM; echo $$ >pid; while :; do read -r line <fifo || :; done";
+    let script = "trap 'exit 9' TERM; trap 'exit 8' INT; exec 3<fifo; read -r line <&3";
     std::process::Command::new("mkfifo").arg(plan.path("fifo")).status().expect("a fifo");
-    let mut child = plan
-        .mlemu(&["exec", "--", "sh", "-c", script])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // Opening it returns when the command reads: it runs, and its trap is set.
-    let fifo = std::fs::OpenOptions::new().write(true).open(plan.path("fifo")).expect("opened");
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
-    drop(fifo);
+    for (signal, code) in [(Signal::TERM, 9), (Signal::HUP, 9), (Signal::INT, 8)] {
+        let mut child = plan.mlemu(&["exec", "--", "sh", "-c", script]).spawn().expect("the program starts");
+        // Opening it returns when the command reads: it runs, and its traps are set.
+        let fifo = std::fs::OpenOptions::new().write(true).open(plan.path("fifo")).expect("opened");
+        kill_process(Pid::from_child(&child), signal).expect("it lives");
+        assert!(lives::ends_within(child.id(), Duration::from_secs(20)), "it ends by {signal:?}");
+        assert_eq!(child.wait().expect("a child").code(), Some(code), "{signal:?}");
+        drop(fifo);
+    }
+}
+
+#[test]
+fn what_failed_is_kept_until_it_is_ended() {
+    let plan = plan();
+    let mut command = plan.mlemu(&["exec", "--keep", "--", "sh", "-c", "exit 3"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines().map_while(Result::ok);
+    let kept = lines.find(|line| line.contains("MLEMU_URL=")).expect("what is kept");
+    let variable = |name: &str| {
+        let word = kept.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        word.unwrap_or_else(|| panic!("no {name} in {kept}")).to_owned()
+    };
+    let mut ps = plan.mlemu(&["ps"]);
+    ps.env("MLEMU_URL", variable("MLEMU_URL")).env("MLEMU_TOKEN", variable("MLEMU_TOKEN"));
+    let there = String::from_utf8_lossy(&ps.output().expect("the program runs").stdout).into_owned();
+    assert!(there.contains("my-echo"), "it still runs, and other verbs find it: {there}");
+    assert!(lines.any(|line| line.contains("Ctrl-C ends it")), "it says how it ends");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it lives");
     assert!(lives::ends_within(child.id(), Duration::from_secs(20)), "it ends");
-    assert_eq!(child.wait().expect("a child").code(), Some(9));
+    assert_eq!(child.wait().expect("a child").code(), Some(3), "as the command did");
+    // What succeeds has nothing to be looked at.
+    assert_eq!(exec(&plan, &["--keep"], "exit 0").status.code(), Some(0));
+}
+
+#[test]
+fn workers_find_their_scopes_ready() {
+    let plan = plan();
+    let scopes = "curl -sS --fail -H \"Authorization: Bearer $MLEMU_TOKEN\" \"$MLEMU_URL/_mlemu/scopes\"";
+    let listed: Value =
+        serde_json::from_str(&stdout(&exec(&plan, &["--workers", "3"], scopes))).expect("JSON");
+    let names: Vec<_> =
+        listed.as_array().expect("scopes").iter().map(|scope| scope["name"].clone()).collect();
+    assert_eq!(names.len(), 4, "{listed}");
+    for worker in ["w1", "w2", "w3"] {
+        assert!(names.contains(&worker.into()), "{worker} in {listed}");
+    }
 }
 
 #[test]
@@ -119,6 +157,11 @@ fn a_daemon_that_is_up_can_be_used() {
         house.mlemu(&["exec", "--reuse", "--", "sh", "-c", "echo $MLEMU_URL $MLEMU_FUNCTION_MY_ECHO_URL"]);
     let said = stdout(&output);
     assert!(said.contains(&control) && said.contains("/functions/my-echo/invocations"), "{said}");
+    // It has a scope of its own, which goes with it.
+    let scope = stdout(&house.mlemu(&["exec", "--reuse", "--", "sh", "-c", "echo $MLEMU_SCOPE"]));
+    assert!(scope.starts_with("exec-"), "{scope}");
+    let left = house.ask("GET /_mlemu/scopes", &Value::Null).json();
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
     // Without it the command gets a daemon of its own.
     let own = stdout(&house.mlemu(&["exec", "--", "sh", "-c", "echo $MLEMU_URL"]));
     assert!(!own.contains(&control), "{own}");

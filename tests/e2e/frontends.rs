@@ -77,6 +77,13 @@ def test_state_and_cold_starts(mlemu):
     mlemu.cold("Divides")
     assert mlemu.invoke("Divides", {"by": 1}).result["calls"] == 1
 
+def test_a_reset_leaves_instances_warm(mlemu):
+    calls = []
+    for _ in range(10):
+        calls.append(mlemu.invoke("Divides", {"by": 1}).result["calls"])
+        mlemu.reset()
+    assert calls == list(range(calls[0], calls[0] + 10))
+
 def test_scopes_and_faults(mlemu, mlemu_scope, mlemu_faults):
     mlemu_scope.put("uploads", "mine", b"x")
     mlemu_scope.wait_idle()
@@ -166,7 +173,7 @@ fn pytest_alone_and_with_workers() {
         let mut command = python.program("pytest");
         command.args(flags).arg("tests");
         let output = run(&plan, command);
-        assert!(output.status.success() && said(&output).contains("31 passed"), "{}", said(&output));
+        assert!(output.status.success() && said(&output).contains("32 passed"), "{}", said(&output));
     }
 }
 
@@ -174,13 +181,15 @@ fn pytest_alone_and_with_workers() {
 fn a_failed_test_shows_what_its_functions_did() {
     let Some(python) = clients::pytest() else { return };
     let plan = plan().file("failing/test_it.py", FAILING);
-    let mut command = python.program("pytest");
-    command.arg("failing");
-    let output = run(&plan, command);
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    for part in ["mlemu invocations", "Divides: ok in", "dividing by 2"] {
-        assert!(said.contains(part), "{part} in {said}");
+    for flags in [&[][..], &["-n", "2"]] {
+        let mut command = python.program("pytest");
+        command.arg("failing").args(flags);
+        let output = run(&plan, command);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for part in ["mlemu invocations", "Divides: ok in", "dividing by 2"] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
     }
 }
 
@@ -205,10 +214,9 @@ fn node_alone_and_inside_of_exec() {
         return;
     }
     let plan = plan().file("tests/it.test.mjs", NODE).file("package.json", "{ \"type\": \"module\" }");
-    let modules = plan.path("node_modules");
-    std::fs::create_dir_all(&modules).expect("a folder");
-    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
-    std::os::unix::fs::symlink(package, modules.join("mlemu-test")).expect("linked, as npm does");
+    if !clients::npm_install(&plan.path(""), "--save-dev") {
+        return;
+    }
     for wrapped in [false, true] {
         let mut command = Command::new(if wrapped { env!("CARGO_BIN_EXE_mlemu") } else { "node" });
         if wrapped {
@@ -219,6 +227,48 @@ fn node_alone_and_inside_of_exec() {
             command
         });
         assert!(output.status.success() && said(&output).contains("pass 11"), "{}", said(&output));
+    }
+}
+
+const VITEST: &str = r#"
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { useMlemu } from "mlemu-test";
+
+const mlemu = useMlemu({ before: beforeAll, beforeEach, after: afterAll });
+
+for (const round of [1, 2, 3]) {
+  test(`an upload is seen once, round ${round}`, async () => {
+    expect(await mlemu.objects("seen")).toEqual([]);
+    await mlemu.waitTrace(await mlemu.put("uploads", `${round}.txt`, "x"));
+    expect(await mlemu.objects("seen")).toEqual([`${round}.txt`]);
+  });
+}
+"#;
+
+#[test]
+fn vitest_alone_and_inside_of_exec() {
+    let Some(vitest) = clients::vitest() else { return };
+    // Two files, which Vitest runs in workers beside each other.
+    let plan = plan()
+        .file("tests/one.test.mjs", VITEST)
+        .file("tests/two.test.mjs", VITEST)
+        .file("package.json", "{ \"type\": \"module\" }");
+    let modules = vitest.folder().join("node_modules");
+    std::os::unix::fs::symlink(modules, plan.path("node_modules")).expect("linked");
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
+    let ours = vitest.folder().join("node_modules/mlemu-test");
+    if !ours.exists() {
+        std::os::unix::fs::symlink(package, ours).expect("linked, as npm does");
+    }
+    for wrapped in [false, true] {
+        let mut command =
+            Command::new(if wrapped { env!("CARGO_BIN_EXE_mlemu") } else { "node_modules/.bin/vitest" });
+        if wrapped {
+            command.args(["exec", "--", "node_modules/.bin/vitest"]);
+        }
+        command.args(["run", "--hook-timeout", "120000", "--test-timeout", "60000"]);
+        let output = run(&plan, command);
+        assert!(output.status.success() && said(&output).contains("6 passed"), "{}", said(&output));
     }
 }
 

@@ -3,13 +3,14 @@
 use super::house::{House, Plan, is};
 use super::http::{self, Answer};
 use serde_json::{Value, json};
+use std::net::TcpListener;
 
 /// Not a word in a `mlemu.toml` is needed for functions like these.
 const MAIN: &str = "\
 import os
+import socket
 import sys
 import threading
-import time
 
 import functions_framework
 
@@ -33,7 +34,8 @@ def fails(request):
 
 @functions_framework.http
 def slow(request):
-    time.sleep(1.5)
+    with socket.create_connection(('127.0.0.1', int(request.args['door']))) as door:
+        door.recv(1)
     print('went on')
     return 'late'
 
@@ -165,14 +167,18 @@ fn requests_meet_in_one_instance_where_it_takes_several() {
 #[test]
 fn the_second_generation_goes_on_past_its_deadline_and_the_first_is_stopped() {
     let house = house();
-    let second = call(&house, "GET slow_second", &[], b"");
+    // Who knocks here works until the door is shut.
+    let door = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = door.local_addr().expect("bound").port();
+    let second = call(&house, &format!("GET slow_second?door={port}"), &[], b"");
     assert_eq!((second.status, second.text().as_str()), (504, "upstream request timeout"));
+    drop(door.accept().expect("it has knocked"));
     house.wait(0, "work that goes on", |record| {
         is(record, "slow_second", "log") && record["what"]["log"]["text"] == "went on"
     });
-    let first = call(&house, "GET slow_first", &[], b"");
+    let first = call(&house, &format!("GET slow_first?door={port}"), &[], b"");
     assert_eq!(first.status, 408);
-    call(&house, "GET slow_first", &[], b"");
+    call(&house, &format!("GET slow_first?door={port}"), &[], b"");
     let lines: Vec<_> =
         house.records(0).iter().filter(|record| is(record, "slow_first", "log")).cloned().collect();
     assert!(lines.is_empty(), "{lines:?}");

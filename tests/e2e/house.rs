@@ -41,10 +41,12 @@ impl Plan {
     /// A copy of an example, without what only its first run makes.
     pub fn of_example(name: &str) -> Self {
         let plan = Self::new();
-        for entry in std::fs::read_dir(example(name)).expect("the example").filter_map(Result::ok) {
-            if entry.path().is_file() {
-                std::fs::copy(entry.path(), plan.path(&entry.file_name().to_string_lossy())).expect("copied");
-            }
+        let from = example(name);
+        let walk = ignore::WalkBuilder::new(&from).hidden(false).require_git(false).build();
+        for entry in walk.map(|entry| entry.expect("readable")).filter(|entry| entry.path().is_file()) {
+            let to = plan.path("").join(entry.path().strip_prefix(&from).expect("below it"));
+            std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+            std::fs::copy(entry.path(), to).expect("copied");
         }
         plan
     }

@@ -9,6 +9,7 @@ const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
   Jobs: { Type: AWS::SQS::Queue, Properties: { QueueName: jobs } }
+  In: { Type: AWS::S3::Bucket, Properties: { BucketName: inbox } }
   Echo:
     Type: AWS::Serverless::Function
     Properties: { Runtime: python3.12, CodeUri: src/, Handler: app.echo, Timeout: 30 }
@@ -73,6 +74,12 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("get", "/_mlemu/queues", "", 200),
     ("get", "/_mlemu/queues/jobs/messages", "", 200),
     ("get", "/_mlemu/queues/none/messages", "", 404),
+    ("post", "/_mlemu/queues/jobs/messages", "hello", 200),
+    ("post", "/_mlemu/queues/none/messages", "hello", 404),
+    ("put", "/_mlemu/buckets/inbox/objects/a%2Fb.txt", "hello", 200),
+    ("put", "/_mlemu/buckets/none/objects/a", "hello", 404),
+    ("get", "/_mlemu/buckets/inbox/objects/a%2Fb.txt", "", 200),
+    ("get", "/_mlemu/buckets/inbox/objects/none", "", 404),
     ("post", "/_mlemu/queues/jobs/redrive", "", 200),
     ("post", "/_mlemu/queues/jobs/purge", "", 204),
     ("post", "/_mlemu/queues/none/purge", "", 404),

@@ -24,7 +24,7 @@ Resources:
 ";
 
 const APP: &str = r#"
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys
 
 def handler(event, context):
     return globals()[event["do"]](event)
@@ -33,15 +33,15 @@ def nothing(event):
     return os.getpid()
 
 def leave_children(event):
-    subprocess.Popen(["sleep", "1000"])
-    subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    subprocess.Popen(["tail", "-f", "/dev/null"])
+    subprocess.Popen(["tail", "-f", "/dev/null"], start_new_session=True)
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:  # a daemon of its own, by the book
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             while True:
-                time.sleep(1000)
+                signal.pause()
         os._exit(0)
     os.wait()
     return "left"

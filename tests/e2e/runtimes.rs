@@ -50,7 +50,7 @@ fn node_in_both_module_systems() {
     let esm = "console.log('loading');\nexport const handler = async (event, context) => {\n  \
                console.log('called');\n  if (event.raise) throw new TypeError('told to');\n  \
                if (event.exit) process.exit(4);\n  return { echo: event, name: context.functionName, id: context.awsRequestId };\n};\n";
-    let cjs = "exports.handler = (event, context, callback) => setTimeout(() => callback(null, { cjs: event }), 5);\n\
+    let cjs = "exports.handler = (event, context, callback) => setImmediate(() => callback(null, { cjs: event }));\n\
                exports.rejects = async () => { throw new RangeError('too far'); };\n";
     let functions = function("Esm", "nodejs20.x", "index.handler", "esm")
         + &function("Cjs", "nodejs20.x", "index.handler", "cjs")

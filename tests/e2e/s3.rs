@@ -261,12 +261,13 @@ fn a_template_that_is_read_again_triggers_once() {
         assert_eq!(answer.status, 200, "{}", answer.text());
     };
     let mark = house.mark();
-    let more = TEMPLATE.replace("Timeout: 30", "Timeout: 20").replace("Value: in/", "Value: other/");
+    let more = TEMPLATE.replace("Timeout: 30", "Timeout: 20").replace("Value: in/", "Value: other/")
+        + "  Zinnia: { Type: AWS::Serverless::Function, Properties: { Runtime: python3.12, CodeUri: src/, Handler: app.handler } }\n";
     std::fs::write(house.plan.path("template.yaml"), more).expect("saved");
-    house.wait_published(mark, "Seen");
-    // The declaration's triggers follow the function in the same breath: ask until the new prefix is there.
+    // One function after the other is declared, each with its triggers.
+    house.wait(mark, "the function after it is declared", |record| is(record, "Zinnia", "declared"));
     let configuration = || http::send(house.aws(), "GET /uploads?notification", &[], b"").text();
-    while !configuration().contains("other/") {}
+    assert!(configuration().contains("other/"), "{}", configuration());
     assert_eq!(configuration().matches("<CloudFunctionConfiguration>").count(), 1, "{}", configuration());
     put("in/a.csv");
     put("other/b.csv");

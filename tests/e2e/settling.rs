@@ -4,6 +4,8 @@
 use super::house::{House, Plan};
 use super::http;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// An upload into `in` is copied to `middle` by a function with its vendor's client, and from there to `out`.
@@ -27,10 +29,11 @@ Resources:
       Events: { Put: { Type: S3, Properties: { Bucket: !Ref Middle, Events: 's3:ObjectCreated:*' } } }
   Fails: { Type: AWS::Serverless::Function, Properties: { Handler: app.fails } }
   Slow: { Type: AWS::Serverless::Function, Properties: { Handler: app.slow } }
+  Knocks: { Type: AWS::Serverless::Function, Properties: { Handler: app.knocks } }
 ";
 
 const APP: &str = "\
-import threading, urllib.parse
+import socket, threading, urllib.parse
 import boto3
 
 s3 = boto3.client('s3')
@@ -54,6 +57,11 @@ def fails(event, context):
 
 def slow(event, context):
     threading.Event().wait(20)
+
+def knocks(event, context):
+    with socket.create_connection(('127.0.0.1', event['door'])) as door:
+        door.recv(1)
+    s3.put_object(Bucket='out', Key='late', Body=b'late')
 ";
 
 fn house() -> House {
@@ -224,13 +232,32 @@ fn a_reset_ends_what_runs_and_nothing_is_written_afterwards() {
     let trace = before.header("x-amz-request-id").expect("an id");
     let settled = json!({ "until": { "trace": trace }, "timeout_ms": 120_000 });
     assert_eq!(house.ask("POST /_mlemu/wait", &settled).status, 200);
+    let door = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = door.local_addr().expect("bound").port();
     for number in 0..100 {
         house.put(&format!("/inbox/{number}"));
-        house.ask("POST /_mlemu/functions/Slow/invoke?queue=true", &json!({}));
+        house.ask("POST /_mlemu/functions/Knocks/invoke?queue=true", &json!({ "door": port }));
     }
+    // One is at the door, and would write as soon as it is let in; an upload has half of its body.
+    let (mut guest, _) = door.accept().expect("it knocks");
+    let mut half = http::connect(house.aws());
+    let head = format!(
+        "PUT /out/half HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n",
+        house.aws()
+    );
+    half.write_all(head.as_bytes()).expect("sent");
+    let mut go_on = [0; 25];
+    half.read_exact(&mut go_on).expect("it is read");
+    half.write_all(b"half").expect("sent");
     let start = Instant::now();
     assert_eq!(house.ask("POST /_mlemu/reset", &Value::Null).status, 204);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    // Whoever was at the door is gone: nobody holds the other end any more.
+    let mut nothing = [0; 1];
+    assert!(matches!(guest.read(&mut nothing), Ok(0) | Err(_)), "the function is ended");
+    half.write_all(b"half").expect("sent");
+    let told = http::rest(half).expect("an answer");
+    assert_ne!(told.status, 200, "what began before the reset is refused: {}", told.text());
     let idle = house.ask("POST /_mlemu/wait", &json!({ "until": { "idle": true }, "timeout_ms": 1 }));
     assert_eq!(idle.status, 200, "{}", idle.text());
     for bucket in ["inbox", "middle", "out"] {

@@ -63,10 +63,10 @@ fn nothing_is_left_undone_or_printed_by_libraries() {
 
 #[test]
 fn tests_wait_for_events_and_never_sleep() {
-    let scripts = ["py", "mjs", "js", "ts", "sh"].into_iter().flat_map(sources::files);
-    // Benchmarks measure times and so may wait for them.
-    let scripts = scripts.filter(|script| !script.path.starts_with("benches/"));
-    let sleepy_scripts: Vec<_> = scripts.flat_map(|script| words::sleepy(&script)).collect();
+    let scripts = ["py", "mjs", "cjs", "js", "ts", "sh", "yaml", "json"].into_iter().flat_map(sources::files);
+    let scripts: Vec<_> = scripts.collect();
+    assert!(scripts.iter().any(|script| script.path.starts_with("examples/")), "the walk is broken");
+    let sleepy_scripts: Vec<_> = scripts.iter().flat_map(words::sleepy).collect();
     clean([each(words::sleepy), sleepy_scripts].concat());
 }
 

@@ -95,31 +95,43 @@ pub fn undone(source: &Source) -> Vec<String> {
     broken
 }
 
-/// Tests whose functions under test sleep, so that there is something to wait for.
-const SLEEPING_HANDLERS: [&str; 6] = [
-    "tests/e2e/clients/lambda_api.py",
-    "tests/e2e/endings.rs",
-    "tests/e2e/gcp_functions.rs",
-    "tests/e2e/processes.rs",
-    "tests/e2e/reload.rs",
-    "tests/e2e/runtimes.rs",
-];
+/// Where somebody would only hope that enough time has passed: our tests with the functions under test in them, the
+/// examples, and the front ends that tests are written with.
+fn is_watched(source: &Source) -> bool {
+    let scripts = ["examples/", "src/harness/python/", "src/harness/node/"];
+    let read = source.is_test() || scripts.iter().any(|folder| source.path.starts_with(folder));
+    // Benchmarks measure times and so may wait for them.
+    read && !source.path.starts_with("tests/tidy") && !source.path.starts_with("benches/")
+}
 
 pub fn sleepy(source: &Source) -> Vec<String> {
-    if !source.is_test() || source.path.starts_with("tests/tidy") {
+    if !is_watched(source) {
         return Vec::new();
     }
-    let own = ["thread::sleep(", "tokio::time::sleep(", "WaiterConfig"];
-    let handlers = ["time.sleep(", "asyncio.sleep(", "setTimeout("];
     // Paused time passes without waiting, and numbers.rs measures starts at given distances.
     let none = source.text.contains("start_paused = true") || source.path.ends_with("/processes/numbers.rs");
-    let handles = SLEEPING_HANDLERS.contains(&source.path.as_str());
-    let sleeps = |line: &str| {
+    let naps = [
+        "thread::sleep(",
+        "tokio::time::sleep(",
+        "time.sleep(",
+        "asyncio.sleep(",
+        "setTimeout(",
+        "setInterval(",
+        "timers/promises",
+        "Atomics.wait(",
+        "WaiterConfig",
+    ];
+    // A loop that asks again and again, and a shell's nap.
+    // Elsewhere the fake functions of the engine are told `sleep 10`, in paused time.
+    let real = ["tests/", "examples/", "src/harness/"].iter().any(|folder| source.path.starts_with(folder));
+    let loops = ["while !", "while not ", "while [ ", "until [ ", "sleep 0", "sleep 1", "\"sleep\","];
+    let bad = |line: &str| {
         // A test's own Clock has to sleep: that is what clocks do.
-        let by_itself = own.iter().any(|nap| line.contains(nap)) && !line.contains("Box::pin(tokio::time");
-        (by_itself && !none) || (!handles && handlers.iter().any(|nap| line.contains(nap)))
+        let clock = none || line.contains("Box::pin(tokio::time");
+        let naps = naps.iter().filter(|nap| !(clock && nap.contains("::sleep(")));
+        naps.chain(loops.iter().filter(|_| real)).any(|word| line.contains(word))
     };
-    let lines = source.text.lines().enumerate().filter(|(_, line)| sleeps(line));
+    let lines = source.text.lines().enumerate().filter(|(_, line)| bad(line));
     lines.map(|(index, _)| format!("{}:{}: await the event instead", source.path, index + 1)).collect()
 }
 
@@ -177,7 +189,12 @@ fn the_rules_find_what_breaks_them() {
     assert_eq!(bad("emulators/aws/src/a.rs", "println!(\"x\")", undone), 1);
     assert_eq!(bad("tests/e2e/a.rs", "std::thread::sleep(x);", sleepy), 1);
     assert_eq!(bad("tests/e2e/clients/a.py", "    time.sleep(0.1)", sleepy), 1);
-    assert_eq!(bad("tests/e2e/endings.rs", "    time.sleep(60)", sleepy), 0);
-    assert_eq!(bad("tests/e2e/endings.rs", "std::thread::sleep(x);", sleepy), 1);
+    assert_eq!(bad("tests/e2e/a.rs", "    while !there() {}", sleepy), 1);
+    assert_eq!(bad("tests/e2e/a.rs", "    while let Some(line) = lines.next() {}", sleepy), 0);
+    assert_eq!(bad("tests/e2e/clients/a.mjs", "setTimeout(done, 10);", sleepy), 1);
+    assert_eq!(bad("examples/a/tests/a.py", "    while not done():", sleepy), 1);
+    assert_eq!(bad("examples/a/run.sh", "sleep 1", sleepy), 1);
+    assert_eq!(bad("src/harness/node/a.js", "setInterval(ask, 10);", sleepy), 1);
+    assert_eq!(bad("src/daemon/a.rs", "tokio::time::sleep(x).await;", sleepy), 0);
     assert!(unmapped("").len() > 6);
 }

@@ -15,7 +15,11 @@ use mlemu_core::{
 };
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
+
+/// Real time in which an instance that has answered asks for more.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A function as it shall be; publishing it makes a revision.
 #[derive(Clone)]
@@ -173,13 +177,20 @@ impl Engine {
     }
 
     /// Ends every call, whether it runs or waits, and completes when nothing is under way. What is begun from
-    /// outside meanwhile is ended too.
+    /// outside meanwhile is ended too. A call that was answered may end by itself, so that its instance stays warm.
     pub async fn quiesce(&self) {
+        tokio::select! {
+            () = self.end_calls(Interrupt::Unanswered) => {}
+            () = self.inner.parts.clock.sleep(MOMENT) => self.end_calls(Interrupt::Calls).await,
+        }
+    }
+
+    async fn end_calls(&self, what: Interrupt) {
         let which = settle::Which::Everything;
         let ended = self.inner.settle.pulse().until(|| {
             let settled = self.inner.settle.is_settled(&which);
             if !settled {
-                self.interrupt(None, Interrupt::Calls);
+                self.interrupt(None, what);
             }
             settled.then_some(())
         });

@@ -8,10 +8,11 @@ use axum::extract::Path;
 use http::StatusCode;
 use mlemu_core::outcome::Phase;
 use mlemu_engine::faults::{Effect, Matching, Rule, Standing, When};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A rule, as it is written in JSON and in test files.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WantedFault {
     /// What is not said fits anything.
@@ -32,7 +33,7 @@ pub struct WantedFault {
     pub window: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WantedMatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod faults;
 pub mod invocations;
+mod objects;
 pub mod queues;
 mod reset;
 mod schedules;
@@ -63,7 +64,8 @@ impl Control {
             .route("/_mlemu/triggers/pause", post(faults::pause))
             .route("/_mlemu/triggers/resume", post(faults::resume))
             .route("/_mlemu/queues", get(queues::list))
-            .route("/_mlemu/queues/{queue}/messages", get(queues::peek))
+            .route("/_mlemu/queues/{queue}/messages", get(queues::peek).post(objects::send))
+            .route("/_mlemu/buckets/{bucket}/objects/{key}", get(objects::get).put(objects::put))
             .route("/_mlemu/queues/{queue}/purge", post(queues::purge))
             .route("/_mlemu/queues/{queue}/redrive", post(queues::redrive))
             .route("/_mlemu/schedules", get(schedules::list))

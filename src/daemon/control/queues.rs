@@ -67,7 +67,13 @@ pub fn name(id: &SubscriptionId) -> String {
 
 /// The queue or subscription of that name.
 pub fn find(world: &World, wanted: &str) -> Result<SubscriptionId, Fault> {
-    let all = world.queues.all_counts();
+    find_on(world, None, wanted)
+}
+
+/// The same, in one cloud if one is named.
+pub fn find_on(world: &World, cloud: Option<&str>, wanted: &str) -> Result<SubscriptionId, Fault> {
+    let mut all = world.queues.all_counts();
+    all.retain(|(id, _)| cloud.is_none_or(|cloud| *id.topic.scope.cloud == *cloud));
     let found = all.iter().find(|(id, _)| name(id) == wanted).map(|(id, _)| id.clone());
     found.ok_or_else(|| {
         let known: Vec<String> = all.iter().map(|(id, _)| name(id)).collect();

@@ -146,6 +146,7 @@ export class Mlemu {
   restore(name: string): Promise<void>;
   put(bucket: string, key: string, body: string | Uint8Array): Promise<string>;
   get(bucket: string, key: string): Promise<Buffer>;
+  send(queue: string, body: string | Uint8Array): Promise<string>;
   objects(bucket: string, prefix?: string): Promise<string[]>;
   stop(): Promise<void>;
 }

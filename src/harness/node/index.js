@@ -168,17 +168,18 @@ export class Mlemu {
     return this.#json("POST", `/_mlemu/snapshots/${encodeURIComponent(name)}/restore`);
   }
 
-  /** Puts an object, for tests that have no SDK at hand; resolves to the request's id, for `waitTrace`. */
+  /** Puts an object, in whichever cloud the bucket is; resolves to what `waitTrace` takes. */
   async put(bucket, key, body) {
-    const response = await fetch(this.#object(bucket, key), { method: "PUT", body, headers: this.#headers() });
-    if (!response.ok) throw new MlemuError(response.status, await response.text());
-    return response.headers.get("x-amz-request-id");
+    return JSON.parse(await this.#bytes("PUT", object(bucket, key), body)).trace;
   }
 
-  async get(bucket, key) {
-    const response = await fetch(this.#object(bucket, key), { headers: this.#headers() });
-    if (!response.ok) throw new MlemuError(response.status, await response.text());
-    return Buffer.from(await response.arrayBuffer());
+  get(bucket, key) {
+    return this.#bytes("GET", object(bucket, key));
+  }
+
+  /** Sends a message to a queue, or publishes it to a topic; resolves to what `waitTrace` takes. */
+  async send(queue, body) {
+    return JSON.parse(await this.#bytes("POST", `/_mlemu/queues/${encodeURIComponent(queue)}/messages`, body)).trace;
   }
 
   /** The keys of a bucket that begin so, at most a thousand. */
@@ -191,27 +192,25 @@ export class Mlemu {
     await this.#stop();
   }
 
-  #headers() {
-    return this.#scope ? { "x-mlemu-scope": this.#scope } : {};
-  }
-
-  #object(bucket, key) {
-    const path = key.split("/").map(encodeURIComponent).join("/");
-    return `${this.environment.AWS_ENDPOINT_URL}/${encodeURIComponent(bucket)}/${path}`;
+  async #bytes(method, path, body) {
+    const scope = this.#scope ? { "x-mlemu-scope": this.#scope } : {};
+    const headers = { authorization: `Bearer ${this.#token}`, ...scope };
+    const response = await fetch(this.url + path, { method, headers, body });
+    const answer = Buffer.from(await response.arrayBuffer());
+    if (response.ok) return answer;
+    const document = JSON.parse(answer);
+    if (response.status === 408) throw new NotSettled(document);
+    throw new MlemuError(response.status, document.error);
   }
 
   async #json(method, path, body) {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: { authorization: `Bearer ${this.#token}`, ...this.#headers() },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const document = text ? JSON.parse(text) : undefined;
-    if (response.status === 408) throw new NotSettled(document);
-    if (!response.ok) throw new MlemuError(response.status, document?.error ?? text);
-    return document;
+    const answer = await this.#bytes(method, path, body === undefined ? undefined : JSON.stringify(body));
+    return answer.length ? JSON.parse(answer) : undefined;
   }
+}
+
+function object(bucket, key) {
+  return `/_mlemu/buckets/${encodeURIComponent(bucket)}/objects/${encodeURIComponent(key)}`;
 }
 
 function variable(name) {

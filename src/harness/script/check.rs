@@ -3,7 +3,7 @@
 use super::matching::{at, matches};
 use super::model::{Expectation, Subject};
 use super::snapshots::Snapshots;
-use crate::config::Position;
+use crate::config::{Position, nearest};
 use crate::daemon::control::invocations::Shown;
 use crate::daemon::control::queues;
 use crate::daemon::world::World;
@@ -19,6 +19,8 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// Where results are looked at.
 pub struct Bench<'a> {
     pub world: &'a Arc<World>,
+    /// The one cloud in which names are looked for; `None`: any.
+    pub cloud: Option<&'a str>,
 }
 
 /// Where in the file a fact is written, and how many characters of it are marked.
@@ -65,15 +67,16 @@ impl Bench<'_> {
             }
             Subject::Object { bucket, key } => self.object(bucket, key).await,
             Subject::Bucket { name, prefix } => {
-                self.world.bucket(name).map_err(|fault| fault.to_string())?;
+                let bucket = self.world.bucket(name, self.cloud).map_err(|fault| fault.to_string())?;
+                let accounts = self.cloud.map(|_| vec![bucket.scope.account.clone()]);
                 let key = Key::Prefix(prefix.clone());
-                let stored = Stored { bucket: name.clone(), accounts: None, key, count: 0 };
+                let stored = Stored { bucket: name.clone(), accounts, key, count: 0 };
                 let keys: Vec<_> =
                     stored.find(&self.world.objects).iter().map(|object| object.key.to_string()).collect();
                 Ok(json!({ "objects": keys.len(), "keys": keys }))
             }
             Subject::Queue { name } => {
-                let id = queues::find(self.world, name).map_err(|fault| fault.1)?;
+                let id = queues::find_on(self.world, self.cloud, name).map_err(|fault| fault.1)?;
                 let counts = self.world.queues.counts(&id).unwrap_or_default();
                 let depth = counts.visible + counts.leased + counts.delayed;
                 let messages = queues::messages(self.world, &id, 100);
@@ -87,10 +90,13 @@ impl Bench<'_> {
     }
 
     fn known(&self, function: Option<&str>) -> Result<Vec<Arc<Past>>, String> {
-        let function = function.map(|name| self.world.find(name)).transpose();
+        let function = function.map(|name| self.world.find_on(self.cloud, name)).transpose();
         let function = function.map_err(|refused| refused.to_string())?;
         let mut known = self.world.engine.history().after(0);
-        known.retain(|past| function.as_ref().is_none_or(|function| past.function == *function));
+        let here = |past: &Past| self.cloud.is_none_or(|cloud| *past.function.scope.cloud == *cloud);
+        known.retain(|past| {
+            function.as_ref().map_or_else(|| here(past), |function| past.function == *function)
+        });
         Ok(known)
     }
 
@@ -111,8 +117,8 @@ impl Bench<'_> {
     }
 
     async fn object(&self, bucket: &str, key: &str) -> Result<Value, String> {
-        let Ok(object) = self.world.object(bucket, key) else {
-            self.world.bucket(bucket).map_err(|fault| fault.to_string())?;
+        let bucket = self.world.bucket(bucket, self.cloud).map_err(|fault| fault.to_string())?;
+        let Ok(object) = self.world.objects.get(&bucket.id, key) else {
             return Ok(json!({ "exists": false }));
         };
         let size = object.content.size();
@@ -145,5 +151,18 @@ fn fits(document: &Value, path: &str, wanted: &Value, snapshots: &Snapshots) -> 
     if document.is_string() {
         return matches(&json!({ path: wanted }), found.as_ref());
     }
-    matches(wanted, found.as_ref())
+    matches(wanted, found.as_ref()).map_err(|why| why + &meant(document, path, found.as_ref()))
+}
+
+/// What the first word of a path that leads nowhere may have meant.
+fn meant(document: &Value, path: &str, found: Option<&Value>) -> String {
+    let first = path.split('.').next().unwrap_or_default();
+    let Some(known) = document.as_object().filter(|map| found.is_none() && !map.contains_key(first)) else {
+        return String::new();
+    };
+    let known: Vec<&str> = known.keys().map(String::as_str).collect();
+    match nearest(first, &known) {
+        Some(meant) => format!("; did you mean `{meant}`?"),
+        None => format!("; there are: {}", known.join(", ")),
+    }
 }

@@ -36,7 +36,7 @@ pub fn matches(wanted: &Value, found: Option<&Value>) -> Result<(), String> {
     Ok(())
 }
 
-const OPERATORS: [&str; 11] =
+pub const OPERATORS: [&str; 11] =
     ["lt", "le", "gt", "ge", "not", "in", "contains", "not_contains", "like", "exists", "has"];
 
 /// A mapping of operators alone is no value.

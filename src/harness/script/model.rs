@@ -1,12 +1,15 @@
 //! What a test file says.
 
-use crate::config::{Position, SourceText};
+use crate::config::{Position, SourceText, duration};
 use crate::daemon::control::faults::WantedFault;
 use crate::daemon::control::wait::Conditions;
+use mlemu_core::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One file.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Suite {
 pub struct Test {
     pub name: String,
     pub at: Position,
+    /// The one cloud in which names are looked for; `None`: any.
+    pub on: Option<String>,
     /// Throws the dice of faults and makes fixtures.
     pub seed: u64,
     /// Emulated time stands still, here.
@@ -57,29 +62,31 @@ pub enum Step {
 }
 
 /// An object; `body`, `json` or `file`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Put {
     pub bucket: String,
     pub key: String,
     pub body: Option<String>,
     pub json: Option<Value>,
+    /// Beside the test file, or in the project's folder.
     pub file: Option<String>,
 }
 
 /// A message; `body`, `json` or `file`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Send {
     pub queue: String,
     pub body: Option<String>,
     pub json: Option<Value>,
+    /// Beside the test file, or in the project's folder.
     pub file: Option<String>,
     /// Hidden for so long, in emulated time.
     pub delay: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Invoke {
     #[serde(alias = "fn")]
@@ -90,28 +97,38 @@ pub struct Invoke {
     /// Of the fixture.
     #[serde(default)]
     pub params: Map<String, Value>,
+    /// The fixture that the event is put into, e.g. `aws/apigw/http-v2`.
+    #[serde(default, rename = "as")]
+    pub envelope: Option<String>,
     /// Do not wait for the outcome.
     #[serde(default)]
     pub queue: bool,
 }
 
 /// `idle`, or what the control API's wait takes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum WaitFor {
     Word(String),
     Until(Box<Until>),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Until {
     #[serde(alias = "fn")]
+    /// Invocations of this function have ended.
+    #[serde(alias = "fn")]
     pub function: Option<String>,
+    /// So they have ended: `ok`, `error`, `timeout`, `exited`, `out-of-memory`, `failed` or `any`.
     pub status: Option<String>,
+    /// So many; one when nothing is said.
     pub count: Option<usize>,
+    /// `bucket`, with `key` or `prefix`, and `count`: it is there.
     pub object: Option<Value>,
+    /// Nothing is left in this queue, hidden messages included.
     pub queue_empty: Option<String>,
+    /// On the machine's clock; 60s when nothing is said.
     pub timeout: Option<String>,
 }
 
@@ -148,6 +165,38 @@ pub enum Subject {
     Logs {
         function: Option<String>,
     },
+}
+
+impl Step {
+    /// # Errors
+    /// In words, when it could never be done.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Step::Advance(by) => spell(by).map(drop),
+            Step::Send(Send { delay: Some(delay), .. }) => spell(delay).map(drop),
+            Step::Fault(fault) => fault.rule().map(drop),
+            Step::Wait(wait) => {
+                let (_, timeout) = wait.conditions()?;
+                timeout.as_deref().map_or(Ok(()), |timeout| spell(timeout).map(drop))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// # Errors
+/// In words, when it is no duration.
+pub fn spell(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| format!("`{text}` is no duration: write 500ms, 30s, 10m or 6h"))
+}
+
+/// # Errors
+/// In words, when it is no point of time.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    let said = text.strip_prefix("frozen:").unwrap_or(text);
+    let at: Result<jiff::Timestamp, _> = said.parse();
+    let at = at.map_err(|error| format!("`{text}` is no time like 2026-01-01T00:00:00Z: {error}"))?;
+    Ok(Timestamp(at.as_microsecond()))
 }
 
 impl WaitFor {

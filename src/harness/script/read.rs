@@ -1,17 +1,19 @@
 //! From a file to tests; what is wrong in it is said with its place.
 
-use super::model::{Expectation, Placed, Step, Subject, Suite, Test};
-use crate::config::{ConfigError, Map, Node, NodeKind, Position, SourceText, nearest, parse_yaml};
+use super::model::{Expectation, Placed, Step, Subject, Suite, Test, moment};
+use crate::clouds::CLOUDS;
+use crate::config::{ConfigError, Map, Node, NodeKind, Position, SourceText, bytes, nearest, parse_yaml};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-const FILE: [&str; 4] = ["seed", "clock", "tests", "matrix"];
-const TEST: [&str; 9] = ["name", "seed", "clock", "cold", "memory", "matrix", "faults", "steps", "expect"];
-const STEPS: [&str; 8] = ["put", "send", "invoke", "wait", "advance", "fault", "cold", "expect"];
-const SUBJECTS: [&str; 6] = ["last", "invocations", "object", "bucket", "queue", "logs"];
+pub const FILE: [&str; 5] = ["seed", "clock", "on", "matrix", "tests"];
+pub const TEST: [&str; 10] =
+    ["name", "seed", "clock", "cold", "memory", "on", "matrix", "faults", "steps", "expect"];
+pub const STEPS: [&str; 8] = ["put", "send", "invoke", "wait", "advance", "fault", "cold", "expect"];
+pub const SUBJECTS: [&str; 6] = ["last", "invocations", "object", "bucket", "queue", "logs"];
 /// Tests of one matrix.
 const MOST: usize = 1000;
 
@@ -25,12 +27,15 @@ pub fn of_text(text: SourceText) -> Result<Suite, ConfigError> {
     let root = parse_yaml(&text)?;
     let reader = Reader { text: &text };
     let map = reader.map(&root, "a file of tests", &FILE)?;
-    let outer =
-        Outer { clock: reader.text_at(map, "clock")?, seed: reader.read_at(map, "seed")?.unwrap_or(0) };
-    let matrix = map.get("matrix").map(|matrix| reader.matrix(matrix)).transpose()?.unwrap_or_default();
+    let outer = Outer {
+        clock: reader.clock(map)?,
+        seed: reader.read_at(map, "seed")?.unwrap_or(0),
+        on: reader.on(map)?,
+        matrix: map.get("matrix").map(|matrix| reader.matrix(matrix)).transpose()?.unwrap_or_default(),
+    };
     let mut tests = Vec::new();
     for node in reader.list_at(&root, map, "tests")? {
-        tests.extend(reader.tests(node, &outer, &matrix)?);
+        tests.extend(reader.tests(node, &outer)?);
     }
     Ok(Suite { text: Arc::new(text), tests })
 }
@@ -39,6 +44,9 @@ pub fn of_text(text: SourceText) -> Result<Suite, ConfigError> {
 struct Outer {
     clock: Option<String>,
     seed: u64,
+    /// Clouds; none: tests are not about one.
+    on: Vec<String>,
+    matrix: Matrix,
 }
 
 /// Names and what each stands for, one after the other.
@@ -96,6 +104,48 @@ impl Reader<'_> {
         })
     }
 
+    fn clock(&self, map: &Map) -> Result<Option<String>, ConfigError> {
+        let text = self.text_at(map, "clock")?;
+        if let (Some(text), Some(node)) = (&text, map.get("clock")) {
+            moment(text).map_err(|why| self.error(node.at, text.chars().count(), why))?;
+        }
+        Ok(text)
+    }
+
+    /// The clouds of `on`: one, or a list.
+    fn on(&self, map: &Map) -> Result<Vec<String>, ConfigError> {
+        let Some(node) = map.get("on") else { return Ok(Vec::new()) };
+        let one = |node: &Node| {
+            let word = node.as_text().unwrap_or_default();
+            let known: Vec<&str> = CLOUDS.iter().map(|cloud| cloud.name).collect();
+            let error = || {
+                let what = format!("`{word}` is no cloud of mlemu");
+                self.error(node.at, word.chars().count(), what)
+                    .hint(format!("there are: {}", known.join(", ")))
+            };
+            if known.contains(&word) { Ok(word.to_owned()) } else { Err(error()) }
+        };
+        match node.as_list() {
+            Some(list) => list.iter().map(|node| one(node)).collect(),
+            None => Ok(vec![one(node)?]),
+        }
+    }
+
+    /// Memory by function, in words that are sizes.
+    fn memory(&self, map: &Map) -> Result<BTreeMap<String, String>, ConfigError> {
+        let Some(node) = map.get("memory") else { return Ok(BTreeMap::new()) };
+        let sizes = node
+            .as_map()
+            .ok_or_else(|| self.error(node.at, 1, "`memory` is a mapping from function to size"))?;
+        let each = sizes.iter().map(|(function, size)| {
+            let text = size.as_text().unwrap_or_default();
+            let why = || format!("`{text}` is no size: write 512MB or 1GB");
+            bytes(text).ok_or_else(|| self.error(size.at, text.chars().count(), why()))?;
+            Ok((function.text.clone(), text.to_owned()))
+        });
+        each.collect()
+    }
+
     fn matrix(&self, node: &Node) -> Result<Matrix, ConfigError> {
         let map = node.as_map().ok_or_else(|| self.error(node.at, 1, "a matrix is a mapping of lists"))?;
         let each = map.iter().map(|(key, list)| {
@@ -111,10 +161,15 @@ impl Reader<'_> {
     }
 
     /// One test, or all of its matrix.
-    fn tests(&self, node: &Node, outer: &Outer, matrix: &Matrix) -> Result<Vec<Test>, ConfigError> {
+    fn tests(&self, node: &Node, outer: &Outer) -> Result<Vec<Test>, ConfigError> {
         let map = self.map(node, "a test", &TEST)?;
         let own = map.get("matrix").map(|matrix| self.matrix(matrix)).transpose()?;
-        let combinations = combine(own.as_ref().unwrap_or(matrix));
+        let mut matrix = own.unwrap_or_else(|| outer.matrix.clone());
+        let on = if map.get("on").is_some() { self.on(map)? } else { outer.on.clone() };
+        if !on.is_empty() {
+            matrix.insert(0, ("on".into(), on));
+        }
+        let combinations = combine(&matrix);
         if combinations.len() > MOST {
             return Err(self.error(node.at, 1, format!("a matrix of more than {MOST} tests")));
         }
@@ -135,7 +190,7 @@ impl Reader<'_> {
             let pairs: Vec<_> = chosen.iter().map(|(key, value)| format!("{key}={value}")).collect();
             name = format!("{name} [{}]", pairs.join(", "));
         }
-        let mut memory: BTreeMap<String, String> = self.read_at(map, "memory")?.unwrap_or_default();
+        let mut memory = self.memory(map)?;
         if let Some(size) = chosen.get("memory") {
             // Of the function that the matrix names, or of all.
             memory.insert(chosen.get("function").cloned().unwrap_or_else(|| "*".into()), size.clone());
@@ -144,8 +199,9 @@ impl Reader<'_> {
         for fault in
             map.get("faults").map(|list| self.list(list, "`faults`")).transpose()?.unwrap_or_default()
         {
-            let fault = self.read(fault, &filled(fault, chosen)).map(Step::Fault)?;
-            steps.push(Placed { at: node.at, width: 1, what: fault });
+            let what = self.read(fault, &filled(fault, chosen)).map(Step::Fault)?;
+            what.check().map_err(|why| self.error(fault.at, 1, why))?;
+            steps.push(Placed { at: fault.at, width: 1, what });
         }
         for step in map.get("steps").map(|list| self.list(list, "`steps`")).transpose()?.unwrap_or_default() {
             steps.push(self.step(step, chosen)?);
@@ -156,8 +212,9 @@ impl Reader<'_> {
         Ok(Test {
             name,
             at: node.at,
+            on: chosen.get("on").cloned(),
             seed: self.read_at(map, "seed")?.unwrap_or(outer.seed),
-            clock: self.text_at(map, "clock")?.or_else(|| outer.clock.clone()),
+            clock: self.clock(map)?.or_else(|| outer.clock.clone()),
             cold: self.read_at(map, "cold")?.unwrap_or_default(),
             memory,
             steps,
@@ -171,7 +228,10 @@ impl Reader<'_> {
             self.expect(inner, chosen)?
         } else {
             let document = serde_json::json!({ key.text.clone(): filled(inner, chosen) });
-            self.read(node, &document)?
+            let what: Step = self.read(node, &document)?;
+            let width = inner.as_text().map_or(1, |text| text.chars().count());
+            what.check().map_err(|why| self.error(inner.at, width, why))?;
+            what
         };
         Ok(Placed { at: key.at, width: key.text.chars().count(), what })
     }
@@ -257,7 +317,7 @@ fn find(node: &Node, name: &str) -> Option<(Position, usize)> {
     }
 }
 
-fn fill_text(text: &str, chosen: &BTreeMap<String, String>) -> String {
+pub fn fill_text(text: &str, chosen: &BTreeMap<String, String>) -> String {
     chosen.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }
 
@@ -265,7 +325,7 @@ fn filled(node: &Node, chosen: &BTreeMap<String, String>) -> Value {
     fill(value(node), chosen)
 }
 
-fn fill(document: Value, chosen: &BTreeMap<String, String>) -> Value {
+pub fn fill(document: Value, chosen: &BTreeMap<String, String>) -> Value {
     match document {
         Value::String(text) => fill_text(&text, chosen).into(),
         Value::Array(items) => items.into_iter().map(|item| fill(item, chosen)).collect(),

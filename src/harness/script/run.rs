@@ -1,19 +1,24 @@
 //! Does the steps of a test, in a world that is as new.
 
 use super::check::Bench;
-use super::model::{Placed, Step, Suite, Test};
+use super::model::{Invoke, Placed, Step, Suite, Test, moment, spell};
+use super::read::{fill, fill_text};
 use super::snapshots::Snapshots;
-use crate::config::{ConfigError, bytes, duration};
+use crate::config::{ConfigError, bytes};
+use crate::daemon::control::queues;
+use crate::daemon::control::wait::{Asked, Conditions, diagnose, until as read};
 use crate::daemon::invoke::Wanted;
 use crate::daemon::reset::Extent;
 use crate::daemon::world::World;
 use crate::daemon::worlds::Worlds;
 use bytes::Bytes;
-use mlemu_core::{Clock, Timestamp};
+use mlemu_core::{Clock, FunctionId};
 use mlemu_engine::clock::{Course, Forward};
+use mlemu_engine::wait::Until;
 use mlemu_engine::wait::Wait;
 use mlemu_fixtures::{Library, Param, Request};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +58,9 @@ pub async fn test(
     world.reset(Extent::All, test.cold).await;
     world.steer(Course::Real).await;
     world.engine.faults().seed(test.seed);
-    let run = Run { ground, world, suite, snapshots, test };
+    let addresses = world.addresses().into_iter();
+    let names = addresses.map(|(cloud, address)| (format!("url.{cloud}"), address)).collect();
+    let run = Run { ground, world, suite, snapshots, test, names };
     match run.prepare().await {
         Err(why) => failures.push(suite.text.error(test.at, 1, why)),
         Ok(()) => {
@@ -68,7 +75,7 @@ pub async fn test(
         }
     }
     run.declare_as_declared();
-    let log = if failures.is_empty() { Vec::new() } else { Bench { world }.log(None) };
+    let log = if failures.is_empty() { Vec::new() } else { Bench { world, cloud: run.cloud() }.log(None) };
     let took = world.clock.elapsed().saturating_sub(began);
     Verdict {
         name: test.name.clone(),
@@ -86,16 +93,27 @@ struct Run<'a> {
     suite: &'a Suite,
     snapshots: &'a Snapshots,
     test: &'a Test,
+    /// What steps may say as `${NAME}` that is known only now.
+    names: BTreeMap<String, String>,
 }
 
 impl Run<'_> {
+    /// The one cloud that the test is about.
+    fn cloud(&self) -> Option<&str> {
+        self.test.on.as_deref()
+    }
+
+    fn function(&self, name: &str) -> Result<FunctionId, String> {
+        self.world.find_on(self.cloud(), name).map_err(|refused| refused.to_string())
+    }
+
     async fn prepare(&self) -> Result<(), String> {
+        let there = |cloud: &str| self.names.contains_key(&format!("url.{cloud}"));
+        if let Some(cloud) = self.cloud().filter(|cloud| !there(cloud)) {
+            return Err(format!("nothing of this project is on {cloud}"));
+        }
         if let Some(clock) = &self.test.clock {
-            let said = clock.strip_prefix("frozen:").unwrap_or(clock);
-            let at: Result<jiff::Timestamp, _> = said.parse();
-            let at =
-                at.map_err(|error| format!("`{clock}` is no time like 2026-01-01T00:00:00Z: {error}"))?;
-            self.world.steer(Course::Steered { at: Timestamp(at.as_microsecond()), rate: 0.0 }).await;
+            self.world.steer(Course::Steered { at: moment(clock)?, rate: 0.0 }).await;
         }
         for (function, size) in &self.test.memory {
             let memory = bytes(size).ok_or_else(|| format!("`{size}` is no size: write 512MB or 1GB"))?;
@@ -111,7 +129,8 @@ impl Run<'_> {
             only.is_none_or(|only| only == "*" || only == name || alias == Some(only))
         };
         let mut known = false;
-        for declared in &project.functions {
+        let here = |cloud: &str| self.cloud().is_none_or(|only| only == cloud);
+        for declared in project.functions.iter().filter(|declared| here(&declared.cloud)) {
             if meant(&declared.name, declared.alias.as_deref()) {
                 known = true;
                 let mut changed = declared.clone();
@@ -131,7 +150,7 @@ impl Run<'_> {
 
     async fn step(&self, step: &Placed<Step>) -> Vec<ConfigError> {
         if let Step::Expect(all) = &step.what {
-            let bench = Bench { world: self.world };
+            let bench = Bench { world: self.world, cloud: self.cloud() };
             let mut failures = Vec::new();
             for expectation in all {
                 for (place, why) in bench.check(expectation, self.snapshots).await {
@@ -150,19 +169,22 @@ impl Run<'_> {
         match step {
             Step::Put(put) => {
                 let body = self.body(put.body.as_ref(), put.json.as_ref(), put.file.as_ref()).await?;
-                let done = self.world.put(&put.bucket, &put.key, body).await;
+                let bucket =
+                    self.world.bucket(&put.bucket, self.cloud()).map_err(|fault| fault.to_string())?;
+                let done = self.world.put(&bucket.id, &put.key, body).await;
                 done.map(drop).map_err(|fault| fault.to_string())
             }
             Step::Send(send) => {
                 let body = self.body(send.body.as_ref(), send.json.as_ref(), send.file.as_ref()).await?;
                 let delay = send.delay.as_deref().map(spell).transpose()?;
-                let done = self.world.send(&send.queue, body, delay);
+                let queue = self.world.topic(&send.queue, self.cloud()).map_err(|fault| fault.to_string())?;
+                let done = self.world.send(&queue, body, delay);
                 done.map(drop).map_err(|fault| fault.to_string())
             }
             Step::Invoke(invoke) => {
                 let event = self.event(invoke)?;
                 let wanted = Wanted { queue: invoke.queue, ..Wanted::default() };
-                let done = self.world.invoke(&invoke.function, wanted, event).await;
+                let done = self.world.run(&self.function(&invoke.function)?, wanted, event).await;
                 done.map(drop).map_err(|refused| refused.to_string())
             }
             Step::Wait(wanted) => {
@@ -181,7 +203,7 @@ impl Run<'_> {
                 Ok(())
             }
             Step::Cold(function) => {
-                let function = self.world.find(function).map_err(|refused| refused.to_string())?;
+                let function = self.function(function)?;
                 self.world.engine.interrupt(Some(&function), mlemu_engine::Interrupt::Warmth);
                 Ok(())
             }
@@ -189,19 +211,35 @@ impl Run<'_> {
         }
     }
 
-    async fn wait(
-        &self,
-        until: crate::daemon::control::wait::Conditions,
-        patience: Duration,
-    ) -> Result<(), String> {
-        use crate::daemon::control::wait::{Asked, diagnose, until as read};
+    async fn wait(&self, until: Conditions, patience: Duration) -> Result<(), String> {
         let asked = Asked { until, ..Asked::default() };
         let until = read(self.world, &asked).map_err(|fault| fault.1)?;
-        let mut wait = Wait::new(self.world.view(), until);
+        let mut wait = Wait::new(self.world.view(), self.of_cloud(until, &asked)?);
         if tokio::time::timeout(patience, wait.run(false)).await.is_ok() {
             return Ok(());
         }
         Err(diagnose(self.world, &asked, &wait, patience).stuck.error)
+    }
+
+    /// The same names, in the test's own cloud.
+    fn of_cloud(&self, mut until: Until, asked: &Asked) -> Result<Until, String> {
+        if self.cloud().is_none() {
+            return Ok(until);
+        }
+        let named = asked.until.invocations.as_ref().and_then(|wanted| wanted.function.as_deref());
+        if let (Some(wanted), Some(name)) = (&mut until.invocations, named) {
+            wanted.function = Some(self.function(name)?);
+        }
+        if let Some(stored) = &mut until.stored {
+            let bucket =
+                self.world.bucket(&stored.bucket, self.cloud()).map_err(|fault| fault.to_string())?;
+            stored.accounts = Some(vec![bucket.scope.account.clone()]);
+        }
+        if let Some(name) = &asked.until.queue_empty {
+            let queue = queues::find_on(self.world, self.cloud(), name);
+            until.emptied = Some(queue.map_err(|fault| fault.1)?);
+        }
+        Ok(until)
     }
 
     async fn body(
@@ -211,8 +249,8 @@ impl Run<'_> {
         file: Option<&String>,
     ) -> Result<Bytes, String> {
         match (text, json, file) {
-            (Some(text), None, None) => Ok(Bytes::from(text.clone())),
-            (None, Some(json), None) => Ok(Bytes::from(json.to_string())),
+            (Some(text), None, None) => Ok(Bytes::from(fill_text(text, &self.names))),
+            (None, Some(json), None) => Ok(Bytes::from(fill(json.clone(), &self.names).to_string())),
             (None, None, Some(file)) => {
                 // Beside the test, or in the project.
                 let beside = self.suite.text.path.with_file_name(file);
@@ -224,15 +262,16 @@ impl Run<'_> {
         }
     }
 
-    fn event(&self, invoke: &super::model::Invoke) -> Result<Bytes, String> {
+    fn event(&self, invoke: &Invoke) -> Result<Bytes, String> {
         let name = match &invoke.event {
             Some(Value::String(name)) => name,
-            Some(event) => return Ok(Bytes::from(event.to_string())),
+            Some(event) => return Ok(Bytes::from(fill(event.clone(), &self.names).to_string())),
             None => return Ok(Bytes::from_static(b"{}")),
         };
         let own = self.ground.root.join("events");
         let library = Library::new(own.is_dir().then_some(own));
-        let params = invoke.params.iter().map(|(name, value)| match value {
+        let params = fill(invoke.params.clone().into(), &self.names);
+        let params = params.as_object().into_iter().flatten().map(|(name, value)| match value {
             Value::String(text) => format!("{name}={text}").parse::<Param>(),
             other => format!("{name}:={other}").parse::<Param>(),
         });
@@ -242,12 +281,8 @@ impl Run<'_> {
             now: self.world.clock.now().0,
             count: 1,
             project_root: Some(self.ground.root.clone()),
-            envelope: None,
+            envelope: invoke.envelope.clone(),
         };
         library.render(name, &request).map(Bytes::from).map_err(|error| error.to_string())
     }
-}
-
-fn spell(text: &str) -> Result<Duration, String> {
-    duration(text).ok_or_else(|| format!("`{text}` is no duration: write 500ms, 30s, 10m or 6h"))
 }

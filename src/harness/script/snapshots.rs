@@ -1,6 +1,7 @@
 //! Values that were good once: a JSON file beside each test file.
 
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Snapshots {
     file: PathBuf,
     update: bool,
-    kept: Mutex<(Map<String, Value>, bool)>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    values: Map<String, Value>,
+    /// Those that some expectation named.
+    named: BTreeSet<String>,
+    changed: usize,
 }
 
 impl Snapshots {
@@ -16,11 +25,16 @@ impl Snapshots {
     pub fn beside(test: &Path, update: bool) -> Self {
         let name = test.file_name().and_then(|name| name.to_str()).unwrap_or("tests");
         let file = test.with_file_name(format!("{name}.snap.json"));
-        let kept = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Self { file, update, kept: Mutex::new((kept.unwrap_or_default(), false)) }
+        let values = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let kept = Kept { values: values.unwrap_or_default(), ..Kept::default() };
+        Self { file, update, kept: Mutex::new(kept) }
     }
 
-    fn kept(&self) -> MutexGuard<'_, (Map<String, Value>, bool)> {
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -29,27 +43,37 @@ impl Snapshots {
     pub fn hold(&self, name: &str, found: Option<&Value>) -> Result<(), String> {
         let found = found.cloned().unwrap_or_default();
         let mut kept = self.kept();
+        kept.named.insert(name.to_owned());
         if self.update {
-            kept.1 |= kept.0.get(name) != Some(&found);
-            kept.0.insert(name.to_owned(), found);
+            kept.changed += usize::from(kept.values.get(name) != Some(&found));
+            kept.values.insert(name.to_owned(), found);
             return Ok(());
         }
-        match kept.0.get(name) {
+        match kept.values.get(name) {
             Some(wanted) if *wanted == found => Ok(()),
             Some(wanted) => Err(super::matching::differs(wanted, Some(&found))),
             None => Err(format!("nothing is kept as `{name}`: run it once with --update-snapshots")),
         }
     }
 
-    /// Writes what was updated. `false`: nothing was.
-    pub fn write(&self) -> std::io::Result<bool> {
-        let kept = self.kept();
-        if !kept.1 {
-            return Ok(false);
+    /// Writes what was updated, and says how many values were added, changed or dropped. `all`: every test of the file
+    /// ran, so that what none of them named is dropped.
+    pub fn write(&self, all: bool) -> std::io::Result<usize> {
+        if !self.update {
+            return Ok(0);
         }
-        let mut text = serde_json::to_string_pretty(&kept.0).map_err(std::io::Error::other)?;
-        text.push('\n');
-        std::fs::write(&self.file, text)?;
-        Ok(true)
+        let mut kept = self.kept();
+        if all {
+            let Kept { values, named, changed } = &mut *kept;
+            let before = values.len();
+            values.retain(|name, _| named.contains(name));
+            *changed += before - values.len();
+        }
+        if kept.changed > 0 {
+            let mut text = serde_json::to_string_pretty(&kept.values).map_err(std::io::Error::other)?;
+            text.push('\n');
+            std::fs::write(&self.file, text)?;
+        }
+        Ok(kept.changed)
     }
 }

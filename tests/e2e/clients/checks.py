@@ -1,11 +1,10 @@
 """What the driver scripts have in common: cases by name, and words when something is not as on AWS."""
 
-import json
 import os
 import re
 import sys
-import urllib.error
-import urllib.request
+
+from pytest_mlemu import Mlemu
 
 
 def same(actual, expected, what=""):
@@ -29,15 +28,9 @@ def refused(code, status, call, **arguments):
     raise AssertionError(f"expected {code}, but got {answer!r}")
 
 
-def wait(**until):
-    """Returns when it is so, by the control API; raises with its diagnosis when that takes too long."""
-    body = json.dumps({"until": until, "timeout_ms": 120_000}).encode()
-    headers = {"Authorization": "Bearer " + os.environ["CONTROL_TOKEN"], "Content-Type": "application/json"}
-    request = urllib.request.Request(os.environ["CONTROL"] + "/_mlemu/wait", body, headers)
-    try:
-        urllib.request.urlopen(request).close()
-    except urllib.error.HTTPError as stuck:
-        raise AssertionError(f"{until}: {stuck.read().decode()}") from None
+def settled():
+    """Returns when nothing is under way; raises with a diagnosis when that takes too long."""
+    Mlemu(dict(os.environ)).wait_idle(timeout=120)
 
 
 def run(cases):

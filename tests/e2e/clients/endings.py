@@ -133,7 +133,7 @@ def unserialisable():
 
 
 def timeouts():
-    ended = bad("Sleeps", {"end": "sleep"})
+    ended = bad("Waits", {"end": "wait"})
     same(ended.document, {
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {ended.id} Error: Task timed out after 1.00 seconds",
@@ -143,7 +143,7 @@ def timeouts():
     assert "Status: timeout" in ended.report(), ended.report()
     duration = float(re.search(r"Duration: ([\d.]+) ms", ended.report())[1])
     assert 1000 <= duration < 1500, ended.report()
-    good("Sleeps")
+    good("Waits")
 
 
 def init_failures():

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from checks import matches, refused, run, same, wait
+from checks import matches, refused, run, same
 
 client = boto3.client("lambda", config=Config(retries={"max_attempts": 0}, read_timeout=120))
 ROLE = "arn:aws:iam::000000000000:role/anything"
@@ -149,33 +150,27 @@ def throttled(name="Declared"):
 
 
 def one_at_a_time():
-    """A second call while the first runs; the first is let go by the second's refusal, through a bucket."""
-    gate = boto3.client("s3")
-    gate.create_bucket(Bucket="gate")
-    create("slow", WAITS, Timeout=60)
+    """A second call while the first runs, which knocks when it has begun, and ends when it is let in."""
+    create("slow", KNOCKS, Timeout=60)
     client.put_function_concurrency(FunctionName="slow", ReservedConcurrentExecutions=1)
     answers = []
-    first = threading.Thread(target=lambda: answers.append(call("slow")))
-    first.start()
-    wait(object={"bucket": "gate", "key": "begun"})
-    throttled("slow")
-    gate.put_object(Bucket="gate", Key="go", Body=b"")
-    first.join()
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        first = threading.Thread(target=lambda: answers.append(call("slow", door.getsockname())))
+        first.start()
+        guest, _ = door.accept()
+        throttled("slow")
+        guest.sendall(b"went")
+        guest.close()
+        first.join()
     same(answers, ["went"])
 
 
-WAITS = """
-import os, time, urllib.error, urllib.request
-GATE = os.environ["AWS_ENDPOINT_URL"] + "/gate/"
+KNOCKS = """
+import socket
 
 def handler(event, context):
-    urllib.request.urlopen(urllib.request.Request(GATE + "begun", data=b"", method="PUT"))
-    while True:
-        try:
-            urllib.request.urlopen(GATE + "go")
-            return "went"
-        except urllib.error.HTTPError:
-            time.sleep(0.02)
+    with socket.create_connection(event) as door:
+        return door.recv(16).decode()
 """
 
 

@@ -13,7 +13,7 @@ import uuid
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from checks import refused, run, same
+from checks import refused, run, same, settled
 
 s3 = boto3.client("s3", config=Config(retries={"max_attempts": 0}, read_timeout=60))
 MIB = 1024 * 1024
@@ -284,14 +284,13 @@ def told():
 
 
 def received(sqs, queue, count):
-    """The next messages, each once."""
-    bodies = []
-    while len(bodies) < count:
-        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=20)
-        for message in answer["Messages"]:
-            bodies.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    return bodies
+    """What there is in the queue once everything has been told, which is so many messages."""
+    settled()
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    for message in messages:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    same(len(messages), count)
+    return [json.loads(message["Body"]) for message in messages]
 
 
 def tells():

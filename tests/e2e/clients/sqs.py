@@ -9,7 +9,7 @@ import urllib.request
 
 import boto3
 from botocore.config import Config
-from checks import refused, run, same, wait
+from checks import refused, run, same, settled
 
 config = Config(retries={"max_attempts": 0}, read_timeout=60)
 sqs = boto3.client("sqs", config=config)
@@ -143,7 +143,7 @@ def mappings():
     refused("ResourceConflictException", 409, functions.create_event_source_mapping, EventSourceArn=arn(url), FunctionName="Worker")
     for number in range(6):
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"row": f"api-{number}"}))
-    wait(idle=True)
+    settled()
     same(functions.update_event_source_mapping(UUID=uuid, Enabled=False)["State"], "Disabling")
     sqs.send_message(QueueUrl=url, MessageBody="stays")
     same(functions.delete_event_source_mapping(UUID=uuid)["State"], "Deleting")
@@ -157,7 +157,7 @@ def feeds():
     for row in ("good-1", "bad-2", "good-3"):
         sqs.send_message(QueueUrl=jobs, MessageBody=json.dumps({"row": row}))
     sqs.send_message(QueueUrl=jobs, MessageBody=json.dumps({"other": "unwanted"}))
-    wait(idle=True)
+    settled()
     dead = sqs.get_queue_url(QueueName="dead")["QueueUrl"]
     got = sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=20, AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
     same([json.loads(message["Body"])["row"] for message in got], ["bad-2"])

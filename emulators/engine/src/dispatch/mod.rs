@@ -79,6 +79,8 @@ pub(crate) enum Why {
 pub enum Interrupt {
     /// Every call, at once: those that run with their instances, and those that wait.
     Calls,
+    /// The same, but for those that have been answered: their instances are free in a moment, and stay warm.
+    Unanswered,
     /// Every instance, as soon as it has no call: the next one is a cold start.
     Warmth,
 }

@@ -296,13 +296,15 @@ impl Pool {
     }
 
     pub(super) fn interrupt(&mut self, what: Interrupt) {
-        if what == Interrupt::Calls {
+        if matches!(what, Interrupt::Calls | Interrupt::Unanswered) {
             self.queue.clear();
         }
         for member in self.members.values_mut() {
+            let answered = member.answered.count();
             match (what, member.doing) {
+                (Interrupt::Unanswered, Doing::Serving(calls)) if calls <= answered => {}
                 (Interrupt::Warmth, Doing::Serving(0) | Doing::Starting)
-                | (Interrupt::Calls, Doing::Serving(1..)) => {
+                | (Interrupt::Calls | Interrupt::Unanswered, Doing::Serving(1..)) => {
                     member.halt.cancel();
                     member.turn(Doing::Leaving, &self.working);
                 }

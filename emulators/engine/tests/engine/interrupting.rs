@@ -53,6 +53,21 @@ async fn idle_instances_stay_when_calls_are_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_answered_stays_warm_unless_it_lingers() {
+    for (script, start) in [("linger 5; ok", StartKind::Warm), ("linger 5000; ok", StartKind::Cold)] {
+        let lab = Arc::new(Lab::with(cap(Some(1))));
+        lab.publish("");
+        lab.call(script).await;
+        let began = tokio::time::Instant::now();
+        lab.engine.quiesce().await;
+        assert!(began.elapsed() < millis(200), "{script}");
+        assert!(lab.engine.settle().is_settled(&Which::Everything), "{script}");
+        assert_eq!(lab.call("ok").await.usage.start, start, "{script}");
+        lab.finish().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cold_start_comes_on_demand_whatever_the_instance_does() {
     for script in ["ok", "linger 50; ok", "sleep 30; ok"] {
         for after in [0, 1, 25, 100] {

@@ -150,6 +150,10 @@ class Mlemu:
         """What is in a queue, without taking it."""
         return self._json("GET", f"/_mlemu/queues/{_part(queue)}/messages?limit={limit}")
 
+    def send(self, queue: str, body: bytes) -> str:
+        """Sends a message to a queue, or publishes it to a topic; the answer is for ``wait_trace``."""
+        return json.loads(self._send_bytes("POST", f"/_mlemu/queues/{_part(queue)}/messages", body))["trace"]
+
     def wait_queue_empty(self, queue: str, timeout: float = 30) -> None:
         """Returns when nothing is left in a queue, hidden messages included."""
         self.wait({"queue_empty": queue}, timeout=timeout)
@@ -178,11 +182,11 @@ class Mlemu:
     # Objects, for tests that have no SDK at hand
 
     def put(self, bucket: str, key: str, body: bytes) -> str:
-        """Puts an object; the answer is the request's id, for ``wait_trace``."""
-        return self._object("PUT", bucket, key, body).headers["x-amz-request-id"]
+        """Puts an object, in whichever cloud the bucket is; the answer is for ``wait_trace``."""
+        return json.loads(self._send_bytes("PUT", _object(bucket, key), body))["trace"]
 
     def get(self, bucket: str, key: str) -> bytes:
-        return self._object("GET", bucket, key).read()
+        return self._call("GET", _object(bucket, key))
 
     def objects(self, bucket: str, prefix: str = "") -> List[str]:
         """The keys of a bucket that begin so, at most a thousand."""
@@ -191,16 +195,13 @@ class Mlemu:
 
     # The wire
 
-    def _object(self, method: str, bucket: str, key: str, body: Optional[bytes] = None) -> Any:
-        base = self.environment["AWS_ENDPOINT_URL"]
-        url = f"{base}/{_part(bucket)}/{urllib.parse.quote(key)}"
-        return _send(self._in_scope(urllib.request.Request(url, data=body, method=method)))
-
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         return json.loads(self._call(method, path, body))
 
     def _call(self, method: str, path: str, body: Any = None) -> bytes:
-        data = b"" if body is None else json.dumps(body).encode()
+        return self._send_bytes(method, path, b"" if body is None else json.dumps(body).encode())
+
+    def _send_bytes(self, method: str, path: str, data: bytes) -> bytes:
         request = urllib.request.Request(self.url + path, data=data if method != "GET" else None, method=method)
         request.add_header("Authorization", f"Bearer {self._token}")
         return _send(self._in_scope(request)).read()
@@ -262,6 +263,10 @@ def _send(request: urllib.request.Request) -> Any:
         if error.code == 408 and "under_way" in document:
             raise _TimedOut(document) from None
         raise MlemuError(error.code, document.get("error", text or str(error))) from None
+
+
+def _object(bucket: str, key: str) -> str:
+    return f"/_mlemu/buckets/{_part(bucket)}/objects/{_part(key)}"
 
 
 def _variable(function: str) -> str:
