@@ -1,9 +1,9 @@
 //! `mlemu exec -- COMMAND`: a daemon for one command, typically a test run, and nothing left afterwards.
 
-use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
 use super::talk::{Talk, read};
+use super::{Reading, Repeating};
 use crate::config;
 use crate::daemon::control::scopes::ScopeLine;
 use crate::daemon::{Daemon, Options};
@@ -45,6 +45,8 @@ pub struct ExecArgs {
     /// and fail if somebody did
     #[arg(long, conflicts_with = "reuse")]
     offline_guard: bool,
+    #[command(flatten)]
+    repeating: Repeating,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
@@ -70,8 +72,12 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         }
     }
     let scope = loaded.settings.account.clone();
-    let options =
-        Options { offline: args.reading.offline, faithful: args.faithful, ..Options::private(loaded) };
+    let options = Options {
+        faithful: args.faithful,
+        origin: args.repeating.origin(),
+        offline: args.reading.offline,
+        ..Options::private(loaded)
+    };
     let show = if printer.verbose { Show::All } else { Show::Steps };
     let mut terminal = None;
     let open = |shared: &_| terminal = Some(Terminal::open(printer, show, shared));

@@ -20,9 +20,11 @@ mod up;
 mod wait;
 
 use crate::config::{self as project_config, Loaded, Overrides};
+use crate::daemon::Origin;
 use crate::report::print::{self, Printer};
 use clap::{Args, Parser, Subcommand};
 use exit::Exit;
+use mlemu_core::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -86,6 +88,24 @@ pub struct Reading {
     /// Use what is in the cache and never a package registry
     #[arg(long, env = "MLEMU_OFFLINE")]
     offline: bool,
+}
+
+/// What a run repeats by.
+#[derive(Debug, Default, Args)]
+pub struct Repeating {
+    /// Ids, the order of what starts by itself and the dice of faults come from this number, and repeat with it
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Emulated time stands still from the start, e.g. at 2026-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    clock: Option<jiff::Timestamp>,
+}
+
+impl Repeating {
+    fn origin(&self) -> Origin {
+        let clock = self.clock.map(|at| Timestamp(at.as_microsecond()));
+        Origin { seed: self.seed, clock }
+    }
 }
 
 #[derive(Debug, Subcommand)]

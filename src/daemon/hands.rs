@@ -4,14 +4,15 @@ use super::world::World;
 use bytes::Bytes;
 use mlemu_core::Cause;
 use mlemu_core::occurrence::Created;
+use mlemu_engine::Ids;
 use mlemu_engine::objects::{self, Attributes, BucketId, NewObject, Object, Origin};
 use mlemu_engine::queues::{self, NewMessage};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A request of its own, that everything which comes of it belongs to.
-fn request() -> (String, Cause) {
-    let trace = uuid::Uuid::new_v4().simple().to_string();
+fn request(ids: &Ids) -> (String, Cause) {
+    let trace = ids.fresh("trace").hex();
     let cause = Cause::Request(trace.as_str().into());
     (trace, cause)
 }
@@ -27,7 +28,7 @@ impl World {
     pub async fn put(&self, bucket: &str, key: &str, body: Bytes) -> Result<String, objects::Fault> {
         let body = futures_util::stream::iter([Ok::<_, objects::Fault>(body)]);
         let content = self.objects.receive(body, &[], u64::MAX).await?;
-        let (trace, cause) = request();
+        let (trace, cause) = request(self.engine.ids());
         let origin = Origin { cause, source_ip: "127.0.0.1".into(), request_id: trace.clone() };
         let new = NewObject {
             key: key.into(),
@@ -49,7 +50,7 @@ impl World {
         let all = self.queues.all_counts();
         let found = all.into_iter().find(|(id, _)| *id.topic.name == *queue);
         let (id, _) = found.ok_or_else(|| queues::Fault::NoTopic { name: queue.into() })?;
-        let (trace, cause) = request();
+        let (trace, cause) = request(self.engine.ids());
         self.queues.send(&id.topic, NewMessage { delay, ..NewMessage::of(body, cause) })?;
         Ok(trace)
     }

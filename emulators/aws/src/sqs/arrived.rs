@@ -67,7 +67,7 @@ impl Arrived {
 }
 
 fn call(head: &Head, protocol: Protocol, front: &Front) -> Call {
-    let request_id = encode::new_request_id();
+    let request_id = encode::new_request_id(front.queues().ids());
     let pairs = Pairs::read(head.uri.query().unwrap_or_default());
     let signed = Signable {
         method: head.method.as_str(),

@@ -19,7 +19,7 @@ use crate::parts::Parts;
 use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
 use pool::{Build, Member, Pool};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -321,10 +321,9 @@ impl Dispatcher {
     }
 
     fn start(&mut self, index: usize) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let pool = &mut self.pools[index];
         let Build::Done(built) = &pool.build else { return };
-        let id = InstanceId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = InstanceId(self.parts.ids.next_instance());
         let plan = instance::Plan {
             id,
             revision: pool.revision.clone(),

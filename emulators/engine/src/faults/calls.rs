@@ -98,6 +98,18 @@ impl Engine {
         }
     }
 
+    /// Whether a call that nobody waits for starts when everything else stands still.
+    pub(crate) fn waits_for_turn(&self, invoke: &Invoke) -> bool {
+        let asked = matches!(invoke.cause, Cause::Request(_));
+        self.turns().are_kept() && invoke.mode == Mode::Queue && asked
+    }
+
+    pub(crate) fn deliver_in_turn(&self, invoke: Invoke) {
+        let (turns, moving) = (self.turns().clone(), self.turns().moving());
+        let name = format!("call {} {}", invoke.target, invoke.id);
+        self.deliver_after(invoke, async move { Due::watched(turns.wait(name, moving).await) });
+    }
+
     fn deliver_when_open(&self, invoke: Invoke) {
         let gate = self.gate().clone();
         self.deliver_after(invoke, async move {

@@ -31,10 +31,19 @@ impl Queues {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         store.topic(to)?;
-        let sent: Result<_, _> = new.into_iter().map(|new| store.accept(to, new, now)).collect();
+        let sent: Result<_, _> = new.into_iter().map(|new| store.accept(to, self.named(new), now)).collect();
         drop(store);
         self.tell();
         sent
+    }
+}
+
+impl Queues {
+    fn named(&self, new: NewMessage) -> NewMessage {
+        if !new.id.is_empty() {
+            return new;
+        }
+        NewMessage { id: self.shared.ids.fresh("message").uuid().into(), ..new }
     }
 }
 
