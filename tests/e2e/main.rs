@@ -26,6 +26,7 @@ mod lives;
 mod openapi;
 mod processes;
 mod reload;
+mod repeats;
 mod runtimes;
 mod s3;
 mod safety;

@@ -57,7 +57,8 @@ impl Instance {
         let deadline = Deadline { wall: self.parts.clock.machine().plus(timeout), end: picked + timeout };
         let flown = self.execute(&call, &deadline).await;
         let mut usage = self.usage(&call, picked, &flown);
-        let early = !call.invoke.wants_log;
+        // In a seeded run what the caller does next comes after what is recorded here.
+        let early = !call.invoke.wants_log && !self.parts.ids.is_seeded();
         self.line.answered();
         if early {
             call.complete(self.outcome(&call, flown.result.clone(), usage.clone()));
@@ -107,7 +108,8 @@ impl Instance {
         }
         process.thaw().await;
         let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
-        let delivery = Delivery { invoke: call.invoke.clone(), deadline: deadline.wall, left };
+        let begun = self.parts.clock.now();
+        let delivery = Delivery { invoke: call.invoke.clone(), begun, deadline: deadline.wall, left };
         let ended = process.ended();
         let landing = tokio::select! {
             biased;

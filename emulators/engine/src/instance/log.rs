@@ -28,6 +28,9 @@ struct Current {
     /// Begun and not ended lines.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// In a seeded run: lines that come when the invocation ends, since no seed decides when a pipe is read.
+    held: Vec<LogLine>,
+    held_bytes: usize,
     /// The vendor's lines of this invocation, when its caller wants them.
     tail: Option<Tail>,
 }
@@ -61,7 +64,15 @@ fn weight(lines: &[String]) -> usize {
 
 impl Log {
     pub(super) fn new(parts: Parts, client: Arc<dyn Runtime>, subject: Subject) -> Self {
-        let current = Current { subject, past: None, stdout: Vec::new(), stderr: Vec::new(), tail: None };
+        let current = Current {
+            subject,
+            past: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            held: Vec::new(),
+            held_bytes: 0,
+            tail: None,
+        };
         Self { parts, client, current: Mutex::new(current) }
     }
 
@@ -99,6 +110,15 @@ impl Log {
                 self.line(&mut current, stream, &rest);
             }
         }
+        self.release(&mut current);
+    }
+
+    /// Those of one stream after those of the other: nothing tells how they were interleaved.
+    fn release(&self, current: &mut Current) {
+        let mut held = std::mem::take(&mut current.held);
+        current.held_bytes = 0;
+        held.sort_by_key(|line| line.stream == Stream::Stderr);
+        held.into_iter().for_each(|line| self.told(current, line));
     }
 
     fn line(&self, current: &mut Current, stream: Stream, bytes: &[u8]) {
@@ -106,6 +126,18 @@ impl Log {
         let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').replace('\r', "\n");
         let at = self.parts.clock.now();
         let line = LogLine { at, stream, text };
+        if self.parts.ids.is_seeded() {
+            current.held_bytes += LINE + line.text.len();
+            current.held.push(line);
+            if current.held_bytes > TAIL_LIMIT {
+                self.release(current);
+            }
+            return;
+        }
+        self.told(current, line);
+    }
+
+    fn told(&self, current: &mut Current, line: LogLine) {
         if let Some(past) = &current.past {
             past.line(&line);
         }
