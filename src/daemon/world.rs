@@ -196,6 +196,12 @@ impl World {
         self.aliases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// From now on ids, the order of what starts by itself and the dice of new faults come from `seed`.
+    pub fn repeat_by(&self, seed: u64) {
+        self.engine.ids().seed(seed);
+        self.engine.faults().seed(seed);
+    }
+
     /// From now on time passes so. Schedules look for their next times from there.
     pub async fn steer(&self, course: Course) {
         self.clock.set(course).await;

@@ -36,6 +36,8 @@ pub struct Verdict {
 
 /// What all tests of a run have in common.
 pub struct Ground {
+    /// What every test repeats by, if it does.
+    pub seed: Option<u64>,
     pub worlds: Arc<Worlds>,
     pub root: PathBuf,
 }
@@ -52,7 +54,10 @@ pub async fn test(
     let mut failures = Vec::new();
     world.reset(Extent::All, test.cold).await;
     world.steer(Course::Real).await;
-    world.engine.faults().seed(test.seed);
+    match ground.seed {
+        Some(seed) => world.repeat_by(seed),
+        None => world.engine.faults().seed(test.seed),
+    }
     let run = Run { ground, world, suite, snapshots, test };
     match run.prepare().await {
         Err(why) => failures.push(suite.text.error(test.at, 1, why)),

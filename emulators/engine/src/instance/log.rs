@@ -118,7 +118,9 @@ impl Log {
         let mut held = std::mem::take(&mut current.held);
         current.held_bytes = 0;
         held.sort_by_key(|line| line.stream == Stream::Stderr);
-        held.into_iter().for_each(|line| self.told(current, line));
+        for line in held {
+            self.told(current, line);
+        }
     }
 
     fn line(&self, current: &mut Current, stream: Stream, bytes: &[u8]) {
