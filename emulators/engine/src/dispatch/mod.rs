@@ -20,7 +20,7 @@ use crate::parts::Parts;
 use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
 use pool::{Build, Member, Pool};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -322,11 +322,14 @@ impl Dispatcher {
     }
 
     fn start(&mut self, index: usize) {
+        // Worlds count their instances each for itself, and share the machine's folders.
+        static SCRATCH: AtomicU64 = AtomicU64::new(1);
         let pool = &mut self.pools[index];
         let Build::Done(built) = &pool.build else { return };
         let id = InstanceId(self.parts.ids.next_instance());
         let plan = instance::Plan {
             id,
+            scratch: SCRATCH.fetch_add(1, Ordering::Relaxed),
             revision: pool.revision.clone(),
             client: pool.client.clone(),
             built: built.clone(),

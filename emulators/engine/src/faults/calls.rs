@@ -15,13 +15,15 @@ pub(crate) enum CallFault {
     OutOfMemory,
     Crash(Phase),
     Timeout,
+    /// Of its scratch folder.
+    DiskFull,
 }
 
 impl CallFault {
     /// How the call ends, if it does not reach the function at all.
     pub fn failure(self, limits: &Limits) -> Option<FunctionFailure> {
         match self {
-            CallFault::Slow(_) => None,
+            CallFault::Slow(_) | CallFault::DiskFull => None,
             CallFault::OutOfMemory => Some(FunctionFailure::OutOfMemory { limit: limits.memory }),
             CallFault::Crash(phase) => Some(FunctionFailure::Exited { code: Some(1), signal: None, phase }),
             CallFault::Timeout => Some(FunctionFailure::TimedOut { after: limits.timeout }),
@@ -68,6 +70,7 @@ impl Engine {
             Effect::Throttle => return Fate::Ends(Err(Refusal::Throttled(Throttle::Reserved))),
             Effect::OutOfMemory => CallFault::OutOfMemory,
             Effect::Timeout => CallFault::Timeout,
+            Effect::DiskFull => CallFault::DiskFull,
             Effect::Latency { .. } => CallFault::Slow(hit.latency()),
             Effect::Crash(phase) => {
                 if phase == Phase::Init {

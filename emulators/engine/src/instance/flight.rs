@@ -118,6 +118,9 @@ impl Instance {
             () = self.alarms.real.at(deadline.end) => Landing::TimedOut,
             () = self.halt.cancelled() => Landing::Halted,
         };
+        if call.fault == Some(CallFault::DiskFull) {
+            self.fill(Some(self.plan.revision.limits.tmp)).await;
+        }
         let (result, serves_on) = self.land(landing);
         let mut peak_memory = self.peak_memory;
         if serves_on {
@@ -133,6 +136,12 @@ impl Instance {
         Flown { result, init, peak_memory }
     }
 
+    /// Makes the scratch folder full, or of its size again.
+    fn fill(&self, size: Option<u64>) -> impl Future<Output = bool> + Send + use<> {
+        let (sandbox, name) = (self.parts.sandbox.clone(), super::process::tmp_name(&self.plan));
+        async move { sandbox.fill(&name, size).await }
+    }
+
     /// What a test wants to go wrong: the log says so, as nothing else would.
     async fn meddle(&mut self, call: &Call, deadline: &Deadline) -> Option<FunctionFailure> {
         let fault = call.fault?;
@@ -143,6 +152,10 @@ impl Instance {
                 () = self.alarms.real.at(deadline.end) => {}
                 () = self.halt.cancelled() => {}
             }
+        }
+        if fault == CallFault::DiskFull && !self.fill(None).await {
+            let why = "/tmp has no size of its own on this machine, so it cannot be full: see `mlemu doctor`";
+            self.log.note(&format!("mlemu: {why}"));
         }
         fault.failure(&self.plan.revision.limits)
     }
