@@ -6,9 +6,11 @@ use super::talk::{Talk, read};
 use super::{Reading, Repeating};
 use crate::config;
 use crate::daemon::control::scopes::ScopeLine;
+use crate::daemon::recording::Recording;
 use crate::daemon::{Daemon, Options};
 use crate::harness::environment::{Surroundings, Target};
 use crate::harness::guard::Guard;
+use crate::harness::script::write;
 use crate::harness::trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
@@ -50,9 +52,19 @@ pub struct ExecArgs {
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
+    /// Keep the session as a test in this file
+    #[arg(skip)]
+    record: Option<PathBuf>,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl ExecArgs {
+    /// The same, with its session kept as a test.
+    pub fn recorded(self, file: PathBuf) -> Self {
+        Self { record: Some(file), reuse: false, ..self }
+    }
 }
 
 pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
@@ -86,8 +98,15 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         exit = ends.next() => return Ok(exit),
     };
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
+    let recording = args.record.as_ref().map(|_| Recording::start(&daemon.world));
     let own = guard.as_ref().map(|guard| guard.variables("the command")).unwrap_or_default();
     let mut exit = beside(&daemon, scope, own, &args, &mut ends).await;
+    if let (Some(file), Some(recording)) = (&args.record, recording) {
+        let session = recording.end(&daemon.world).await;
+        std::fs::write(file, write::text(&session, &daemon.world))
+            .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
+        printer.say(&format!("recorded {} steps in {}", session.came.len(), file.display()));
+    }
     if let Some(file) = &args.report {
         trail::write(&daemon.world, file)
             .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;

@@ -14,6 +14,7 @@ mod logs;
 mod profiles;
 mod ps;
 mod queue;
+mod record;
 mod talk;
 mod test;
 mod up;
@@ -124,6 +125,10 @@ enum Verb {
     Exec(exec::ExecArgs),
     /// Run the project's *.mlemu.yaml tests
     Test(test::TestArgs),
+    /// Run a command as `exec` does and keep the session as a test
+    Record(record::RecordArgs),
+    /// Run recorded sessions: the same as `test` with their files
+    Replay(test::TestArgs),
     /// Wait until nothing is under way, or until something is so
     Wait(wait::WaitArgs),
     /// Look into queues, empty them, send dead letters back
@@ -177,7 +182,8 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Ps(args) => block_on(ps::run(args, printer)),
         Verb::Env(args) => block_on(env::run(args, printer)),
         Verb::Exec(args) => block_on(exec::run(args, printer)),
-        Verb::Test(args) => block_on(test::run(args, printer)),
+        Verb::Record(args) => block_on(record::run(args, printer)),
+        Verb::Test(args) | Verb::Replay(args) => block_on(test::run(args, printer)),
         Verb::Wait(args) => block_on(wait::run(args, printer)),
         Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),

@@ -17,6 +17,7 @@ pub mod meddle;
 mod patience;
 mod places;
 pub(crate) mod project;
+pub mod recording;
 pub mod reset;
 pub mod scope;
 mod stream;

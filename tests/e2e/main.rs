@@ -25,6 +25,7 @@ mod lambda_api;
 mod lives;
 mod openapi;
 mod processes;
+mod recording;
 mod reload;
 mod repeats;
 mod runtimes;

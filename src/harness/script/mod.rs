@@ -8,9 +8,11 @@ pub mod matching;
 pub mod model;
 pub mod read;
 pub mod run;
+mod secrets;
 pub mod snapshots;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 use ignore::WalkBuilder;
 use std::path::{Path, PathBuf};

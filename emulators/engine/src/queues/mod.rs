@@ -34,7 +34,7 @@ pub use message::{Attribute, Message, NewMessage};
 pub use receive::{Lent, Received, Want};
 pub use redrive::Moved;
 pub use rule::{BackOff, Filter, Mark};
-pub use send::Sent;
+pub use send::{Heard, Sent};
 pub use settle::{Extended, Extension, Receipt, Standing};
 pub use snapshot::Snapshot;
 pub use subscription::{Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
@@ -50,7 +50,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subscription::Subscription;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use topic::Topic;
 
 /// What the store itself refuses. Each dialect has its own words for these.
@@ -95,6 +95,8 @@ struct Store {
     faults: Faults,
     gate: Gate,
     turns: Turns,
+    /// Hears every message that is sent.
+    ear: Option<mpsc::UnboundedSender<Heard>>,
 }
 
 impl Store {
