@@ -10,7 +10,7 @@ use mlemu_core::{Cause, Timestamp};
 use mlemu_engine::history::Past;
 use mlemu_engine::queues::Heard;
 use mlemu_engine::settle::{self, Which};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -36,7 +36,7 @@ pub struct Written {
 /// Everything that a session was.
 pub struct Session {
     pub came: Vec<Came>,
-    /// All invocations in the order of their arrival.
+    /// All invocations: of each thing that came, in the order of their arrival.
     pub past: Vec<Arc<Past>>,
     pub written: Vec<Written>,
 }
@@ -95,16 +95,19 @@ impl Recording {
     }
 }
 
-fn sorted_out(all: Vec<(Timestamp, Arc<str>, bool, Came)>, past: Vec<Arc<Past>>) -> Session {
-    let (mut came, mut written, mut known) = (Vec::new(), Vec::<Written>::new(), HashSet::new());
+fn sorted_out(all: Vec<(Timestamp, Arc<str>, bool, Came)>, mut past: Vec<Arc<Past>>) -> Session {
+    let (mut came, mut written, mut begun) = (Vec::new(), Vec::<Written>::new(), HashMap::new());
     for (_, trace, asked, thing) in all {
-        if known.insert(trace) && asked {
+        let place = begun.len();
+        if *begun.entry(trace).or_insert(place) == place && asked {
             came.push(thing);
         } else if let Came::Put { bucket, key, body } = thing {
             written.retain(|one| (&one.bucket, &one.key) != (&bucket, &key));
             written.push(Written { bucket, key, body });
         }
     }
+    // A replay waits after each step: what came of one comes before what came of the next.
+    past.sort_by_key(|one| (begun.get(&one.trace()).copied(), one.number));
     Session { came, past, written }
 }
 
