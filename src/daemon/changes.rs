@@ -69,6 +69,7 @@ mod tests {
     async fn what_changes_without_end_is_told_all_the_same() {
         let (changed, inbox) = mpsc::unbounded_channel();
         let mut changes = Changes { inbox, _watcher: None };
+        let last = changed.clone();
         let saving = tokio::spawn(async move {
             let mut saves = tokio::time::interval(PACE.quiet / 5);
             while changed.send(()).is_ok() {
@@ -81,6 +82,7 @@ mod tests {
             assert!(begun.elapsed() >= PACE.patience && begun.elapsed() <= PACE.patience + PACE.quiet);
         }
         saving.abort();
+        last.send(()).expect("it listens");
         let begun = Instant::now();
         changes.next(PACE).await;
         assert!(begun.elapsed() <= PACE.quiet, "it rests");
