@@ -11,11 +11,13 @@ use std::net::TcpStream;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 27] = [
     "up",
     "invoke",
     "exec",
     "test",
+    "record",
+    "replay",
     "wait",
     "logs",
     "ps",
