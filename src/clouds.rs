@@ -9,9 +9,9 @@ use mlemu_aws::schedule::Expression;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
 use mlemu_core::profile::ProfileError;
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Profile, Record, Strain};
-use mlemu_engine::Ground;
 use mlemu_engine::faults::{Asked, Trouble};
 use mlemu_engine::schedules::{Event, Next};
+use mlemu_engine::{Ground, Ids};
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl Cloud for mlemu_aws::Aws {
     fn schedule(&self, function: &FunctionId, id: &str, expression: &str) -> Option<(Next, Event)> {
         let read = Expression::read(expression)?;
         let (function, id) = (function.clone(), id.to_owned());
-        let event = move |at| mlemu_aws::schedule::event(&function, &id, at);
+        let event = move |at, ids: &Ids| mlemu_aws::schedule::event(&function, &id, at, ids.fresh("event"));
         Some((Arc::new(move |after| read.next(after)), Arc::new(event)))
     }
 
@@ -178,7 +178,7 @@ impl Cloud for mlemu_aws::Aws {
     }
 
     fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body> {
-        mlemu_aws::trouble::answer(asked, parts, trouble)
+        mlemu_aws::trouble::answer(asked, parts, trouble, self.ids())
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -1,14 +1,16 @@
 //! `mlemu exec -- COMMAND`: a daemon for one command, typically a test run, and nothing left afterwards.
 
-use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
 use super::talk::{Talk, read};
+use super::{Reading, Repeating};
 use crate::config;
 use crate::daemon::control::scopes::ScopeLine;
+use crate::daemon::recording::Recording;
 use crate::daemon::{Daemon, Options};
 use crate::harness::environment::{Surroundings, Target};
 use crate::harness::guard::Guard;
+use crate::harness::script::write;
 use crate::harness::trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
@@ -45,12 +47,24 @@ pub struct ExecArgs {
     /// and fail if somebody did
     #[arg(long, conflicts_with = "reuse")]
     offline_guard: bool,
+    #[command(flatten)]
+    repeating: Repeating,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
+    /// Keep the session as a test in this file
+    #[arg(skip)]
+    record: Option<PathBuf>,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl ExecArgs {
+    /// The same, with its session kept as a test.
+    pub fn recorded(self, file: PathBuf) -> Self {
+        Self { record: Some(file), reuse: false, ..self }
+    }
 }
 
 pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
@@ -70,8 +84,12 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         }
     }
     let scope = loaded.settings.account.clone();
-    let options =
-        Options { offline: args.reading.offline, faithful: args.faithful, ..Options::private(loaded) };
+    let options = Options {
+        faithful: args.faithful,
+        origin: args.repeating.origin(),
+        offline: args.reading.offline,
+        ..Options::private(loaded)
+    };
     let show = if printer.verbose { Show::All } else { Show::Steps };
     let mut terminal = None;
     let open = |shared: &_| terminal = Some(Terminal::open(printer, show, shared));
@@ -80,8 +98,15 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         exit = ends.next() => return Ok(exit),
     };
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
+    let recording = args.record.as_ref().map(|_| Recording::start(&daemon.world));
     let own = guard.as_ref().map(|guard| guard.variables("the command")).unwrap_or_default();
     let mut exit = beside(&daemon, scope, own, &args, &mut ends).await;
+    if let (Some(file), Some(recording)) = (&args.record, recording) {
+        let session = recording.end(&daemon.world).await;
+        std::fs::write(file, write::text(&session, &daemon.world))
+            .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
+        printer.say(&format!("recorded {} steps in {}", session.came.len(), file.display()));
+    }
     if let Some(file) = &args.report {
         trail::write(&daemon.world, file)
             .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;

@@ -14,6 +14,7 @@ mod logs;
 mod profiles;
 mod ps;
 mod queue;
+mod record;
 mod schema;
 mod talk;
 mod test;
@@ -21,9 +22,11 @@ mod up;
 mod wait;
 
 use crate::config::{self as project_config, Loaded, Overrides};
+use crate::daemon::Origin;
 use crate::report::print::{self, Printer};
 use clap::{Args, Parser, Subcommand};
 use exit::Exit;
+use mlemu_core::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -89,6 +92,24 @@ pub struct Reading {
     offline: bool,
 }
 
+/// What a run repeats by.
+#[derive(Debug, Default, Args)]
+pub struct Repeating {
+    /// Ids, the order of what starts by itself and the dice of faults come from this number, and repeat with it
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Emulated time stands still from the start, e.g. at 2026-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    clock: Option<jiff::Timestamp>,
+}
+
+impl Repeating {
+    fn origin(&self) -> Origin {
+        let clock = self.clock.map(|at| Timestamp(at.as_microsecond()));
+        Origin { seed: self.seed, clock }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the project's functions, buckets and routes until Ctrl-C
@@ -105,6 +126,10 @@ enum Verb {
     Exec(exec::ExecArgs),
     /// Run the project's *.mlemu.yaml tests
     Test(test::TestArgs),
+    /// Run a command as `exec` does and keep the session as a test
+    Record(record::RecordArgs),
+    /// Run recorded sessions: the same as `test` with their files
+    Replay(test::TestArgs),
     /// Wait until nothing is under way, or until something is so
     Wait(wait::WaitArgs),
     /// Look into queues, empty them, send dead letters back
@@ -160,7 +185,8 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Ps(args) => block_on(ps::run(args, printer)),
         Verb::Env(args) => block_on(env::run(args, printer)),
         Verb::Exec(args) => block_on(exec::run(args, printer)),
-        Verb::Test(args) => block_on(test::run(args, printer)),
+        Verb::Record(args) => block_on(record::run(args, printer)),
+        Verb::Test(args) | Verb::Replay(args) => block_on(test::run(args, printer)),
         Verb::Wait(args) => block_on(wait::run(args, printer)),
         Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),

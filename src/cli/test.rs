@@ -6,7 +6,8 @@ use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED};
 use crate::config::{self, ConfigError};
-use crate::daemon::{Daemon, Options};
+use crate::daemon::worlds::ScopeError;
+use crate::daemon::{Daemon, Options, Origin};
 use crate::harness::script::model::{Suite, Test};
 use crate::harness::script::run::{self, Ground, Verdict};
 use crate::harness::script::snapshots::Snapshots;
@@ -40,6 +41,9 @@ pub struct TestArgs {
     /// Tests at once; as many as this machine runs well when nothing is said
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// Each test begins in a scope of its own, whose ids, order and dice come from this number and repeat with it
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Keep what is found now as what shall be found where `snapshot` says so
     #[arg(long)]
     update_snapshots: bool,
@@ -81,7 +85,8 @@ pub async fn run(args: TestArgs, printer: Printer) -> Result<Exit, Complaint> {
 async fn once(args: &TestArgs, root: &Path, printer: Printer) -> Result<Exit, Complaint> {
     let suites = suites(args, root)?;
     let loaded = args.reading.load(&args.project)?;
-    let options = Options { offline: args.reading.offline, ..Options::private(loaded) };
+    let origin = Origin { seed: args.seed, clock: None };
+    let options = Options { offline: args.reading.offline, origin, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |world: &_| terminal = Some(Terminal::open(printer, Show::Steps, world));
     let started = Daemon::start(options, open).await;
@@ -142,19 +147,24 @@ async fn all(
         .collect();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = args.workers.unwrap_or(cores).clamp(1, tests.len().max(1));
-    let ground = Ground { worlds: daemon.worlds.clone(), root: root.to_owned() };
+    let ground = Ground { seed: args.seed, worlds: daemon.worlds.clone(), root: root.to_owned() };
     let next = AtomicUsize::new(0);
     let (suites, kept, tests, ground, next) = (&suites, &kept, &tests, &ground, &next);
     let worker = |number: usize| async move {
-        let world = daemon.worlds.named(&format!("w{number}")).await;
-        let world =
-            world.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) })?;
         let mut verdicts = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some((suite, test)) = tests.get(index) else { return Ok::<_, Complaint>(verdicts) };
+            // What shall repeat begins where nothing was before.
+            let name = if args.seed.is_some() { format!("t{index}") } else { format!("w{number}") };
+            let failed =
+                |error: ScopeError| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) };
+            let world = daemon.worlds.named(&name).await.map_err(failed)?;
             let verdict = run::test(ground, &world, &suites[*suite], &kept[*suite], test).await;
             verdicts.push((index, verdict));
+            if args.seed.is_some() {
+                daemon.worlds.end(&name).await.map_err(failed)?;
+            }
         }
     };
     let ran = futures_util::future::try_join_all((1..=workers).map(worker)).await?;

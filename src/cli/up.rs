@@ -1,8 +1,8 @@
 //! `mlemu up`: the daemon in the foreground.
 
-use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit};
+use super::{Reading, Repeating};
 use crate::config;
 use crate::daemon::listener::Wish;
 use crate::daemon::locator::{self, LocatorError};
@@ -49,6 +49,8 @@ pub struct UpArgs {
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
+    #[command(flatten)]
+    repeating: Repeating,
     /// Verify request signatures instead of accepting any credentials
     #[arg(long)]
     strict_auth: bool,
@@ -129,6 +131,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         offline: args.reading.offline,
         faithful: args.faithful,
         strict_auth: args.strict_auth,
+        origin: args.repeating.origin(),
         watch: !args.no_watch,
         build_ahead: true,
         announce: true,

@@ -85,7 +85,7 @@ impl World {
 
     /// Invokes a function.
     pub async fn run(&self, target: &FunctionId, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
-        let id = InvocationId(uuid::Uuid::new_v4().to_string().into());
+        let id = InvocationId(self.engine.ids().fresh("invocation").uuid().into());
         let invoke = Invoke {
             id: id.clone(),
             target: target.clone(),

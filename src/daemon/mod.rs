@@ -17,6 +17,7 @@ pub mod meddle;
 mod patience;
 mod places;
 pub(crate) mod project;
+pub mod recording;
 pub mod reset;
 pub mod scope;
 mod stream;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::TcpListener;
+pub use world::Origin;
 use world::{Soil, World};
 use worlds::{Front, Worlds};
 
@@ -63,6 +65,8 @@ pub struct Options {
     /// Scale as the cloud does, not as this machine can.
     pub faithful: bool,
     pub strict_auth: bool,
+    /// What a run repeats by.
+    pub origin: Origin,
     pub watch: bool,
     /// Build every function at once, not each when it is called.
     pub build_ahead: bool,
@@ -100,6 +104,7 @@ impl Options {
             offline: false,
             faithful: false,
             strict_auth: false,
+            origin: Origin::default(),
             watch: false,
             build_ahead: false,
             announce: false,
@@ -204,7 +209,8 @@ fn soil(
     let sandbox = mlemu_sandbox::Processes::new(shim, folders.run.join("scratch")).map_err(io)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut policy = Policy::local(cores);
-    policy.build_ahead = options.build_ahead;
+    // Side by side they would be made in any order.
+    policy.build_ahead = options.build_ahead && options.origin.seed.is_none();
     policy.watch_ignore.clone_from(&options.loaded.settings.watch_ignore);
     if options.faithful {
         policy.local_cap = None;
@@ -218,6 +224,7 @@ fn soil(
         clients: folders.cache.join("clients"),
         settings: options.loaded.settings.clone(),
         strict_auth: options.strict_auth,
+        origin: options.origin,
         watch: options.watch,
         fronts: fronts.collect::<Result<_, _>>().map_err(io)?,
     })

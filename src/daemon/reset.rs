@@ -115,6 +115,7 @@ impl World {
         }
         if extent == Extent::All {
             self.engine.faults().clear();
+            self.engine.ids().begin_again();
             self.engine.gate().open();
         }
         if matches!(extent, Extent::All | Extent::Functions) {

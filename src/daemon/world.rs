@@ -9,13 +9,13 @@ use super::scope::ScopeName;
 use crate::clouds::{Cloud, Kind};
 use crate::config::Settings;
 use mlemu_bundle::Builder;
-use mlemu_core::{Environment, FunctionId, Record, Sandbox};
+use mlemu_core::{Environment, FunctionId, Record, Sandbox, Timestamp};
 use mlemu_engine::clock::Course;
 use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use mlemu_engine::schedules::Schedules;
 use mlemu_engine::wait;
-use mlemu_engine::{Engine, FunctionView, Ground, Journal, Parts, Policy, SteeredClock};
+use mlemu_engine::{Engine, FunctionView, Ground, Ids, Journal, Parts, Policy, SteeredClock};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,11 +34,31 @@ pub struct Soil {
     /// Files that clouds keep for their instances.
     pub clients: PathBuf,
     pub settings: Settings,
+    pub origin: Origin,
     pub strict_auth: bool,
     /// Watch declared sources.
     pub watch: bool,
     /// The clouds that are opened, and where each listens.
     pub fronts: Vec<(&'static Kind, SocketAddr)>,
+}
+
+/// What a run repeats by: with both, two runs of the same differ only in what is measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// Decides ids, the order of what starts by itself, and the dice of faults.
+    pub seed: Option<u64>,
+    /// Emulated time stands still, here.
+    pub clock: Option<Timestamp>,
+}
+
+impl Origin {
+    fn clock(self) -> SteeredClock {
+        self.clock.map_or_else(SteeredClock::new, SteeredClock::frozen)
+    }
+
+    fn ids(self) -> Ids {
+        self.seed.map_or_else(Ids::default, Ids::seeded)
+    }
 }
 
 /// Everything of one scope.
@@ -68,21 +88,27 @@ pub(super) struct Plugged {
 impl World {
     /// A world with nothing in it. Must be called inside a tokio runtime.
     pub fn new(soil: &Soil, name: ScopeName) -> Arc<Self> {
-        let clock = Arc::new(SteeredClock::new());
+        let clock = Arc::new(soil.origin.clock());
+        let ids = soil.origin.ids();
         let journal = Arc::new(Journal::new(JOURNAL));
         let engine = Engine::new(Parts {
             clock: clock.clone(),
+            ids: ids.clone(),
             build: soil.builder.clone(),
             sandbox: soil.sandbox.clone(),
             journal: journal.clone(),
             policy: soil.policy.clone(),
         });
-        let objects =
-            Objects::new(soil.bodies.join(&*name.name), clock.clone()).counted_in(engine.settle().clone());
-        let queues = Queues::new(clock.clone())
+        let objects = Objects::named_by(soil.bodies.join(&*name.name), clock.clone(), ids.clone())
+            .counted_in(engine.settle().clone());
+        let queues = Queues::named_by(clock.clone(), ids)
             .counted_in(engine.settle().clone())
             .meddled_by(engine.faults().clone())
-            .behind(engine.gate().clone());
+            .behind(engine.gate().clone())
+            .in_turns(engine.turns().clone());
+        if let Some(seed) = soil.origin.seed {
+            engine.faults().seed(seed);
+        }
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {
@@ -168,6 +194,12 @@ impl World {
 
     pub(super) fn alias(&self, name: &str) -> Option<FunctionId> {
         self.aliases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// From now on ids, the order of what starts by itself and the dice of new faults come from `seed`.
+    pub fn repeat_by(&self, seed: u64) {
+        self.engine.ids().seed(seed);
+        self.engine.faults().seed(seed);
     }
 
     /// From now on time passes so. Schedules look for their next times from there.

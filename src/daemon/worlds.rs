@@ -67,7 +67,7 @@ impl Worlds {
         let first = World::new(&soil, ScopeName::first(&soil.settings));
         Arc::new(Self {
             first,
-            token: uuid::Uuid::new_v4().simple().to_string(),
+            token: mlemu_engine::ids::unguessable(),
             stop: CancellationToken::new(),
             soil,
             project: Mutex::new(Arc::new(project)),

@@ -5,7 +5,7 @@ use crate::daemon::control::invocations::Line;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::reset::Extent;
 use crate::daemon::world::World;
-use crate::daemon::{Daemon, Options, StartError};
+use crate::daemon::{Daemon, Options, Origin, StartError};
 use bytes::Bytes;
 use mlemu_core::{Clock, Environment, Timestamp};
 use mlemu_engine::clock::{Course, Forward};
@@ -50,6 +50,7 @@ pub struct Builder {
     program: Option<PathBuf>,
     offline: bool,
     patience: Duration,
+    origin: Origin,
 }
 
 impl Builder {
@@ -65,6 +66,18 @@ impl Builder {
         self
     }
 
+    /// Ids, the order of what starts by itself and the dice of faults come from this, and repeat with it.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.origin.seed = Some(seed);
+        self
+    }
+
+    /// Emulated time stands still, here, from the start.
+    pub fn clock(mut self, at: Timestamp) -> Self {
+        self.origin.clock = Some(at);
+        self
+    }
+
     /// How long waits last at most, on the machine's clock.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -76,7 +89,8 @@ impl Builder {
         let program = self.program.or_else(program).ok_or(HarnessError::NoProgram)?;
         let loaded = config::load(&self.project, &Overrides::default()).map_err(Box::new)?;
         let root = loaded.project.root.clone();
-        let options = Options { program: Some(program), offline: self.offline, ..Options::private(loaded) };
+        let (program, offline, origin) = (Some(program), self.offline, self.origin);
+        let options = Options { offline, origin, program, ..Options::private(loaded) };
         let daemon = Daemon::start(options, |_| {}).await?;
         Ok(Session { daemon, root, patience: self.patience })
     }
@@ -110,7 +124,13 @@ pub struct Session {
 
 impl Session {
     pub fn of(project: impl Into<PathBuf>) -> Builder {
-        Builder { project: project.into(), program: None, offline: false, patience: PATIENCE }
+        Builder {
+            project: project.into(),
+            program: None,
+            offline: false,
+            patience: PATIENCE,
+            origin: Origin::default(),
+        }
     }
 
     fn world(&self) -> &Arc<World> {

@@ -12,11 +12,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 26] = [
+const VERBS: [&str; 28] = [
     "up",
     "invoke",
     "exec",
     "test",
+    "record",
+    "replay",
     "wait",
     "logs",
     "ps",

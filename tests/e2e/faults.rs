@@ -23,6 +23,7 @@ Resources:
       RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3 }
   Plain: { Type: AWS::SQS::Queue, Properties: { QueueName: plain } }
   Echo: { Type: AWS::Serverless::Function, Properties: { Handler: app.echo } }
+  Writes: { Type: AWS::Serverless::Function, Properties: { Handler: app.writes } }
   Seen:
     Type: AWS::Serverless::Function
     Properties:
@@ -41,8 +42,18 @@ Resources:
 ";
 
 const APP: &str = "\
+import errno
+
 def echo(event, context):
     return event
+
+def writes(event, context):
+    try:
+        with open('/tmp/' + context.aws_request_id, 'wb') as file:
+            file.write(b'x' * 100_000)
+        return 'written'
+    except OSError as error:
+        return errno.errorcode[error.errno]
 
 def works(event, context):
     for record in event['Records']:
@@ -120,6 +131,27 @@ fn calls_fail_as_asked_and_the_log_says_who_asked() {
     assert!(named["subject"]["invocation"].is_string(), "{named}");
     assert_eq!(house.ask("POST /_mlemu/reset", &Value::Null).status, 204);
     assert_eq!(house.ask("GET /_mlemu/faults", &Value::Null).json(), json!([]));
+}
+
+#[test]
+fn a_full_disk_is_the_functions_own_trouble() {
+    let house = house();
+    let write = |house: &House| {
+        assert_eq!(house.ask("POST /_mlemu/functions/Writes/invoke", &json!({})).status, 200);
+        house.settled();
+        house.ask("GET /_mlemu/invocations/last", &Value::Null).json()
+    };
+    assert_eq!(write(&house)["result"], "written");
+    house.fault(&json!({ "match": { "fn": "*Writes*" }, "effect": "disk-full", "times": 1 }));
+    let full = write(&house);
+    let log = full["log"].to_string();
+    assert!(log.contains("a fault that was asked for strikes: DiskFull"), "{full}");
+    if log.contains("/tmp has no size of its own") {
+        eprintln!("skipped: mounting is not allowed here, and the log says so");
+    } else {
+        assert_eq!((&full["result"], &full["cold"]), (&json!("ENOSPC"), &json!(false)), "{full}");
+    }
+    assert_eq!(write(&house)["result"], "written", "there is room again");
 }
 
 #[test]

@@ -67,6 +67,8 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("delete", "/_mlemu/faults/1", "", 204),
     ("delete", "/_mlemu/faults/1", "", 404),
     ("delete", "/_mlemu/faults", "", 204),
+    ("post", "/_mlemu/seed", r#"{ "seed": 7 }"#, 204),
+    ("post", "/_mlemu/seed", r#"{ "seed": -7 }"#, 400),
     ("post", "/_mlemu/triggers/pause", "", 204),
     ("post", "/_mlemu/triggers/resume", "", 204),
     ("get", "/_mlemu/schedules", "", 200),

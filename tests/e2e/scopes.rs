@@ -147,3 +147,37 @@ fn the_vendors_own_clients_live_in_a_scope_by_their_environment() {
     assert!(house.keys("sdk").contains("<Key>a</Key>"));
     assert!(house.keys("000000000000").contains("<KeyCount>0<"));
 }
+
+/// Open descriptors, and resident memory in bytes.
+fn held(house: &House) -> (usize, u64) {
+    let folder = format!("/proc/{}", house.pid());
+    let descriptors = std::fs::read_dir(format!("{folder}/fd")).expect("it lives").count();
+    let pages = std::fs::read_to_string(format!("{folder}/statm")).expect("it lives");
+    let pages: u64 = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    (descriptors, pages * rustix::param::page_size() as u64)
+}
+
+#[test]
+fn scopes_that_have_ended_hold_nothing() {
+    let house = house();
+    let begin_and_end = |name: &str| {
+        assert_eq!(house.ask(&format!("PUT /_mlemu/scopes/{name}"), &Value::Null).status, 200);
+        // One in ten runs a function; all have one, with queues, objects and tasks of their own.
+        if name.ends_with('0') {
+            let called = house.ask(
+                &format!("POST /_mlemu/functions/Copies/invoke?scope={name}"),
+                &json!({ "Records": [] }),
+            );
+            assert_eq!(called.status, 200, "{}", called.text());
+        }
+        assert_eq!(house.ask(&format!("DELETE /_mlemu/scopes/{name}"), &Value::Null).status, 204);
+    };
+    (0..100).for_each(|number| begin_and_end(&format!("first-{number}")));
+    let (descriptors, memory) = held(&house);
+    (0..500).for_each(|number| begin_and_end(&format!("more-{number}")));
+    let (now, more) = held(&house);
+    let grown = more.saturating_sub(memory);
+    eprintln!("descriptors {descriptors} -> {now}, {grown} bytes more after 500 scopes");
+    assert!(now <= descriptors + 5, "{descriptors} descriptors, and then {now}");
+    assert!(grown < 8 * 1024 * 1024, "{grown} bytes more after 500 scopes");
+}

@@ -13,6 +13,9 @@ const CLOUD_WORDS: [&str; 12] =
 const HOMES: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["emulators/engine/src/clock.rs"]),
     ("Instant::now", &["emulators/engine/src/clock.rs", "emulators/engine/src/clock/paused.rs"]),
+    ("Uuid::new_v", &["emulators/engine/src/ids.rs"]),
+    ("getrandom", &["emulators/engine/src/ids.rs"]),
+    ("rand::", &["emulators/engine/src/ids.rs"]),
     ("std::process::Command", &["emulators/sandbox/", "emulators/bundle/"]),
     ("tokio::process", &["emulators/sandbox/", "emulators/bundle/"]),
     ("Command::new(", &["emulators/sandbox/", "emulators/bundle/"]),
@@ -184,6 +187,8 @@ fn the_rules_find_what_breaks_them() {
     assert_eq!(bad("emulators/aws/src/a.rs", "// like an S3 bucket", cloud_words), 0);
     assert_eq!(bad("emulators/engine/src/a.rs", "let t = Instant::now();", homeless), 1);
     assert_eq!(bad("emulators/engine/src/clock.rs", "let t = Instant::now();", homeless), 0);
+    assert_eq!(bad("emulators/aws/src/a.rs", "let id = uuid::Uuid::new_v4();", homeless), 1);
+    assert_eq!(bad("emulators/engine/src/ids.rs", "Id(Uuid::new_v4())", homeless), 0);
     assert_eq!(bad("src/a.rs", "std::process::Command::new(x)", homeless), 2);
     assert_eq!(bad("src/a.rs", "    todo!(\"later\")", undone), 1);
     assert_eq!(bad("emulators/aws/src/a.rs", "println!(\"x\")", undone), 1);

@@ -34,7 +34,7 @@ fn service(strict_auth: bool) -> S3 {
     let objects = Objects::new(folder, clock.clone());
     let triggers = Triggers::new(objects.clone());
     let journal = Arc::new(Journal::new(100));
-    let new_id = || InvocationId(uuid::Uuid::new_v4().to_string().into());
+    let new_id = |ids: &mlemu_engine::Ids| InvocationId(ids.fresh("invocation").uuid().into());
     let parts = TriggerParts { invoker: Echo, clock: clock.clone(), sink: journal.clone(), new_id };
     tokio::spawn(triggers.run(parts));
     let keys = Keys::new([("test".to_owned(), "test".to_owned())]);

@@ -34,7 +34,7 @@ fn xml(strain: Strain) -> Response {
         ),
         Strain::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
     };
-    let id = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
+    let id = mlemu_engine::ids::unguessable().to_uppercase();
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"

@@ -16,10 +16,10 @@ use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
-use mlemu_engine::Ground;
 use mlemu_engine::queues::Notes;
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
+use mlemu_engine::{Ground, Ids};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -30,8 +30,8 @@ const RECEIVES: u32 = 10;
 /// The secret access key of whoever mlemu gives credentials to.
 const SECRET: &str = "mlemu";
 
-fn new_id() -> InvocationId {
-    InvocationId(uuid::Uuid::new_v4().to_string().into())
+fn new_id(ids: &Ids) -> InvocationId {
+    InvocationId(ids.fresh("invocation").uuid().into())
 }
 
 /// What of this cloud is in none of the shared cores, at one moment.
@@ -109,6 +109,11 @@ impl Aws {
             let gateway = Gateway::new(lambda.clone());
             Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch, reading }
         })
+    }
+
+    /// Where the ids of this cloud's world come from.
+    pub fn ids(&self) -> &Ids {
+        self.sqs.queues().ids()
     }
 
     /// Told once where the listener is; functions and URLs point there from then on.

@@ -8,6 +8,7 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, ToSpan};
 use mlemu_core::{FunctionId, Timestamp};
+use mlemu_engine::ids::Id;
 use serde_json::json;
 use std::time::Duration;
 
@@ -134,12 +135,12 @@ impl Cron {
 }
 
 /// EventBridge's "Scheduled Event".
-pub fn event(function: &FunctionId, rule: &str, at: Timestamp) -> Bytes {
+pub fn event(function: &FunctionId, rule: &str, at: Timestamp, id: Id) -> Bytes {
     let (account, region) = (&function.scope.account, &function.scope.region);
     let time = Instant::from_microsecond(at.0).map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let document = json!({
         "version": "0",
-        "id": uuid::Uuid::new_v4().to_string(),
+        "id": id.uuid(),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": account,

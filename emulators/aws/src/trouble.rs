@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
+use mlemu_engine::Ids;
 use mlemu_engine::faults::{Asked, Trouble};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -98,9 +99,9 @@ fn field(form: &[u8], name: &str) -> Option<String> {
 }
 
 /// The service's own answer.
-pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble) -> Response {
+pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble, ids: &Ids) -> Response {
     match asked.service.as_str() {
-        "s3" => s3(parts, trouble),
+        "s3" => s3(parts, trouble, ids),
         "lambda" => lambda(trouble),
         "sqs" => {
             let (status, code, text) = match trouble {
@@ -123,14 +124,14 @@ pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble) -> Response {
 
 const INTERNAL: &str = "We encountered an internal error. Please try again.";
 
-fn s3(parts: &Parts, trouble: Trouble) -> Response {
+fn s3(parts: &Parts, trouble: Trouble, ids: &Ids) -> Response {
     let (status, code, text) = match trouble {
         Trouble::Throttled => (503, "SlowDown", "Please reduce your request rate."),
         Trouble::Broken(503) => (503, "ServiceUnavailable", "Service is unable to handle request."),
         Trouble::Full => (500, "InternalError", INTERNAL),
         Trouble::Broken(status) => (status, "InternalError", INTERNAL),
     };
-    let id = uuid::Uuid::new_v4().simple().to_string();
+    let id = ids.fresh("request").hex();
     let body = if parts.method == Method::HEAD {
         String::new()
     } else {
@@ -214,7 +215,7 @@ mod tests {
     fn throttles_have_each_services_own_code() {
         let of = |service: &str, parts: &Parts| {
             let asked = Asked { service: service.into(), ..Asked::default() };
-            answer(&asked, parts, Trouble::Throttled)
+            answer(&asked, parts, Trouble::Throttled, &Ids::default())
         };
         let plain = parts("PUT", "/b/k", &[]);
         let json = parts("POST", "/", &[("x-amz-target", "AmazonSQS.SendMessage")]);

@@ -51,7 +51,7 @@ impl fmt::Display for InvocationId {
     }
 }
 
-/// One execution environment; counted over the daemon's life.
+/// One execution environment; counted over the life of its scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct InstanceId(pub u64);
 

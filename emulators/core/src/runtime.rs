@@ -55,6 +55,8 @@ pub struct Unsupported {
 #[derive(Debug)]
 pub struct Delivery {
     pub invoke: Invoke,
+    /// In emulated time, which a function is told but cannot read by itself.
+    pub begun: Timestamp,
     /// When the function must have answered, on the wall clock that it reads itself.
     pub deadline: Timestamp,
     /// The same as a duration from now.

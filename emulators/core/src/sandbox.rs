@@ -118,6 +118,12 @@ pub trait Confined: Send + Sync {
 pub trait Sandbox: Send + Sync {
     fn enforcement(&self) -> Enforcement;
     fn start(&self, spec: SandboxSpec) -> Boxed<'_, Result<Box<dyn Confined>, StartFailure>>;
+    /// Makes a scratch folder as full as it can be, or of its `size` again, in bytes. `false`: it has no size of its own
+    /// here.
+    fn fill(&self, _tmp_name: &str, _size: Option<u64>) -> Boxed<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Forgets the scratch folder of an instance that is gone.
     fn forget(&self, tmp_name: &str);
 }

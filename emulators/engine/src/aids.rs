@@ -14,7 +14,7 @@ pub async fn keep(folder: &Path, name: &str, content: &str) -> io::Result<PathBu
         return Ok(path);
     }
     tokio::fs::create_dir_all(folder).await?;
-    let fresh = folder.join(format!("{name}-{}.tmp", uuid::Uuid::new_v4().simple()));
+    let fresh = folder.join(format!("{name}-{}.tmp", crate::ids::unguessable()));
     tokio::fs::write(&fresh, content).await?;
     tokio::fs::rename(&fresh, &path).await?;
     Ok(path)

@@ -5,9 +5,11 @@ use crate::dispatch::{self, Call, Interrupt};
 use crate::faults::{CallFault, Fate, Faults};
 use crate::gate::Gate;
 use crate::history::{self, History};
+use crate::ids::Ids;
 pub(crate) use crate::parts::Parts;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::settle::{self, Settle, Work};
+use crate::turns::Turns;
 use crate::watch::{self, Watch};
 use mlemu_core::{
     Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime, Scope, Source,
@@ -76,6 +78,7 @@ struct Inner {
     history: History,
     faults: Faults,
     gate: Gate,
+    turns: Turns,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -110,13 +113,19 @@ impl Engine {
             let history = History::new(history::Limits::default(), settle.pulse().clone());
             let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
             let (registry, gate) = (Registry::default(), Gate::default());
-            Inner { parts, registry, admission, watch, settle, history, faults, gate }
+            let turns = Turns::new(parts.ids.clone(), settle.clone());
+            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns }
         });
         Self { inner }
     }
 
     pub fn parts(&self) -> &Parts {
         &self.inner.parts
+    }
+
+    /// Where the ids of this engine's world come from.
+    pub fn ids(&self) -> &Ids {
+        &self.inner.parts.ids
     }
 
     /// What is under way. Whatever else can cause work is counted here too.
@@ -137,6 +146,11 @@ impl Engine {
     /// Whether anything starts a function by itself.
     pub fn gate(&self) -> &Gate {
         &self.inner.gate
+    }
+
+    /// Who acts by itself waits for its turn here.
+    pub fn turns(&self) -> &Turns {
+        &self.inner.turns
     }
 
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
@@ -223,6 +237,15 @@ impl Engine {
         let mode = invoke.mode;
         let subject = dispatch::subject(&invoke);
         let target = invoke.target.clone();
+        if self.waits_for_turn(&invoke) {
+            let checked = self.check(&invoke).map(drop);
+            let refused = |refusal: &Refusal| {
+                self.inner.parts.record(subject.clone(), What::Refused { why: refusal.to_string() });
+            };
+            checked.inspect_err(refused)?;
+            self.deliver_in_turn(invoke);
+            return Ok(Reply::Accepted);
+        }
         let fault = match self.fate_of(&invoke) {
             Fate::Goes(fault) => fault,
             Fate::Ends(answer) => return answer,
@@ -244,8 +267,8 @@ impl Engine {
         }
     }
 
-    /// Checks a call against the function's state and limits, and hands it to the function.
-    pub(crate) fn admit(&self, invoke: Invoke, fault: Option<CallFault>) -> Result<Admitted, Refusal> {
+    /// Checks a call against the function's state and limits.
+    fn check(&self, invoke: &Invoke) -> Result<(Arc<registry::Function>, Option<Arc<Revision>>), Refusal> {
         let Some(function) = self.inner.registry.get(&invoke.target) else {
             return Err(Refusal::NoFunction { name: invoke.target.name.to_string() });
         };
@@ -258,6 +281,12 @@ impl Engine {
         if size > limit {
             return Err(Refusal::TooLarge { size, limit });
         }
+        Ok((function, pinned))
+    }
+
+    /// Checks a call, and hands it to the function.
+    pub(crate) fn admit(&self, invoke: Invoke, fault: Option<CallFault>) -> Result<Admitted, Refusal> {
+        let (function, pinned) = self.check(&invoke)?;
         if invoke.mode == Mode::DryRun {
             return Ok(Admitted::WouldRun);
         }

@@ -1,5 +1,6 @@
 //! What an engine is made of, and how this machine runs functions where a cloud would decide otherwise.
 
+use crate::ids::Ids;
 use crate::journal::Journal;
 use mlemu_core::{Build, Clock, Sandbox, Sink, Subject, What};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Parts {
     pub clock: Arc<dyn Clock>,
+    pub ids: Ids,
     pub build: Arc<dyn Build>,
     pub sandbox: Arc<dyn Sandbox>,
     pub journal: Arc<Journal>,

@@ -4,6 +4,7 @@
 //! meets each time in its order.
 
 use crate::Engine;
+use crate::ids::Ids;
 use bytes::Bytes;
 use mlemu_core::{Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ const LATE: Duration = Duration::from_secs(30);
 /// Gives the first time after one.
 pub type Next = Arc<dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync>;
 /// Makes the vendor's event for a time.
-pub type Event = Arc<dyn Fn(Timestamp) -> Bytes + Send + Sync>;
+pub type Event = Arc<dyn Fn(Timestamp, &Ids) -> Bytes + Send + Sync>;
 
 #[derive(Clone)]
 pub struct Schedule {
@@ -109,11 +110,18 @@ async fn follow(engine: Engine, schedule: Schedule) {
     let mut after = clock.now();
     loop {
         let Some(at) = (schedule.next)(after) else { return };
-        let due = clock.until(at).await;
+        let mut due = Some(clock.until(at).await);
         let now = clock.now();
         if now <= at.plus(LATE) {
             engine.gate().opened().await;
+            let moving = engine.turns().moving();
+            if engine.turns().are_kept() {
+                // It would wait for itself.
+                drop(due.take());
+            }
+            let turn = engine.turns().wait(format!("schedule {}", schedule.id), moving).await;
             fire(&engine, &schedule, at).await;
+            drop(turn);
         }
         after = now.max(at);
         drop(due);
@@ -121,7 +129,7 @@ async fn follow(engine: Engine, schedule: Schedule) {
 }
 
 async fn fire(engine: &Engine, schedule: &Schedule, at: Timestamp) {
-    let id = InvocationId(uuid::Uuid::new_v4().to_string().into());
+    let id = InvocationId(engine.ids().fresh("invocation").uuid().into());
     let cause = Cause::Request(id.0.clone());
     let subject = Subject {
         function: Some(schedule.target.clone()),
@@ -134,7 +142,7 @@ async fn fire(engine: &Engine, schedule: &Schedule, at: Timestamp) {
         target: schedule.target.clone(),
         qualifier: None,
         mode: Mode::Queue,
-        payload: (schedule.event)(at),
+        payload: (schedule.event)(at, engine.ids()),
         attributes: Vec::new(),
         head: None,
         cause,

@@ -193,9 +193,14 @@ impl Settle {
         Moving(self.table.clone())
     }
 
+    /// How much of it does not only wait for its time.
+    pub(crate) fn count_moving(&self) -> usize {
+        self.table.moving.load(Ordering::SeqCst)
+    }
+
     /// Whether everything under way only waits for its time.
     pub fn is_still(&self) -> bool {
-        self.table.moving.load(Ordering::SeqCst) == 0
+        self.count_moving() == 0
     }
 
     /// Completes once nothing will happen any more before its time has come. Cancel-safe.

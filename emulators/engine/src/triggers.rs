@@ -4,8 +4,11 @@
 //! been answered: nothing waits for triggers but those who ask [`Triggers::settled`].
 
 use crate::Engine;
+use crate::ids::Ids;
 use crate::objects::{BucketId, Changes, Objects};
 use crate::queues::{NewMessage, Queues, TopicId};
+use crate::settle::Work;
+use crate::turns::Turns;
 use mlemu_core::occurrence::{Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{
     Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply, Sink,
@@ -20,11 +23,29 @@ use tokio::sync::watch;
 /// Runs functions. The engine does; tests have their own.
 pub trait Invoker: Send + Sync + 'static {
     fn invoke(&self, invoke: Invoke) -> impl Future<Output = Result<Reply, Refusal>> + Send;
+
+    /// Who acts by itself waits for its turn here.
+    fn turns(&self) -> Turns {
+        Turns::default()
+    }
+
+    /// Where ids come from.
+    fn ids(&self) -> Ids {
+        Ids::default()
+    }
 }
 
 impl Invoker for Engine {
     async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
         Engine::invoke(self, invoke).await
+    }
+
+    fn turns(&self) -> Turns {
+        Engine::turns(self).clone()
+    }
+
+    fn ids(&self) -> Ids {
+        Engine::ids(self).clone()
     }
 }
 
@@ -96,7 +117,7 @@ pub struct TriggerParts<I> {
     pub clock: Arc<dyn Clock>,
     pub sink: Arc<dyn Sink>,
     /// Makes an id for each invocation.
-    pub new_id: fn() -> InvocationId,
+    pub new_id: fn(&Ids) -> InvocationId,
 }
 
 /// The table of rules. A cheap handle; clones share one table.
@@ -152,12 +173,37 @@ impl Triggers {
 }
 
 async fn read<I: Invoker>(triggers: Triggers, mut changes: Changes, parts: TriggerParts<I>) {
+    let parts = Arc::new(parts);
     loop {
         let occurrence = changes.next().await;
         for rule in triggers.hits(&occurrence) {
-            fire(&parts, &occurrence, &rule).await;
+            let turns = parts.invoker.turns();
+            if turns.are_kept() {
+                tokio::spawn(fire_in_turn(parts.clone(), turns.clone(), occurrence.clone(), rule));
+            } else {
+                fire(&parts, &occurrence, &rule).await;
+            }
         }
         triggers.done.send_replace(occurrence.sequence);
+    }
+}
+
+/// Counts as under way from this call on.
+fn fire_in_turn<I: Invoker>(
+    parts: Arc<TriggerParts<I>>,
+    turns: Turns,
+    occurrence: Arc<Occurrence>,
+    rule: Rule,
+) -> impl Future<Output = ()> + Send {
+    let Fact::Object(fact) = &occurrence.fact;
+    let work = Work::Change { bucket: fact.bucket.clone(), key: fact.key.clone() };
+    let pending = turns.settle().enter_waiting(&fact.scope, trace(&occurrence.cause), work);
+    let moving = turns.moving();
+    async move {
+        let name = format!("change {:020} {} {}", occurrence.sequence, rule.target, rule.id);
+        let turn = turns.wait(name, moving).await;
+        fire(&parts, &occurrence, &rule).await;
+        drop((turn, pending));
     }
 }
 
@@ -174,7 +220,7 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
             return tell(parts, occurrence, (queues, topic), new);
         }
     };
-    let id = (parts.new_id)();
+    let id = (parts.new_id)(&parts.invoker.ids());
     let subject = Subject {
         function: Some(target.clone()),
         invocation: Some(id.clone()),

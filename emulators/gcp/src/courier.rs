@@ -121,7 +121,7 @@ async fn work_off<R: Round>(round: &Arc<R>, queues: &Queues, post: &Post) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let Ok(lent) = queues.lend(round.from(), Want::next(1)).await else { return };
+        let Ok(lent) = queues.lend_in_turn("courier", round.from(), Want::next(1)).await else { return };
         let (round, queues, post) = (round.clone(), queues.clone(), post.clone());
         tokio::spawn(async move {
             for one in &lent.received {

@@ -82,6 +82,11 @@ impl Sandbox for Processes {
         })
     }
 
+    fn fill(&self, tmp_name: &str, size: Option<u64>) -> Boxed<'_, bool> {
+        let name = tmp_name.to_owned();
+        Box::pin(async move { self.spawner.fill(name, size).await })
+    }
+
     fn forget(&self, tmp_name: &str) {
         self.spawner.forget(tmp_name);
     }

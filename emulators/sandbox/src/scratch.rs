@@ -18,6 +18,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Most files of a scratch folder that was full once.
+const FILES: u64 = 1 << 20;
+
 pub struct Scratch {
     /// Our session's folder; an instance's is below it.
     root: PathBuf,
@@ -68,6 +71,24 @@ impl Scratch {
         }
         let mount = rustix::fs::open(&folder, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Provided { kind: ScratchKind::Sized { all: self.root.clone(), folder }, mount: Some(mount) })
+    }
+
+    /// Makes the folder as full as it can be without a byte more, or of its `size` again. Fails where it has none.
+    pub fn fill(&self, name: &str, size: Option<u64>) -> io::Result<()> {
+        if !self.sized {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let folder = self.root.join(session::file_name(name));
+        let found = rustix::fs::statvfs(&folder)?;
+        let (used, files) =
+            ((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_files - found.f_ffree);
+        let options = match size {
+            Some(size) => format!("size={size},nr_inodes={FILES}"),
+            // No page more, and no file more: a size of nothing would mean any.
+            None => format!("size={},nr_inodes={files}", used.max(found.f_frsize)),
+        };
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        Ok(rustix::mount::mount_remount(&folder, flags, CString::new(options)?.as_c_str())?)
     }
 
     pub fn forget(&self, name: &str) {

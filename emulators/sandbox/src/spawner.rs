@@ -90,6 +90,7 @@ enum Request {
     Launch { launch: Box<Launch>, spawner: Spawner, reply: oneshot::Sender<io::Result<Launched>> },
     Collect { id: u64, done: Option<oneshot::Sender<()>> },
     Forget(String),
+    Fill { name: String, size: Option<u64>, done: oneshot::Sender<bool> },
 }
 
 /// A cheap handle; the thread ends with the last one.
@@ -126,6 +127,12 @@ impl Spawner {
         let request = Request::Launch { launch: Box::new(launch), spawner: self.clone(), reply };
         self.requests.send(request).map_err(|_| gone())?;
         launched.await.map_err(|_| gone())?
+    }
+
+    /// See [`Scratch::fill`]. `false`: it could not be done.
+    pub async fn fill(&self, name: String, size: Option<u64>) -> bool {
+        let (done, is_done) = oneshot::channel();
+        self.requests.send(Request::Fill { name, size, done }).is_ok() && is_done.await.unwrap_or_default()
     }
 
     pub fn forget(&self, tmp_name: &str) {
@@ -233,6 +240,9 @@ impl Thread {
                 }
             }
             Request::Forget(name) => self.scratch.forget(&name),
+            Request::Fill { name, size, done } => {
+                let _ = done.send(self.scratch.fill(&name, size).is_ok());
+            }
         }
     }
 

@@ -12,6 +12,7 @@ pub mod queues;
 mod reset;
 mod schedules;
 pub mod scopes;
+mod seed;
 mod stream;
 pub mod wait;
 
@@ -61,6 +62,7 @@ impl Control {
             .route("/_mlemu/stream", get(stream::follow))
             .route("/_mlemu/faults", get(faults::list).post(faults::add).delete(faults::clear))
             .route("/_mlemu/faults/{number}", delete(faults::remove))
+            .route("/_mlemu/seed", post(seed::set))
             .route("/_mlemu/triggers/pause", post(faults::pause))
             .route("/_mlemu/triggers/resume", post(faults::resume))
             .route("/_mlemu/queues", get(queues::list))

@@ -9,9 +9,11 @@ pub mod model;
 pub mod read;
 pub mod run;
 pub mod schema;
+mod secrets;
 pub mod snapshots;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 use ignore::WalkBuilder;
 use std::path::{Path, PathBuf};

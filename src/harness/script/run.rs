@@ -41,6 +41,8 @@ pub struct Verdict {
 
 /// What all tests of a run have in common.
 pub struct Ground {
+    /// What every test repeats by, if it does.
+    pub seed: Option<u64>,
     pub worlds: Arc<Worlds>,
     pub root: PathBuf,
 }
@@ -57,7 +59,10 @@ pub async fn test(
     let mut failures = Vec::new();
     world.reset(Extent::All, test.cold).await;
     world.steer(Course::Real).await;
-    world.engine.faults().seed(test.seed);
+    match ground.seed {
+        Some(seed) => world.repeat_by(seed),
+        None => world.engine.faults().seed(test.seed),
+    }
     let addresses = world.addresses().into_iter();
     let names = addresses.map(|(cloud, address)| (format!("url.{cloud}"), address)).collect();
     let run = Run { ground, world, suite, snapshots, test, names };

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use mlemu_core::Timestamp;
+use mlemu_engine::ids::Id;
 use std::net::SocketAddr;
 
 /// Headers of the connection, and those that the front door writes itself.
@@ -46,15 +47,14 @@ pub struct Arrived {
 
 impl Arrived {
     /// `port`: where it came in, if the host does not say.
-    pub fn new(parts: &Parts, body: Bytes, at: Timestamp, port: u16) -> Self {
-        let id = uuid::Uuid::new_v4();
+    pub fn new(parts: &Parts, body: Bytes, at: Timestamp, port: u16, id: Id) -> Self {
         let authority = authority(parts);
         let (host, said) = split_port(authority);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let sent = text(&parts.headers, "x-amzn-trace-id");
         let raw_query = parts.uri.query().unwrap_or_default();
         Self {
-            id: id.to_string(),
+            id: id.uuid(),
             at,
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
@@ -65,7 +65,7 @@ impl Arrived {
             port: said.unwrap_or(port),
             source_ip: peer.map_or_else(|| "127.0.0.1".to_owned(), |peer| peer.0.ip().to_string()),
             trace: sent.map_or_else(
-                || format!("Root=1-{:08x}-{}", at.millis() / 1000, &id.simple().to_string()[..24]),
+                || format!("Root=1-{:08x}-{}", at.millis() / 1000, &id.hex()[..24]),
                 str::to_owned,
             ),
             traced: sent.is_some(),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use mlemu_core::declare::HttpForm;
 use mlemu_core::{Answer, Cause, FunctionId, InvocationId, Invoke, Mode, Refusal, Reply};
+use mlemu_engine::Ids;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +35,10 @@ pub enum Trouble {
 }
 
 /// What the engine is asked for this request.
-pub fn invoke(function: &FunctionId, arrived: &Arrived, event: &Value) -> Invoke {
+pub fn invoke(function: &FunctionId, arrived: &Arrived, event: &Value, ids: &Ids) -> Invoke {
     let trace = || (TRACE_ID, arrived.trace.clone());
     Invoke {
-        id: InvocationId(uuid::Uuid::new_v4().to_string().into()),
+        id: InvocationId(ids.fresh("invocation").uuid().into()),
         target: function.clone(),
         qualifier: None,
         mode: Mode::Wait,

@@ -190,7 +190,7 @@ impl Gateway {
             ),
         };
         let door = Door::Api(route.api.form);
-        let invoke = door::invoke(&route.function, arrived, &event);
+        let invoke = door::invoke(&route.function, arrived, &event, &self.lambda.functions().ids());
         let answered = match door::run(self.lambda.functions(), invoke, door.patience()).await {
             Ok(answered) => answered,
             Err(trouble) => return door.trouble(&trouble, arrived),
@@ -205,7 +205,8 @@ impl Gateway {
     async fn arrive(&self, parts: &Parts, body: Body, limit: u64, path: &str) -> Result<Arrived, BodyFault> {
         let body = body::read(body, limit).await?;
         let at = self.lambda.functions().clock().now();
-        let arrived = Arrived::new(parts, body, at, self.lambda.settings().port());
+        let id = self.lambda.functions().ids().fresh("request");
+        let arrived = Arrived::new(parts, body, at, self.lambda.settings().port(), id);
         Ok(Arrived { path: path.to_owned(), ..arrived })
     }
 

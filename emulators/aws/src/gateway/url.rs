@@ -62,7 +62,7 @@ impl Gateway {
                 keeps_cookie: true,
             },
         );
-        let invoke = door::invoke(function, arrived, &event);
+        let invoke = door::invoke(function, arrived, &event, &self.lambda.functions().ids());
         if config.streaming {
             return self.stream_url(invoke, arrived).await;
         }

@@ -122,7 +122,7 @@ impl Iam {
     /// Answers one action; every failure is an answer too.
     pub async fn handle(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = self.functions.ids().fresh("request").uuid();
         let form = match body::read(body, FORM).await {
             Ok(form) => form,
             Err(fault) => return answer(&id, Err(too_long(fault)), "", STS_VERSION),

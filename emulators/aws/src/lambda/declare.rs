@@ -102,6 +102,11 @@ impl Lambda {
         catalog.remove(&id.name).is_some() && self.functions.delete(id)
     }
 
+    /// A revision id.
+    pub(super) fn fresh_id(&self) -> String {
+        self.functions.ids().fresh("revision").uuid()
+    }
+
     pub(super) fn id_of(&self, name: &str) -> FunctionId {
         FunctionId::new(self.settings.scope.clone(), name)
     }
@@ -120,7 +125,7 @@ impl Lambda {
             architectures: architectures.unwrap_or_else(|| vec![ARCHITECTURE.to_owned()]),
             kept,
             modified: self.functions.clock().now(),
-            revision_id: fresh_id(),
+            revision_id: self.fresh_id(),
         }
     }
 
@@ -154,11 +159,6 @@ impl Lambda {
             })
         })
     }
-}
-
-/// A revision id.
-pub(super) fn fresh_id() -> String {
-    uuid::Uuid::new_v4().to_string()
 }
 
 fn url_cors(cors: &mlemu_core::declare::Cors) -> Cors {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use mlemu_core::{
     Boxed, Clock, FunctionId, Invoke, PackageFault, Refusal, Reply, Revision, Sink, Subject, Unpacked, What,
 };
-use mlemu_engine::{Draft, Engine, FunctionView};
+use mlemu_engine::{Draft, Engine, FunctionView, Ids};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +29,10 @@ pub trait Functions: Send + Sync {
     /// Bytes of a source folder as a package would carry it.
     fn measure(&self, folder: PathBuf) -> Boxed<'_, u64>;
     fn clock(&self) -> &dyn Clock;
+    /// Where ids come from.
+    fn ids(&self) -> Ids {
+        Ids::default()
+    }
     /// Tells the one record stream.
     fn record(&self, subject: Subject, what: What);
 }
@@ -72,6 +76,10 @@ impl Functions for Engine {
 
     fn clock(&self) -> &dyn Clock {
         &*self.parts().clock
+    }
+
+    fn ids(&self) -> Ids {
+        Engine::ids(self).clone()
     }
 
     fn record(&self, subject: Subject, what: What) {

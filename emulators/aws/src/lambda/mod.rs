@@ -105,7 +105,7 @@ impl Lambda {
 
     /// Answers one request of the API; every failure is an answer too.
     pub async fn handle(&self, request: Request<Body>) -> Response {
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = self.functions.ids().fresh("request").uuid();
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or_default();
         let answer = match routes::find(&parts.method, parts.uri.path(), query) {

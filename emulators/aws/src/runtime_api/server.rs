@@ -114,7 +114,7 @@ fn event(desk: &Desk, delivery: Delivery) -> Reply {
 fn trace(delivery: &Delivery) -> String {
     let trace = mlemu_engine::settle::trace(&delivery.invoke.cause);
     let trace = if trace.is_empty() { &delivery.invoke.id.0 } else { &trace };
-    crate::trace::header(trace, delivery.deadline)
+    crate::trace::header(trace, delivery.begun)
 }
 
 async fn response(desk: &Desk, id: &str, request: Request<Incoming>) -> Reply {

@@ -7,6 +7,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use mlemu_engine::Ids;
 use mlemu_engine::objects::{Checksum, ChecksumKind, Object, hex};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use quick_xml::escape::escape;
@@ -32,8 +33,8 @@ pub(super) fn quoted(etag: &str) -> String {
 }
 
 /// Sixteen characters, as S3's are.
-pub(super) fn new_request_id() -> String {
-    let mut id = uuid::Uuid::new_v4().simple().to_string().to_ascii_uppercase();
+pub(super) fn new_request_id(ids: &Ids) -> String {
+    let mut id = ids.fresh("request").hex().to_ascii_uppercase();
     id.truncate(16);
     id
 }
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn ids_have_the_usual_lengths() {
-        assert_eq!(new_request_id().len(), 16);
+        assert_eq!(new_request_id(&Ids::default()).len(), 16);
         assert_eq!(host_id("x").len(), 76);
         assert_eq!(owner("000000000000").id.len(), 64);
     }

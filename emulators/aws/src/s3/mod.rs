@@ -144,7 +144,7 @@ impl S3 {
     /// Answers one request, whatever is wrong with it.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let request_id = encode::new_request_id();
+        let request_id = encode::new_request_id(self.front.objects().ids());
         let resource = head.uri.path().to_owned();
         let is_head = head.method == Method::HEAD;
         let body = leftover::patient(body, &head.headers);

@@ -9,6 +9,7 @@ use super::{Front, encode};
 use crate::sqs::Sqs;
 use mlemu_core::occurrence::{Created, Described, ObjectChange};
 use mlemu_core::{Cause, FunctionId, Scope};
+use mlemu_engine::Ids;
 use mlemu_engine::objects::BucketId;
 use mlemu_engine::triggers::{Rule, Target};
 use percent_encoding::percent_decode_str;
@@ -125,11 +126,11 @@ pub(super) fn install(
     let mut rules = Vec::new();
     for entry in &mut configuration.functions {
         let target = function(front, &entry.function, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target, front.objects().ids())?);
     }
     for entry in &mut configuration.queues {
         let target = queue(front, &entry.queue, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target, front.objects().ids())?);
     }
     check_overlaps(&rules)?;
     front.objects().bucket(bucket)?;
@@ -181,7 +182,7 @@ fn queue(front: &Front, text: &str, destinations: Destinations) -> Result<Target
 
 /// The message by which S3 tries a queue when a configuration is saved.
 fn greet(front: &Front, bucket: &BucketId, queue: &str) {
-    let request_id = encode::new_request_id();
+    let request_id = encode::new_request_id(front.objects().ids());
     let event = serde_json::json!({
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
@@ -199,9 +200,10 @@ fn rule(
     events: &[String],
     filter: Option<&mut Filter>,
     target: Target,
+    ids: &Ids,
 ) -> Result<Rule, Fault> {
     if id.is_empty() {
-        *id = encode::new_request_id();
+        *id = encode::new_request_id(ids);
     }
     let mut changes = Vec::new();
     for event in events {

@@ -67,7 +67,7 @@ impl Arrived {
 }
 
 fn call(head: &Head, protocol: Protocol, front: &Front) -> Call {
-    let request_id = encode::new_request_id();
+    let request_id = encode::new_request_id(front.queues().ids());
     let pairs = Pairs::read(head.uri.query().unwrap_or_default());
     let signed = Signable {
         method: head.method.as_str(),
@@ -79,7 +79,7 @@ fn call(head: &Head, protocol: Protocol, front: &Front) -> Call {
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     let host = text(head, "host").or(authority).unwrap_or("127.0.0.1:4566");
     let scheme = text(head, "x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
-    let trace = text(head, "x-amzn-trace-id").unwrap_or(&request_id);
+    let trace = text(head, "x-amzn-trace-id").map_or(&*request_id, crate::trace::of);
     Call {
         protocol,
         origin: format!("{scheme}://{host}"),

@@ -5,6 +5,7 @@ use super::{Call, Operation};
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use mlemu_engine::Ids;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,8 +19,8 @@ pub enum Protocol {
     Query,
 }
 
-pub fn new_request_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+pub fn new_request_id(ids: &Ids) -> String {
+    ids.fresh("request").uuid()
 }
 
 /// An operation's result.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use mlemu_core::Timestamp;
+use mlemu_engine::ids::Id;
 use mlemu_engine::queues::{Queues, TopicId};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,7 @@ impl Status {
 }
 
 pub struct Task {
-    id: uuid::Uuid,
+    id: Id,
     pub from: TopicId,
     /// `None`: each message goes where it came from.
     pub to: Option<TopicId>,
@@ -47,6 +48,7 @@ pub struct Task {
 
 impl Task {
     pub fn new(
+        id: Id,
         from: &TopicId,
         to: Option<TopicId>,
         rate: Option<i64>,
@@ -54,7 +56,7 @@ impl Task {
         now: Timestamp,
     ) -> Self {
         Self {
-            id: uuid::Uuid::new_v4(),
+            id,
             from: from.clone(),
             to,
             rate,
@@ -67,7 +69,7 @@ impl Task {
 
     pub fn handle(&self) -> String {
         let source = super::arn_of(&self.from);
-        BASE64.encode(json!({ "taskId": self.id.to_string(), "sourceArn": source }).to_string())
+        BASE64.encode(json!({ "taskId": self.id.uuid(), "sourceArn": source }).to_string())
     }
 
     pub fn status(&self) -> Status {

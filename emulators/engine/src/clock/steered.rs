@@ -243,16 +243,20 @@ impl Stepping<'_> {
 impl SteeredClock {
     #[expect(clippy::new_without_default, reason = "reading the clock is no default")]
     pub fn new() -> Self {
-        let table = Table {
-            course: Course::Real,
-            since: Duration::ZERO,
-            stepping: false,
-            timers: BTreeMap::new(),
-            next: 0,
-        };
+        Self::on(Course::Real)
+    }
+
+    /// Time stands still from the beginning on.
+    pub fn frozen(at: Timestamp) -> Self {
+        Self::on(Course::Steered { at, rate: 0.0 })
+    }
+
+    fn on(course: Course) -> Self {
+        let table =
+            Table { course, since: Duration::ZERO, stepping: false, timers: BTreeMap::new(), next: 0 };
         let shared = Shared {
             machine: SystemClock::new(),
-            steered: AtomicBool::new(false),
+            steered: AtomicBool::new(course != Course::Real),
             table: Mutex::new(table),
             changed: Notify::new(),
         };

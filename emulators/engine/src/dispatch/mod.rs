@@ -330,12 +330,14 @@ impl Dispatcher {
     }
 
     fn start(&mut self, index: usize) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Worlds count their instances each for itself, and share the machine's folders.
+        static SCRATCH: AtomicU64 = AtomicU64::new(1);
         let pool = &mut self.pools[index];
         let Build::Done(built) = &pool.build else { return };
-        let id = InstanceId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = InstanceId(self.parts.ids.next_instance());
         let plan = instance::Plan {
             id,
+            scratch: SCRATCH.fetch_add(1, Ordering::Relaxed),
             revision: pool.revision.clone(),
             client: pool.client.clone(),
             built: built.clone(),

@@ -15,13 +15,15 @@ pub(crate) enum CallFault {
     OutOfMemory,
     Crash(Phase),
     Timeout,
+    /// Of its scratch folder.
+    DiskFull,
 }
 
 impl CallFault {
     /// How the call ends, if it does not reach the function at all.
     pub fn failure(self, limits: &Limits) -> Option<FunctionFailure> {
         match self {
-            CallFault::Slow(_) => None,
+            CallFault::Slow(_) | CallFault::DiskFull => None,
             CallFault::OutOfMemory => Some(FunctionFailure::OutOfMemory { limit: limits.memory }),
             CallFault::Crash(phase) => Some(FunctionFailure::Exited { code: Some(1), signal: None, phase }),
             CallFault::Timeout => Some(FunctionFailure::TimedOut { after: limits.timeout }),
@@ -68,6 +70,7 @@ impl Engine {
             Effect::Throttle => return Fate::Ends(Err(Refusal::Throttled(Throttle::Reserved))),
             Effect::OutOfMemory => CallFault::OutOfMemory,
             Effect::Timeout => CallFault::Timeout,
+            Effect::DiskFull => CallFault::DiskFull,
             Effect::Latency { .. } => CallFault::Slow(hit.latency()),
             Effect::Crash(phase) => {
                 if phase == Phase::Init {
@@ -96,6 +99,18 @@ impl Engine {
             // A refusal has been recorded, and nobody waits for it.
             let _ = self.admit(again, fault);
         }
+    }
+
+    /// Whether a call that nobody waits for starts when everything else stands still.
+    pub(crate) fn waits_for_turn(&self, invoke: &Invoke) -> bool {
+        let asked = matches!(invoke.cause, Cause::Request(_));
+        self.turns().are_kept() && invoke.mode == Mode::Queue && asked
+    }
+
+    pub(crate) fn deliver_in_turn(&self, invoke: Invoke) {
+        let (turns, moving) = (self.turns().clone(), self.turns().moving());
+        let name = format!("call {} {}", invoke.target, invoke.id);
+        self.deliver_after(invoke, async move { Due::watched(turns.wait(name, moving).await) });
     }
 
     fn deliver_when_open(&self, invoke: Invoke) {

@@ -131,11 +131,13 @@ impl Sighting<'_> {
 }
 
 impl Rule {
-    /// Throttles and latency are a function's where one is named, and a request's otherwise.
+    /// Throttles, latency and full disks are a function's where one is named, and a request's otherwise.
     fn acts_at(&self, point: Point) -> bool {
         let of_function = self.matching.function.is_some();
         match self.effect {
-            Effect::Throttle | Effect::Latency { .. } if of_function => point == Point::Call,
+            Effect::Throttle | Effect::Latency { .. } | Effect::DiskFull if of_function => {
+                point == Point::Call
+            }
             Effect::Throttle
             | Effect::Latency { .. }
             | Effect::Status(_)

@@ -83,6 +83,43 @@ fn a_seed_decides_the_dice() {
     assert_eq!(often, 0);
 }
 
+#[tokio::test]
+async fn a_window_is_over_in_emulated_time() {
+    let clock = Arc::new(crate::SteeredClock::frozen(mlemu_core::Timestamp(0)));
+    let faults = Faults::new(clock.clone(), Arc::new(crate::Journal::new(10)));
+    faults.add(rule(Effect::Throttle, When { window: Some(Duration::from_secs(10)), ..When::default() }));
+    let settle = crate::Settle::default();
+    for (by, expected) in [(0, true), (9, true), (1, true), (1, false), (3600, false)] {
+        clock.forward(crate::clock::Forward::By(Duration::from_secs(by)), &settle).await;
+        assert_eq!(strikes(&faults, 1), [expected], "{:?}", clock.now());
+    }
+    assert_eq!((faults.standing()[0].seen, faults.standing()[0].struck), (5, 3));
+}
+
+#[tokio::test]
+async fn what_is_received_together_is_turned_round_and_says_so() {
+    use crate::queues::{NewMessage, Notes, Queues, Settings, TopicId, Want};
+    let journal = Arc::new(crate::Journal::new(10));
+    let clock = Arc::new(crate::SystemClock::new());
+    let faults = Faults::new(clock.clone(), journal.clone());
+    let queues = Queues::new(clock).meddled_by(faults.clone());
+    let topic = TopicId::new(&Arc::new(mlemu_core::Scope::new("cloud", "one", "here")), "jobs");
+    queues.create_queue(&topic, Settings::default(), Notes::new(), Notes::new()).expect("made");
+    faults.add(rule(Effect::Reorder, When { times: Some(1), ..When::default() }));
+    let received = async |texts: &[&'static str]| {
+        for text in texts {
+            queues.send(&topic, NewMessage::of(*text, Cause::Mlemu)).expect("sent");
+        }
+        let all = queues.receive(&topic.only(), Want::now(10)).await.expect("received");
+        all.iter().map(|one| String::from_utf8_lossy(&one.message.body).into_owned()).collect::<String>()
+    };
+    assert_eq!(received(&["a"]).await, "a", "one alone has no order, and uses nothing up");
+    assert_eq!(received(&["a", "b", "c"]).await, "cba");
+    assert_eq!(received(&["a", "b", "c"]).await, "abc");
+    let told = journal.past().iter().filter(|record| matches!(record.what, What::Injected { .. })).count();
+    assert_eq!(told, 1);
+}
+
 #[test]
 fn a_latency_is_between_its_ends() {
     let faults = Faults::default();

@@ -151,8 +151,10 @@ impl Flight {
         if let Some(failure) = self.meddle().await {
             return (Err(failure), false);
         }
-        let left = self.deadline.end.saturating_sub(self.call.parts.clock.elapsed());
-        let delivery = Delivery { invoke: self.call.invoke.clone(), deadline: self.deadline.wall, left };
+        let clock = &self.call.parts.clock;
+        let (begun, left) = (clock.now(), self.deadline.end.saturating_sub(clock.elapsed()));
+        let delivery =
+            Delivery { invoke: self.call.invoke.clone(), begun, deadline: self.deadline.wall, left };
         let ended = process.ended();
         let landing = tokio::select! {
             biased;
@@ -161,7 +163,16 @@ impl Flight {
             () = self.alarm.at(self.deadline.end) => Landing::TimedOut,
             () = self.halt.cancelled() => Landing::Halted,
         };
+        if self.call.fault == Some(CallFault::DiskFull) {
+            self.fill(Some(self.plan.revision.limits.tmp)).await;
+        }
         self.land(landing)
+    }
+
+    /// Makes the scratch folder full, or of its size again.
+    fn fill(&self, size: Option<u64>) -> impl Future<Output = bool> + Send + use<> {
+        let (sandbox, name) = (self.call.parts.sandbox.clone(), process::tmp_name(&self.plan));
+        async move { sandbox.fill(&name, size).await }
     }
 
     /// What a test wants to go wrong: the log says so, as nothing else would.
@@ -174,6 +185,10 @@ impl Flight {
                 () = self.alarm.at(self.deadline.end) => {}
                 () = self.halt.cancelled() => {}
             }
+        }
+        if fault == CallFault::DiskFull && !self.fill(None).await {
+            let why = "/tmp has no size of its own on this machine, so it cannot be full: see `mlemu doctor`";
+            self.log.note(&self.call.invoke.id, &format!("mlemu: {why}"));
         }
         fault.failure(&self.plan.revision.limits)
     }
@@ -198,7 +213,8 @@ impl Flight {
     /// Tells everybody how it ended, its caller first unless that wants the log. `process`: what lives on.
     async fn report(&mut self, result: Result, process: Option<&Process>) {
         let mut usage = self.usage();
-        let early = !self.call.invoke.wants_log;
+        // In a seeded run what the caller does next comes after what is recorded here.
+        let early = !self.call.invoke.wants_log && !self.call.parts.ids.is_seeded();
         self.voice.answered();
         if early {
             let outcome = self.outcome(result.clone(), usage.clone());

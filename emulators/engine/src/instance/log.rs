@@ -30,6 +30,9 @@ struct Book {
     /// Begun and not ended lines.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// In a seeded run: lines that come when the invocation ends, since no seed decides when a pipe is read.
+    held: Vec<LogLine>,
+    held_bytes: usize,
 }
 
 /// What belongs to one invocation.
@@ -73,7 +76,8 @@ fn weight(lines: &[String]) -> usize {
 
 impl Log {
     pub(super) fn new(parts: Parts, client: Arc<dyn Runtime>, own: Subject) -> Self {
-        let book = Book { own, pages: Vec::new(), stdout: Vec::new(), stderr: Vec::new() };
+        let (stdout, stderr) = (Vec::new(), Vec::new());
+        let book = Book { own, pages: Vec::new(), stdout, stderr, held: Vec::new(), held_bytes: 0 };
         Self { parts, client, book: Mutex::new(book) }
     }
 
@@ -142,12 +146,35 @@ impl Log {
                 self.line(book, stream, &rest);
             }
         }
+        self.release(book);
+    }
+
+    /// Those of one stream after those of the other: nothing tells how they were interleaved.
+    fn release(&self, book: &mut Book) {
+        let mut held = std::mem::take(&mut book.held);
+        book.held_bytes = 0;
+        held.sort_by_key(|line| line.stream == Stream::Stderr);
+        for line in held {
+            self.told(book, line);
+        }
     }
 
     fn line(&self, book: &mut Book, stream: Stream, bytes: &[u8]) {
         // Runtime clients join the lines of one message by carriage returns.
         let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').replace('\r', "\n");
         let line = LogLine { at: self.parts.clock.now(), stream, text };
+        if self.parts.ids.is_seeded() {
+            book.held_bytes += LINE + line.text.len();
+            book.held.push(line);
+            if book.held_bytes > TAIL_LIMIT {
+                self.release(book);
+            }
+            return;
+        }
+        self.told(book, line);
+    }
+
+    fn told(&self, book: &mut Book, line: LogLine) {
         if let Some(page) = book.only() {
             page.past.line(&line);
         }

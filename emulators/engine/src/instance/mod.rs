@@ -29,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 /// What an instance is made from.
 pub(crate) struct Plan {
     pub(crate) id: InstanceId,
+    /// Names its scratch folder among those of all worlds.
+    pub scratch: u64,
     pub(crate) revision: Arc<Revision>,
     pub(crate) client: Arc<dyn Runtime>,
     pub(crate) built: Arc<Built>,

@@ -137,13 +137,13 @@ pub(super) fn failure_of(ending: Ending, plan: &Plan, phase: Phase) -> FunctionF
 
 /// The scratch folder belongs to the instance, not to the process: it survives a crash.
 pub(super) fn tmp_name(plan: &Plan) -> String {
-    format!("i{}", plan.id.0)
+    format!("i{}", plan.scratch)
 }
 
 fn spec(plan: &Plan, command: &mlemu_core::runtime::Command, log: Arc<Log>) -> SandboxSpec {
     let limits = &plan.revision.limits;
     SandboxSpec {
-        name: format!("{}-{}", plan.revision.function.name, plan.id.0),
+        name: format!("{}-{}", plan.revision.function.name, plan.scratch),
         program: command.program.clone(),
         args: command.args.clone(),
         env: command.env.clone(),

@@ -136,7 +136,7 @@ impl Writer {
     /// The name tells nothing of the key: users' names never become names of files.
     fn create(folder: PathBuf, hasher: Hasher) -> io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
-        let name = folder.join(uuid::Uuid::new_v4().simple().to_string());
+        let name = folder.join(crate::ids::unguessable());
         let owned = StoredFile::own(name.with_extension("part"));
         let file = std::fs::File::create_new(owned.path())?;
         Ok(Self { file, owned, name, hasher, len: 0 })

@@ -34,6 +34,7 @@ pub use snapshot::Snapshot;
 pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
 pub use version::{Marker, Version, VersionName, Versioning, Which};
 
+use crate::ids::Ids;
 use bucket::Bucket;
 use log::Log;
 use mlemu_core::{Clock, Epoch};
@@ -81,6 +82,7 @@ pub struct Objects {
 struct Shared {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
+    ids: Ids,
     store: Mutex<Store>,
     /// The newest sequence; wakes the readers of the log.
     newest: watch::Sender<u64>,
@@ -109,11 +111,17 @@ impl Store {
 impl Objects {
     /// `folder` takes the bodies of large objects; it is made when the first one comes.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        Self::named_by(folder, clock, Ids::default())
+    }
+
+    /// The same, whose uploads get their ids from `ids`.
+    pub fn named_by(folder: PathBuf, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (newest, _) = watch::channel(0);
         Self {
             shared: Arc::new(Shared {
                 folder,
                 clock,
+                ids,
                 store: Mutex::default(),
                 newest,
                 pulse: OnceLock::new(),
@@ -127,6 +135,11 @@ impl Objects {
         let _ = self.shared.pulse.set(settle.pulse().clone());
         self.lock().log.settle = settle;
         self
+    }
+
+    /// Where ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.shared.ids
     }
 
     /// The number of the newest commit.

@@ -87,7 +87,7 @@ impl Objects {
         plan: Option<Plan>,
     ) -> Result<UploadId, Fault> {
         let begun = self.shared.clock.now();
-        let id = UploadId(uuid::Uuid::new_v4().simple().to_string().into());
+        let id = UploadId(self.shared.ids.fresh("upload").hex().into());
         let upload = Upload { begun, attributes, plan, parts: BTreeMap::new() };
         self.lock().bucket_mut(bucket)?.uploads.insert((key.into(), id.clone()), upload);
         Ok(id)

@@ -50,6 +50,7 @@ impl Message {
 /// A message on its way in.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
+    /// Empty: it gets one of its own.
     pub id: Arc<str>,
     pub body: Bytes,
     pub attributes: Arc<[Attribute]>,
@@ -69,7 +70,7 @@ impl NewMessage {
     /// With an id of its own and nothing said about it.
     pub fn of(body: impl Into<Bytes>, cause: Cause) -> Self {
         Self {
-            id: uuid::Uuid::new_v4().to_string().into(),
+            id: "".into(),
             body: body.into(),
             attributes: Arc::new([]),
             notes: Arc::new([]),

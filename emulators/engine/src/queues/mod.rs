@@ -34,7 +34,7 @@ pub use message::{Attribute, Message, NewMessage};
 pub use receive::{Lent, Received, Want};
 pub use redrive::Moved;
 pub use rule::{BackOff, Filter, Mark};
-pub use send::Sent;
+pub use send::{Heard, Sent};
 pub use settle::{Extended, Extension, Receipt, Standing};
 pub use snapshot::Snapshot;
 pub use subscription::{Counts, DeadLetter, Peeked, Settings, Sight, SubscriptionId};
@@ -42,13 +42,15 @@ pub use topic::{Notes, TopicId, TopicView};
 
 use crate::faults::Faults;
 use crate::gate::Gate;
+use crate::ids::Ids;
 use crate::settle::Settle;
+use crate::turns::Turns;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subscription::Subscription;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use topic::Topic;
 
 /// What the store itself refuses. Each dialect has its own words for these.
@@ -76,6 +78,7 @@ pub struct Queues {
 
 struct Shared {
     clock: Arc<dyn Clock>,
+    ids: Ids,
     store: Mutex<Store>,
     /// The newest commit; wakes those who watch the whole.
     newest: watch::Sender<u64>,
@@ -91,6 +94,9 @@ struct Store {
     settle: Settle,
     faults: Faults,
     gate: Gate,
+    turns: Turns,
+    /// Hears every message that is sent.
+    ear: Option<mpsc::UnboundedSender<Heard>>,
 }
 
 impl Store {
@@ -112,8 +118,13 @@ impl Store {
 
 impl Queues {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::named_by(clock, Ids::default())
+    }
+
+    /// The same, whose messages get their ids from `ids`.
+    pub fn named_by(clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (newest, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { clock, store: Mutex::default(), newest }) }
+        Self { shared: Arc::new(Shared { clock, ids, store: Mutex::default(), newest }) }
     }
 
     /// Counts messages as under way in `settle` while a consumer may receive them. To be said first: what is there
@@ -138,12 +149,28 @@ impl Queues {
         self
     }
 
+    /// Who takes messages for functions waits for a turn here.
+    #[must_use]
+    pub fn in_turns(self, turns: Turns) -> Self {
+        self.lock().turns = turns;
+        self
+    }
+
+    pub(crate) fn turns(&self) -> Turns {
+        self.lock().turns.clone()
+    }
+
     pub(crate) fn gate(&self) -> Gate {
         self.lock().gate.clone()
     }
 
     pub fn settle(&self) -> Settle {
         self.lock().settle.clone()
+    }
+
+    /// Where ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.shared.ids
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {

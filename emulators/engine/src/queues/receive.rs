@@ -57,6 +57,8 @@ pub struct Lent {
     pub received: Vec<Received>,
     /// Time stands while the receiver has this.
     pub moving: Moving,
+    /// There is something to lend out, also where nothing was wanted.
+    ready: bool,
 }
 
 /// Counts a waiting receiver for as long as it waits, and rouses another when it leaves.
@@ -96,7 +98,8 @@ impl Queues {
             Some(wait) => wait,
             None => self.settings(from)?.wait,
         };
-        if !lent.received.is_empty() || wait.is_zero() {
+        let found = !lent.received.is_empty() || (want.most == 0 && lent.ready);
+        if found || wait.is_zero() {
             return Ok(lent);
         }
         drop(lent);
@@ -111,7 +114,8 @@ impl Queues {
             woken.as_mut().enable();
             let (lent, alarm) = self.take(from, &want)?;
             let left = end.saturating_sub(clock.elapsed());
-            if !lent.received.is_empty() || left.is_zero() {
+            let found = !lent.received.is_empty() || (want.most == 0 && lent.ready);
+            if found || left.is_zero() {
                 return Ok(lent);
             }
             // It counts from here on, before it is polled.
@@ -123,6 +127,25 @@ impl Queues {
                 () = clock.sleep(left) => None,
                 due = next.unwrap_or_else(|| Box::pin(std::future::pending())) => Some(due),
             };
+        }
+    }
+
+    /// The same, when it is the receiver's turn, who goes by `name`. Nothing is taken before.
+    pub async fn lend_in_turn(&self, name: &str, from: &SubscriptionId, want: Want) -> Result<Lent, Fault> {
+        let turns = self.turns();
+        if !turns.are_kept() {
+            return self.lend(from, want).await;
+        }
+        loop {
+            let ready = self.lend(from, Want { most: 0, ..want.clone() }).await?;
+            let away = self.away(from)?;
+            let turn =
+                turns.wait(format!("messages {} {} {name}", from.topic, from.name), ready.moving).await;
+            let (lent, _) = self.take(from, &want)?;
+            drop((away, turn));
+            if !lent.received.is_empty() {
+                return Ok(lent);
+            }
         }
     }
 
@@ -149,7 +172,7 @@ impl Queues {
             Ok(taken) if taken.changed || subscription.backlog.has_turn() => subscription.stir(),
             Ok(_) => {}
         }
-        let alarm = subscription.backlog.next_alarm();
+        let (alarm, ready) = (subscription.backlog.next_alarm(), subscription.backlog.has_turn());
         let faults = store.faults.clone();
         drop(store);
         let mut taken = taken?;
@@ -161,7 +184,7 @@ impl Queues {
         if taken.changed {
             self.tell();
         }
-        Ok((Lent { received: taken.received, moving }, alarm))
+        Ok((Lent { received: taken.received, moving, ready }, alarm))
     }
 }
 

@@ -3,9 +3,10 @@
 use super::message::{Message, NewMessage};
 use super::{Fault, Queues, Store, TopicId};
 use crate::faults::{Effect, SEND};
-use mlemu_core::Timestamp;
+use mlemu_core::{Cause, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// What became of a message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +32,35 @@ impl Queues {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         store.topic(to)?;
-        let sent: Result<_, _> = new.into_iter().map(|new| store.accept(to, new, now)).collect();
+        let sent: Result<_, _> = new.into_iter().map(|new| store.accept(to, self.named(new), now)).collect();
         drop(store);
         self.tell();
         sent
+    }
+}
+
+/// A message that was sent, for who listens.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub at: Timestamp,
+    pub topic: TopicId,
+    pub body: bytes::Bytes,
+    pub cause: Cause,
+}
+
+impl Queues {
+    /// Every message that is sent from now on; who listened before hears no more.
+    pub fn hear(&self) -> mpsc::UnboundedReceiver<Heard> {
+        let (ear, heard) = mpsc::unbounded_channel();
+        self.lock().ear = Some(ear);
+        heard
+    }
+
+    fn named(&self, new: NewMessage) -> NewMessage {
+        if !new.id.is_empty() {
+            return new;
+        }
+        NewMessage { id: self.shared.ids.fresh("message").uuid().into(), ..new }
     }
 }
 
@@ -44,6 +70,11 @@ impl Store {
         let known = new.once.as_ref().and_then(|key| topic.dedupe.find(key, now));
         if let Some(first) = known {
             return Ok(first);
+        }
+        let heard = || Heard { at: now, topic: to.clone(), body: new.body.clone(), cause: new.cause.clone() };
+        // Nobody hears it who has left.
+        if self.ear.as_ref().is_some_and(|ear| ear.send(heard()).is_err()) {
+            self.ear = None;
         }
         let message = Message {
             sequence: 0,

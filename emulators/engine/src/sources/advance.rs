@@ -55,7 +55,7 @@ async fn world(answer: Result<String, ()>, lease: Duration) -> World {
         queues: queues.clone(),
         invoker: Stub(sender),
         sink: Arc::new(Journal::new(100)),
-        new_id: || InvocationId(uuid::Uuid::new_v4().to_string().into()),
+        new_id: |ids| InvocationId(ids.fresh("invocation").uuid().into()),
         cap: 1,
     });
     World { clock, settle, queues, work, dead, sources, calls }

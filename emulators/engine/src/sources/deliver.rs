@@ -48,7 +48,7 @@ impl Loan {
 
 impl Driver {
     fn invoke(&self, batch: &[Received], payload: bytes::Bytes) -> Invoke {
-        let id = (self.ground.new_id)();
+        let id = (self.ground.new_id)(self.ground.queues.ids());
         let (sequence, trace) =
             batch.first().map_or((0, "".into()), |one| (one.message.sequence, trace(&one.message.cause)));
         let cause = Cause::Occurrence { sequence, trace };

@@ -136,6 +136,11 @@ impl Driver {
             loan.received.extend(more.received);
             loan.moving = Some(more.moving);
         }
+        if let Some(moving) = loan.moving.take() {
+            // It goes out long after it was begun.
+            let name = format!("batch {} {} {}", from.topic, from.name, self.mapping.id);
+            loan.moving = Some(queues.turns().wait(name, moving).await);
+        }
         Ok(loan)
     }
 
@@ -148,7 +153,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = gate.shut() => {}
-                lent = queues.lend(from, want.clone()) => return lent,
+                lent = queues.lend_in_turn(&self.mapping.id, from, want.clone()) => return lent,
             }
         }
     }

@@ -12,6 +12,7 @@ mod gather;
 #[cfg(test)]
 mod tests;
 
+use crate::ids::Ids;
 use crate::queues::{Queues, Received, SubscriptionId};
 use crate::triggers::Invoker;
 use bytes::Bytes;
@@ -73,7 +74,7 @@ pub struct SourceParts<I> {
     pub invoker: I,
     pub sink: Arc<dyn Sink>,
     /// Makes an id for each invocation.
-    pub new_id: fn() -> InvocationId,
+    pub new_id: fn(&Ids) -> InvocationId,
     /// Most invocations of one mapping at once on this machine: more would wait while their leases run out.
     pub cap: usize,
 }
@@ -85,7 +86,7 @@ struct Ground {
     queues: Queues,
     invoke: Run,
     sink: Arc<dyn Sink>,
-    new_id: fn() -> InvocationId,
+    new_id: fn(&Ids) -> InvocationId,
     cap: usize,
 }
 

@@ -81,7 +81,7 @@ impl World {
             queues: queues.clone(),
             invoker: Stub(sender),
             sink: Arc::new(Journal::new(100)),
-            new_id: || InvocationId(uuid::Uuid::new_v4().to_string().into()),
+            new_id: |ids| InvocationId(ids.fresh("invocation").uuid().into()),
             cap: 4,
         });
         Self { queues, topic, sources, asked }

@@ -51,7 +51,7 @@ fn world() -> World {
         invoker: Stub(sender),
         clock,
         sink: journal.clone(),
-        new_id: || InvocationId(uuid::Uuid::new_v4().to_string().into()),
+        new_id: |ids| InvocationId(ids.fresh("invocation").uuid().into()),
     };
     tokio::spawn(triggers.run(parts));
     World { objects, triggers, bucket, scope, journal, invoked }

@@ -76,6 +76,7 @@ async fn reloads(saves: u32, pause: u64) -> Vec<u128> {
 async fn saved(saves: u32, pause: u64, running: bool) -> Heard {
     let root = tempfile::tempdir().expect("a folder");
     let parts = Parts {
+        ids: crate::Ids::default(),
         clock: Arc::new(SystemClock::new()),
         build: Arc::new(Unused),
         sandbox: Arc::new(Unused),

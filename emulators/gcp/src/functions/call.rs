@@ -13,14 +13,15 @@ use mlemu_core::{
     Answer, Cause, FunctionFailure, InvocationId, Invoke, Mode, Outcome, Refusal, Reply, RequestHead, Stream,
     What,
 };
+use mlemu_engine::Ids;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 const TRACE: HeaderName = HeaderName::from_static("x-cloud-trace-context");
 
 /// An execution id: twelve letters and digits, as the platform gives them.
-pub fn new_id() -> InvocationId {
-    let id = uuid::Uuid::new_v4().simple().to_string();
+pub fn new_id(ids: &Ids) -> InvocationId {
+    let id = ids.fresh("invocation").hex();
     InvocationId(id[..12].into())
 }
 
@@ -33,9 +34,9 @@ impl Functions {
             Err(refusal) => return fault::refused(&refusal),
         };
         let mut headers = end_to_end(&parts.headers);
-        let trace = forwarded(&mut headers);
+        let trace = forwarded(&mut headers, self.engine.ids());
         let head = RequestHead { method: parts.method, target: target.rest, headers };
-        let mut invoke = invocation(entry, payload, &trace);
+        let mut invoke = invocation(entry, payload, &trace, self.engine.ids());
         invoke.head = Some(Arc::new(head));
         let id = invoke.id.clone();
         let mut response = match self.engine.invoke(invoke).await {
@@ -93,8 +94,8 @@ impl Functions {
         } else {
             serde_json::from_slice(&body).map_err(|error| Fault::invalid(error.to_string()))?
         };
-        let payload = super::guess::event_of(&entry, call.data);
-        let invoke = invocation(&entry, payload, &trace());
+        let payload = super::guess::event_of(&entry, call.data, self.engine.ids());
+        let invoke = invocation(&entry, payload, &trace(self.engine.ids()), self.engine.ids());
         let id = invoke.id.to_string();
         let Reply::Done(outcome) = self.engine.invoke(invoke).await? else {
             return Ok(json!({ "executionId": id }));
@@ -119,9 +120,9 @@ impl Functions {
     }
 }
 
-fn invocation(entry: &Entry, payload: Bytes, trace: &str) -> Invoke {
+fn invocation(entry: &Entry, payload: Bytes, trace: &str, ids: &Ids) -> Invoke {
     Invoke {
-        id: new_id(),
+        id: new_id(ids),
         target: entry.id.clone(),
         qualifier: None,
         mode: Mode::Wait,
@@ -145,9 +146,9 @@ async fn read(body: Body, limit: u64) -> Result<Bytes, Refusal> {
 }
 
 /// What the vendor's front adds to a request. Returns its trace context.
-fn forwarded(headers: &mut HeaderMap) -> String {
+fn forwarded(headers: &mut HeaderMap, ids: &Ids) -> String {
     let given = headers.get(TRACE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let trace = given.unwrap_or_else(trace);
+    let trace = given.unwrap_or_else(|| trace(ids));
     let name = HeaderName::from_static;
     let added =
         [(name("x-forwarded-for"), "127.0.0.1"), (name("x-forwarded-proto"), "http"), (TRACE, &*trace)];
@@ -160,9 +161,9 @@ fn forwarded(headers: &mut HeaderMap) -> String {
 }
 
 /// `TRACE/SPAN;o=1`
-fn trace() -> String {
-    let id = uuid::Uuid::new_v4();
-    format!("{}/{};o=1", id.simple(), id.as_u64_pair().0)
+fn trace(ids: &Ids) -> String {
+    let id = ids.fresh("trace");
+    format!("{}/{};o=1", id.hex(), id.number())
 }
 
 fn passed_on(answer: Answer) -> Response {

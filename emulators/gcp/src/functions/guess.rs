@@ -4,6 +4,7 @@ use super::Entry;
 use super::catalog::{EventSource, EventTrigger};
 use crate::framework::Signature;
 use bytes::Bytes;
+use mlemu_engine::Ids;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -72,7 +73,7 @@ fn registered(code: &str, target: &str) -> Option<Signature> {
 }
 
 /// What `:call` hands to a function: as it is, or as the event that its trigger would make of it.
-pub(super) fn event_of(entry: &Entry, data: String) -> Bytes {
+pub(super) fn event_of(entry: &Entry, data: String, ids: &Ids) -> Bytes {
     if !entry.traits.signature.is_event() {
         return data.into();
     }
@@ -91,7 +92,7 @@ pub(super) fn event_of(entry: &Entry, data: String) -> Bytes {
     };
     let event = json!({
         "specversion": "1.0",
-        "id": uuid::Uuid::new_v4().simple().to_string(),
+        "id": ids.fresh("event").hex(),
         "type": kind,
         "source": source,
         "datacontenttype": "application/json",

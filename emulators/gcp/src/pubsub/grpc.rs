@@ -11,6 +11,7 @@ use bytes::{Buf, BufMut, Bytes};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::Request;
 use mlemu_core::Cause;
+use mlemu_engine::Ids;
 use prost::Message;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
@@ -89,7 +90,7 @@ async fn unary(
 ) -> Result<tonic::Response<Bytes>, Status> {
     let method = SERVICES.iter().find_map(|service| path.strip_prefix(service));
     let Some(method) = method else { return Err(pubsub.unsupported(&path).status()) };
-    let cause = Cause::Request(trace(request.metadata()).into());
+    let cause = Cause::Request(trace(request.metadata(), pubsub.queues().ids()).into());
     let call = Call::new(Ask::Proto(request.into_inner()), cause);
     match pubsub.call(method, call).await {
         Ok(Said::Proto(bytes)) => Ok(tonic::Response::new(bytes)),
@@ -99,10 +100,10 @@ async fn unary(
 }
 
 /// The trace that a caller says it is part of, or a new one.
-fn trace(said: &tonic::metadata::MetadataMap) -> String {
+fn trace(said: &tonic::metadata::MetadataMap, ids: &Ids) -> String {
     let said =
         ["x-cloud-trace-context", "traceparent"].iter().find_map(|name| said.get(*name)?.to_str().ok());
-    said.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+    said.map_or_else(|| ids.fresh("trace").hex(), str::to_owned)
 }
 
 async fn stream(

@@ -119,6 +119,12 @@ impl PubSub {
     }
 
     pub(crate) fn next_message_id(&self) -> String {
+        let ids = self.shared.queues.ids();
+        if ids.is_seeded() {
+            // Sixteen digits, as the vendor's have.
+            return (ids.fresh("message").number() % 9_000_000_000_000_000 + 1_000_000_000_000_000)
+                .to_string();
+        }
         self.shared.message.fetch_add(1, Ordering::Relaxed).to_string()
     }
 

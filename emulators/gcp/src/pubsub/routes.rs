@@ -49,7 +49,7 @@ pub(super) async fn answer(pubsub: &PubSub, request: Request<Body>) -> Result<Re
     }
     put(&mut words, field.0, field.1);
     let trace = parts.headers.get("x-cloud-trace-context").and_then(|value| value.to_str().ok());
-    let trace = trace.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned);
+    let trace = trace.map_or_else(|| pubsub.queues().ids().fresh("trace").hex(), str::to_owned);
     let call = Call::new(Ask::Json(words.into()), Cause::Request(trace.into()));
     match pubsub.call(method, call).await? {
         Said::Json(document) => Ok(json(StatusCode::OK, &document)),

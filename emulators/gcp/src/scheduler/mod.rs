@@ -113,7 +113,8 @@ impl Scheduler {
 
     fn create(&self, parent: &str, mut said: Value) -> Result<Value, Fault> {
         if said["name"].as_str().is_none_or(str::is_empty) {
-            said["name"] = format!("{parent}/job-{}", uuid::Uuid::new_v4().simple()).into();
+            said["name"] =
+                format!("{parent}/job-{}", self.shared.parts.pubsub.queues().ids().fresh("job").hex()).into();
         }
         let name = said["name"].as_str().unwrap_or_default().to_owned();
         if name
@@ -184,7 +185,7 @@ impl Scheduler {
 
     async fn fire(&self, job: &Job) {
         let parts = &self.shared.parts;
-        let trace: Arc<str> = uuid::Uuid::new_v4().simple().to_string().into();
+        let trace: Arc<str> = parts.pubsub.queues().ids().fresh("trace").hex().into();
         let work = Work::Due { what: job.name.as_str().into() };
         let _pending = parts.settle.enter(&parts.scope, trace.clone(), work);
         let began = parts.clock.now();

@@ -5,6 +5,7 @@ use axum::extract::Query;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use mlemu_core::Cause;
+use mlemu_engine::ids::Id;
 use mlemu_engine::objects::Origin;
 use std::sync::Arc;
 
@@ -17,10 +18,10 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub fn read(parts: &Parts, prefix: &str) -> Result<Self, Fault> {
+    pub fn read(parts: &Parts, prefix: &str, id: Id) -> Result<Self, Fault> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Fault::invalid("The query cannot be read."))?;
-        let id = uuid::Uuid::new_v4().simple().to_string();
+        let id = id.hex();
         Ok(Self { query: query.0, headers: parts.headers.clone(), id, prefix: prefix.into() })
     }
 

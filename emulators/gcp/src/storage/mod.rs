@@ -100,7 +100,7 @@ impl Storage {
 
     async fn answer(&self, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
         if parts.uri.path().starts_with(trouble::PATH) {
-            return self.trouble.administer(&parts.method, parts.uri.path(), body).await;
+            return self.trouble.administer(&parts.method, parts.uri.path(), body, self.objects.ids()).await;
         }
         let op = routes::operation(&parts.method, parts.uri.path())?;
         match self.trouble.of(&parts.headers, &op) {
@@ -111,7 +111,7 @@ impl Storage {
     }
 
     async fn run(&self, op: Op, parts: &RequestParts, body: Body) -> Result<Response, Fault> {
-        let call = Call::read(parts, self.place.prefix())?;
+        let call = Call::read(parts, self.place.prefix(), self.objects.ids().fresh("request"))?;
         match op {
             Op::ListBuckets => Ok(self.list_buckets(&call)),
             Op::InsertBucket => self.insert_bucket(&call, body).await,

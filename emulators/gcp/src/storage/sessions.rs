@@ -3,6 +3,7 @@
 use super::conditions::Conditions;
 use super::fault::Fault;
 use super::wire::Metadata;
+use mlemu_engine::ids::Id;
 use mlemu_engine::objects::Content;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -32,8 +33,8 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Returns the id of the upload.
-    pub fn begin(&self, upload: Upload) -> String {
-        let id = uuid::Uuid::new_v4().simple().to_string();
+    pub fn begin(&self, upload: Upload, id: Id) -> String {
+        let id = id.hex();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), upload);
         id
     }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::BodyExt;
+use mlemu_engine::Ids;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -95,13 +96,19 @@ impl Trouble {
     }
 
     /// The lists themselves: made, shown, removed.
-    pub async fn administer(&self, method: &Method, path: &str, body: Body) -> Result<Response, Fault> {
+    pub async fn administer(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Body,
+        ids: &Ids,
+    ) -> Result<Response, Fault> {
         let id = path.strip_prefix(PATH).unwrap_or_default().trim_start_matches('/');
         match (method, id) {
             (&Method::POST, "") => {
                 let body = http_body_util::Limited::new(body, LARGEST).collect().await;
                 let body = body.map_err(|error| Fault::invalid(error.to_string()))?.to_bytes();
-                self.plan(&body)
+                self.plan(&body, ids)
             }
             (&Method::GET, "") => {
                 let all: Vec<Value> = self.plans().iter().map(|(id, plan)| shown(id, plan)).collect();
@@ -120,7 +127,7 @@ impl Trouble {
         }
     }
 
-    fn plan(&self, body: &Bytes) -> Result<Response, Fault> {
+    fn plan(&self, body: &Bytes, ids: &Ids) -> Result<Response, Fault> {
         #[derive(serde::Deserialize)]
         struct Ask {
             instructions: Plan,
@@ -130,7 +137,7 @@ impl Trouble {
         if let Some(unknown) = all.into_iter().find(|text| Instruction::read(text).is_none()) {
             return Err(Fault::invalid(format!("`{unknown}` is no instruction that mlemu knows")));
         }
-        let id = uuid::Uuid::new_v4().simple().to_string();
+        let id = ids.fresh("plan").hex();
         let answer = json(StatusCode::OK, &shown(&id, &ask.instructions));
         self.plans().insert(id, ask.instructions);
         Ok(answer)

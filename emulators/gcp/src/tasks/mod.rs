@@ -199,12 +199,12 @@ impl Tasks {
             return Err(Fault::invalid(format!("Task name must be formatted: \"{prefix}TASK_ID\"")));
         }
         let once = own.as_deref().map(Into::into);
-        let name = own.unwrap_or_else(|| format!("{prefix}{}", uuid::Uuid::new_v4().as_u64_pair().0));
+        let name = own.unwrap_or_else(|| format!("{prefix}{}", self.queues.ids().fresh("task").number()));
         task["name"] = name.clone().into();
         task["createTime"] = queue::rfc3339(now).into();
         task["scheduleTime"] = queue::rfc3339(at).into();
         let delay = Duration::from_micros(at.0.abs_diff(now.0));
-        let trace = uuid::Uuid::new_v4().simple().to_string();
+        let trace = self.queues.ids().fresh("trace").hex();
         let new = NewMessage {
             id: name.into(),
             once,

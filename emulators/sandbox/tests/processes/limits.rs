@@ -14,6 +14,10 @@ pub const TESTS: &[Test] = &[
     ("shared_memory_counts_once", shared_memory_counts_once),
     ("borrowed_memory_counts_once", borrowed_memory_counts_once),
     ("files_in_tmp_are_no_memory_and_have_a_limit", files_in_tmp_are_no_memory_and_have_a_limit),
+    (
+        "a_full_tmp_refuses_every_byte_until_it_has_room_again",
+        a_full_tmp_refuses_every_byte_until_it_has_room_again,
+    ),
     ("cpu_time_is_counted", cpu_time_is_counted),
     ("a_cpu_share_is_held", a_cpu_share_is_held),
     ("a_fork_bomb_is_held", a_fork_bomb_is_held),
@@ -127,6 +131,32 @@ fn files_in_tmp_are_no_memory_and_have_a_limit() {
         (spec.tmp, spec.tmp_name) = (16 * MIB, "small".into());
         let _small = stage.start(spec).await;
         said.wait_for("refused StorageFull").await;
+    });
+}
+
+fn a_full_tmp_refuses_every_byte_until_it_has_room_again() {
+    block_on(async {
+        let stage = Stage::new();
+        let (mut spec, said) = spec(&["fill", "before", "1"]);
+        (spec.tmp, spec.tmp_name) = (16 * MIB, "filled".into());
+        let _running = stage.start(spec).await;
+        said.wait_for("filled").await;
+        let filled = mlemu_core::Sandbox::fill(&stage.processes, "filled", None).await;
+        assert_eq!(filled, stage.processes.limits_tmp());
+        if !filled {
+            eprintln!("skipped: mounting is not allowed here");
+            return;
+        }
+        let again = async |name: &str, expected: &str| {
+            let (mut spec, said) = crate::stage::spec(&["fill", name, "1"]);
+            (spec.tmp, spec.tmp_name) = (16 * MIB, "filled".into());
+            let _running = stage.start(spec).await;
+            said.wait_for(expected).await;
+        };
+        again("now", "refused StorageFull").await;
+        assert!(mlemu_core::Sandbox::fill(&stage.processes, "filled", Some(16 * MIB)).await);
+        again("later", "filled").await;
+        assert!(!mlemu_core::Sandbox::fill(&stage.processes, "unknown", None).await);
     });
 }
 

@@ -49,7 +49,7 @@ impl Bench {
             queues: queues.clone(),
             invoker: Run(functions.clone()),
             sink: journal,
-            new_id: || mlemu_core::InvocationId(uuid::Uuid::new_v4().to_string().into()),
+            new_id: |ids| mlemu_core::InvocationId(ids.fresh("invocation").uuid().into()),
             cap: 4,
         });
         let lambda = Arc::into_inner(fake::lambda(&functions)).unwrap();

@@ -35,7 +35,7 @@ pub async fn create(lambda: &Lambda, body: Body) -> Result<Response, Fault> {
         kept: keep(lambda, "CreateEventSourceMapping", &request.rest),
     };
     let facts = merged(lambda, mappings, facts, checked)?;
-    let uuid = uuid::Uuid::new_v4().to_string();
+    let uuid = lambda.functions.ids().fresh("mapping").uuid();
     mappings.put(&uuid, facts.clone());
     encode::json(202, &mapping::told(&lambda.settings, &uuid, &facts, "Creating"))
 }

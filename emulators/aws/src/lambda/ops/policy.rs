@@ -1,6 +1,5 @@
 //! AddPermission, GetPolicy, RemovePermission: kept and told again, not enforced.
 
-use super::super::declare::fresh_id;
 use super::super::decode::{self, Call};
 use super::super::encode;
 use super::super::fault::{Code, Fault};
@@ -29,7 +28,7 @@ pub async fn add(lambda: &Lambda, call: &Call<'_>, body: Body) -> Result<Respons
             return Err(Fault::new(Code::ResourceConflict, text));
         }
         statements.push(statement.clone());
-        entry.latest.revision_id = fresh_id();
+        entry.latest.revision_id = lambda.fresh_id();
         Ok(())
     })?;
     encode::json(201, &json!({ "Statement": statement.to_string() }))
@@ -60,7 +59,7 @@ pub fn remove(lambda: &Lambda, call: &Call<'_>) -> Result<Response, Fault> {
             let text = format!("Statement {sid} is not found in resource policy.");
             return Err(Fault::new(Code::ResourceNotFound, text));
         }
-        entry.latest.revision_id = fresh_id();
+        entry.latest.revision_id = lambda.fresh_id();
         Ok(())
     })?;
     Ok(encode::empty(StatusCode::NO_CONTENT))

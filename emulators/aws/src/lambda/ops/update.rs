@@ -1,7 +1,6 @@
 //! UpdateFunctionCode, UpdateFunctionConfiguration.
 
 use super::super::catalog::{Entry, Facts};
-use super::super::declare::fresh_id;
 use super::super::decode::{self, Call};
 use super::super::encode::{self, Described};
 use super::super::fault::{Code, Fault};
@@ -104,7 +103,7 @@ fn set<T>(place: &mut T, given: Option<T>) {
 
 fn touch(lambda: &Lambda, facts: &mut Facts) {
     facts.modified = lambda.functions.clock().now();
-    facts.revision_id = fresh_id();
+    facts.revision_id = lambda.fresh_id();
 }
 
 /// A caller may say which state of the function it has seen.

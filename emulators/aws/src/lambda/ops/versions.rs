@@ -1,7 +1,6 @@
 //! PublishVersion, ListVersionsByFunction.
 
 use super::super::catalog::Entry;
-use super::super::declare::fresh_id;
 use super::super::decode::{self, Call};
 use super::super::encode::{self, Described};
 use super::super::fault::Fault;
@@ -50,7 +49,7 @@ pub fn add(lambda: &Lambda, entry: &mut Entry, description: Option<String>) -> R
     let number = entry.next;
     let pinned = lambda.functions.pin(&entry.id, &number.to_string());
     let pinned = pinned.ok_or_else(|| Fault::no_function(&lambda.arn_of(&entry.id)))?;
-    entry.add_version(pinned, description, fresh_id());
+    entry.add_version(pinned, description, lambda.fresh_id());
     Ok(number)
 }
 

@@ -3,6 +3,8 @@
 use crate::s3::fault::{Code, Fault};
 use crate::s3::tree::Element;
 use crate::s3::{dates, decode};
+use mlemu_engine::objects::hex;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 const METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "HEAD"];
@@ -86,10 +88,11 @@ pub(super) fn lifecycle(document: &mut Element) -> Result<(), Fault> {
     let invalid = |message: &str| Err(Fault::because(Code::InvalidArgument, message));
     let mut ids = BTreeSet::new();
     let rules = document.children.iter_mut().filter(|child| child.name == "Rule");
-    for rule in rules {
+    for (place, rule) in rules.enumerate() {
         let id = rule.text_of("ID").filter(|id| !id.is_empty()).map(str::to_owned);
         let id = id.unwrap_or_else(|| {
-            let id = uuid::Uuid::new_v4().simple().to_string();
+            // The vendor throws dice; whoever asks twice gets the same here.
+            let id = hex(&Sha256::digest(format!("rule {place}")))[..32].to_owned();
             rule.children.retain(|child| child.name != "ID");
             rule.children.insert(0, Element::leaf("ID", &*id));
             id

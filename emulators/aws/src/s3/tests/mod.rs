@@ -88,7 +88,7 @@ fn world_with(settings: Settings) -> World {
         invoker: Stub(sender),
         clock: clock.clone(),
         sink: journal.clone(),
-        new_id: || InvocationId("i".into()),
+        new_id: |_| InvocationId("i".into()),
     };
     tokio::spawn(triggers.run(parts));
     let functions: Resolve = Arc::new(|arn| {

@@ -30,8 +30,8 @@ pub fn start(front: &Arc<Front>, request: wire::MoveTask) -> Result<wire::TaskHa
         return Err(Fault::value(wrong, "MaxNumberOfMessagesPerSecond", reason));
     }
     let visible = front.queues().counts(&source.id.only())?.visible;
-    let task =
-        Task::new(&source.id, target.map(|target| target.id), rate, visible, front.queues().clock().now());
+    let (id, now) = (front.queues().ids().fresh("task"), front.queues().clock().now());
+    let task = Task::new(id, &source.id, target.map(|target| target.id), rate, visible, now);
     let task = front.tasks.add(task).ok_or_else(|| {
         let text = "There is already a task running. Only one active task is allowed for a source queue arn at a given time.";
         Fault::new(Code::UnsupportedOperation, text)

@@ -70,6 +70,7 @@ impl Lab {
         let world = World::new(policy.local_cap);
         let journal = Arc::new(Journal::new(1_000_000));
         let engine = Engine::new(Parts {
+            ids: mlemu_engine::Ids::default(),
             clock: Arc::new(paused::TestClock::new()),
             build: Arc::new(build::FakeBuild(world.clone())),
             sandbox: Arc::new(process::FakeSandbox(world.clone())),

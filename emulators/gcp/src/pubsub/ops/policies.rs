@@ -13,7 +13,7 @@ impl PubSub {
     pub(in crate::pubsub) fn set_policy(&self, ask: SetIamPolicyRequest) -> Result<Policy, Fault> {
         self.must_exist(&ask.resource)?;
         let mut registry = self.registry();
-        let etag = uuid::Uuid::new_v4().as_bytes()[..6].to_vec().into();
+        let etag = self.queues().ids().fresh("policy").bytes()[..6].to_vec().into();
         let policy = Policy { etag, ..ask.policy.unwrap_or_default() };
         registry.policies.insert(ask.resource, policy.clone());
         Ok(policy)

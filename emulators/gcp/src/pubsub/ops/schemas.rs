@@ -59,7 +59,7 @@ impl PubSub {
     fn revision(&self, name: String, said: Option<Schema>) -> Result<Schema, Fault> {
         let said = said.unwrap_or_default();
         Form::read(&said)?;
-        let revision_id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
+        let revision_id = self.queues().ids().fresh("schema").hex()[..8].to_owned();
         let now = self.queues().clock().now();
         Ok(Schema { name, revision_id, revision_create_time: Some(now.into()), ..said })
     }

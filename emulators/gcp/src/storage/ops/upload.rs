@@ -75,7 +75,7 @@ impl Storage {
         let conditions = Conditions::of_target(call)?;
         let name = wire::encoded(&object);
         let upload = Upload { bucket: bucket.to_owned(), object, metadata, conditions, pieces: Vec::new() };
-        let id = self.sessions.begin(upload);
+        let id = self.sessions.begin(upload, self.objects.ids().fresh("upload"));
         let location = format!(
             "{}/upload/storage/v1/b/{}/o?uploadType=resumable&name={name}&upload_id={id}",
             call.base(),
