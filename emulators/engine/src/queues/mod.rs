@@ -7,7 +7,8 @@
 //! event that concerns it.
 //!
 //! The core knows no dialect: names, limits, receipts on the wire and who may do what are the caller's.
-//! Everything that must survive is in [`Store`]; what is not (who waits, who consumes) is beside it.
+//! Everything that must survive is in [`Store`], and written as it changes where there is a store ([`keep`]); what is
+//! not (who waits, who consumes) is beside it.
 
 mod allowance;
 mod archive;
@@ -15,6 +16,7 @@ mod backlog;
 mod byhand;
 mod counted;
 mod dedupe;
+mod keep;
 mod message;
 mod receive;
 mod redrive;
@@ -43,9 +45,11 @@ pub use topic::{Notes, TopicId, TopicView};
 use crate::faults::Faults;
 use crate::gate::Gate;
 use crate::settle::Settle;
+use crate::store::{Diary, Held};
+use keep::Item;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use subscription::Subscription;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -91,6 +95,9 @@ struct Store {
     settle: Settle,
     faults: Faults,
     gate: Gate,
+    /// The commit that the store knows.
+    handed: u64,
+    diary: Diary<Item>,
 }
 
 impl Store {
@@ -112,8 +119,12 @@ impl Store {
 
 impl Queues {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let (newest, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { clock, store: Mutex::default(), newest }) }
+        Self::with(Store::default(), clock)
+    }
+
+    fn with(store: Store, clock: Arc<dyn Clock>) -> Self {
+        let (newest, _) = watch::channel(store.sequence);
+        Self { shared: Arc::new(Shared { clock, store: Mutex::new(store), newest }) }
     }
 
     /// Counts messages as under way in `settle` while a consumer may receive them. To be said first: what is there
@@ -166,6 +177,7 @@ impl Queues {
         let mut store = self.lock();
         store.epoch.0 += 1;
         let topics = std::mem::take(&mut store.topics);
+        store.note_all();
         drop(store);
         topics.values().for_each(Topic::wake_all);
         self.tell();
@@ -177,8 +189,8 @@ impl Queues {
         self.tell();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Store> {
-        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<'_, Store> {
+        Held(self.shared.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells those who watch the whole; not to be called under the lock.

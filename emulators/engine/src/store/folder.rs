@@ -26,6 +26,8 @@ struct Said {
 /// Ours for as long as it lives.
 pub(super) struct Folder {
     path: PathBuf,
+    /// The files of bodies that were there.
+    found: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -39,7 +41,8 @@ impl Folder {
         check_ours(&path)?;
         let lock = lock(&path)?;
         check_format(&path)?;
-        Ok(Self { path, _lock: lock })
+        let found = bodies(&path).map_err(io)?;
+        Ok(Self { path, found, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -53,6 +56,27 @@ impl Folder {
     pub fn bodies(&self, world: &str) -> PathBuf {
         self.path.join(BODIES).join(world)
     }
+
+    /// The files of a world that were there at the start.
+    pub fn found(&self, world: &str) -> Vec<PathBuf> {
+        let folder = self.bodies(world);
+        self.found.iter().filter(|file| file.parent() == Some(&*folder)).cloned().collect()
+    }
+}
+
+fn bodies(store: &Path) -> io::Result<Vec<PathBuf>> {
+    let worlds = match fs::read_dir(store.join(BODIES)) {
+        Ok(worlds) => worlds,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for world in worlds {
+        for file in fs::read_dir(world?.path())? {
+            found.push(file?.path());
+        }
+    }
+    Ok(found)
 }
 
 /// A folder of somebody else stays as it is: not even a lock is put there.
@@ -100,7 +124,9 @@ fn check_format(folder: &Path) -> Result<(), StoreError> {
     let io = |source| StoreError::Io { path: path.clone(), source };
     let text = match fs::read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return write_format(folder, &path).map_err(io),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return write_format(folder, &path).map_err(io);
+        }
         Err(error) => return Err(io(error)),
     };
     let said: Said = serde_json::from_slice(&text).map_err(|_| StoreError::Unreadable {

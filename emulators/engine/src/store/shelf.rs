@@ -58,6 +58,12 @@ impl Shelf {
         self.place.as_ref().map(|place| place.store.shared.folder.bodies(&place.world))
     }
 
+    /// The files of this world that were there when the store was opened.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let of = |place: &Arc<Place>| place.store.shared.folder.found(&place.world);
+        self.place.as_ref().map(of).unwrap_or_default()
+    }
+
     /// All of it becomes one commit, after what was given before.
     pub(crate) fn write(&self, changes: impl IntoIterator<Item = Change>) {
         let Some(place) = &self.place else { return };

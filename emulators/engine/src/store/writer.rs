@@ -4,7 +4,7 @@ use super::inbox::{Inbox, Write};
 use super::record::after;
 use super::{Durability, StoreError};
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io;
