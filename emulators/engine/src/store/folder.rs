@@ -28,7 +28,7 @@ pub(super) struct Folder {
     path: PathBuf,
     /// The files of bodies that were there.
     found: Vec<PathBuf>,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -42,11 +42,17 @@ impl Folder {
         let lock = lock(&path)?;
         check_format(&path)?;
         let found = bodies(&path).map_err(io)?;
-        Ok(Self { path, found, _lock: lock })
+        Ok(Self { path, found, lock })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Another may have it now.
+    pub fn release(&self) {
+        // The system does it at the latest when this process ends.
+        let _ = self.lock.unlock();
     }
 
     pub fn records(&self) -> PathBuf {

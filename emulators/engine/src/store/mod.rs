@@ -12,6 +12,8 @@ mod folder;
 mod inbox;
 mod kept;
 mod record;
+#[cfg(test)]
+pub(crate) mod reopened;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -93,6 +95,8 @@ struct Shared {
     folder: Folder,
     durability: Durability,
     inbox: Arc<Inbox>,
+    #[cfg(test)]
+    full: Arc<std::sync::atomic::AtomicBool>,
     /// What was there at the start, until its owner takes it.
     found: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -120,11 +124,22 @@ impl Store {
         let folder = Folder::open(folder)?;
         let mut writer = Writer::open(folder.records(), durability)?;
         let found = writer.read()?;
+        #[cfg(test)]
+        let full = writer.full.clone();
         let inbox = Arc::<Inbox>::default();
         let thread = writer.start(inbox.clone());
         let thread = thread.map_err(|source| StoreError::Io { path: folder.path().into(), source })?;
         let (found, writer) = (Mutex::new(found), Mutex::new(Some(thread)));
-        Ok(Self { shared: Arc::new(Shared { folder, durability, inbox, found, writer }) })
+        let shared = Shared {
+            folder,
+            durability,
+            inbox,
+            #[cfg(test)]
+            full,
+            found,
+            writer,
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     pub fn durability(&self) -> Durability {
@@ -162,7 +177,7 @@ impl Store {
         Together(self.shared.inbox.clone())
     }
 
-    /// Writes what is left and ends. Blocking; later changes are not written any more.
+    /// Writes what is left, ends and gives the folder free. Blocking; later changes are not written any more.
     pub fn close(&self) {
         self.shared.inbox.close();
         let writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -170,6 +185,13 @@ impl Store {
             // A panic of the writer was told by itself.
             let _ = writer.join();
         }
+        self.shared.folder.release();
+    }
+
+    /// Whether the disk has no room, for tests.
+    #[cfg(test)]
+    fn fill(&self, full: bool) {
+        self.shared.full.store(full, std::sync::atomic::Ordering::SeqCst);
     }
 
     fn submit(&self, writes: Vec<Write>) {
