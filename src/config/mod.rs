@@ -28,7 +28,7 @@ pub use import::samconfig::assignments;
 pub(crate) use import::yaml::parse as parse_yaml;
 pub use quantity::{bytes, duration};
 pub use schema::{nearest, schema};
-pub use settings::{Place as Seat, Ports, Settings};
+pub use settings::{Durability, Place as Seat, Ports, Settings};
 pub use text::{Position, SourceText};
 
 use import::{Template, World, detect, samconfig};

@@ -1,7 +1,7 @@
 //! A small table that is written whole whenever it has changed: what a service keeps beside the cores.
 
 use super::shelf::Change;
-use super::{Shelf, StoreError, encode};
+use super::{Shelf, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ops::{Deref, DerefMut};
@@ -27,13 +27,15 @@ pub struct KeptGuard<'a, T: Serialize> {
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Kept<T> {
-    /// The value as it was left on `shelf`, whole of which it takes.
-    pub fn on(shelf: Shelf) -> Result<Self, StoreError> {
-        let value = match shelf.found().remove(&[][..]) {
-            Some(bytes) => shelf.read(&bytes)?,
-            None => T::default(),
-        };
-        Ok(Self { shelf, value: Mutex::new(value) })
+    /// The value as it was left on `shelf`, whole of which it takes. Where that cannot be read, the shelf's store is
+    /// told ([`Shelf::sound`]).
+    pub fn on(shelf: Shelf) -> Self {
+        let read = shelf.found().remove(&[][..]).map(|bytes| shelf.read(&bytes));
+        let value = read.transpose().unwrap_or_else(|error| {
+            shelf.blame(error);
+            None
+        });
+        Self { shelf, value: Mutex::new(value.unwrap_or_default()) }
     }
 }
 

@@ -99,6 +99,8 @@ struct Shared {
     full: Arc<std::sync::atomic::AtomicBool>,
     /// What was there at the start, until its owner takes it.
     found: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// What of it could not be read.
+    blamed: Mutex<Option<StoreError>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -137,6 +139,7 @@ impl Store {
             #[cfg(test)]
             full,
             found,
+            blamed: Mutex::default(),
             writer,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -192,6 +195,14 @@ impl Store {
     #[cfg(test)]
     fn fill(&self, full: bool) {
         self.shared.full.store(full, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn blame(&self, error: StoreError) {
+        *self.shared.blamed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn blamed(&self) -> Option<StoreError> {
+        self.shared.blamed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn submit(&self, writes: Vec<Write>) {

@@ -76,6 +76,11 @@ impl Shelf {
         place.store.submit(writes.collect());
     }
 
+    /// Nothing of it is left.
+    pub fn clear(&self) {
+        self.write([Change::Clear]);
+    }
+
     /// Removes a file when everything that was given before is written. `false`: nothing is kept, nothing was done.
     pub(crate) fn unlink(&self, file: PathBuf) -> bool {
         if let Some(place) = &self.place {
@@ -91,6 +96,17 @@ impl Shelf {
 
     pub(crate) fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StoreError> {
         decode(bytes).map_err(|why| self.unreadable(why))
+    }
+
+    pub(super) fn blame(&self, error: StoreError) {
+        if let Some(place) = &self.place {
+            place.store.blame(error);
+        }
+    }
+
+    /// Fails where something that was found could not be read. To be asked before anything is written.
+    pub fn sound(&self) -> Result<(), StoreError> {
+        self.place.as_ref().and_then(|place| place.store.blamed()).map_or(Ok(()), Err)
     }
 
     pub(crate) fn unreadable(&self, why: String) -> StoreError {

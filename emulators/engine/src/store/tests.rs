@@ -37,15 +37,19 @@ async fn each_shelf_finds_its_own() {
 #[tokio::test]
 async fn a_table_is_written_when_it_has_changed_and_only_then() {
     let mut kept = Reopened::new();
-    let table = Kept::<BTreeMap<String, u64>>::on(kept.shelf().part("table")).unwrap();
+    let table = Kept::<BTreeMap<String, u64>>::on(kept.shelf().part("table"));
     let before = kept.store().issued();
     assert!(table.lock().is_empty());
     assert_eq!(kept.store().issued(), before);
     table.lock().insert("k".into(), 7);
     assert!(kept.store().issued() > before);
     kept.reopen();
-    let table = Kept::<BTreeMap<String, u64>>::on(kept.shelf().part("table")).unwrap();
+    let table = Kept::<BTreeMap<String, u64>>::on(kept.shelf().part("table"));
     assert_eq!(table.lock().get("k"), Some(&7));
+    kept.shelf().sound().unwrap();
+    kept.reopen();
+    let _misread = Kept::<Vec<u64>>::on(kept.shelf().part("table"));
+    assert!(matches!(kept.shelf().sound(), Err(StoreError::Unreadable { .. })));
 }
 
 #[tokio::test]

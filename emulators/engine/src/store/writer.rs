@@ -99,7 +99,9 @@ impl Writer {
 
     fn unreadable(&self, error: impl Into<redb::Error>) -> StoreError {
         match error.into() {
-            redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => StoreError::Io { path: self.path.clone(), source },
+            redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
+                StoreError::Io { path: self.path.clone(), source }
+            }
             error => StoreError::Unreadable { path: self.path.clone(), why: error.to_string() },
         }
     }
