@@ -46,4 +46,4 @@ pub use journal::Journal;
 pub use parts::{Parts, Policy};
 pub use pulse::Pulse;
 pub use settle::Settle;
-pub use store::{Durability, Shelf, Store, StoreError};
+pub use store::{Durability, Kept, KeptGuard, Shelf, Store, StoreError};

@@ -76,6 +76,24 @@ impl Shelf {
         place.store.submit(writes.collect());
     }
 
+    /// Keeps bytes under a name, for what is too large to be a part of a table.
+    pub fn keep(&self, name: &str, bytes: &[u8]) {
+        if self.keeps() {
+            self.write([Change::Put(name.into(), bytes.into())]);
+        }
+    }
+
+    /// Keeps nothing under that name any more.
+    pub fn forget(&self, name: &str) {
+        self.write([Change::Remove(name.into())]);
+    }
+
+    /// What was kept so when the store was opened; the second time there is nothing.
+    pub fn kept(&self) -> BTreeMap<String, Vec<u8>> {
+        let named = |(name, bytes): (Vec<u8>, _)| (String::from_utf8_lossy(&name).into_owned(), bytes);
+        self.found().into_iter().map(named).collect()
+    }
+
     /// Nothing of it is left.
     pub fn clear(&self) {
         self.write([Change::Clear]);
