@@ -6,9 +6,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Raised whenever an older mlemu would misread what is written. History: 1, the first.
 pub(super) const FORMAT: u64 = 1;
+
+/// How often and after which pauses it is tried to have the lock.
+const TRIES: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(25);
 
 const FORMAT_FILE: &str = "format.json";
 const LOCK: &str = "lock";
@@ -106,14 +111,19 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     let io = |source| StoreError::Io { path: name.clone(), source };
     let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).clone();
     let mut file = options.open(&name).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut by = String::new();
-            let by = file.read_to_string(&mut by).ok().and_then(|_| by.trim().parse().ok());
-            return Err(StoreError::InUse { folder: path.into(), by });
+    let mut tries = TRIES;
+    while let Err(error) = file.try_lock() {
+        match error {
+            TryLockError::WouldBlock if tries > 0 => tries -= 1,
+            TryLockError::WouldBlock => {
+                let mut by = String::new();
+                let by = file.read_to_string(&mut by).ok().and_then(|_| by.trim().parse().ok());
+                return Err(StoreError::InUse { folder: path.into(), by });
+            }
+            TryLockError::Error(source) => return Err(io(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(io(source)),
+        // Of a process that has just ended a child may still be on its way to its own program, with the lock.
+        std::thread::sleep(PAUSE);
     }
     let tell = || {
         file.set_len(0)?;
