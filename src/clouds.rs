@@ -245,6 +245,10 @@ impl Cloud for mlemu_gcp::Gcp {
         }
     }
 
+    fn awake(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.awake() })
+    }
+
     fn stop(&self) {
         self.stop();
     }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 const WRITERS: u64 = 3;
@@ -17,6 +17,8 @@ const KEYS: u64 = 25;
 const LEASE: u64 = 40_000;
 /// More cannot be seen at once.
 const PAGE: usize = 1000;
+/// More than nobody has deleted are purged.
+const ROOM: usize = 300;
 
 /// `MLEMU_KILLS` rounds, or a few.
 fn rounds() -> u64 {
@@ -41,6 +43,8 @@ struct Trial {
     once: Queue,
     number: AtomicU64,
     acknowledged: AtomicU64,
+    /// Leases that nobody was told of, as they were counted last.
+    untold: AtomicUsize,
 }
 
 /// One life of the daemon. Whoever is acknowledged as the last one ends it.
@@ -135,6 +139,7 @@ impl Trial {
             once: Queue::create(to, "once.fifo", &json!({ "FifoQueue": "true" })),
             number: AtomicU64::new(1),
             acknowledged: AtomicU64::new(0),
+            untold: AtomicUsize::new(0),
         }
     }
 
@@ -150,7 +155,7 @@ impl Trial {
                 threads.spawn(move || life.write(writer, dice));
             }
             threads.spawn(|| life.send(Dice(round * 37)));
-            threads.spawn(|| life.send(Dice(round * 41)));
+            threads.spawn(|| life.work(Dice(round * 41)));
             threads.spawn(|| life.work(Dice(round * 43)));
         });
         house.ended();
@@ -174,7 +179,9 @@ impl Trial {
         assert!(seen.len() < PAGE, "too many messages to see");
         let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
         let untold = messages.settle(seen).unwrap_or_else(|why| panic!("round {round}: {why}"));
-        assert!(untold as u64 <= round, "{untold} leases that nobody was told of after {round} rounds");
+        // Each worker may have been lent one that it was not told of.
+        let before = self.untold.swap(untold, Ordering::SeqCst);
+        assert!(untold <= before + 2, "round {round}: {untold} leases that nobody was told of");
         if let Some((key, id)) = messages.once.pop_last() {
             assert_eq!(self.once.send_once(house.aws(), "once", &key).as_ref(), Some(&id), "round {round}");
         }
@@ -183,6 +190,12 @@ impl Trial {
             self.jobs.delete(house.aws(), &receipt).expect("deleted by the receipt of before");
         }
         let seen = house.ask(&format!("GET /_mlemu/queues/jobs/messages?limit={PAGE}"), &json!(null)).json();
+        if seen.as_array().map_or(0, Vec::len) > ROOM {
+            assert!(house.ask("POST /_mlemu/queues/jobs/purge", &json!(null)).status < 300);
+            messages.sent.clear();
+            self.untold.store(0, Ordering::SeqCst);
+            return;
+        }
         let ids =
             seen.as_array().expect("messages").iter().map(|one| one["id"].as_str().expect("id").to_owned());
         messages.sent = ids.collect();
