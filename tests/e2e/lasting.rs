@@ -1,6 +1,9 @@
 //! What outlives the daemon: everything that it acknowledged, and nothing that it took back.
 
+mod comeback;
+mod exact;
 mod kills;
+mod large;
 mod ledger;
 mod talk;
 

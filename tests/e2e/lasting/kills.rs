@@ -1,7 +1,7 @@
 //! Writers at full speed, and a daemon that is killed in the midst of them, again and again.
 
 use super::ledger::{self, Cell, Messages};
-use super::talk::{Queue, attempt};
+use super::talk::{Queue, attempt, surely};
 use super::{house, kill};
 use crate::house::House;
 use rustix::process::{Pid, Signal, kill_process};
@@ -158,6 +158,8 @@ impl Trial {
             threads.spawn(|| life.work(Dice(round * 41)));
             threads.spawn(|| life.work(Dice(round * 43)));
         });
+        // The machine may have refused every writer a connection before.
+        let _ = kill_process(pid, Signal::KILL);
         house.ended();
     }
 
@@ -165,7 +167,7 @@ impl Trial {
     fn check(&self, house: &House, round: u64) {
         for cells in &self.objects {
             for (key, cell) in cells.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
-                let answer = attempt(house.aws(), &format!("GET /kept/{key}"), &[], b"").expect("an answer");
+                let answer = surely(house.aws(), &format!("GET /kept/{key}"));
                 let found = match answer.status {
                     200 => Some(ledger::seed(&answer.body).unwrap_or_else(|why| panic!("{key}: {why}"))),
                     404 => None,

@@ -19,6 +19,13 @@ pub fn attempt(to: SocketAddr, line: &str, headers: &[(&str, &str)], body: &[u8]
     (promised.is_none_or(|length| length == answer.body.len())).then_some(answer)
 }
 
+/// Asks a daemon that lives, also while the machine has no connections to give.
+#[track_caller]
+pub fn surely(to: SocketAddr, line: &str) -> Answer {
+    let mut tries = (0..50).filter_map(|_| attempt(to, line, &[], b""));
+    tries.next().unwrap_or_else(|| panic!("no answer to {line}"))
+}
+
 /// One operation; `None`: nobody knows. What is refused is a failure of the test.
 pub fn sqs(to: SocketAddr, operation: &str, body: &Value) -> Option<Value> {
     let target = format!("AmazonSQS.{operation}");
