@@ -9,7 +9,7 @@ use super::digest::Checksum;
 use super::files::{Files, StoredFile};
 use super::object::{Attributes, Content, Object, PartMark};
 use super::upload::{Part, PartName, Plan, Upload, UploadId};
-use super::version::{Marker, Version, VersionName};
+use super::version::{Marker, Version, VersionName, Versions};
 use super::{Objects, Store};
 use crate::store::{Diary, Keeps, Shelf, StoreError, decode, encode};
 use bytes::Bytes;
@@ -57,7 +57,7 @@ struct ObjectRecord {
 
 #[derive(Serialize, Deserialize)]
 enum VersionRecord {
-    Object(ObjectRecord),
+    Object(Box<ObjectRecord>),
     Marker { name: VersionName, created: Timestamp },
 }
 
@@ -95,13 +95,13 @@ impl ContentRecord {
 impl VersionRecord {
     fn of(version: &Version) -> Self {
         match version {
-            Version::Object(object) => VersionRecord::Object(ObjectRecord {
+            Version::Object(object) => VersionRecord::Object(Box::new(ObjectRecord {
                 version: object.version,
                 created: object.created,
                 content: ContentRecord::of(&object.content),
                 attributes: object.attributes.clone(),
                 upload: object.upload.clone(),
-            }),
+            })),
             Version::Marker(marker) => VersionRecord::Marker { name: marker.name, created: marker.created },
         }
     }
@@ -153,7 +153,7 @@ impl Store {
     pub(super) fn note_bucket(&self, id: &BucketId) {
         let Some(bucket) = self.buckets.get(id).filter(|_| self.diary.keeps()) else { return };
         self.diary.note(|| Item::Bucket(id.clone()));
-        for version in bucket.objects.values().flat_map(|versions| versions.all()) {
+        for version in bucket.objects.values().flat_map(Versions::all) {
             self.note_version(id, version);
         }
         for (at, upload) in &bucket.uploads {

@@ -5,11 +5,10 @@
 
 use super::allowance::{Allowance, Part};
 use super::counted::Counted;
-use super::keep::Item;
 use super::message::Message;
 use super::rule::BackOff;
-use super::subscription::{Counts, Peeked, Settings, Sight, SubscriptionId};
-use crate::store::Diary;
+use super::subscription::{Counts, Peeked, Settings, Sight};
+use super::trace::Trace;
 use mlemu_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -68,30 +67,6 @@ enum Alarm {
     Appears,
     /// It is too old.
     Expires,
-}
-
-/// Notes which messages have changed, for the store.
-#[derive(Clone)]
-pub(super) struct Trace {
-    of: Arc<SubscriptionId>,
-    diary: Diary<Item>,
-}
-
-impl Trace {
-    pub fn new(of: &SubscriptionId, diary: &Diary<Item>) -> Self {
-        Self { of: Arc::new(of.clone()), diary: diary.clone() }
-    }
-
-    /// Another message is there, or it is gone.
-    fn message(&self, sequence: u64) {
-        self.diary.note(|| Item::Message(SubscriptionId::clone(&self.of), sequence));
-        self.standing(sequence);
-    }
-
-    /// It is in another phase.
-    fn standing(&self, sequence: u64) {
-        self.diary.note(|| Item::Standing(SubscriptionId::clone(&self.of), sequence));
-    }
 }
 
 #[derive(Clone)]

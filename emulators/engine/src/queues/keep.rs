@@ -4,13 +4,14 @@
 //! beside it, which each lease writes anew. Who waits and who consumes is of the daemon and is not kept.
 
 use super::archive::Archive;
-use super::backlog::{Backlog, Entry, Phase, Trace};
+use super::backlog::{Backlog, Entry, Phase};
 use super::counted::Counting;
 use super::dedupe::Dedupe;
 use super::message::Message;
 use super::send::Sent;
 use super::subscription::{Settings, Subscription, SubscriptionId};
 use super::topic::{Notes, Topic, TopicId};
+use super::trace::Trace;
 use super::{Queues, Store};
 use crate::store::{Diary, Keeps, Shelf, StoreError, decode, encode};
 use mlemu_core::{Clock, Epoch, Timestamp};
@@ -164,7 +165,7 @@ impl Reader {
                 topic.subscriptions.insert(id.name, Subscription::new(settings, counting, trace));
             }
             Item::Message(id, sequence) => {
-                drop(self.messages.insert((id, sequence), Arc::new(decode(bytes)?)))
+                self.messages.insert((id, sequence), Arc::new(decode(bytes)?));
             }
             Item::Standing(id, sequence) => {
                 let at = (id, sequence);

@@ -28,6 +28,7 @@ mod subscription;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topic;
+mod trace;
 
 pub use allowance::Allowance;
 pub use archive::{Bookmark, Seek};

@@ -2,11 +2,12 @@
 //!
 //! Messages never change once they are there, so a snapshot shares them and their bytes with the store.
 
-use super::backlog::{Backlog, Trace};
+use super::backlog::Backlog;
 use super::counted::Counting;
 use super::keep::Item;
 use super::subscription::{Settings, Subscription, SubscriptionId};
 use super::topic::{Topic, TopicId, TopicView};
+use super::trace::Trace;
 use super::{Queues, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;

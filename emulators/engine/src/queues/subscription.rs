@@ -1,9 +1,10 @@
 //! A subscription: how it behaves, what it holds, and who is there to take it.
 
-use super::backlog::{Backlog, Trace};
+use super::backlog::Backlog;
 use super::counted::Counting;
 use super::message::Message;
 use super::rule::{BackOff, Filter, Mark};
+use super::trace::Trace;
 use super::{Fault, Queues, TopicId};
 use mlemu_core::Timestamp;
 use serde::{Deserialize, Serialize};

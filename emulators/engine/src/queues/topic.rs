@@ -1,11 +1,11 @@
 //! Topics: their identity, and what one holds. A queue is a topic with one subscription.
 
 use super::archive::Archive;
-use super::backlog::Trace;
 use super::counted::Counting;
 use super::dedupe::Dedupe;
 use super::keep::Item;
 use super::subscription::{Settings, Subscription, SubscriptionId};
+use super::trace::Trace;
 use super::{Fault, Queues, Store};
 use mlemu_core::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -163,7 +163,7 @@ fn temporary() -> String {
 fn write_format(folder: &Path, path: &Path) -> io::Result<()> {
     let fresh = folder.join(temporary());
     let mut file = File::create(&fresh)?;
-    write!(file, "{{\"format\":{FORMAT},\"mlemu\":\"{}\"}}\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(file, "{{\"format\":{FORMAT},\"mlemu\":\"{}\"}}", env!("CARGO_PKG_VERSION"))?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
     File::open(folder)?.sync_all()

@@ -29,18 +29,19 @@ pub(crate) mod names {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::{Arc, Mutex, PoisonError};
 
+    /// Facts by such words.
+    type Notes = Arc<[(&'static str, String)]>;
+
     /// Each word is kept once, for as long as the process lives; there are as many as the code has.
     fn word(text: &str) -> &'static str {
         static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
         let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
-        match words.get(text) {
-            Some(known) => known,
-            None => {
-                let word: &'static str = Box::leak(text.into());
-                words.insert(word);
-                word
-            }
+        if let Some(known) = words.get(text) {
+            return known;
         }
+        let word: &'static str = Box::leak(text.into());
+        words.insert(word);
+        word
     }
 
     pub fn map<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<&'static str, String>, D::Error> {
@@ -48,7 +49,7 @@ pub(crate) mod names {
         Ok(read.into_iter().map(|(name, value)| (word(&name), value)).collect())
     }
 
-    pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<[(&'static str, String)]>, D::Error> {
+    pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Notes, D::Error> {
         let read = Vec::<(String, String)>::deserialize(from)?;
         Ok(read.into_iter().map(|(name, value)| (word(&name), value)).collect())
     }
