@@ -1,6 +1,6 @@
 //! Writers at full speed, and a daemon that is killed in the midst of them, again and again.
 
-use super::ledger::{self, Cell, Messages};
+use super::ledger::{self, Cell, Messages, Wanted};
 use super::talk::{Queue, attempt, surely};
 use super::{house, kill};
 use crate::house::House;
@@ -78,7 +78,7 @@ impl Life<'_> {
             let key = format!("w{writer}/k{}", dice.throw(KEYS));
             let cell = cells.entry(key.clone()).or_default();
             let wanted = (dice.throw(4) > 0).then(|| self.number());
-            cell.open = Some(wanted);
+            cell.open = Some(Wanted(wanted));
             let answer = match wanted {
                 Some(seed) => attempt(self.to, &format!("PUT /kept/{key}"), &[], &ledger::body(seed)),
                 None => attempt(self.to, &format!("DELETE /kept/{key}"), &[], b""),
@@ -113,7 +113,7 @@ impl Life<'_> {
     fn work(&self, mut dice: Dice) {
         loop {
             let Some(taken) = self.trial.jobs.receive(self.to, LEASE, 1) else { return };
-            let Some(taken) = taken else { continue };
+            let Some(taken) = taken.into_iter().next() else { continue };
             self.messages().leased.insert(taken.id.clone(), taken.receipt.clone());
             self.acknowledged();
             if dice.throw(5) > 0 {

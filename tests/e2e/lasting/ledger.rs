@@ -3,18 +3,22 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A body of this seed, or no object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted(pub Option<u64>);
+
 /// One key. A value is the seed of its body; `None`: no object.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {
     pub known: Option<u64>,
     /// What was asked for and not answered.
-    pub open: Option<Option<u64>>,
+    pub open: Option<Wanted>,
 }
 
 impl Cell {
     /// Takes over what is there, if it may be.
     pub fn settle(&mut self, found: Option<u64>) -> Result<(), String> {
-        if found == self.known || Some(found) == self.open {
+        if found == self.known || Some(Wanted(found)) == self.open {
             (self.known, self.open) = (found, None);
             return Ok(());
         }

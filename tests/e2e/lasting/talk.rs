@@ -72,15 +72,15 @@ impl Queue {
         sqs(to, "SendMessage", &message).map(|sent| Self::id(&sent))
     }
 
-    /// `None`: nobody knows. `wait` and `lease` in seconds.
-    pub fn receive(&self, to: SocketAddr, lease: u64, wait: u64) -> Option<Option<Taken>> {
+    /// One message at most. `None`: nobody knows. `wait` and `lease` in seconds.
+    pub fn receive(&self, to: SocketAddr, lease: u64, wait: u64) -> Option<Vec<Taken>> {
         let want = json!({ "QueueUrl": self.url, "VisibilityTimeout": lease, "WaitTimeSeconds": wait });
         let received = sqs(to, "ReceiveMessage", &want)?;
-        let first = received["Messages"].get(0).cloned();
-        Some(first.map(|message| {
+        let taken = |message: &Value| {
             let text = |name: &str| message[name].as_str().expect("text").to_owned();
             Taken { id: text("MessageId"), receipt: text("ReceiptHandle") }
-        }))
+        };
+        Some(received["Messages"].as_array().into_iter().flatten().map(taken).collect())
     }
 
     pub fn delete(&self, to: SocketAddr, receipt: &str) -> Option<Value> {
