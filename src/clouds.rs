@@ -47,6 +47,10 @@ pub trait Cloud: Send + Sync {
     }
     /// Goes back to it, after the shared cores have gone back.
     fn restore(&self, _saved: &Saved) {}
+    /// Goes on with what was there when the daemon ended, where a store has kept that.
+    fn awake(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
     /// Takes no more messages.
     fn stop(&self) {}
     /// Where an SDK or a tool invokes a function by HTTP.
@@ -154,6 +158,10 @@ impl Cloud for mlemu_aws::Aws {
         }
     }
 
+    fn awake(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.awake())
+    }
+
     fn stop(&self) {
         self.stop();
     }
@@ -235,6 +243,10 @@ impl Cloud for mlemu_gcp::Gcp {
         if let Some(saved) = saved.downcast_ref() {
             self.restore(saved);
         }
+    }
+
+    fn awake(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.awake() })
     }
 
     fn stop(&self) {

@@ -91,6 +91,7 @@ impl From<crate::daemon::StartError> for Complaint {
         let what = error.to_string();
         match error {
             StartError::Prepare { hint, .. } => Self { hint, ..Self::new(what) },
+            StartError::Store(error) => Self { hint: error.hint(), ..Self::new(what) },
             StartError::Refused { .. } => Self::config(what),
             StartError::Locator(LocatorError::AlreadyUp(_)) => {
                 Self::usage(what).hint("use it with `mlemu invoke`, or stop it with Ctrl-C where it runs")

@@ -4,9 +4,10 @@ use super::ends::Ends;
 use super::exit::{Complaint, Exit};
 use super::{Reading, Repeating};
 use crate::config;
+use crate::config::Durability;
 use crate::daemon::listener::Wish;
 use crate::daemon::locator::{self, LocatorError};
-use crate::daemon::{self, CONTROL_PORT, Daemon, Options, StartError, folders};
+use crate::daemon::{self, CONTROL_PORT, Daemon, Options, Persist, StartError, folders};
 use crate::report::human;
 use crate::report::print::{Printer, Tone};
 use crate::report::project;
@@ -54,6 +55,12 @@ pub struct UpArgs {
     /// Verify request signatures instead of accepting any credentials
     #[arg(long)]
     strict_auth: bool,
+    /// Keep buckets, queues and functions in this folder; otherwise they end with the daemon
+    #[arg(long, value_name = "DIR")]
+    persist: Option<PathBuf>,
+    /// What `--persist` promises: `disk` survives the daemon however it ends, `durable` also a loss of power
+    #[arg(long, value_name = "HOW")]
+    durability: Option<Durability>,
     /// Do not reload functions when their files change
     #[arg(long)]
     no_watch: bool,
@@ -122,6 +129,13 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         Some(port) => Wish { port, exact: true },
         None => Wish { port: CONTROL_PORT, exact: false },
     };
+    let folder = args.persist.clone().or_else(|| loaded.settings.persist.clone());
+    let durability = args.durability.unwrap_or(loaded.settings.durability);
+    if folder.is_none() && args.durability.is_some() {
+        return Err(Complaint::usage("`--durability` is for what is kept, and nothing is".to_owned())
+            .hint("say where with `--persist DIR`"));
+    }
+    let persist = folder.map(|folder| Persist { folder, durability: durability.into() });
     let reading = daemon::Reading { start: args.path.clone(), overrides: args.reading.overrides()? };
     Ok(Options {
         reading,
@@ -135,6 +149,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         watch: !args.no_watch,
         build_ahead: true,
         announce: true,
+        persist,
         ..Options::private(loaded)
     })
 }

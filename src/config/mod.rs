@@ -29,7 +29,7 @@ pub(crate) use import::yaml::parse as parse_yaml;
 pub use quantity::{bytes, duration};
 pub(crate) use schema::without_null;
 pub use schema::{nearest, schema};
-pub use settings::{Place as Seat, Ports, Settings};
+pub use settings::{Durability, Place as Seat, Ports, Settings};
 pub use text::{Position, SourceText};
 
 use import::{Template, World, detect, samconfig};

@@ -35,6 +35,7 @@ pub struct Model {
     pub aws: AwsTable,
     pub gcp: GcpTable,
     pub ports: Ports,
+    pub persist: PersistTable,
 }
 
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
@@ -242,6 +243,47 @@ pub struct GcpTable {
     pub project: Option<String>,
     /// `us-central1` when nothing is said.
     pub region: Option<String>,
+}
+
+/// What outlives the daemon.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PersistTable {
+    /// A folder that keeps buckets, queues and functions, seen from this file. Without it they end with the daemon.
+    #[schemars(with = "Option<String>")]
+    pub dir: Option<Spanned<PathBuf>>,
+    /// `disk` survives the daemon however it ends, `durable` also a loss of power.
+    pub durability: Durability,
+}
+
+/// What an answer promises of what it changed.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Durability {
+    #[default]
+    Disk,
+    Durable,
+}
+
+impl From<Durability> for mlemu_engine::Durability {
+    fn from(said: Durability) -> Self {
+        match said {
+            Durability::Disk => Self::Disk,
+            Durability::Durable => Self::Durable,
+        }
+    }
 }
 
 /// Ports to listen on. Those not named fall to the default; 0 is any free port.

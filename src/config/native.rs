@@ -54,6 +54,8 @@ impl Native {
             gcp: self.gcp(),
             ports: self.model.ports.clone(),
             watch_ignore: self.model.watch.ignore.clone(),
+            persist: self.model.persist.dir.as_ref().map(|dir| paths::join(&self.root, dir.get_ref())),
+            durability: self.model.persist.durability,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What a project says about the daemon rather than about its functions.
 
-pub use super::model::Ports;
+pub use super::model::{Durability, Ports};
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Account and region where nothing says otherwise: what every local AWS tool uses.
 pub const ACCOUNT: &str = "000000000000";
@@ -18,6 +19,9 @@ pub struct Settings {
     pub ports: Ports,
     /// Patterns of files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
+    /// Where state is kept; `None`: it ends with the daemon.
+    pub persist: Option<PathBuf>,
+    pub durability: Durability,
 }
 
 /// Where a cloud's resources are.
@@ -52,6 +56,8 @@ impl Default for Settings {
             gcp: Place::default(),
             ports: Ports::default(),
             watch_ignore: Vec::new(),
+            persist: None,
+            durability: Durability::default(),
         }
     }
 }

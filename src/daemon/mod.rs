@@ -17,6 +17,7 @@ pub mod meddle;
 mod patience;
 mod places;
 pub(crate) mod project;
+mod promise;
 pub mod recording;
 pub mod reset;
 pub mod scope;
@@ -29,7 +30,7 @@ use crate::config::{Loaded, Overrides};
 use folders::Folders;
 use listener::{Serving, Wish};
 use locator::{Claim, Located, LocatorError};
-use mlemu_engine::Policy;
+use mlemu_engine::{Durability, Policy, Store, StoreError};
 use rustix::process::{Resource, Rlimit};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -49,6 +50,13 @@ pub const CONTROL_PORT: u16 = 4600;
 pub struct Reading {
     pub start: PathBuf,
     pub overrides: Overrides,
+}
+
+/// What outlives the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Persist {
+    pub folder: PathBuf,
+    pub durability: Durability,
 }
 
 /// How a daemon shall be.
@@ -72,6 +80,8 @@ pub struct Options {
     pub build_ahead: bool,
     /// Be the daemon of this project that the command line finds.
     pub announce: bool,
+    /// Keep state there; `None`: it ends with the daemon.
+    pub persist: Option<Persist>,
     /// The binary to start as shim, if it is not this one.
     pub program: Option<PathBuf>,
 }
@@ -108,6 +118,7 @@ impl Options {
             watch: false,
             build_ahead: false,
             announce: false,
+            persist: None,
             program: None,
         }
     }
@@ -121,6 +132,8 @@ pub enum StartError {
     Locator(#[from] LocatorError),
     #[error("cannot use {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("preparing the project failed: {why}")]
     Prepare { why: String, hint: Option<String> },
     #[error("{from}: {why}")]
@@ -146,9 +159,10 @@ impl Daemon {
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
         let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
+        let store = open_store(options.persist.clone()).await?;
         let listeners = listen(&options).await?;
-        let soil = soil(&options, &folders, builder.clone(), &listeners)?;
-        let worlds = Worlds::new(soil, options.loaded.project.clone());
+        let soil = soil(&options, &folders, builder.clone(), store, &listeners)?;
+        let worlds = Worlds::new(soil, options.loaded.project.clone())?;
         let mut serving = serve(listeners, &worlds)?;
         let (control, listening) = open_control(&options, &worlds).await?;
         serving.push(listening);
@@ -181,6 +195,10 @@ impl Daemon {
         drop(self.reload);
         self.worlds.end_all().await;
         futures_util::future::join_all(self.serving.into_iter().map(Serving::close)).await;
+        if let Some(store) = self.worlds.store().cloned() {
+            // It ends with the process at the latest.
+            let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        }
         drop(self.claim);
         drop(self.folders);
     }
@@ -194,10 +212,19 @@ fn allow_open_files() {
     let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
 }
 
+async fn open_store(persist: Option<Persist>) -> Result<Option<Store>, StartError> {
+    let Some(Persist { folder, durability }) = persist else { return Ok(None) };
+    let path = folder.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&folder, durability)).await;
+    let opened = opened.map_err(|lost| StartError::Folder { path, source: lost.into() })?;
+    Ok(Some(opened?))
+}
+
 fn soil(
     options: &Options,
     folders: &Folders,
     builder: Arc<mlemu_bundle::Builder>,
+    store: Option<Store>,
     listeners: &[(&'static Kind, TcpListener)],
 ) -> Result<Soil, StartError> {
     let io = |source| StartError::Folder { path: folders.run.clone(), source };
@@ -220,6 +247,7 @@ fn soil(
         builder,
         sandbox: Arc::new(sandbox),
         policy,
+        store,
         bodies: folders.run.join("objects"),
         clients: folders.cache.join("clients"),
         settings: options.loaded.settings.clone(),

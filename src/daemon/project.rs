@@ -42,8 +42,11 @@ fn seedable(bucket: &BucketDeclaration) -> BucketDeclaration {
     BucketDeclaration { seed, ..bucket.clone() }
 }
 
-/// Declares buckets, queues and functions.
+/// Wakes what a store has kept, then declares buckets, queues and functions. For a new world.
 pub(super) async fn declare(world: &World, project: &Project) -> Result<(), StartError> {
+    for plugged in &world.plugged {
+        plugged.cloud.awake().await;
+    }
     for bucket in &project.buckets {
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
         let cloud = world.plugged(&bucket.cloud).map_err(refused)?;

@@ -106,6 +106,8 @@ impl World {
 
     async fn restore(&self, moment: &Moment, extent: Extent) {
         let _alone = self.restoring.lock().await;
+        // Whatever ends the daemon meanwhile: it comes back as it was before, or as it is afterwards.
+        let _together = self.store.as_ref().map(mlemu_engine::Store::together);
         if matches!(extent, Extent::All | Extent::State) {
             // Changes that nobody acted on yet must not start anything now.
             self.objects.restore(&moment.objects);

@@ -15,7 +15,9 @@ use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::Queues;
 use mlemu_engine::schedules::Schedules;
 use mlemu_engine::wait;
-use mlemu_engine::{Engine, FunctionView, Ground, Ids, Journal, Parts, Policy, SteeredClock};
+use mlemu_engine::{
+    Engine, FunctionView, Ground, Ids, Journal, Parts, Policy, Shelf, SteeredClock, Store, StoreError,
+};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ pub struct Soil {
     pub builder: Arc<Builder>,
     pub sandbox: Arc<dyn Sandbox>,
     pub policy: Policy,
+    /// What outlives the daemon, if anything does.
+    pub store: Option<Store>,
     /// Bodies of large objects go here.
     pub bodies: PathBuf,
     /// Files that clouds keep for their instances.
@@ -68,6 +72,7 @@ pub struct World {
     pub journal: Arc<Journal>,
     pub objects: Objects,
     pub queues: Queues,
+    pub store: Option<Store>,
     pub clock: Arc<SteeredClock>,
     pub schedules: Schedules,
     pub(super) moments: Moments,
@@ -78,6 +83,21 @@ pub struct World {
     pub(super) aliases: RwLock<HashMap<String, FunctionId>>,
 }
 
+fn cores(
+    soil: &Soil,
+    name: &ScopeName,
+    shelf: &Shelf,
+    clock: Arc<SteeredClock>,
+    ids: &Ids,
+) -> Result<(Objects, Queues), StoreError> {
+    let ids = || ids.clone();
+    if soil.store.is_some() {
+        return Ok((Objects::kept_on(shelf, clock.clone(), ids())?, Queues::kept_on(shelf, clock, ids())?));
+    }
+    let bodies = soil.bodies.join(&*name.name);
+    Ok((Objects::named_by(bodies, clock.clone(), ids()), Queues::named_by(clock, ids())))
+}
+
 /// A cloud and where it listens.
 pub(super) struct Plugged {
     pub name: &'static str,
@@ -86,8 +106,8 @@ pub(super) struct Plugged {
 }
 
 impl World {
-    /// A world with nothing in it. Must be called inside a tokio runtime.
-    pub fn new(soil: &Soil, name: ScopeName) -> Arc<Self> {
+    /// A world with nothing in it but what its store kept. Must be called inside a tokio runtime.
+    pub fn new(soil: &Soil, name: ScopeName) -> Result<Arc<Self>, StoreError> {
         let clock = Arc::new(soil.origin.clock());
         let ids = soil.origin.ids();
         let journal = Arc::new(Journal::new(JOURNAL));
@@ -99,9 +119,10 @@ impl World {
             journal: journal.clone(),
             policy: soil.policy.clone(),
         });
-        let objects = Objects::named_by(soil.bodies.join(&*name.name), clock.clone(), ids.clone())
-            .counted_in(engine.settle().clone());
-        let queues = Queues::named_by(clock.clone(), ids)
+        let shelf = soil.store.as_ref().map(|store| store.world(&name.name)).unwrap_or_default();
+        let (objects, queues) = cores(soil, &name, &shelf, clock.clone(), &ids)?;
+        let objects = objects.counted_in(engine.settle().clone());
+        let queues = queues
             .counted_in(engine.settle().clone())
             .meddled_by(engine.faults().clone())
             .behind(engine.gate().clone())
@@ -115,6 +136,7 @@ impl World {
                 engine: engine.clone(),
                 objects: objects.clone(),
                 queues: queues.clone(),
+                shelf: shelf.part(kind.name),
                 folder: soil.clients.clone(),
                 region: place.region,
                 account: place.account,
@@ -126,19 +148,21 @@ impl World {
             Plugged { name: kind.name, cloud, address: *address }
         });
         let plugged = plugged.collect();
-        Arc::new(Self {
+        shelf.sound()?;
+        Ok(Arc::new(Self {
             name,
             schedules: Schedules::new(engine.clone()),
             engine,
             journal,
             objects,
             queues,
+            store: soil.store.clone(),
             clock,
             moments: Moments::default(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
             aliases: RwLock::default(),
-        })
+        }))
     }
 
     /// The cloud of one of the engine's functions, which only clouds that are plugged in declare.
@@ -206,6 +230,15 @@ impl World {
     pub async fn steer(&self, course: Course) {
         self.clock.set(course).await;
         self.schedules.restart();
+    }
+
+    /// Nothing of it is left, in a store neither. It must have ended.
+    pub fn forget(&self) {
+        self.objects.reset();
+        self.queues.reset();
+        if let Some(store) = &self.store {
+            store.world(&self.name.name).clear();
+        }
     }
 
     /// Takes no more messages, and completes when no instance is left.

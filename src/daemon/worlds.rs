@@ -4,7 +4,7 @@
 use super::listener::Service;
 use super::scope::{self, NoScope, Said, ScopeName};
 use super::world::{Soil, World};
-use super::{meddle, project};
+use super::{meddle, project, promise};
 use crate::clouds::Cloud;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use mlemu_core::Strain;
 use mlemu_core::declare::Project;
+use mlemu_engine::{Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
@@ -31,6 +32,8 @@ pub enum ScopeError {
     First,
     #[error("there is no scope `{0}`")]
     Unknown(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("the project cannot be made in the scope `{name}`: {why}")]
     Project { name: String, why: String },
 }
@@ -41,7 +44,7 @@ impl ScopeError {
             ScopeError::Name(_) | ScopeError::First => StatusCode::BAD_REQUEST,
             ScopeError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
             ScopeError::Unknown(_) => StatusCode::NOT_FOUND,
-            ScopeError::Project { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            ScopeError::Project { .. } | ScopeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -63,16 +66,21 @@ pub struct Worlds {
 }
 
 impl Worlds {
-    pub fn new(soil: Soil, project: Project) -> Arc<Self> {
-        let first = World::new(&soil, ScopeName::first(&soil.settings));
-        Arc::new(Self {
+    pub fn new(soil: Soil, project: Project) -> Result<Arc<Self>, StoreError> {
+        let first = World::new(&soil, ScopeName::first(&soil.settings))?;
+        Ok(Arc::new(Self {
             first,
             token: mlemu_engine::ids::unguessable(),
             stop: CancellationToken::new(),
             soil,
             project: Mutex::new(Arc::new(project)),
             others: Mutex::default(),
-        })
+        }))
+    }
+
+    /// What outlives the daemon, if anything does.
+    pub fn store(&self) -> Option<&Store> {
+        self.soil.store.as_ref()
     }
 
     fn others(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Place>>> {
@@ -131,7 +139,7 @@ impl Worlds {
 
     async fn make(&self, name: ScopeName) -> Result<Arc<World>, ScopeError> {
         let project = self.project();
-        let world = World::new(&self.soil, name);
+        let world = World::new(&self.soil, name)?;
         if let Err(error) = project::declare(&world, &project).await {
             world.end().await;
             return Err(ScopeError::Project { name: world.name.name.to_string(), why: error.to_string() });
@@ -148,6 +156,7 @@ impl Worlds {
         let world = self.get(name).ok_or_else(|| ScopeError::Unknown(name.to_owned()))?;
         self.others().remove(&world.name.name);
         world.end().await;
+        world.forget();
         Ok(())
     }
 
@@ -200,10 +209,25 @@ impl Front {
             parts.uri = uri;
         }
         let (cloud, request) = (world.cloud_named(self.cloud), Request::from_parts(parts, body));
-        if world.engine.faults().any() {
-            return meddle::answer(&world, &**cloud, request).await;
-        }
-        cloud.answer(request).await
+        inside(&world, &**cloud, request).await
+    }
+}
+
+/// The answer of a world, as the rules of its tests let it be, and once what it promises is written.
+fn inside<'a>(
+    world: &'a World,
+    cloud: &'a dyn Cloud,
+    request: Request<Body>,
+) -> BoxFuture<'a, Response<Body>> {
+    let head = world.store.as_ref().map(|store| (store, promise::head(&request)));
+    let answer: BoxFuture<'a, _> = if world.engine.faults().any() {
+        Box::pin(meddle::answer(world, cloud, request))
+    } else {
+        cloud.answer(request)
+    };
+    match head {
+        None => answer,
+        Some((store, head)) => Box::pin(promise::kept(store, cloud, head, answer)),
     }
 }
 
@@ -218,11 +242,7 @@ impl Service for Front {
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
         let (parts, body) = request.into_parts();
         match self.scope(&parts).map(Said::name) {
-            None if self.worlds.first.engine.faults().any() => {
-                let request = Request::from_parts(parts, body);
-                Box::pin(meddle::answer(&self.worlds.first, &*self.first, request))
-            }
-            None => self.first.answer(Request::from_parts(parts, body)),
+            None => inside(&self.worlds.first, &*self.first, Request::from_parts(parts, body)),
             Some(name) => {
                 let name = name.to_owned();
                 Box::pin(self.elsewhere(name, parts, body))

@@ -23,6 +23,7 @@ mod gcp_storage;
 mod house;
 mod http;
 mod lambda_api;
+mod lasting;
 mod lives;
 mod openapi;
 mod processes;

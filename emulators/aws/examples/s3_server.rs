@@ -51,7 +51,8 @@ fn service(strict_auth: bool) -> S3 {
         region: settings.region.clone(),
         account: settings.account.clone(),
     });
-    S3::new(Parts { objects, triggers, clock, sink: journal, functions, sqs, settings })
+    let shelf = mlemu_engine::Shelf::default();
+    S3::new(Parts { objects, triggers, clock, sink: journal, functions, sqs, shelf, settings })
 }
 
 #[tokio::main]

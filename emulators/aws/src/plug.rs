@@ -79,7 +79,7 @@ impl Aws {
             new_id,
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
-        let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
+        let (clock, sink, shelf) = (parts.clock.clone(), parts.journal.clone(), ground.shelf.clone());
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let known = this.clone();
             let sqs = Sqs::new(sqs::Parts {
@@ -94,6 +94,7 @@ impl Aws {
                 clock,
                 sink,
                 sqs: sqs.clone(),
+                shelf: shelf.clone(),
                 functions: Arc::new(move |arn| known.upgrade()?.lambda.resolve(arn)),
                 settings: s3::Settings {
                     region: ground.region,
@@ -105,7 +106,7 @@ impl Aws {
             let functions = Arc::new(ground.engine);
             let iam = Iam::new(settings.clone(), functions.clone());
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
-            let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())));
+            let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())).kept_on(&shelf));
             let gateway = Gateway::new(lambda.clone());
             Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch, reading }
         })
@@ -114,6 +115,12 @@ impl Aws {
     /// Where the ids of this cloud's world come from.
     pub fn ids(&self) -> &Ids {
         self.sqs.queues().ids()
+    }
+
+    /// Goes on with what was there when the daemon ended: functions first, since the others name them.
+    pub async fn awake(&self) {
+        self.lambda.awake().await;
+        self.s3.awake();
     }
 
     /// Told once where the listener is; functions and URLs point there from then on.
@@ -211,8 +218,11 @@ impl Aws {
     }
 
     pub async fn declare_bucket(&self, bucket: &BucketDeclaration) -> Result<(), String> {
+        let is_kept = self.s3.keeps(&bucket.name);
         let id = self.s3.declare_bucket(&bucket.name);
         match &bucket.seed {
+            // Its files were put there once; what became of them since is the developer's.
+            Some(_) if is_kept => Ok(()),
             Some(folder) => self.s3.seed(&id, folder).await.map_err(|error| error.to_string()),
             None => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! What is deployed: a function's revisions and the limits they run under.
 
 use crate::id::FunctionId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub type Environment = BTreeMap<String, String>;
 
 /// Where a revision's code is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The developer's own folder: run in place, never written to, watched.
@@ -28,7 +28,7 @@ impl Source {
 }
 
 /// Immutable code and configuration. Changing anything makes the next revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     pub function: FunctionId,
     /// Counts up within the function: 1 is the first.
@@ -45,7 +45,7 @@ pub struct Revision {
 }
 
 /// What a revision may use. Sizes in bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub memory: u64,
     pub timeout: Duration,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Where a resource lives: a cloud, an account (project, subscription) in it, and a region.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
     pub cloud: Arc<str>,
     /// Account, project or subscription, as the vendor spells it.
@@ -23,7 +23,7 @@ impl Scope {
 }
 
 /// One function: its scope and its name in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FunctionId {
     pub scope: Arc<Scope>,
     pub name: Arc<str>,
@@ -57,11 +57,11 @@ pub struct InstanceId(pub u64);
 
 /// Which life of the state a handle belongs to. A reset begins the next epoch, and whatever an older
 /// epoch still wants to write is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
 /// What made something happen. The chain of causes is what "wait until settled" follows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// A request from outside; the string is its trace id.

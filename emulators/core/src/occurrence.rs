@@ -3,11 +3,11 @@
 use crate::id::{Cause, Scope};
 use crate::{Epoch, Timestamp};
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How an object came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Created {
     Put,
@@ -16,7 +16,7 @@ pub enum Created {
     Multipart,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectChange {
     Created(Created),
@@ -29,7 +29,7 @@ pub enum ObjectChange {
 }
 
 /// What was said anew about an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Described {
     Tagged,
@@ -41,7 +41,7 @@ pub enum Described {
 }
 
 /// One commit of an object store.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ObjectOccurrence {
     pub scope: Arc<Scope>,
     pub bucket: Arc<str>,
@@ -60,14 +60,14 @@ pub struct ObjectOccurrence {
     pub request_id: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
     Object(ObjectOccurrence),
 }
 
 /// A fact, its place in the one order of facts, and what caused it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Occurrence {
     /// The commit counter: grows by one with each fact.
     pub sequence: u64,

@@ -1,6 +1,7 @@
 //! What a cloud is given to live on.
 
 use crate::Engine;
+use crate::Shelf;
 use crate::objects::Objects;
 use crate::queues::Queues;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ pub struct Ground {
     pub engine: Engine,
     pub objects: Objects,
     pub queues: Queues,
+    /// Where what is in neither core outlives the daemon.
+    pub shelf: Shelf,
     /// Files that a cloud keeps for its instances.
     pub folder: PathBuf,
     pub region: String,

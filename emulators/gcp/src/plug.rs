@@ -74,6 +74,7 @@ impl Gcp {
             queues: ground.queues.clone(),
             sink: sink.clone(),
             place: place.clone(),
+            shelf: ground.shelf.clone(),
         });
         let scheduler = Scheduler::new(scheduler::Parts {
             clock: clock.clone(),
@@ -81,9 +82,10 @@ impl Gcp {
             pubsub: pubsub.clone(),
             scope: place.scope.clone(),
         });
-        let tasks = Tasks::new(ground.queues, place.clone());
+        let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);
         let told = pubsub.clone();
-        let storage = storage::Parts { objects, triggers, clock, sink, place: place.clone(), pubsub: told };
+        let (shelf, here) = (ground.shelf, place.clone());
+        let storage = storage::Parts { objects, triggers, clock, sink, place: here, pubsub: told, shelf };
         let storage = Storage::new(storage);
         let (engine, watch) = (ground.engine, ground.watch);
         Arc::new(Self {
@@ -98,6 +100,13 @@ impl Gcp {
             watch,
             reading,
         })
+    }
+
+    /// Goes on with what was there when the daemon ended.
+    pub fn awake(&self) {
+        self.pubsub.awake();
+        self.storage.awake();
+        self.tasks.awake();
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -272,8 +281,11 @@ impl Gcp {
     }
 
     pub async fn declare_bucket(&self, bucket: &BucketDeclaration) -> Result<(), String> {
+        let is_kept = self.storage.keeps(&bucket.name);
         let id = self.storage.declare_bucket(&bucket.name);
         match &bucket.seed {
+            // Its files were put there once; what became of them since is the developer's.
+            Some(_) if is_kept => Ok(()),
             Some(folder) => self.storage.seed(&id, folder).await.map_err(|error| error.to_string()),
             None => Ok(()),
         }

@@ -31,6 +31,7 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{StatusCode, header};
 use mlemu_core::Strain;
+use mlemu_engine::Store;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ const EVENT_LIMIT: usize = 64 * 1024 * 1024;
 
 pub struct Control {
     router: Router,
+    store: Option<Store>,
 }
 
 impl Control {
@@ -78,20 +80,31 @@ impl Control {
             .route("/_mlemu/stop", post(stop))
             .layer(DefaultBodyLimit::max(EVENT_LIMIT))
             .layer(middleware::from_fn_with_state(worlds.clone(), authorize));
+        let store = worlds.store().cloned();
         let router = Router::new()
             .route("/_mlemu/health", get(health))
             .route("/_mlemu/openapi.json", get(openapi))
             .merge(guarded)
             .fallback(unknown)
             .with_state(worlds);
-        Self { router }
+        Self { router, store }
     }
 }
 
 impl Service for Control {
     fn answer(&self, request: http::Request<Body>) -> BoxFuture<'_, Response> {
         let router = self.router.clone();
-        Box::pin(async move { router.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+        let store = self.store.clone().filter(|_| request.method() != http::Method::GET);
+        Box::pin(async move {
+            let answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            let Some(store) = store else { return answer };
+            match store.written().await {
+                Ok(()) => answer,
+                Err(unwritten) => {
+                    Fault(StatusCode::INSUFFICIENT_STORAGE, unwritten.to_string()).into_response()
+                }
+            }
+        })
     }
 
     fn admits_origin(&self, _: &Parts) -> bool {

@@ -3,6 +3,7 @@
 use super::target::{LATEST, Target};
 use super::wire::{Cors, Kept, Tags};
 use mlemu_core::{FunctionId, Revision, Source, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ pub struct Catalog {
     functions: BTreeMap<String, Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub id: FunctionId,
     /// Another name that people use for it, e.g. its logical id in a template.
@@ -29,7 +30,7 @@ pub struct Entry {
 }
 
 /// The vendor's facts of one version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     pub role: String,
     pub description: String,
@@ -42,7 +43,7 @@ pub struct Facts {
 }
 
 /// A published version: code and configuration that no longer change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     pub facts: Facts,
     /// The description of `$LATEST` when this was published from it; a version may have its own.
@@ -50,7 +51,7 @@ pub struct Version {
     pub revision: Arc<Revision>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UrlConfig {
     pub auth_type: String,
     pub cors: Option<Cors>,

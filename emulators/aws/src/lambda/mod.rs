@@ -17,6 +17,7 @@ mod eventstream;
 pub(crate) mod fake;
 pub mod fault;
 pub mod functions;
+mod kept;
 mod lookup;
 pub mod mapping;
 mod ops;
@@ -40,6 +41,7 @@ use catalog::Catalog;
 use decode::Call;
 use fault::{Code, Fault};
 use http::{HeaderValue, Request};
+use kept::Keeping;
 use mapping::Mappings;
 use mlemu_core::{Boxed, FunctionId, Revision, Runtime, Subject, What};
 use routes::Operation;
@@ -74,6 +76,7 @@ pub struct Lambda {
     /// Sizes of source folders as of a revision's number.
     sizes: Mutex<HashMap<PathBuf, (u64, u64)>>,
     mappings: Option<Mappings>,
+    keeping: Keeping,
 }
 
 impl Lambda {
@@ -85,7 +88,16 @@ impl Lambda {
         fetch_object: FetchObject,
     ) -> Self {
         let (catalog, sizes) = (Mutex::default(), Mutex::default());
-        Self { functions, client, settings, fetch_object, catalog, sizes, mappings: None }
+        Self {
+            functions,
+            client,
+            settings,
+            fetch_object,
+            catalog,
+            sizes,
+            mappings: None,
+            keeping: Keeping::default(),
+        }
     }
 
     /// The same with event source mappings.
@@ -111,7 +123,9 @@ impl Lambda {
         let answer = match routes::find(&parts.method, parts.uri.path(), query) {
             Some(found) => {
                 let call = Call::new(&id, &parts, found.parts);
-                ops::run(self, found.operation, &call, body).await
+                let answer = ops::run(self, found.operation, &call, body).await;
+                self.keep_after(found.operation);
+                answer
             }
             None => Err(Fault::new(
                 Code::UnknownOperation,

@@ -56,6 +56,7 @@ use fault::{Code, Fault};
 use http::request::Parts as Head;
 use http::{Method, Request, Response};
 use mlemu_core::{Clock, FunctionId, Scope, Sink, Subject, What};
+use mlemu_engine::Shelf;
 use mlemu_engine::objects::{BucketId, Objects};
 use mlemu_engine::triggers::Triggers;
 use notifications::Notifications;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub functions: Resolve,
     /// Whose queues notifications may go to.
     pub sqs: Sqs,
+    /// Where configurations outlive the daemon.
+    pub shelf: Shelf,
     pub settings: Settings,
 }
 
@@ -119,7 +122,8 @@ impl S3 {
     pub fn new(parts: Parts) -> Self {
         let Settings { region, account, .. } = &parts.settings;
         let scope = Arc::new(Scope::new("aws", account, region));
-        Self { front: Arc::new(Front { parts, scope, notifications: Notifications::default() }) }
+        let notifications = Notifications::on(&parts.shelf);
+        Self { front: Arc::new(Front { parts, scope, notifications }) }
     }
 
     /// Makes sure that a declared bucket exists in the default account.
@@ -129,6 +133,17 @@ impl S3 {
             Ok(id) => id,
             Err(_exists) => BucketId::new(scope, name),
         }
+    }
+
+    /// Whether a bucket of the default account is there and outlives the daemon.
+    pub fn keeps(&self, name: &str) -> bool {
+        let id = BucketId::new(&self.front.scope, name);
+        self.front.parts.shelf.keeps() && self.front.objects().bucket(&id).is_ok()
+    }
+
+    /// Tells again what buckets told before the daemon ended.
+    pub fn awake(&self) {
+        self.restore_notifications(&self.notifications());
     }
 
     /// Adds a declared trigger to a bucket of the default account, beside those that are there.

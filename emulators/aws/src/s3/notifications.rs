@@ -12,31 +12,36 @@ use mlemu_core::{Cause, FunctionId, Scope};
 use mlemu_engine::Ids;
 use mlemu_engine::objects::BucketId;
 use mlemu_engine::triggers::{Rule, Target};
+use mlemu_engine::{Kept, Shelf};
 use percent_encoding::percent_decode_str;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// The configurations of all buckets that have one, as they are answered.
 #[derive(Default)]
 pub(super) struct Notifications {
-    table: Mutex<HashMap<BucketId, NotificationConfiguration>>,
+    table: Kept<BTreeMap<BucketId, NotificationConfiguration>>,
 }
 
 impl Notifications {
+    pub fn on(shelf: &Shelf) -> Self {
+        Self { table: Kept::on(shelf.part("notifications")) }
+    }
+
     pub fn get(&self, bucket: &BucketId) -> NotificationConfiguration {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.lock();
         table.get(bucket).cloned().unwrap_or_default()
     }
 
     fn set(&self, bucket: &BucketId, configuration: NotificationConfiguration) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock();
         table.insert(bucket.clone(), configuration);
     }
 
     /// The buckets that tell something to a function, with all that they tell.
     fn telling(&self, function: &str) -> Vec<(BucketId, NotificationConfiguration)> {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.lock();
         let tells = |configuration: &NotificationConfiguration| {
             configuration.functions.iter().any(|entry| entry.function == function)
         };
@@ -45,12 +50,12 @@ impl Notifications {
     }
 
     pub fn all(&self) -> Vec<(BucketId, NotificationConfiguration)> {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.lock();
         table.iter().map(|(bucket, configuration)| (bucket.clone(), configuration.clone())).collect()
     }
 
     pub fn forget(&self, bucket: &BucketId) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+        self.table.lock().remove(bucket);
     }
 }
 

@@ -1,53 +1,18 @@
 //! Bodies of objects: bytes in memory or pieces of files, shared by everything that holds them.
 
 use super::digest::{ChecksumKind, Digests, Hasher};
+use super::files::StoredFile;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How much one read of a file brings.
 const READ: u64 = 1024 * 1024;
 
-/// A file that lives as long as something points at it.
-#[derive(Debug)]
-pub(super) struct StoredFile {
-    path: PathBuf,
-}
-
-impl StoredFile {
-    /// Takes over the file at `path`, which may not exist yet.
-    pub fn own(path: PathBuf) -> Self {
-        Self { path }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Blocking.
-    pub fn rename(&mut self, to: PathBuf) -> io::Result<()> {
-        std::fs::rename(&self.path, &to)?;
-        self.path = to;
-        Ok(())
-    }
-}
-
-impl Drop for StoredFile {
-    fn drop(&mut self) {
-        let path = std::mem::take(&mut self.path);
-        // Unlinking gigabytes takes a while: not on a thread that serves requests.
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || std::fs::remove_file(path))),
-            Err(_) => drop(std::fs::remove_file(path)),
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
-enum Piece {
+pub(super) enum Piece {
     Inline(Bytes),
     File { file: Arc<StoredFile>, range: Range<u64> },
 }
@@ -137,7 +102,11 @@ impl Body {
         Self::of(bodies.into_iter().flat_map(|body| body.pieces.iter().cloned()).collect())
     }
 
-    fn of(pieces: Vec<Piece>) -> Self {
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    pub(super) fn of(pieces: Vec<Piece>) -> Self {
         let len = pieces.iter().map(Piece::len).sum();
         Self { pieces: pieces.into(), len }
     }
@@ -200,6 +169,7 @@ async fn read(piece: Piece) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Files;
     use super::*;
 
     fn body(text: &'static str) -> Body {
@@ -222,7 +192,8 @@ mod tests {
         let path = folder.path().join("x");
         let content: Vec<u8> = (0..3 * READ + 17).map(|at| (at % 251) as u8).collect();
         std::fs::write(&path, &content).unwrap();
-        let whole = Body::file(StoredFile::own(path.clone()), content.len() as u64);
+        let files = Arc::new(Files::new(folder.path().into(), crate::Shelf::default()));
+        let whole = Body::file(files.known("x"), content.len() as u64);
         let tail = whole.slice(READ - 5..READ * 2 + 5);
         assert_eq!(whole.bytes().await.unwrap(), content);
         drop(whole);

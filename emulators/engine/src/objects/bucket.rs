@@ -1,15 +1,17 @@
 //! Buckets: their identity, and what one holds.
 
+use super::keep::Item;
 use super::object::Object;
 use super::upload::{Upload, UploadId};
 use super::version::{Versioning, Versions};
 use super::{Fault, Objects};
 use mlemu_core::{Scope, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A bucket's identity: its cloud, its account and its name. The region is a property, not a part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BucketId {
     cloud: Arc<str>,
     account: Arc<str>,
@@ -38,7 +40,7 @@ impl BucketId {
 pub type Documents = BTreeMap<Arc<str>, Arc<str>>;
 
 /// What there is to know of a bucket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BucketView {
     pub id: BucketId,
     /// Where it was created.
@@ -87,6 +89,7 @@ impl Objects {
             documents: Arc::default(),
         };
         store.buckets.insert(id.clone(), Bucket::new(view, BTreeMap::new()));
+        store.diary.note(|| Item::Bucket(id.clone()));
         Ok(id)
     }
 
@@ -96,6 +99,7 @@ impl Objects {
         if !store.bucket(id)?.objects.is_empty() {
             return Err(Fault::BucketNotEmpty { name: id.name.to_string() });
         }
+        store.note_bucket(id);
         let gone = store.buckets.remove(id);
         drop(store);
         drop(gone);
@@ -115,6 +119,7 @@ impl Objects {
         if versioning != Versioning::Off || view.versioning == Versioning::Off {
             view.versioning = versioning;
         }
+        store.diary.note(|| Item::Bucket(id.clone()));
         Ok(())
     }
 
@@ -126,6 +131,7 @@ impl Objects {
             Some(document) => drop(documents.insert(name.into(), document)),
             None => drop(documents.remove(name)),
         }
+        store.diary.note(|| Item::Bucket(id.clone()));
         Ok(())
     }
 

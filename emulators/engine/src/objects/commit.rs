@@ -1,6 +1,7 @@
 //! Reading and changing single objects. Each change is one commit under one lock.
 
 use super::bucket::BucketId;
+use super::keep::Item;
 use super::object::{Attributes, Content, Object, Origin};
 use super::version::{Marker, Version, VersionName, Versioning, Which};
 use super::{Fault, Objects, Store, UploadId};
@@ -270,6 +271,7 @@ impl Store {
         if versions.is_empty() {
             objects.remove(key);
         }
+        self.note_version(bucket, &removed);
         let change = Change {
             key: removed.key().clone(),
             kind: ObjectChange::Deleted,
@@ -283,8 +285,13 @@ impl Store {
     }
 
     fn push(&mut self, bucket: &BucketId, version: Version) -> Result<Option<Version>, Fault> {
+        self.note_version(bucket, &version);
         let objects = &mut self.bucket_mut(bucket)?.objects;
-        Ok(objects.entry(version.key().clone()).or_default().push(version))
+        let replaced = objects.entry(version.key().clone()).or_default().push(version);
+        if let Some(replaced) = &replaced {
+            self.note_version(bucket, replaced);
+        }
+        Ok(replaced)
     }
 
     /// Puts `object` in the place of the version of the same name.
@@ -293,6 +300,7 @@ impl Store {
         if let Some(versions) = self.bucket_mut(bucket)?.objects.get_mut(&object.key) {
             versions.amend(object.clone());
         }
+        self.note_version(bucket, &Version::Object(object.clone()));
         Ok(object)
     }
 
@@ -305,6 +313,7 @@ impl Store {
     ) -> Result<u64, Fault> {
         let scope = self.bucket(bucket)?.view.scope.clone();
         self.sequence += 1;
+        self.diary.note(|| Item::Counter);
         let fact = Fact::Object(ObjectOccurrence {
             scope,
             bucket: bucket.name().clone(),

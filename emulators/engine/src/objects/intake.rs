@@ -1,14 +1,14 @@
 //! Receiving a body: hashed while it comes, inline when small, else written to a file.
 
-use super::body::{Body, StoredFile};
+use super::body::Body;
 use super::digest::{ChecksumKind, Digests, Hasher, hex};
+use super::files::{Files, StoredFile};
 use super::object::Content;
 use super::{Fault, Objects};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{Stream, StreamExt};
 use mlemu_core::Epoch;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -64,10 +64,10 @@ impl Objects {
             Some(writing) => Some(done(writing).await?),
             None => None,
         };
-        let folder = self.shared.folder.clone();
+        let files = self.shared.files.clone();
         let hasher = Hasher::new(kinds);
         Ok(spawn_blocking(move || {
-            let writer = writer.map_or_else(|| Writer::create(folder, hasher), Ok)?;
+            let writer = writer.map_or_else(|| Writer::create(&files, hasher), Ok)?;
             writer.write(batch)
         }))
     }
@@ -127,19 +127,14 @@ impl Batch {
 struct Writer {
     file: std::fs::File,
     owned: StoredFile,
-    name: PathBuf,
     hasher: Hasher,
     len: u64,
 }
 
 impl Writer {
-    /// The name tells nothing of the key: users' names never become names of files.
-    fn create(folder: PathBuf, hasher: Hasher) -> io::Result<Self> {
-        std::fs::create_dir_all(&folder)?;
-        let name = folder.join(crate::ids::unguessable());
-        let owned = StoredFile::own(name.with_extension("part"));
-        let file = std::fs::File::create_new(owned.path())?;
-        Ok(Self { file, owned, name, hasher, len: 0 })
+    fn create(files: &Arc<Files>, hasher: Hasher) -> io::Result<Self> {
+        let (file, owned) = files.create()?;
+        Ok(Self { file, owned, hasher, len: 0 })
     }
 
     fn write(mut self, batch: Batch) -> io::Result<Self> {
@@ -152,7 +147,7 @@ impl Writer {
     }
 
     fn finish(mut self) -> io::Result<(Body, Digests)> {
-        self.owned.rename(self.name)?;
+        self.owned.finish(&self.file)?;
         Ok((Body::file(self.owned, self.len), self.hasher.finish()))
     }
 }

@@ -4,6 +4,8 @@
 //! small and files of opaque names when not; a copy shares the body. Every commit gets the next number of one
 //! counter and is written to one change log, which triggers read at their own pace.
 //!
+//! With a store the metadata is written there as it changes ([`keep`]), and the files of bodies stay.
+//!
 //! A bucket may keep versions: then a replaced object stays behind the new one, and a removal hides it behind a marker.
 //!
 //! The core knows no dialect: entity tags of joined objects, name rules and preconditions come from the
@@ -13,7 +15,9 @@ mod body;
 mod bucket;
 mod commit;
 mod digest;
+mod files;
 mod intake;
+mod keep;
 mod listing;
 mod log;
 mod object;
@@ -35,12 +39,15 @@ pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
 pub use version::{Marker, Version, VersionName, Versioning, Which};
 
 use crate::ids::Ids;
+use crate::store::{Diary, Held};
 use bucket::Bucket;
+use files::Files;
+use keep::Item;
 use log::Log;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -80,7 +87,7 @@ pub struct Objects {
 }
 
 struct Shared {
-    folder: PathBuf,
+    files: Arc<Files>,
     clock: Arc<dyn Clock>,
     ids: Ids,
     store: Mutex<Store>,
@@ -90,12 +97,19 @@ struct Shared {
     pulse: OnceLock<Arc<crate::Pulse>>,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.files.leave();
+    }
+}
+
 #[derive(Default)]
 struct Store {
     epoch: Epoch,
     sequence: u64,
     buckets: BTreeMap<BucketId, Bucket>,
     log: Log,
+    diary: Diary<Item>,
 }
 
 impl Store {
@@ -116,17 +130,13 @@ impl Objects {
 
     /// The same, whose uploads get their ids from `ids`.
     pub fn named_by(folder: PathBuf, clock: Arc<dyn Clock>, ids: Ids) -> Self {
-        let (newest, _) = watch::channel(0);
-        Self {
-            shared: Arc::new(Shared {
-                folder,
-                clock,
-                ids,
-                store: Mutex::default(),
-                newest,
-                pulse: OnceLock::new(),
-            }),
-        }
+        Self::with(Store::default(), Files::new(folder, crate::Shelf::default()).into(), clock, ids)
+    }
+
+    fn with(store: Store, files: Arc<Files>, clock: Arc<dyn Clock>, ids: Ids) -> Self {
+        let (newest, _) = watch::channel(store.sequence);
+        let (store, pulse) = (Mutex::new(store), OnceLock::new());
+        Self { shared: Arc::new(Shared { files, clock, ids, store, newest, pulse }) }
     }
 
     /// Counts every commit as under way in `settle` until the readers of the change log have acted on it.
@@ -153,7 +163,7 @@ impl Objects {
         self.restore(&Snapshot::default());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Store> {
-        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<'_, Store> {
+        Held(self.shared.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

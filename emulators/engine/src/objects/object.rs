@@ -6,6 +6,7 @@ use super::digest::{Checksum, ChecksumKind};
 use super::upload::{PartName, UploadId};
 use super::version::VersionName;
 use mlemu_core::{Cause, Epoch, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub struct Content {
 }
 
 /// What is remembered of a part of a finished upload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartMark {
     pub name: PartName,
     /// In bytes.
@@ -45,9 +46,10 @@ impl Content {
 
 /// What a writer says about an object. The names in `headers` are the dialect's own; the store only keeps
 /// them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Headers that are answered as they came.
+    #[serde(deserialize_with = "crate::store::names::map")]
     pub headers: BTreeMap<&'static str, String>,
     pub metadata: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,

@@ -49,6 +49,7 @@ impl Objects {
         log.clear();
         let fresh = snapshot.buckets.iter().map(|(id, kept)| (id.clone(), kept.bucket(*epoch)));
         let old = std::mem::replace(buckets, fresh.collect());
+        store.note_all();
         drop(store);
         drop(old);
     }

@@ -1,6 +1,7 @@
 //! The store against a plain map, and its promises about files, epochs and the log.
 
 mod history;
+mod keeping;
 
 use super::*;
 use bytes::Bytes;
@@ -13,10 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 fn store(folder: &Path) -> (Objects, BucketId) {
-    let objects = Objects::new(folder.into(), Arc::new(crate::SystemClock::new()));
-    let scope = Arc::new(Scope::new("cloud", "one", "here"));
-    let bucket = objects.create_bucket(&scope, "shelf").unwrap();
+    let objects = Objects::new(folder.into(), clock());
+    let bucket = shelf(&objects);
     (objects, bucket)
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(crate::SystemClock::new())
+}
+
+fn shelf(objects: &Objects) -> BucketId {
+    let scope = Arc::new(Scope::new("cloud", "one", "here"));
+    objects.create_bucket(&scope, "shelf").unwrap()
 }
 
 fn origin() -> Origin {

@@ -3,15 +3,17 @@
 use super::bucket::BucketId;
 use super::commit::NewObject;
 use super::digest::ChecksumKind;
+use super::keep::Item;
 use super::object::{Attributes, Content, Object, Origin, PartMark};
 use super::{Body, Checksum, Fault, Objects};
 use mlemu_core::Timestamp;
 use mlemu_core::occurrence::Created;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UploadId(pub Arc<str>);
 
 impl fmt::Display for UploadId {
@@ -21,7 +23,7 @@ impl fmt::Display for UploadId {
 }
 
 /// What a dialect calls a part: a number, a block id, an offset. Parts are kept in the order of the bytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PartName(pub Vec<u8>);
 
 impl From<u16> for PartName {
@@ -52,7 +54,7 @@ impl Part {
 }
 
 /// The checksum that the joined object shall have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub kind: ChecksumKind,
     /// Of the checksums of the parts, not of the bytes.
@@ -60,10 +62,10 @@ pub struct Plan {
 }
 
 pub(super) struct Upload {
-    begun: Timestamp,
-    attributes: Attributes,
-    plan: Option<Plan>,
-    parts: BTreeMap<PartName, Arc<Part>>,
+    pub begun: Timestamp,
+    pub attributes: Attributes,
+    pub plan: Option<Plan>,
+    pub parts: BTreeMap<PartName, Arc<Part>>,
 }
 
 /// An upload as it is at one moment.
@@ -89,7 +91,10 @@ impl Objects {
         let begun = self.shared.clock.now();
         let id = UploadId(self.shared.ids.fresh("upload").hex().into());
         let upload = Upload { begun, attributes, plan, parts: BTreeMap::new() };
-        self.lock().bucket_mut(bucket)?.uploads.insert((key.into(), id.clone()), upload);
+        let at: (Arc<str>, _) = (key.into(), id.clone());
+        let mut store = self.lock();
+        store.bucket_mut(bucket)?.uploads.insert(at.clone(), upload);
+        store.diary.note(|| Item::Upload(bucket.clone(), at.0, at.1));
         Ok(id)
     }
 
@@ -109,7 +114,8 @@ impl Objects {
         }
         let uploads = &mut store.bucket_mut(bucket)?.uploads;
         let upload = uploads.get_mut(&(key.into(), id.clone())).ok_or_else(|| no_upload(id))?;
-        let replaced = upload.parts.insert(name, part.clone());
+        let replaced = upload.parts.insert(name.clone(), part.clone());
+        store.diary.note(|| Item::Part(bucket.clone(), key.into(), id.clone(), name));
         drop(store);
         drop(replaced);
         Ok(part)
@@ -149,6 +155,7 @@ impl Objects {
         }
         check(held.current(&upload.key).map(Arc::as_ref))?;
         let gone = held.uploads.remove(&at);
+        store.note_upload(bucket, &at, gone.as_ref());
         let new = NewObject {
             key: upload.key.clone(),
             content: joined.content(epoch),
@@ -165,7 +172,9 @@ impl Objects {
 
     pub fn abort_upload(&self, bucket: &BucketId, key: &str, id: &UploadId) -> Result<(), Fault> {
         let mut store = self.lock();
-        let gone = store.bucket_mut(bucket)?.uploads.remove(&(key.into(), id.clone()));
+        let at = (key.into(), id.clone());
+        let gone = store.bucket_mut(bucket)?.uploads.remove(&at);
+        store.note_upload(bucket, &at, gone.as_ref());
         drop(store);
         gone.map(drop).ok_or_else(|| no_upload(id))
     }

@@ -2,10 +2,11 @@
 
 use super::object::Object;
 use mlemu_core::{Epoch, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Whether a bucket keeps what is replaced and removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Versioning {
     /// It never did.
     #[default]
@@ -16,7 +17,7 @@ pub enum Versioning {
 }
 
 /// The name of a version within its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum VersionName {
     /// Written while the bucket kept none. A key has at most one such version.
     Unnamed,
@@ -115,6 +116,10 @@ impl Versions {
     /// Newest first.
     pub fn all(&self) -> impl Iterator<Item = &Version> {
         self.0.iter().rev()
+    }
+
+    pub fn committed(&self, sequence: u64) -> Option<&Version> {
+        self.0.iter().rev().find(|version| version.sequence() == sequence)
     }
 
     pub fn is_empty(&self) -> bool {

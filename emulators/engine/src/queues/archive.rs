@@ -1,8 +1,10 @@
 //! What a topic keeps of what it was given, for subscriptions that go back in time.
 
+use super::keep::Item;
 use super::message::Message;
 use super::subscription::SubscriptionId;
 use super::{Fault, Queues, TopicId};
+use crate::store::Diary;
 use mlemu_core::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
@@ -27,15 +29,26 @@ pub enum Seek {
 }
 
 /// The newest messages of a topic, as far back as anybody wants them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub(super) struct Archive {
-    messages: BTreeMap<u64, Arc<Message>>,
+    pub messages: BTreeMap<u64, Arc<Message>>,
     /// How long the topic itself keeps them.
     pub retention: Option<Duration>,
     bookmarks: Vec<(Weak<()>, u64)>,
+    of: TopicId,
+    diary: Diary<Item>,
 }
 
 impl Archive {
+    pub fn new(of: &TopicId, diary: &Diary<Item>) -> Self {
+        let (messages, retention, bookmarks) = Default::default();
+        Self { messages, retention, bookmarks, of: of.clone(), diary: diary.clone() }
+    }
+
+    fn note(&self, sequence: u64) {
+        self.diary.note(|| Item::Archived(self.of.clone(), sequence));
+    }
+
     /// Keeps a message, if the topic, a bookmark or a subscription (`longest` of them) wants that; forgets what is
     /// too old for all.
     pub fn add(&mut self, message: &Arc<Message>, longest: Option<Duration>, now: Timestamp) {
@@ -47,10 +60,13 @@ impl Archive {
                 || marked.is_some_and(|marked| message.sequence > marked)
         };
         while self.messages.first_entry().is_some_and(|oldest| !is_wanted(oldest.get())) {
-            self.messages.pop_first();
+            if let Some((sequence, _)) = self.messages.pop_first() {
+                self.note(sequence);
+            }
         }
         if is_wanted(message) {
             self.messages.insert(message.sequence, message.clone());
+            self.note(message.sequence);
         }
     }
 
@@ -64,7 +80,9 @@ impl Archive {
 impl Queues {
     /// How long a topic keeps its messages for those who go back; `None`: only as its subscriptions want.
     pub fn retain(&self, topic: &TopicId, retention: Option<Duration>) -> Result<(), Fault> {
-        self.lock().topic_mut(topic)?.archive.retention = retention;
+        let mut store = self.lock();
+        store.topic_mut(topic)?.archive.retention = retention;
+        store.diary.note(|| Item::Topic(topic.clone()));
         Ok(())
     }
 

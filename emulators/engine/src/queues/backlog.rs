@@ -8,7 +8,9 @@ use super::counted::Counted;
 use super::message::Message;
 use super::rule::BackOff;
 use super::subscription::{Counts, Peeked, Settings, Sight};
+use super::trace::Trace;
 use mlemu_core::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +29,10 @@ pub(super) struct Entry {
     /// Of the last lease, over or not.
     pub token: u64,
     /// What its lease has of its receiver's allowance.
-    part: Part,
+    pub part: Part,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     Delayed {
         until: Timestamp,
@@ -67,8 +69,9 @@ enum Alarm {
     Expires,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Backlog {
+    pub trace: Trace,
     ordered: bool,
     retention: Option<Duration>,
     back_off: Option<BackOff>,
@@ -83,8 +86,9 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, trace: Trace) -> Self {
         Self {
+            trace,
             ordered: settings.ordered,
             retention: settings.retention,
             back_off: settings.back_off,
@@ -168,14 +172,19 @@ impl Backlog {
 
     /// Empties everything and gives it back, to be dropped elsewhere.
     pub fn clear(&mut self) -> Self {
+        self.entries.keys().for_each(|sequence| self.trace.message(*sequence));
         let empty = Self {
+            trace: self.trace.clone(),
             entries: BTreeMap::new(),
             groups: HashMap::new(),
             turns: BTreeMap::new(),
             alarms: BTreeSet::new(),
             leased: 0,
             delayed: 0,
-            ..*self
+            ordered: self.ordered,
+            retention: self.retention,
+            back_off: self.back_off,
+            rewinds: self.rewinds,
         };
         std::mem::replace(self, empty)
     }
@@ -197,6 +206,7 @@ impl Backlog {
 
     pub fn add(&mut self, message: Arc<Message>, counted: Counted, delay: Duration, now: Timestamp) {
         let sequence = message.sequence;
+        self.trace.message(sequence);
         let group = self.group_of(&message);
         let phase = if delay.is_zero() {
             Phase::Ready { rank: None }
@@ -223,6 +233,33 @@ impl Backlog {
             self.turn_group(&group);
         } else if delay.is_zero() {
             self.turn_message(sequence, sequence);
+        }
+    }
+
+    /// Puts a message back as it was when it was kept.
+    pub fn put_back(&mut self, entry: Entry) {
+        let (sequence, phase) = (entry.message.sequence, entry.phase);
+        let group = self.group_of(&entry.message);
+        self.alarms.extend(expiry(self.retention, &entry, sequence));
+        let (until, hidden) = match phase {
+            Phase::Ready { .. } => (None, None),
+            Phase::Delayed { until } => (Some(until), Some(&mut self.delayed)),
+            Phase::Leased { until } => (Some(until), Some(&mut self.leased)),
+        };
+        if let Some(hidden) = hidden {
+            *hidden += 1;
+        }
+        self.alarms.extend(until.map(|until| (until, sequence, Alarm::Appears)));
+        self.entries.insert(sequence, entry);
+        match (group, phase) {
+            (Some(name), _) => {
+                let group = self.groups.entry(name.clone()).or_default();
+                group.members.insert(sequence);
+                group.leased += usize::from(matches!(phase, Phase::Leased { .. }));
+                self.turn_group(&name);
+            }
+            (None, Phase::Ready { rank }) => self.turn_message(sequence, rank.unwrap_or(sequence)),
+            (None, _) => {}
         }
     }
 
@@ -272,6 +309,7 @@ impl Backlog {
         self.leave_turn(sequence);
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         entry.phase = Phase::Delayed { until };
+        self.trace.standing(sequence);
         let message = entry.message.clone();
         self.delayed += 1;
         self.alarms.insert((until, sequence, Alarm::Appears));
@@ -289,6 +327,7 @@ impl Backlog {
             Phase::Leased { until } => (until, true),
         };
         entry.phase = Phase::Ready { rank: None };
+        self.trace.standing(sequence);
         entry.part = Part::default();
         let message = entry.message.clone();
         self.alarms.remove(&(until, sequence, Alarm::Appears));
@@ -321,6 +360,7 @@ impl Backlog {
         self.leave_turn(sequence);
         let entry = self.entries.get_mut(&sequence)?;
         entry.phase = Phase::Leased { until };
+        self.trace.standing(sequence);
         entry.count += 1;
         entry.first.get_or_insert(now);
         entry.leased_at = now;
@@ -352,6 +392,7 @@ impl Backlog {
             self.alarms.insert((end, sequence, Alarm::Appears));
             *until = end;
             entry.token = token;
+            self.trace.standing(sequence);
         }
     }
 
@@ -359,6 +400,7 @@ impl Backlog {
     pub fn rewrite(&mut self, sequence: u64, message: Message) {
         if let Some(entry) = self.entries.get_mut(&sequence) {
             entry.message = Arc::new(message);
+            self.trace.message(sequence);
         }
     }
 
@@ -366,12 +408,14 @@ impl Backlog {
     pub fn uncount(&mut self, sequence: u64) {
         if let Some(entry) = self.entries.get_mut(&sequence) {
             entry.count = entry.count.saturating_sub(1);
+            self.trace.standing(sequence);
         }
     }
 
     pub fn remove(&mut self, sequence: u64) -> Option<Entry> {
         self.leave_turn(sequence);
         let entry = self.entries.remove(&sequence)?;
+        self.trace.message(sequence);
         let hidden = match entry.phase {
             Phase::Ready { .. } => None,
             Phase::Delayed { until } => Some((until, &mut self.delayed)),
@@ -406,6 +450,7 @@ impl Backlog {
     fn turn_message(&mut self, sequence: u64, rank: u64) {
         if let Some(entry) = self.entries.get_mut(&sequence) {
             entry.phase = Phase::Ready { rank: Some(rank) };
+            self.trace.standing(sequence);
             self.turns.insert(rank, Turn::Message(sequence));
         }
     }

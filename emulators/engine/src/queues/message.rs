@@ -3,11 +3,12 @@
 use super::SubscriptionId;
 use bytes::Bytes;
 use mlemu_core::{Cause, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing that the sender says about a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
     pub name: Arc<str>,
     /// The dialect's word for what the value is; empty where it has only one kind.
@@ -16,7 +17,7 @@ pub struct Attribute {
 }
 
 /// A message as it was accepted; immutable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// The commit that accepted it: messages of a group are lent out in this order.
     pub sequence: u64,
@@ -25,6 +26,7 @@ pub struct Message {
     pub body: Bytes,
     pub attributes: Arc<[Attribute]>,
     /// The dialect's own facts, e.g. who sent it.
+    #[serde(deserialize_with = "crate::store::names::list")]
     pub notes: Arc<[(&'static str, String)]>,
     pub group: Option<Arc<str>>,
     pub dedupe: Option<Arc<str>>,

@@ -7,7 +7,8 @@
 //! event that concerns it.
 //!
 //! The core knows no dialect: names, limits, receipts on the wire and who may do what are the caller's.
-//! Everything that must survive is in [`Store`]; what is not (who waits, who consumes) is beside it.
+//! Everything that must survive is in [`Store`], and written as it changes where there is a store ([`keep`]); what is
+//! not (who waits, who consumes) is beside it.
 
 mod allowance;
 mod archive;
@@ -15,6 +16,7 @@ mod backlog;
 mod byhand;
 mod counted;
 mod dedupe;
+mod keep;
 mod message;
 mod receive;
 mod redrive;
@@ -26,6 +28,7 @@ mod subscription;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topic;
+mod trace;
 
 pub use allowance::Allowance;
 pub use archive::{Bookmark, Seek};
@@ -44,10 +47,12 @@ use crate::faults::Faults;
 use crate::gate::Gate;
 use crate::ids::Ids;
 use crate::settle::Settle;
+use crate::store::{Diary, Held};
 use crate::turns::Turns;
+use keep::Item;
 use mlemu_core::{Clock, Epoch};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use subscription::Subscription;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -97,6 +102,9 @@ struct Store {
     turns: Turns,
     /// Hears every message that is sent.
     ear: Option<mpsc::UnboundedSender<Heard>>,
+    /// The commit that the store knows.
+    handed: u64,
+    diary: Diary<Item>,
 }
 
 impl Store {
@@ -123,8 +131,12 @@ impl Queues {
 
     /// The same, whose messages get their ids from `ids`.
     pub fn named_by(clock: Arc<dyn Clock>, ids: Ids) -> Self {
-        let (newest, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { clock, ids, store: Mutex::default(), newest }) }
+        Self::with(Store::default(), clock, ids)
+    }
+
+    fn with(store: Store, clock: Arc<dyn Clock>, ids: Ids) -> Self {
+        let (newest, _) = watch::channel(store.sequence);
+        Self { shared: Arc::new(Shared { clock, ids, store: Mutex::new(store), newest }) }
     }
 
     /// Counts messages as under way in `settle` while a consumer may receive them. To be said first: what is there
@@ -193,6 +205,7 @@ impl Queues {
         let mut store = self.lock();
         store.epoch.0 += 1;
         let topics = std::mem::take(&mut store.topics);
+        store.note_all();
         drop(store);
         topics.values().for_each(Topic::wake_all);
         self.tell();
@@ -204,8 +217,8 @@ impl Queues {
         self.tell();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Store> {
-        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<'_, Store> {
+        Held(self.shared.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells those who watch the whole; not to be called under the lock.

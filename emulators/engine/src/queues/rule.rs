@@ -1,6 +1,7 @@
 //! What a dialect decides about messages, in the form in which the core can keep it.
 
 use super::message::{Attribute, Message};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,7 @@ identity!(Filter);
 identity!(Mark);
 
 /// How long a message that came back stays hidden: twice as long each time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackOff {
     pub first: Duration,
     pub longest: Duration,

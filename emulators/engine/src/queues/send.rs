@@ -4,12 +4,13 @@ use super::message::{Message, NewMessage};
 use super::{Fault, Queues, Store, TopicId};
 use crate::faults::{Effect, SEND};
 use mlemu_core::{Cause, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What became of a message that was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     pub id: Arc<str>,
     pub sequence: u64,

@@ -4,8 +4,10 @@
 
 use super::backlog::Backlog;
 use super::counted::Counting;
-use super::subscription::{Settings, Subscription};
+use super::keep::Item;
+use super::subscription::{Settings, Subscription, SubscriptionId};
 use super::topic::{Topic, TopicId, TopicView};
+use super::trace::Trace;
 use super::{Queues, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ impl Queues {
             subscription.backlog.clear();
             subscription.stir();
         }
+        store.diary.note(|| Item::Counter);
         drop(store);
         self.tell();
     }
@@ -65,6 +68,7 @@ impl Queues {
             let topic = store.restored(id, kept, old.get_mut(id));
             store.topics.insert(id.clone(), topic);
         }
+        store.note_all();
         drop(store);
         old.values().for_each(Topic::wake_all);
         drop(old);
@@ -78,7 +82,9 @@ impl Store {
         for (name, (settings, backlog)) in &kept.subscriptions {
             let there = old.as_mut().and_then(|old| old.subscriptions.remove(name));
             let mut subscription = there.unwrap_or_else(|| {
-                Subscription::new(settings.clone(), Counting::new(self.settle.clone(), id.clone()))
+                let place = SubscriptionId { topic: id.clone(), name: name.clone() };
+                let counting = Counting::new(self.settle.clone(), id.clone());
+                Subscription::new(settings.clone(), counting, Trace::new(&place, &self.diary))
             });
             subscription.settings = settings.clone();
             subscription.backlog = backlog.clone();

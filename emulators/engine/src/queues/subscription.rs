@@ -4,14 +4,16 @@ use super::backlog::Backlog;
 use super::counted::Counting;
 use super::message::Message;
 use super::rule::{BackOff, Filter, Mark};
+use super::trace::Trace;
 use super::{Fault, Queues, TopicId};
 use mlemu_core::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A subscription's identity.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SubscriptionId {
     pub topic: TopicId,
     /// Empty for the one subscription of a plain queue.
@@ -25,7 +27,7 @@ impl SubscriptionId {
 }
 
 /// Where messages go that were lent out too often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     pub to: TopicId,
     /// How often a message may be lent out; one time more sends it on.
@@ -35,7 +37,8 @@ pub struct DeadLetter {
 }
 
 /// How a subscription behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// A group's messages are lent out in order, and only while none of them is out.
     pub ordered: bool,
@@ -50,10 +53,14 @@ pub struct Settings {
     /// Without effect while the topic that it names is missing.
     pub dead_letter: Option<DeadLetter>,
     /// What is added to messages that go there.
+    /// Not kept by a store: whoever made it says it again.
+    #[serde(skip)]
     pub mark: Option<Mark>,
     /// Most messages out at once.
     pub most_leased: Option<usize>,
     /// Which messages it gets at all; `None`: every one.
+    /// Not kept by a store either.
+    #[serde(skip)]
     pub filter: Option<Filter>,
     /// How long a message that came back stays hidden; `None`: not at all.
     pub back_off: Option<BackOff>,
@@ -127,8 +134,8 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    pub fn new(settings: Settings, counting: Counting) -> Self {
-        let backlog = Backlog::new(&settings);
+    pub fn new(settings: Settings, counting: Counting, trace: Trace) -> Self {
+        let backlog = Backlog::new(&settings, trace);
         Self { settings, backlog, wake: Arc::default(), waiting: 0, counting }
     }
 

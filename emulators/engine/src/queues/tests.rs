@@ -23,7 +23,10 @@ struct Bench {
 
 impl Bench {
     fn new(settings: Settings) -> Self {
-        let queues = Queues::new(Arc::new(TestClock::new()));
+        Self::of(Queues::new(Arc::new(TestClock::new())), settings)
+    }
+
+    fn of(queues: Queues, settings: Settings) -> Self {
         let topic = TopicId::new(&Arc::new(Scope::new("cloud", "one", "here")), "work");
         queues.create_queue(&topic, settings, Notes::new(), Notes::new()).unwrap();
         Self { queues, only: topic.only(), topic }

@@ -3,9 +3,12 @@
 use super::archive::Archive;
 use super::counted::Counting;
 use super::dedupe::Dedupe;
+use super::keep::Item;
 use super::subscription::{Settings, Subscription, SubscriptionId};
+use super::trace::Trace;
 use super::{Fault, Queues, Store};
 use mlemu_core::{Scope, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 pub type Notes = BTreeMap<String, String>;
 
 /// A topic's identity.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TopicId {
     pub scope: Arc<Scope>,
     pub name: Arc<str>,
@@ -84,19 +87,23 @@ impl Store {
         if self.topics.contains_key(id) {
             return Err(Fault::TopicExists { name: id.name.to_string() });
         }
-        let (dedupe, archive, subscriptions) = Default::default();
+        let (dedupe, archive) = (Dedupe::new(id, &self.diary), Archive::new(id, &self.diary));
+        let subscriptions = BTreeMap::new();
         let topic = Topic { created: now, modified: now, notes, tags, dedupe, archive, subscriptions };
         self.topics.insert(id.clone(), topic);
+        self.diary.note(|| Item::Topic(id.clone()));
         Ok(())
     }
 
     fn add_subscription(&mut self, id: &SubscriptionId, settings: Settings) -> Result<(), Fault> {
         let counting = Counting::new(self.settle.clone(), id.topic.clone());
+        let trace = Trace::new(id, &self.diary);
         let topic = self.topic_mut(&id.topic)?;
         if topic.subscriptions.contains_key(&id.name) {
             return Err(Fault::SubscriptionExists { name: id.name.to_string() });
         }
-        topic.subscriptions.insert(id.name.clone(), Subscription::new(settings, counting));
+        topic.subscriptions.insert(id.name.clone(), Subscription::new(settings, counting, trace));
+        self.diary.note(|| Item::Subscription(id.clone()));
         Ok(())
     }
 }
@@ -136,7 +143,10 @@ impl Queues {
 
     /// Forgets a subscription with its messages; who waits there is told.
     pub fn unsubscribe(&self, id: &SubscriptionId) -> Result<(), Fault> {
-        let gone = self.lock().topic_mut(&id.topic)?.subscriptions.remove(&id.name);
+        let mut store = self.lock();
+        store.note_subscription(id);
+        let gone = store.topic_mut(&id.topic)?.subscriptions.remove(&id.name);
+        drop(store);
         let gone = gone.ok_or_else(|| id.missing())?;
         gone.wake.notify_waiters();
         self.tell();
@@ -147,10 +157,19 @@ impl Queues {
     pub fn orphan(&self, id: &TopicId, to: &TopicId) -> Result<(), Fault> {
         let mut store = self.lock();
         store.topic(to)?;
-        let gone = store.topics.remove(id).ok_or_else(|| id.missing())?;
+        store.note_topic(id);
+        let mut gone = store.topics.remove(id).ok_or_else(|| id.missing())?;
         // Receivers that wait ask again, by the new name.
         gone.wake_all();
+        for (name, subscription) in &mut gone.subscriptions {
+            let place = SubscriptionId { topic: to.clone(), name: name.clone() };
+            subscription.backlog.trace = Trace::new(&place, &store.diary);
+        }
+        let names: Vec<_> = gone.subscriptions.keys().cloned().collect();
         store.topic_mut(to)?.subscriptions.extend(gone.subscriptions);
+        for name in names {
+            store.note_subscription(&SubscriptionId { topic: to.clone(), name });
+        }
         drop(store);
         self.tell();
         Ok(())
@@ -158,7 +177,11 @@ impl Queues {
 
     /// Forgets a topic with all that it holds; who waits there is told.
     pub fn delete_topic(&self, id: &TopicId) -> Result<(), Fault> {
-        let gone = self.lock().topics.remove(id).ok_or_else(|| id.missing())?;
+        let mut store = self.lock();
+        store.note_topic(id);
+        let gone = store.topics.remove(id);
+        drop(store);
+        let gone = gone.ok_or_else(|| id.missing())?;
         gone.wake_all();
         self.tell();
         Ok(())
@@ -186,7 +209,9 @@ impl Queues {
         let mut store = self.lock();
         let topic = store.topic_mut(id)?;
         topic.modified = now;
-        Ok(change(&mut topic.notes, &mut topic.tags))
+        let changed = change(&mut topic.notes, &mut topic.tags);
+        store.diary.note(|| Item::Topic(id.clone()));
+        Ok(changed)
     }
 
     /// Changes how a subscription behaves; what is out already keeps its lease.
@@ -204,6 +229,7 @@ impl Queues {
         subscription.backlog.obey(&settings);
         subscription.settle(now, sequence);
         subscription.stir();
+        store.diary.note(|| Item::Subscription(id.clone()));
         drop(store);
         self.tell();
         Ok(settings)

@@ -36,17 +36,20 @@ pub(crate) use feed::Feed;
 use http::{Request, header};
 use mlemu_core::{Scope, Sink, Subject, What};
 use mlemu_engine::queues::{Queues, TopicId};
+use mlemu_engine::{Kept, KeptGuard, Shelf};
 use names::{Kind, Name};
 use push::Pusher;
-use registry::Registry;
+use registry::{Held, Registry};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the service lives on.
 pub struct Parts {
     pub queues: Queues,
     pub sink: Arc<dyn Sink>,
     pub place: Place,
+    /// Where what there is outlives the daemon.
+    pub shelf: Shelf,
 }
 
 /// The service. A cheap handle; clones share it.
@@ -59,7 +62,7 @@ struct Shared {
     queues: Queues,
     sink: Arc<dyn Sink>,
     place: Place,
-    registry: Mutex<Registry>,
+    registry: Kept<Registry>,
     pushers: Couriers<Pusher>,
     /// The newest message id.
     message: AtomicU64,
@@ -67,13 +70,12 @@ struct Shared {
 
 impl PubSub {
     pub fn new(parts: Parts) -> Self {
-        let Parts { queues, sink, place } = parts;
+        let Parts { queues, sink, place, shelf } = parts;
+        let registry = Kept::on(shelf.part("pubsub"));
         // Ids of another day are others.
         let message = AtomicU64::new(queues.clock().now().0.unsigned_abs());
         let pushers = Couriers::new(queues.clone());
-        Self {
-            shared: Arc::new(Shared { queues, sink, place, registry: Mutex::default(), pushers, message }),
-        }
+        Self { shared: Arc::new(Shared { queues, sink, place, registry, pushers, message }) }
     }
 
     /// Whether a path is of this API in REST.
@@ -99,8 +101,21 @@ impl PubSub {
         &self.shared.queues
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.shared.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> KeptGuard<'_, Registry> {
+        self.shared.registry.lock()
+    }
+
+    /// Goes on with what was there when the daemon ended: the core has the messages, but not what only a description
+    /// says of them.
+    pub fn awake(&self) {
+        let held: Vec<Held> = self.registry().subscriptions.values().cloned().collect();
+        for Held { said, core } in held {
+            if let (Some(core), Ok(settings)) = (core, self.settings(&said)) {
+                // It was there a moment ago, and nobody else is awake.
+                let _ = self.queues().configure(&core, |kept| *kept = settings);
+            }
+        }
+        self.push_anew();
     }
 
     /// The core's place for a topic.

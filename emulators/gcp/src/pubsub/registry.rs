@@ -5,10 +5,11 @@ use super::fault::Fault;
 use super::names::Kind;
 use super::wire::{Policy, Schema, Snapshot, Subscription, Topic};
 use mlemu_engine::queues::{Bookmark, SubscriptionId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A subscription, and where the core has it.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Held {
     pub said: Subscription,
     /// `None`: it is detached.
@@ -23,10 +24,12 @@ pub(super) struct Kept {
 }
 
 /// Everything by its whole name. A copy is what a reset goes back to.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Registry {
     pub(super) topics: BTreeMap<String, Topic>,
     pub(super) subscriptions: BTreeMap<String, Held>,
+    /// They end with the daemon.
+    #[serde(skip)]
     pub(super) snapshots: BTreeMap<String, Kept>,
     /// Each with its revisions, oldest first.
     pub(super) schemas: BTreeMap<String, Vec<Schema>>,

@@ -32,7 +32,11 @@ impl Bench {
         let settle = Settle::default();
         let queues = Queues::new(clock.clone()).counted_in(settle.clone());
         let (sink, place) = (Arc::new(Journal::new(100)), Place::new("demo-p", "us-central1"));
-        let bench = Self { pubsub: PubSub::new(Parts { queues, sink, place }), clock, settle };
+        let bench = Self {
+            pubsub: PubSub::new(Parts { queues, sink, place, shelf: mlemu_engine::Shelf::default() }),
+            clock,
+            settle,
+        };
         for topic in [TOPIC, DEAD] {
             bench.pubsub.ensure_topic(topic).unwrap();
         }

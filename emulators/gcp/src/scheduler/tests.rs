@@ -28,7 +28,12 @@ async fn bench() -> Bench {
     let queues = Queues::new(clock.clone()).counted_in(settle.clone());
     let place = Place::new("demo-p", "us-central1");
     let scope = place.scope.clone();
-    let pubsub = PubSub::new(pubsub::Parts { queues, sink: Arc::new(Journal::new(10)), place });
+    let pubsub = PubSub::new(pubsub::Parts {
+        queues,
+        sink: Arc::new(Journal::new(10)),
+        place,
+        shelf: mlemu_engine::Shelf::default(),
+    });
     pubsub.ensure_topic(TOPIC).unwrap();
     let said = Subscription { name: HEARD.into(), topic: TOPIC.into(), ..Subscription::default() };
     pubsub.create_subscription(said).unwrap();

@@ -38,11 +38,12 @@ use http::request::Parts as RequestParts;
 use mlemu_core::{Clock, Sink, Subject, What};
 use mlemu_engine::objects::{BucketId, Objects};
 use mlemu_engine::triggers::Triggers;
+use mlemu_engine::{Kept, Shelf};
 use routes::Op;
 use sessions::Sessions;
 use settings::BucketSettings;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use subscriptions::Subscriptions;
 
 /// What the service lives on.
@@ -54,6 +55,8 @@ pub struct Parts {
     pub place: Place,
     /// Told of changes where a bucket wants that.
     pub pubsub: PubSub,
+    /// Where what is said of buckets outlives the daemon.
+    pub shelf: Shelf,
 }
 
 /// The service.
@@ -66,7 +69,9 @@ pub struct Storage {
     sessions: Sessions,
     subscriptions: Subscriptions,
     pubsub: PubSub,
-    told: Mutex<notifications::Told>,
+    told: Kept<notifications::Told>,
+    /// Whether buckets outlive the daemon.
+    keeps: bool,
     trouble: trouble::Trouble,
 }
 
@@ -78,11 +83,12 @@ impl Storage {
             clock: parts.clock,
             sink: parts.sink,
             place: parts.place,
-            settings: BucketSettings::default(),
+            settings: BucketSettings::on(&parts.shelf),
             sessions: Sessions::default(),
             subscriptions,
             pubsub: parts.pubsub,
-            told: Mutex::default(),
+            told: Kept::on(parts.shelf.part("notifications")),
+            keeps: parts.shelf.keeps(),
             trouble: trouble::Trouble::default(),
         }
     }
@@ -151,6 +157,11 @@ impl Storage {
         let made = self.objects.create_bucket(&self.place.scope, name);
         // One that exists already is as it was declared.
         made.unwrap_or_else(|_| self.bucket_id(name))
+    }
+
+    /// Whether a bucket is there and outlives the daemon.
+    pub fn keeps(&self, bucket: &str) -> bool {
+        self.keeps && self.objects.bucket(&self.bucket_id(bucket)).is_ok()
     }
 
     /// Puts the files of a folder into a bucket, keyed by their paths. No trigger fires for them that is set later.

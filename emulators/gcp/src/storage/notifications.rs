@@ -171,7 +171,7 @@ impl Storage {
         if !self.pubsub.has_topic(said.topic.trim_start_matches(TOPICS)) {
             return Err(Fault::invalid(format!("Cloud Pub/Sub topic {} not found.", said.topic)));
         }
-        let mut all = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self.told.lock();
         let of_bucket = all.entry(bucket.to_owned()).or_default();
         let last = of_bucket.iter().filter_map(|one| one.id.parse::<u64>().ok()).max();
         said.id = (last.unwrap_or_default() + 1).to_string();
@@ -191,7 +191,7 @@ impl Storage {
 
     pub(super) fn delete_notification(&self, bucket: &str, id: &str) -> Result<Response, Fault> {
         self.must_exist(bucket)?;
-        let mut all = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self.told.lock();
         let of_bucket = all.entry(bucket.to_owned()).or_default();
         let at = of_bucket.iter().position(|one| one.id == id).ok_or_else(|| Fault::no_notification(id))?;
         let gone = of_bucket.remove(at);
@@ -203,16 +203,13 @@ impl Storage {
     }
 
     fn notifications(&self, bucket: &str) -> Vec<Notification> {
-        let all = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let all = self.told.lock();
         all.get(bucket).cloned().unwrap_or_default()
     }
 
     /// Goes back to the notifications of another moment.
     pub fn restore(&self, saved: &Saved) {
-        let old = std::mem::replace(
-            &mut *self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
-            saved.0.clone(),
-        );
+        let old = std::mem::replace(&mut *self.told.lock(), saved.0.clone());
         for (bucket, told) in old {
             for one in told {
                 self.subscriptions.take(&self.bucket_id(&bucket), &one.rule_id());
@@ -224,8 +221,13 @@ impl Storage {
         }
     }
 
+    /// Tells again what was told before the daemon ended.
+    pub fn awake(&self) {
+        self.restore(&self.saved());
+    }
+
     pub fn saved(&self) -> Saved {
-        Saved(self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone())
+        Saved(self.told.lock().clone())
     }
 }
 

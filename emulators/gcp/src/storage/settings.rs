@@ -1,8 +1,8 @@
 //! What is said about buckets and only kept: location, labels, life cycles. Nothing here acts.
 
+use mlemu_engine::{Kept, Shelf};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 /// What a bucket's owner may say, without what the store says itself.
 const OWN: [&str; 10] = [
@@ -21,27 +21,30 @@ const OWN: [&str; 10] = [
 type Words = Map<String, Value>;
 
 /// By the names of the buckets: what was said, and how often.
-#[derive(Debug, Default)]
 pub(super) struct BucketSettings {
-    said: Mutex<HashMap<String, (Words, u64)>>,
+    said: Kept<BTreeMap<String, (Words, u64)>>,
 }
 
 impl BucketSettings {
+    pub fn on(shelf: &Shelf) -> Self {
+        Self { said: Kept::on(shelf.part("buckets")) }
+    }
+
     /// What was said of the bucket, and its metageneration.
     pub fn of(&self, bucket: &str) -> (Words, u64) {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = self.said.lock();
         said.get(bucket).cloned().unwrap_or_else(|| (Map::new(), 1))
     }
 
     /// The first words about a new bucket.
     pub fn begin(&self, bucket: &str, words: Words) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said.lock();
         said.insert(bucket.to_owned(), (own_words(words), 1));
     }
 
     /// `null` takes a word back. `replaces`: what is not repeated is forgotten.
     pub fn change(&self, bucket: &str, words: Words, replaces: bool) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said.lock();
         let (kept, metageneration) = said.entry(bucket.to_owned()).or_insert_with(|| (Map::new(), 1));
         if replaces {
             kept.clear();
@@ -51,7 +54,7 @@ impl BucketSettings {
     }
 
     pub fn forget(&self, bucket: &str) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+        self.said.lock().remove(bucket);
     }
 }
 

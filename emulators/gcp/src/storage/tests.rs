@@ -49,8 +49,21 @@ impl Shop {
         let place = Place::new("demo-p", "us-central1");
         let queues = mlemu_engine::queues::Queues::new(clock.clone());
         let (place_, sink_) = (place.clone(), sink.clone());
-        let pubsub = PubSub::new(crate::pubsub::Parts { queues, sink: sink_, place: place_ });
-        let storage = Storage::new(Parts { objects, triggers: triggers.clone(), clock, sink, place, pubsub });
+        let pubsub = PubSub::new(crate::pubsub::Parts {
+            queues,
+            sink: sink_,
+            place: place_,
+            shelf: mlemu_engine::Shelf::default(),
+        });
+        let storage = Storage::new(Parts {
+            objects,
+            triggers: triggers.clone(),
+            clock,
+            sink,
+            place,
+            pubsub,
+            shelf: mlemu_engine::Shelf::default(),
+        });
         let shop = Self { storage, triggers, heard, _folder: folder };
         shop.json("POST", "/storage/v1/b?project=demo-p", r#"{"name":"pics","location":"EU"}"#, 200).await;
         shop

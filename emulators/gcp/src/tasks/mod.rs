@@ -22,12 +22,13 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use mlemu_core::{Cause, Scope, Timestamp};
 use mlemu_engine::queues::{NewMessage, Notes, Queues, Sight, TopicId};
+use mlemu_engine::{Kept, KeptGuard, Shelf};
 use queue::Retries;
 use round::TaskRound;
 use routes::{Op, Target};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Of a task, in bytes.
@@ -39,7 +40,7 @@ pub struct Tasks {
     queues: Queues,
     place: Place,
     /// Queues as they were described, by their whole names.
-    known: Mutex<BTreeMap<String, Value>>,
+    known: Kept<BTreeMap<String, Value>>,
     couriers: Couriers<TaskRound>,
 }
 
@@ -48,8 +49,9 @@ pub struct Tasks {
 pub struct Saved(BTreeMap<String, Value>);
 
 impl Tasks {
-    pub fn new(queues: Queues, place: Place) -> Self {
-        Self { couriers: Couriers::new(queues.clone()), queues, place, known: Mutex::default() }
+    pub fn new(queues: Queues, place: Place, shelf: &Shelf) -> Self {
+        let known = Kept::on(shelf.part("tasks"));
+        Self { couriers: Couriers::new(queues.clone()), queues, place, known }
     }
 
     /// Whether a path is of this API, as the vendor has it or as its emulator does, without a version.
@@ -108,8 +110,13 @@ impl Tasks {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> KeptGuard<'_, BTreeMap<String, Value>> {
+        self.known.lock()
+    }
+
+    /// Goes on with the queues that were there when the daemon ended.
+    pub fn awake(&self) {
+        self.restore(&self.saved());
     }
 
     /// The core's place for a queue; no topic of Pub/Sub is called so.

@@ -40,7 +40,7 @@ async fn bench(refusals: usize) -> Bench {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
-    let tasks = Tasks::new(queues, Place::new("demo-p", "us-central1"));
+    let tasks = Tasks::new(queues, Place::new("demo-p", "us-central1"), &mlemu_engine::Shelf::default());
     Bench { tasks, clock, settle, url, seen }
 }
 

@@ -18,8 +18,10 @@ use batch::SqsBatch;
 use mlemu_core::{FunctionId, Timestamp};
 use mlemu_engine::queues::SubscriptionId;
 use mlemu_engine::sources::{Mapping, Sources};
+use mlemu_engine::{Kept, KeptGuard, Shelf};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Messages of a batch when nobody says.
@@ -28,7 +30,7 @@ pub const BATCH: u32 = 10;
 const EVENT: usize = 6 * MIB as usize;
 
 /// What is configured of a mapping.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Facts {
     pub source_arn: String,
     pub from: SubscriptionId,
@@ -52,12 +54,28 @@ pub struct Facts {
 pub struct Mappings {
     pub sources: Sources,
     pub sqs: Sqs,
-    table: Mutex<BTreeMap<String, Facts>>,
+    table: Kept<BTreeMap<String, Facts>>,
 }
 
 impl Mappings {
     pub fn new(sources: Sources, sqs: Sqs) -> Self {
-        Self { sources, sqs, table: Mutex::default() }
+        Self { sources, sqs, table: Kept::default() }
+    }
+
+    /// They outlive the daemon there.
+    pub fn kept_on(self, shelf: &Shelf) -> Self {
+        Self { table: Kept::on(shelf.part("mappings")), ..self }
+    }
+
+    /// Goes on with those that were there when the daemon ended. A project declares its own anew.
+    pub fn awake(&self) {
+        for (uuid, facts) in self.all() {
+            if is_declared(&uuid) {
+                self.remove(&uuid);
+            } else {
+                self.put(&uuid, facts);
+            }
+        }
     }
 
     pub fn get(&self, uuid: &str) -> Option<Facts> {
@@ -115,8 +133,8 @@ impl Mappings {
         });
     }
 
-    fn table(&self) -> MutexGuard<'_, BTreeMap<String, Facts>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> KeptGuard<'_, BTreeMap<String, Facts>> {
+        self.table.lock()
     }
 }
 

@@ -45,9 +45,10 @@ async fn unpack(lambda: &Lambda, archive: Bytes) -> Result<Source, Fault> {
         let text = format!("Zipped size must be smaller than {ZIPPED_PACKAGE} bytes");
         return Err(Fault::new(Code::RequestEntityTooLarge, text));
     }
-    let unpacked = lambda.functions.unpack(archive, UNZIPPED_PACKAGE).await;
+    let unpacked = lambda.functions.unpack(archive.clone(), UNZIPPED_PACKAGE).await;
     let Unpacked { folder, packed_bytes, sha256, warnings, .. } =
         unpacked.map_err(|fault| Fault::package(&fault))?;
+    lambda.keeping.package(&sha256, &archive);
     for text in warnings {
         lambda.functions.record(Subject::default(), What::Warning { text });
     }

@@ -108,6 +108,7 @@ fn world_with(settings: Settings) -> World {
         sink: journal.clone(),
         functions,
         sqs: sqs.clone(),
+        shelf: mlemu_engine::Shelf::default(),
         settings,
     };
     let s3 = S3::new(parts);

@@ -1,6 +1,7 @@
 //! Versions of keys against the simplest model: a list of entries for each key.
 
 use super::*;
+use crate::store::reopened::Reopened;
 
 /// The entries of each key, oldest first. No body: a marker.
 type Model = BTreeMap<String, History>;
@@ -15,6 +16,8 @@ enum Step {
     Keep(Versioning),
     Describe(String, String),
     Restore,
+    /// The daemon ends and another begins, where there is a store.
+    Reopen,
     List(String, String, usize),
 }
 
@@ -27,6 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => versioning.prop_map(Step::Keep),
         1 => (key(), "[a-z]{0,3}").prop_map(|(key, tag)| Step::Describe(key, tag)),
         1 => Just(Step::Restore),
+        1 => Just(Step::Reopen),
         3 => ("[ab/]{0,2}", "(|/|b|ab)", 1..4_usize).prop_map(|(p, d, l)| Step::List(p, d, l)),
     ]
 }
@@ -41,6 +45,7 @@ struct Pair {
     bucket: BucketId,
     model: Model,
     versioning: Versioning,
+    kept: Option<Reopened>,
 }
 
 impl Pair {
@@ -160,6 +165,13 @@ impl Pair {
                 });
                 assert_eq!(said.is_ok(), self.current().contains_key(&key));
             }
+            Step::Reopen => {
+                let Some(kept) = &mut self.kept else { return };
+                let newest = self.objects.sequence();
+                kept.reopen();
+                self.objects = Objects::kept_on(&kept.shelf(), clock(), crate::Ids::default()).unwrap();
+                assert_eq!(self.objects.sequence(), newest);
+            }
             Step::Restore => self.objects.restore(&self.objects.snapshot()),
             Step::List(prefix, delimiter, limit) => {
                 assert_eq!(self.listed(&prefix, &delimiter, limit), self.expected(&prefix, &delimiter));
@@ -173,14 +185,30 @@ impl Pair {
 proptest! {
     #[test]
     fn a_key_is_a_list_of_versions(steps in proptest::collection::vec(step(), 1..80)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (objects, bucket) = store(Path::new("unused"));
-        let mut pair = Pair { objects, bucket, model: Model::new(), versioning: Versioning::Off };
-        for step in steps {
-            pair.take(step, &runtime);
-        }
-        pair.check_all();
+        run(objects, bucket, None, steps);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn also_in_a_store_that_is_opened_again(steps in proptest::collection::vec(step(), 1..80)) {
+        let kept = Reopened::new();
+        let objects = Objects::kept_on(&kept.shelf(), clock(), crate::Ids::default()).unwrap();
+        let bucket = shelf(&objects);
+        run(objects, bucket, Some(kept), steps);
+    }
+}
+
+fn run(objects: Objects, bucket: BucketId, kept: Option<Reopened>, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut pair = Pair { objects, bucket, model: Model::new(), versioning: Versioning::Off, kept };
+    for step in steps {
+        pair.take(step, &runtime);
+    }
+    pair.check_all();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The core against a model that is too simple to be wrong: a list of messages, searched from the front.
 
 use super::*;
+use crate::store::reopened::Reopened;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ enum Step {
     Release(usize),
     Purge,
     Pass(u64),
+    /// The daemon ends and another begins, where there is a store.
+    Reopen,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -25,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..6usize).prop_map(Step::Release),
         1 => Just(Step::Purge),
         4 => prop::sample::select(vec![1, 5, 10, 40, 100, 301]).prop_map(Step::Pass),
+        2 => Just(Step::Reopen),
     ]
 }
 
@@ -95,17 +99,23 @@ struct Trial {
     dead: TopicId,
     model: Model,
     receipts: Vec<Receipt>,
+    kept: Option<Reopened>,
 }
 
 impl Trial {
-    fn new(ordered: bool) -> Self {
+    fn new(ordered: bool, kept: Option<Reopened>) -> Self {
         let retention = Some(seconds(RETENTION));
-        let bench = Bench::new(Settings { ordered, retention, ..Settings::default() });
+        let clock = Arc::new(TestClock::new());
+        let queues = match &kept {
+            Some(kept) => Queues::kept_on(&kept.shelf(), clock, crate::Ids::default()).unwrap(),
+            None => Queues::new(clock),
+        };
+        let bench = Bench::of(queues, Settings { ordered, retention, ..Settings::default() });
         let dead = bench.queue("dead", Settings::default());
         let rule = DeadLetter { to: dead.clone(), after: AFTER, restamps: false };
         bench.queues.configure(&bench.only, |settings| settings.dead_letter = Some(rule)).unwrap();
         let model = Model { ordered, now: 0, items: Vec::new(), keys: Vec::new() };
-        Self { bench, dead, model, receipts: Vec::new() }
+        Self { bench, dead, model, receipts: Vec::new(), kept }
     }
 
     fn receipt(&self, back: usize) -> Option<Receipt> {
@@ -168,6 +178,12 @@ impl Trial {
             Step::Pass(time) => {
                 tokio::time::advance(seconds(time)).await;
                 self.model.now += time;
+            }
+            Step::Reopen => {
+                let Some(kept) = &mut self.kept else { return };
+                let clock = queues.clock().clone();
+                kept.reopen();
+                self.bench.queues = Queues::kept_on(&kept.shelf(), clock, crate::Ids::default()).unwrap();
             }
         }
     }
@@ -233,10 +249,10 @@ impl Trial {
     }
 }
 
-fn run(ordered: bool, steps: Vec<Step>) {
+fn run(ordered: bool, kept: Option<Reopened>, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
-        let mut trial = Trial::new(ordered);
+        let mut trial = Trial::new(ordered, kept);
         for step in steps {
             trial.step(step).await;
             trial.check();
@@ -249,11 +265,20 @@ proptest! {
 
     #[test]
     fn without_order(steps in prop::collection::vec(step(), 1..60)) {
-        run(false, steps);
+        run(false, None, steps);
     }
 
     #[test]
     fn with_order(steps in prop::collection::vec(step(), 1..60)) {
-        run(true, steps);
+        run(true, None, steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn kept_in_a_store(ordered in any::<bool>(), steps in prop::collection::vec(step(), 1..60)) {
+        run(ordered, Some(Reopened::new()), steps);
     }
 }

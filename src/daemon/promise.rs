@@ -1,0 +1,48 @@
+//! No answer leaves before what it promises is written, where there is a store.
+//!
+//! Here, and not in each operation, everybody who was answered at about the same time waits for one commit. What was
+//! only read waits too: nobody sees what the end of the daemon could take back.
+
+use crate::clouds::Cloud;
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use mlemu_engine::Store;
+use mlemu_engine::faults::Trouble;
+
+/// What is remembered of a request while it is answered.
+pub fn head(request: &Request<Body>) -> Parts {
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method = request.method().clone();
+    parts.uri = request.uri().clone();
+    parts.version = request.version();
+    parts.headers = request.headers().clone();
+    parts
+}
+
+/// The answer, once it is written; or the vendor's word for a full disk. While nothing can be written, what would
+/// need room is not begun.
+pub async fn kept(
+    store: &Store,
+    cloud: &dyn Cloud,
+    head: Parts,
+    answer: BoxFuture<'_, Response<Body>>,
+) -> Response<Body> {
+    let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let frees = head.method == Method::DELETE;
+    if !reads && !frees && store.is_failing() && store.retry().await.is_err() {
+        return full(cloud, &head);
+    }
+    let before = store.issued();
+    let answer = answer.await;
+    let written = store.written().await;
+    if written.is_err() && !reads && store.issued() != before {
+        return full(cloud, &head);
+    }
+    answer
+}
+
+fn full(cloud: &dyn Cloud, head: &Parts) -> Response<Body> {
+    cloud.troubled(&cloud.asked(head, &[]), head, Trouble::Full)
+}
