@@ -1,13 +1,15 @@
 //! The face of the engine: declaring, changing and invoking functions.
 
 use crate::admission::Admission;
+use crate::care::Carers;
 use crate::dispatch::{self, Call, Interrupt};
 use crate::faults::{CallFault, Fate, Faults};
 use crate::gate::Gate;
 use crate::history::{self, History};
 pub(crate) use crate::parts::Parts;
 use crate::registry::Registry;
-use crate::settle::{self, Settle, Work};
+pub use crate::registry::Routes;
+use crate::settle::{self, Pending, Settle, Work};
 use crate::watch::{self, Watch};
 use mlemu_core::{
     Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime, Scope, Source,
@@ -53,8 +55,14 @@ pub struct FunctionView {
 /// What came of asking to enter.
 pub(crate) enum Admitted {
     WouldRun,
-    /// The call is under way; whether its function was deleted.
-    Outcome(oneshot::Receiver<Box<Outcome>>, Arc<AtomicBool>),
+    /// The call is under way.
+    Outcome {
+        outcome: oneshot::Receiver<Box<Outcome>>,
+        /// Whether its function was deleted.
+        deleted: Arc<AtomicBool>,
+        /// Counts the call as under way as long as anybody holds it.
+        pending: Arc<Pending>,
+    },
 }
 
 /// A cheap handle; clones share one engine.
@@ -72,6 +80,7 @@ struct Inner {
     history: History,
     faults: Faults,
     gate: Gate,
+    carers: Carers,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -106,7 +115,8 @@ impl Engine {
             let history = History::new(history::Limits::default(), settle.pulse().clone());
             let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
             let (registry, gate) = (Registry::default(), Gate::default());
-            Inner { parts, registry, admission, watch, settle, history, faults, gate }
+            let carers = Carers::default();
+            Inner { parts, registry, admission, watch, settle, history, faults, gate, carers }
         });
         Self { inner }
     }
@@ -135,6 +145,10 @@ impl Engine {
         &self.inner.gate
     }
 
+    pub(crate) fn carers(&self) -> &Carers {
+        &self.inner.carers
+    }
+
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
     /// end on the code that they began with.
     pub fn publish(&self, draft: Draft) -> Arc<Revision> {
@@ -161,6 +175,12 @@ impl Engine {
         self.inner.registry.unpin(id, label)
     }
 
+    /// Lets `alias` stand for kept revisions of a function, or for nothing any more. `false`: there is no such
+    /// function.
+    pub fn lead(&self, id: &FunctionId, alias: &str, routes: Option<Routes>) -> bool {
+        self.inner.registry.lead(id, alias, routes)
+    }
+
     /// Forgets the function and stops its instances. `false`: there was none.
     pub fn delete(&self, id: &FunctionId) -> bool {
         self.inner.watch.set(id.clone(), None);
@@ -179,6 +199,7 @@ impl Engine {
         let ended = self.inner.settle.pulse().until(|| {
             let settled = self.inner.settle.is_settled(&which);
             if !settled {
+                self.inner.gate.clear();
                 self.interrupt(None, Interrupt::Calls);
             }
             settled.then_some(())
@@ -209,28 +230,48 @@ impl Engine {
 
     /// Runs a function on an event. In [`Mode::Wait`] completes with the outcome.
     pub async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
-        let mode = invoke.mode;
-        let subject = dispatch::subject(&invoke);
-        let target = invoke.target.clone();
         let fault = match self.fate_of(&invoke) {
+            fate if invoke.mode == Mode::Queue => return self.begin(invoke, fate),
             Fate::Goes(fault) => fault,
             Fate::Ends(answer) => return answer,
         };
-        let (mut outcome, deleted) = match self.admit(invoke, fault) {
-            Ok(Admitted::Outcome(outcome, deleted)) => (outcome, deleted),
-            Ok(Admitted::WouldRun) => return Ok(Reply::WouldRun),
-            Err(refusal) => {
-                self.inner.parts.record(subject, What::Refused { why: refusal.to_string() });
-                return Err(refusal);
+        let target = invoke.target.clone();
+        match self.admit_or_record(invoke, fault)? {
+            Admitted::WouldRun => Ok(Reply::WouldRun),
+            Admitted::Outcome { outcome, deleted, pending } => {
+                drop(pending);
+                outcome.await.map(Reply::Done).map_err(|_| dispatch::dropped(&deleted, &target))
             }
-        };
-        let dropped = || dispatch::dropped(&deleted, &target);
-        match mode {
-            Mode::Wait => outcome.await.map(Reply::Done).map_err(|_| dropped()),
-            // The function may have been deleted between its admission and now.
-            _ if matches!(outcome.try_recv(), Err(TryRecvError::Closed)) => Err(dropped()),
-            Mode::Queue | Mode::DryRun => Ok(Reply::Accepted),
         }
+    }
+
+    /// A queued call that nobody cares for: it is tried once.
+    pub(crate) fn begin_once(&self, invoke: Invoke, fate: Fate) -> Result<Reply, Refusal> {
+        let fault = match fate {
+            Fate::Goes(fault) => fault,
+            Fate::Ends(answer) => return answer,
+        };
+        let target = invoke.target.clone();
+        let Admitted::Outcome { mut outcome, deleted, .. } = self.admit_or_record(invoke, fault)? else {
+            return Ok(Reply::WouldRun);
+        };
+        // The function may have been deleted between its admission and now.
+        match outcome.try_recv() {
+            Err(TryRecvError::Closed) => Err(dispatch::dropped(&deleted, &target)),
+            _ => Ok(Reply::Accepted),
+        }
+    }
+
+    /// The same as [`Engine::admit`]; the records hear of a refusal.
+    pub(crate) fn admit_or_record(
+        &self,
+        invoke: Invoke,
+        fault: Option<CallFault>,
+    ) -> Result<Admitted, Refusal> {
+        let subject = dispatch::subject(&invoke);
+        self.admit(invoke, fault).inspect_err(|refusal| {
+            self.inner.parts.record(subject, What::Refused { why: refusal.to_string() });
+        })
     }
 
     /// Checks a call against the function's state and limits, and hands it to the function.
@@ -257,12 +298,13 @@ impl Engine {
         let arrived = parts.clock.elapsed();
         let work = Work::Invocation { id: invoke.id.clone(), function: invoke.target.clone() };
         let pending = self.inner.settle.enter(&invoke.target.scope, settle::trace(&invoke.cause), work);
+        let pending = Arc::new(pending);
         let past = self.inner.history.arrive(&invoke, parts.clock.now());
         function.call(Box::new(Call {
             parts,
             history: self.inner.history.clone(),
             past,
-            _pending: pending,
+            _pending: pending.clone(),
             invoke,
             pinned,
             moved: 0,
@@ -273,7 +315,7 @@ impl Engine {
             deleted: function.deleted.clone(),
             fault,
         }));
-        Ok(Admitted::Outcome(outcome, function.deleted.clone()))
+        Ok(Admitted::Outcome { outcome, deleted: function.deleted.clone(), pending })
     }
 
     /// Stops every function and completes when no instance is left.

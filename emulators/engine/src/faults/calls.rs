@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// The same for a call that has been delivered.
-    fn fate_of_call(&self, invoke: &Invoke) -> Fate {
+    pub(crate) fn fate_of_call(&self, invoke: &Invoke) -> Fate {
         let Some(hit) = self.sighted(Point::Call, "invoke", invoke) else { return Fate::Goes(None) };
         let fault = match hit.effect {
             Effect::Throttle => return Fate::Ends(Err(Refusal::Throttled(Throttle::Reserved))),
@@ -92,10 +92,9 @@ impl Engine {
     fn deliver_again(&self, invoke: &Invoke) {
         let id = InvocationId(format!("{}-again", invoke.id).into());
         let again = Invoke { id, ..invoke.clone() };
-        if let Fate::Goes(fault) = self.fate_of_call(&again) {
-            // A refusal has been recorded, and nobody waits for it.
-            let _ = self.admit(again, fault);
-        }
+        let fate = self.fate_of_call(&again);
+        // A refusal has been recorded, and nobody waits for it.
+        let _ = self.begin(again, fate);
     }
 
     fn deliver_when_open(&self, invoke: Invoke) {
@@ -122,9 +121,8 @@ impl Engine {
                 () = cleared => return,
                 due = then => due,
             };
-            if let Fate::Goes(fault) = engine.fate_of_call(&invoke) {
-                let _ = engine.admit(invoke, fault);
-            }
+            let fate = engine.fate_of_call(&invoke);
+            let _ = engine.begin(invoke, fate);
             drop((due, pending));
         });
     }
