@@ -8,6 +8,7 @@ pub mod lambda;
 mod pattern;
 mod plug;
 pub mod profile;
+pub mod reach;
 pub mod runtime_api;
 pub mod s3;
 pub mod schedule;

@@ -6,6 +6,7 @@ use super::event::S3Event;
 use super::fault::{Code, Fault};
 use super::wire::{Filter, FilterRule, FunctionConfiguration, NotificationConfiguration};
 use super::{Front, encode};
+use crate::reach::Letter;
 use crate::sqs::Sqs;
 use mlemu_core::occurrence::{Created, Described, ObjectChange};
 use mlemu_core::{Cause, FunctionId, Scope};
@@ -191,7 +192,7 @@ fn greet(front: &Front, bucket: &BucketId, queue: &str) {
         "HostId": encode::host_id(&request_id),
     });
     // It was there a moment ago; who deletes it now wants no message.
-    let _ = front.parts.sqs.deliver(queue, &event.to_string(), Cause::Mlemu);
+    let _ = front.parts.sqs.deliver(queue, Letter::of(event.to_string(), Cause::Mlemu));
 }
 
 fn rule(

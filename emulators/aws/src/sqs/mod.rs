@@ -31,8 +31,11 @@ use encode::Protocol;
 use fault::{Code, Fault};
 use http::Request;
 use http::request::Parts as Head;
+use crate::reach::Letter;
 use mlemu_core::{Cause, HangUp, Scope, Sink, Subject, What};
+use mlemu_engine::objects;
 use mlemu_engine::queues::{NewMessage, Notes, Queues, SubscriptionId, TopicId, TopicView};
+use sha2::Digest;
 use std::sync::Arc;
 use tasks::Tasks;
 use thiserror::Error;
@@ -180,11 +183,23 @@ impl Sqs {
         self.front.queues().settings(id).ok().map(|settings| settings.lease.as_secs())
     }
 
-    /// Sends a message that a service of ours writes. FIFO queues take none of these.
-    pub fn deliver(&self, arn: &str, body: &str, cause: Cause) -> Result<(), QueueFault> {
+    /// Sends a message that a service of ours writes; a FIFO queue wants a group.
+    pub fn deliver(&self, arn: &str, letter: Letter) -> Result<(), QueueFault> {
         let queue = self.front.by_arn(arn).ok_or_else(Fault::no_queue)?;
+        let fifo = attributes::is_fifo(&queue.notes);
+        if fifo && letter.group.is_none() {
+            return Err(Fault::missing("MessageGroupId").into());
+        }
         let sender = ("SenderId", "AIDAJQR6QDGQ7PATMSYEY".to_owned());
-        let message = NewMessage { notes: [sender].into(), ..NewMessage::of(body.to_owned(), cause) };
+        let dedupe = fifo.then(|| objects::hex(&sha2::Sha256::digest(&letter.body)));
+        let message = NewMessage {
+            notes: [sender].into(),
+            attributes: letter.attributes.into(),
+            group: letter.group.map(Arc::from),
+            once: dedupe.clone().map(Arc::from),
+            dedupe: dedupe.map(Arc::from),
+            ..NewMessage::of(letter.body, letter.cause)
+        };
         self.front.queues().send(&queue.id, message).map_err(Fault::from)?;
         Ok(())
     }
