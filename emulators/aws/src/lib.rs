@@ -13,6 +13,7 @@ pub mod runtime_api;
 pub mod s3;
 pub mod schedule;
 mod service;
+pub mod sns;
 pub mod sqs;
 pub mod trace;
 pub mod trouble;
