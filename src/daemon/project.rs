@@ -8,7 +8,7 @@ use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
 use mlemu_core::declare::{FunctionDeclaration, Prepare, Project, TriggerDeclaration};
 use mlemu_core::{Sink, Subject, What};
-use mlemu_engine::schedules::Schedule;
+use mlemu_engine::schedules::{Schedule, Starts};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -119,8 +119,9 @@ impl World {
             let TriggerDeclaration::Schedule { expression } = trigger else { continue };
             let name = format!("{}-{index}", id.name);
             if let Some((next, event)) = self.cloud(&id).schedule(&id, &name, expression) {
-                let (target, expression) = (id.clone(), expression.clone());
-                self.schedules.put(Schedule { id: name.into(), target, expression, next, event });
+                let starts = Starts::Function { target: id.clone(), event };
+                let expression = expression.clone();
+                self.schedules.put(Schedule { id: name.into(), starts, expression, next });
             }
         }
         if let Some(alias) = &function.alias {
