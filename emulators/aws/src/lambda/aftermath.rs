@@ -232,7 +232,7 @@ mod tests {
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
         assert_eq!(
             document(&end, arn, NOW),
-            r#"{"version":"1.0","timestamp":"2026-01-01T00:00:00.123Z","requestContext":{"approximateInvokeCount":3,"condition":"RetriesExhausted","functionArn":"arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST","requestId":"ID"},"requestPayload":{"n": 1.10},"responseContext":{"executedVersion":"$LATEST","functionError":"Unhandled","statusCode":200},"responsePayload":{"errorMessage": "no", "errorType": "ValueError"}}"#
+            r#"{"version":"1.0","timestamp":"2026-01-01T00:00:00.123Z","requestContext":{"requestId":"ID","functionArn":"arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST","condition":"RetriesExhausted","approximateInvokeCount":3},"requestPayload":{"n": 1.10},"responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"},"responsePayload":{"errorMessage": "no", "errorType": "ValueError"}}"#
         );
         let letter = dead_letter(&end);
         assert_eq!(letter.body, r#"{"n": 1.10}"#);

@@ -128,7 +128,7 @@ fn object(fact: &ObjectOccurrence, sequence: u64) -> Object<'_> {
         size: (!is_gone).then_some(fact.size),
         e_tag: (!is_gone).then_some(&fact.etag),
         version_id: fact.version.map(|number| versions::text(VersionName::Numbered(number))),
-        sequencer: format!("{sequence:018X}"),
+        sequencer: encode::sequencer(sequence),
     }
 }
 

@@ -8,6 +8,7 @@ mod access;
 mod acl;
 mod address;
 mod admission;
+mod bridge;
 mod call;
 mod checksum;
 mod chunked;
@@ -52,6 +53,7 @@ use axum::body::Body;
 use call::Call;
 use cors::Page;
 use encode::Answer;
+use crate::reach::Reach;
 use fault::{Code, Fault};
 use http::request::Parts as Head;
 use http::{Method, Request, Response};
@@ -87,6 +89,8 @@ pub struct Parts {
     pub functions: Resolve,
     /// Whose queues notifications may go to.
     pub sqs: Sqs,
+    /// Topics and buses that notifications may go to.
+    pub reach: Arc<dyn Reach>,
     pub settings: Settings,
 }
 

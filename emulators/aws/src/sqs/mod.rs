@@ -31,8 +31,8 @@ use encode::Protocol;
 use fault::{Code, Fault};
 use http::Request;
 use http::request::Parts as Head;
-use crate::reach::Letter;
-use mlemu_core::{Cause, HangUp, Scope, Sink, Subject, What};
+use crate::reach::{Letter, Lost, Reach};
+use mlemu_core::{Boxed, Cause, HangUp, Scope, Sink, Subject, What};
 use mlemu_engine::objects;
 use mlemu_engine::queues::{NewMessage, Notes, Queues, SubscriptionId, TopicId, TopicView};
 use sha2::Digest;
@@ -220,5 +220,16 @@ impl Sqs {
         };
         let result = ops::run(&self.front, &call, operation, &input).await;
         result.unwrap_or_else(|fault| encode::fault(&call, &fault))
+    }
+}
+
+/// Queues alone, for an S3 that has nothing else around it.
+impl Reach for Sqs {
+    fn has(&self, arn: &str) -> bool {
+        self.resolve(arn).is_some()
+    }
+
+    fn send<'a>(&'a self, arn: &'a str, letter: Letter) -> Boxed<'a, Result<(), Lost>> {
+        Box::pin(async move { self.deliver(arn, letter).map_err(|fault| Lost::because(fault.why)) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::put::compile;
 use super::{page, want};
-use crate::events::fault::{Code, Fault};
+use crate::events::fault::Fault;
 use crate::events::store::{DEFAULT, Rule};
 use crate::events::wire::{Named, PutRule, Target};
 use crate::events::{Front, deliver};
