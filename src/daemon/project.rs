@@ -38,7 +38,7 @@ pub(super) async fn make_real(
     declare(world, project).await
 }
 
-/// Declares buckets, queues and functions.
+/// Declares buckets, queues, functions, and what only single clouds have.
 pub(super) async fn declare(world: &World, project: &Project) -> Result<(), StartError> {
     for bucket in &project.buckets {
         let refused = |why| StartError::Refused { from: place(&bucket.from), why };
@@ -55,6 +55,13 @@ pub(super) async fn declare(world: &World, project: &Project) -> Result<(), Star
     }
     for function in &project.functions {
         world.declare(function)?;
+    }
+    for plugged in &world.plugged {
+        let of_cloud = project.resources.iter().filter(|resource| resource.cloud == plugged.name);
+        let resources: Vec<_> = of_cloud.collect();
+        let from = resources.first().map(|first| place(&first.from)).unwrap_or_default();
+        let declared = plugged.cloud.declare_resources(&resources);
+        declared.map_err(|why| StartError::Refused { from, why })?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod apology;
 pub mod auth;
+mod declared;
 pub mod events;
 pub mod gateway;
 pub mod iam;

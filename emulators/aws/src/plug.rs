@@ -18,14 +18,16 @@ use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, TriggerDeclaration};
+use mlemu_core::declare::{
+    BucketDeclaration, FunctionDeclaration, QueueDeclaration, ResourceDeclaration, TriggerDeclaration,
+};
 use mlemu_core::{Boxed, Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
 use mlemu_engine::Ground;
 use mlemu_engine::queues::Notes;
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::AbortHandle;
 
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
@@ -58,6 +60,8 @@ pub struct Aws {
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
     watch: bool,
+    /// What the project declares beside functions, buckets and queues.
+    declared: Mutex<Vec<ResourceDeclaration>>,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
 }
@@ -135,8 +139,35 @@ impl Aws {
             engine.cared_for_by("aws", Aftermath::new(Arc::downgrade(&lambda), reach));
             let gateway = Gateway::new(lambda.clone());
             let watch = ground.watch;
-            Self { lambda, gateway, s3, sqs, sns, events, iam, runtime, settings, watch, reading }
+            let declared = Mutex::default();
+            Self { lambda, gateway, s3, sqs, sns, events, iam, runtime, settings, watch, declared, reading }
         })
+    }
+
+    pub(crate) fn lambda(&self) -> &Lambda {
+        &self.lambda
+    }
+
+    pub(crate) fn s3(&self) -> &S3 {
+        &self.s3
+    }
+
+    pub(crate) fn sns(&self) -> &Sns {
+        &self.sns
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    pub(crate) fn topic_arn(&self, name: &str) -> String {
+        sns::arn(&self.settings.region, &self.settings.account, name)
+    }
+
+    /// What is declared from now on, for what was declared before.
+    pub(crate) fn swap_declared(&self, now: Vec<ResourceDeclaration>) -> Vec<ResourceDeclaration> {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut declared, now)
     }
 
     /// Told once where the listener is; functions and URLs point there from then on.

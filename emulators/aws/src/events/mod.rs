@@ -125,6 +125,11 @@ impl Events {
         ops::declare(&self.front, declared).map_err(|fault| Lost::because(fault.text))
     }
 
+    /// Forgets a rule with its targets.
+    pub fn forget(&self, bus: Option<&str>, name: &str) {
+        ops::rules::forget(&self.front, bus, name);
+    }
+
     /// All buses and rules as they are now.
     pub fn saved(&self) -> Saved {
         self.front.store().saved()

@@ -239,7 +239,7 @@ async fn what_is_wrong_is_refused() {
         ("PutEvents", json!({ "Entries": [] }), "ValidationException"),
         ("CreateArchive", json!({}), "NotImplementedException"),
         ("Nonsense", json!({}), "UnknownOperationException"),
-        ("PutRule", json!([]), "SerializationException"),
+        ("PutRule", json!("text"), "SerializationException"),
     ];
     for (operation, body, expected) in cases {
         let (status, answer) = bench.ask(operation, body.clone()).await;

@@ -15,6 +15,7 @@ mod chunked;
 mod conditions;
 mod cors;
 mod dates;
+mod declared;
 mod decode;
 mod encode;
 mod event;

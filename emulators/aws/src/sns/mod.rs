@@ -110,8 +110,19 @@ impl Sns {
     }
 
     /// Makes what a project declares, or puts it into the form that it is declared in now.
-    pub async fn declare(&self, declared: Declared) -> Result<(), Lost> {
-        ops::declare(&self.front, declared).await.map_err(|fault| Lost::because(fault.text))
+    pub fn declare(&self, declared: Declared) -> Result<(), Lost> {
+        ops::declare(&self.front, declared).map_err(|fault| Lost::because(fault.text))
+    }
+
+    /// Forgets a topic and who listens to it.
+    pub fn forget(&self, arn: &str) {
+        self.front.store().forget(arn);
+    }
+
+    /// Forgets that somebody listens to a topic.
+    pub fn unsubscribe(&self, topic: &str, endpoint: &str) {
+        let mut store = self.front.store();
+        store.subscriptions.retain(|_, one| one.topic != topic || one.endpoint != endpoint);
     }
 
     /// All topics and subscriptions as they are now.

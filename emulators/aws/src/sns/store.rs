@@ -90,6 +90,12 @@ impl Store {
         *self = saved.0.clone();
     }
 
+    /// Its subscriptions go with a topic.
+    pub fn forget(&mut self, topic: &str) {
+        self.topics.remove(topic);
+        self.subscriptions.retain(|_, subscription| subscription.topic != topic);
+    }
+
     /// Who listens to a topic, in the order in which they came.
     pub fn listeners(&self, topic: &str) -> Vec<Subscription> {
         let of_topic = self.subscriptions.values().filter(|subscription| subscription.topic == topic);

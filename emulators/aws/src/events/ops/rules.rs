@@ -121,6 +121,14 @@ pub fn reschedule(front: &Arc<Front>, all: &[Rule]) {
     all.iter().for_each(|rule| schedule(front, rule));
 }
 
+pub fn forget(front: &Front, bus: Option<&str>, name: &str) {
+    let mut store = front.store();
+    let Ok(bus) = store.bus(bus).map(|bus| bus.name.clone()) else { return };
+    if let Some(rule) = store.rules.remove(&(bus, name.to_owned())) {
+        front.parts.schedules.remove(&schedule_id(&rule));
+    }
+}
+
 pub fn delete(front: &Front, request: &Named) -> Result<Value, Fault> {
     let name = want(request.name.as_deref(), "name")?;
     let mut store = front.store();

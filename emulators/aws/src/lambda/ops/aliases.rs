@@ -8,7 +8,7 @@ use super::super::declare::fresh_id;
 use super::super::decode::{self, Call};
 use super::super::encode;
 use super::super::fault::{Code, Fault};
-use super::super::target::LATEST;
+use super::super::target::{LATEST, Target};
 use super::super::{Lambda, wire};
 use axum::body::Body;
 use axum::response::Response;
@@ -114,6 +114,17 @@ pub fn put(
     let told = told(lambda, entry, name, &alias);
     entry.aliases.insert(name.to_owned(), alias);
     Ok(told)
+}
+
+/// Lets an alias stand for the newest version, whatever that is.
+pub fn lead_to_latest(lambda: &Lambda, target: &Target, name: &str) -> Result<(), Fault> {
+    check_name(name)?;
+    let plain = Target { qualifier: None, ..target.clone() };
+    lambda.with_entry_mut(&plain, |entry| {
+        let alias =
+            Alias { version: LATEST.into(), description: String::new(), aside: None, revision_id: String::new() };
+        put(lambda, entry, name, alias, wire::SetAlias::default()).map(drop)
+    })
 }
 
 fn aside(routing: wire::RoutingConfig) -> Result<Option<(String, f64)>, Fault> {

@@ -22,8 +22,20 @@ use super::Lambda;
 use super::decode::Call;
 use super::fault::Fault;
 use super::routes::Operation;
+use super::target::Target;
+use super::wire;
 use axum::body::Body;
 use axum::response::Response;
+
+/// Sets what becomes of queued calls, for a project.
+pub(super) fn set_queued(lambda: &Lambda, target: &Target, given: wire::SetQueuedConfig) -> Result<(), Fault> {
+    queued::set(lambda, target, given, queued::Before::Forgotten).map(drop)
+}
+
+/// Lets an alias stand for the newest version, for a project.
+pub(super) fn set_alias(lambda: &Lambda, target: &Target, name: &str) -> Result<(), Fault> {
+    aliases::lead_to_latest(lambda, target, name)
+}
 
 /// Runs one operation.
 pub(super) async fn run(

@@ -60,7 +60,7 @@ pub(super) async fn run(
 }
 
 /// Makes what a project declares.
-pub(super) async fn declare(front: &Arc<Front>, declared: Declared) -> Result<(), Fault> {
+pub(super) fn declare(front: &Arc<Front>, declared: Declared) -> Result<(), Fault> {
     match declared {
         Declared::Topic { name, attributes } => topics::declare(front, &name, attributes),
         Declared::Subscription { topic, protocol, endpoint, attributes } => {

@@ -97,9 +97,7 @@ pub fn declare(front: &Front, name: &str, attributes: Attributes) -> Result<(), 
 /// Its subscriptions go with it.
 pub fn delete(front: &Front, request: &Named) -> Result<Value, Fault> {
     let arn = want(request.topic_arn.clone(), "TopicArn")?;
-    let mut store = front.store();
-    store.topics.remove(&arn);
-    store.subscriptions.retain(|_, subscription| subscription.topic != arn);
+    front.store().forget(&arn);
     Ok(Value::Null)
 }
 
