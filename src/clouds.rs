@@ -6,9 +6,7 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use mlemu_aws::schedule::Expression;
-use mlemu_core::declare::{
-    BucketDeclaration, FunctionDeclaration, QueueDeclaration, ResourceDeclaration,
-};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, ResourceDeclaration};
 use mlemu_core::profile::ProfileError;
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Profile, Record, Strain};
 use mlemu_engine::Ground;

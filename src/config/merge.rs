@@ -31,7 +31,8 @@ pub fn absorb(loaded: &mut Loaded, imported: Imported, root: &Path) -> Result<()
     let mut names: HashSet<String> = queues.iter().map(|queue| queue.name.clone()).collect();
     queues.extend(imported.queues.into_iter().filter(|queue| names.insert(queue.name.clone())));
     for resource in imported.resources {
-        let is_same = |known: &ResourceDeclaration| (&known.kind, &known.name) == (&resource.kind, &resource.name);
+        let is_same =
+            |known: &ResourceDeclaration| (&known.kind, &known.name) == (&resource.kind, &resource.name);
         if !project.resources.iter().any(is_same) {
             project.resources.push(resource);
         }

@@ -51,7 +51,16 @@ fn service(strict_auth: bool) -> S3 {
         region: settings.region.clone(),
         account: settings.account.clone(),
     });
-    S3::new(Parts { objects, triggers, clock, sink: journal, functions, reach: Arc::new(sqs.clone()), sqs, settings })
+    S3::new(Parts {
+        objects,
+        triggers,
+        clock,
+        sink: journal,
+        functions,
+        reach: Arc::new(sqs.clone()),
+        sqs,
+        settings,
+    })
 }
 
 #[tokio::main]

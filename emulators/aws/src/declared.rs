@@ -14,7 +14,8 @@ impl Aws {
     pub fn declare_resources(&self, resources: &[&ResourceDeclaration]) -> Result<(), String> {
         let now: Vec<ResourceDeclaration> = resources.iter().map(|one| (*one).clone()).collect();
         let before = self.swap_declared(now.clone());
-        let is_same = |a: &ResourceDeclaration, b: &ResourceDeclaration| (&a.kind, &a.name) == (&b.kind, &b.name);
+        let is_same =
+            |a: &ResourceDeclaration, b: &ResourceDeclaration| (&a.kind, &a.name) == (&b.kind, &b.name);
         for gone in before.iter().filter(|was| !now.iter().any(|is| is_same(was, is))) {
             self.withdraw_resource(gone);
         }
@@ -38,10 +39,13 @@ impl Aws {
                 declared.map_err(|lost| lost.why)
             }
             "AWS::Events::Rule" => {
-                let rule = events::Declared::rule(&resource.name, &said).map_err(|error| error.to_string())?;
+                let rule =
+                    events::Declared::rule(&resource.name, &said).map_err(|error| error.to_string())?;
                 self.events().declare(rule).map_err(|lost| lost.why)
             }
-            "AWS::Lambda::EventInvokeConfig" => self.lambda().declare_queued(&said).map_err(|fault| fault.text),
+            "AWS::Lambda::EventInvokeConfig" => {
+                self.lambda().declare_queued(&said).map_err(|fault| fault.text)
+            }
             "AWS::Lambda::Alias" => self.lambda().declare_alias(&said).map_err(|fault| fault.text),
             "AWS::S3::BucketNotification" => {
                 self.s3().declare_notifications(&resource.name, &said).map_err(|fault| fault.why)
@@ -51,7 +55,8 @@ impl Aws {
     }
 
     fn declare_topic(&self, name: &str, said: &Value) -> Result<(), String> {
-        let attributes = attributes(said, &["DisplayName", "KmsMasterKeyId", "SignatureVersion", "FifoTopic"]);
+        let attributes =
+            attributes(said, &["DisplayName", "KmsMasterKeyId", "SignatureVersion", "FifoTopic"]);
         let topic = sns::Declared::Topic { name: name.to_owned(), attributes };
         self.sns().declare(topic).map_err(|lost| lost.why)?;
         let arn = self.topic_arn(name);

@@ -86,7 +86,9 @@ pub fn not_implemented(service: &str, parts: &Parts) -> Response {
         Some(operation) => format!("{operation} of {service}"),
         None => service.to_owned(),
     };
-    let text = format!("mlemu does not have {what} yet. It has S3, SQS, SNS, Lambda, EventBridge, STS and a part of IAM.");
+    let text = format!(
+        "mlemu does not have {what} yet. It has S3, SQS, SNS, Lambda, EventBridge, STS and a part of IAM."
+    );
     if iam::is_form(parts) {
         return iam::error(501, "NotImplemented", &text);
     }

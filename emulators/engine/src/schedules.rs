@@ -5,9 +5,7 @@
 
 use crate::Engine;
 use bytes::Bytes;
-use mlemu_core::{
-    Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What,
-};
+use mlemu_core::{Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,7 +79,8 @@ impl Schedules {
 
     /// Stops those of a function.
     pub fn withdraw(&self, function: &FunctionId) {
-        let is_its = |starts: &Starts| matches!(starts, Starts::Function { target, .. } if target == function);
+        let is_its =
+            |starts: &Starts| matches!(starts, Starts::Function { target, .. } if target == function);
         self.keep(|schedule| !is_its(&schedule.starts));
     }
 

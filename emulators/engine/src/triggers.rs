@@ -9,8 +9,8 @@ use crate::queues::{NewMessage, Queues, TopicId};
 use bytes::Bytes;
 use mlemu_core::occurrence::{Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{
-    Boxed, Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply, Sink,
-    Subject, What,
+    Boxed, Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply,
+    Sink, Subject, What,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -47,8 +47,7 @@ pub struct Rule {
 pub type Says = Arc<dyn Fn(&Occurrence, NewMessage) -> NewMessage + Send + Sync>;
 
 /// Delivers the event of a change. What comes of it is under way when it completes; `Err` says why nothing does.
-pub type Deliver =
-    Arc<dyn Fn(&Occurrence, Bytes, Cause) -> Boxed<'static, Result<(), String>> + Send + Sync>;
+pub type Deliver = Arc<dyn Fn(&Occurrence, Bytes, Cause) -> Boxed<'static, Result<(), String>> + Send + Sync>;
 
 /// Who is told of a change.
 #[derive(Clone)]

@@ -36,7 +36,8 @@ use super::error::ConfigError;
 use super::paths;
 use intrinsics::Resolver;
 use mlemu_core::declare::{
-    BucketDeclaration, FunctionDeclaration, Provenance, QueueDeclaration, ResourceDeclaration, TriggerDeclaration,
+    BucketDeclaration, FunctionDeclaration, Provenance, QueueDeclaration, ResourceDeclaration,
+    TriggerDeclaration,
 };
 use properties::Properties;
 use std::path::{Path, PathBuf};

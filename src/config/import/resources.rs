@@ -47,9 +47,13 @@ pub fn of_function(
     };
     let alias = properties.text("AutoPublishAlias");
     if let Some(alias) = &alias {
-        add("AWS::Lambda::Alias", &format!("{name}:{alias}"), json!({
-            "FunctionName": name, "Name": alias, "FunctionVersion": "$LATEST",
-        }));
+        add(
+            "AWS::Lambda::Alias",
+            &format!("{name}:{alias}"),
+            json!({
+                "FunctionName": name, "Name": alias, "FunctionVersion": "$LATEST",
+            }),
+        );
     }
     if let Some(mut config) = said("EventInvokeConfig") {
         config["FunctionName"] = name.into();
@@ -59,7 +63,10 @@ pub fn of_function(
             add("AWS::Lambda::EventInvokeConfig", &format!("{name}:{alias}"), config);
         }
     }
-    let arn = format!("arn:aws:lambda:{}:{}:function:{name}", import.resolver.world.region, import.resolver.world.account);
+    let arn = format!(
+        "arn:aws:lambda:{}:{}:function:{name}",
+        import.resolver.world.region, import.resolver.world.account
+    );
     let Some(events) = properties.get("Events") else { return Ok(all) };
     for (key, event) in events.as_map().into_iter().flat_map(|events| events.iter()) {
         let kind = event.get("Type").and_then(|kind| kind.as_text()).unwrap_or_default();

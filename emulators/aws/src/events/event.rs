@@ -37,8 +37,7 @@ impl Event {
 
     /// What a target gets that asked for nothing else.
     pub fn text(&self) -> String {
-        let order =
-            ["version", "id", "detail-type", "source", "account", "time", "region", "resources"];
+        let order = ["version", "id", "detail-type", "source", "account", "time", "region", "resources"];
         let members = order.iter().map(|name| format!("\"{name}\":{}", self.document[*name]));
         format!("{{{},\"detail\":{}}}", members.collect::<Vec<_>>().join(","), self.detail)
     }

@@ -15,7 +15,11 @@ pub fn of(event: &Event, rule: &Rule, target: &Target, now: Timestamp) -> String
         return constant.clone();
     }
     if let Some(path) = &target.input_path {
-        return if path == "$" { event.text() } else { at(&event.document, path).cloned().unwrap_or_default().to_string() };
+        return if path == "$" {
+            event.text()
+        } else {
+            at(&event.document, path).cloned().unwrap_or_default().to_string()
+        };
     }
     match &target.input_transformer {
         Some(transformer) => fill(transformer, event, rule, now),
@@ -42,7 +46,12 @@ pub fn at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     Some(here)
 }
 
-fn variables(transformer: &Transformer, event: &Event, rule: &Rule, now: Timestamp) -> BTreeMap<String, Value> {
+fn variables(
+    transformer: &Transformer,
+    event: &Event,
+    rule: &Rule,
+    now: Timestamp,
+) -> BTreeMap<String, Value> {
     let paths = transformer.input_paths_map.iter();
     let mut all: BTreeMap<String, Value> =
         paths.filter_map(|(name, path)| Some((name.clone(), at(&event.document, path)?.clone()))).collect();
@@ -84,8 +93,8 @@ fn fill(transformer: &Transformer, event: &Event, rule: &Rule, now: Timestamp) -
 /// `<name>` at the beginning of a text, and what follows it.
 fn variable(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('<')?.split_once('>')?;
-    let good = !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let good =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     good.then_some((name, after))
 }
 
@@ -141,20 +150,34 @@ mod tests {
         assert_eq!(found("$.detail-type"), Some("Done".into()));
         assert_eq!(found("$.detail.list[0].k"), Some("v".into()));
         assert_eq!(found("$['source']"), Some("my.app".into()));
-        assert_eq!((found("$.none"), found("detail"), found("$.detail.list[9]"), found("$.a[")), (None, None, None, None));
+        assert_eq!(
+            (found("$.none"), found("detail"), found("$.detail.list[9]"), found("$.a[")),
+            (None, None, None, None)
+        );
     }
 
     #[test]
     fn templates_are_filled_as_json_or_inside_of_strings() {
-        let paths = [("id", "$.detail.id"), ("state", "$.detail.state"), ("n", "$.detail.n"), ("list", "$.detail.list")];
+        let paths = [
+            ("id", "$.detail.id"),
+            ("state", "$.detail.state"),
+            ("n", "$.detail.n"),
+            ("list", "$.detail.list"),
+        ];
         let filled = |template: &str| {
             let paths = paths.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
             let transformer = Transformer { input_paths_map: paths, input_template: template.into() };
             fill(&transformer, &event(), &rule(), Timestamp(0))
         };
         assert_eq!(filled("\"<id> is <state>\""), r#""i-1 is it's \"on\"""#);
-        assert_eq!(filled("{\"id\": <id>, \"n\": <n>, \"list\": <list>}"), r#"{"id": "i-1", "n": 7, "list": [{"k":"v"}]}"#);
-        assert_eq!(filled("{\"a\\\"<n>\": \"<aws.events.rule-name>\", \"none\": \"<none>\"}"), r#"{"a\"7": "r", "none": ""}"#);
+        assert_eq!(
+            filled("{\"id\": <id>, \"n\": <n>, \"list\": <list>}"),
+            r#"{"id": "i-1", "n": 7, "list": [{"k":"v"}]}"#
+        );
+        assert_eq!(
+            filled("{\"a\\\"<n>\": \"<aws.events.rule-name>\", \"none\": \"<none>\"}"),
+            r#"{"a\"7": "r", "none": ""}"#
+        );
         assert_eq!(filled("1 < 2 <>"), "1 < 2 <>");
         let whole: Value = serde_json::from_str(&filled("{\"e\": <aws.events.event.json>}")).unwrap();
         assert_eq!(whole["e"]["detail"]["n"], 7);

@@ -181,7 +181,12 @@ async fn disabled_rules_and_other_buses_are_silent() {
     let entry = json!({ "Source": "my.app", "DetailType": "x", "Detail": "{}", "EventBusName": "orders" });
     bench.good("PutEvents", json!({ "Entries": [entry] })).await;
     assert!(bench.sent().is_empty());
-    bench.good("PutRule", json!({ "Name": "o", "EventBusName": "orders", "EventPattern": "{\"source\":[\"my.app\"]}" })).await;
+    bench
+        .good(
+            "PutRule",
+            json!({ "Name": "o", "EventBusName": "orders", "EventPattern": "{\"source\":[\"my.app\"]}" }),
+        )
+        .await;
     let onward = json!([{ "Id": "1", "Arn": "arn:aws:events:us-east-1:000000000000:event-bus/default" }]);
     bench.good("PutTargets", json!({ "Rule": "o", "EventBusName": "orders", "Targets": onward })).await;
     bench.good("PutEvents", json!({ "Entries": [entry] })).await;
@@ -192,7 +197,8 @@ async fn disabled_rules_and_other_buses_are_silent() {
 #[tokio::test]
 async fn services_put_events_of_their_own() {
     let bench = Bench::with_rule(json!({ "source": ["aws.s3"] }), json!({ "Id": "1", "Arn": QUEUE })).await;
-    let detail = Detail { source: "aws.s3".into(), kind: "Object Created".into(), resources: vec!["r".into()] };
+    let detail =
+        Detail { source: "aws.s3".into(), kind: "Object Created".into(), resources: vec!["r".into()] };
     let letter = Letter { detail: Some(detail), ..Letter::of("{\"a\":1}", Cause::Mlemu) };
     bench.events.put(None, letter).await.unwrap();
     let event: Value = serde_json::from_str(&bench.sent()[0].1).unwrap();
@@ -229,10 +235,18 @@ async fn what_is_wrong_is_refused() {
         ("PutRule", json!({ "Name": "a b", "EventPattern": "{}" }), "ValidationException"),
         ("PutRule", json!({ "Name": "a", "EventPattern": "{\"x\":1}" }), "InvalidEventPatternException"),
         ("PutRule", json!({ "Name": "a", "ScheduleExpression": "rate(x)" }), "ValidationException"),
-        ("PutRule", json!({ "Name": "a", "EventPattern": "{}", "EventBusName": "no" }), "ResourceNotFoundException"),
+        (
+            "PutRule",
+            json!({ "Name": "a", "EventPattern": "{}", "EventBusName": "no" }),
+            "ResourceNotFoundException",
+        ),
         ("PutTargets", json!({ "Rule": "no", "Targets": [] }), "ResourceNotFoundException"),
         ("PutTargets", json!({ "Rule": "r", "Targets": [{ "Id": "1", "Arn": "q" }] }), "ValidationException"),
-        ("PutTargets", json!({ "Rule": "r", "Targets": [{ "Id": "2", "Arn": QUEUE, "Input": "{" }] }), "ValidationException"),
+        (
+            "PutTargets",
+            json!({ "Rule": "r", "Targets": [{ "Id": "2", "Arn": QUEUE, "Input": "{" }] }),
+            "ValidationException",
+        ),
         ("DeleteRule", json!({ "Name": "r" }), "ValidationException"),
         ("DescribeRule", json!({ "Name": "no" }), "ResourceNotFoundException"),
         ("CreateEventBus", json!({ "Name": "default" }), "ResourceAlreadyExistsException"),
@@ -245,11 +259,13 @@ async fn what_is_wrong_is_refused() {
         let (status, answer) = bench.ask(operation, body.clone()).await;
         assert!(status >= 400 && answer["__type"] == expected, "{operation} {body}: {answer}");
     }
-    let bad = json!({ "Entries": [{ "Source": "a", "DetailType": "b", "Detail": "[]" }, { "Detail": "{}" }] });
+    let bad =
+        json!({ "Entries": [{ "Source": "a", "DetailType": "b", "Detail": "[]" }, { "Detail": "{}" }] });
     let told = bench.good("PutEvents", bad).await;
     assert_eq!(told["FailedEntryCount"], 2);
     assert_eq!(told["Entries"][0]["ErrorCode"], "MalformedDetail");
-    let kinesis = json!({ "Rule": "r", "Targets": [{ "Id": "9", "Arn": "arn:aws:kinesis:us-east-1:0:stream/s" }] });
+    let kinesis =
+        json!({ "Rule": "r", "Targets": [{ "Id": "9", "Arn": "arn:aws:kinesis:us-east-1:0:stream/s" }] });
     assert_eq!(bench.good("PutTargets", kinesis).await["FailedEntryCount"], 1);
 }
 
@@ -258,8 +274,14 @@ async fn rules_are_told_and_deleted() {
     let bench = Bench::with_rule(json!({ "source": ["x"] }), json!({ "Id": "1", "Arn": QUEUE })).await;
     let listed = bench.good("ListRules", json!({ "NamePrefix": "r" })).await;
     assert_eq!(listed["Rules"][0]["Arn"], "arn:aws:events:us-east-1:000000000000:rule/r");
-    assert_eq!(bench.good("ListRuleNamesByTarget", json!({ "TargetArn": QUEUE })).await["RuleNames"], json!(["r"]));
-    assert_eq!(bench.good("ListTargetsByRule", json!({ "Rule": "r" })).await["Targets"], json!([{ "Id": "1", "Arn": QUEUE }]));
+    assert_eq!(
+        bench.good("ListRuleNamesByTarget", json!({ "TargetArn": QUEUE })).await["RuleNames"],
+        json!(["r"])
+    );
+    assert_eq!(
+        bench.good("ListTargetsByRule", json!({ "Rule": "r" })).await["Targets"],
+        json!([{ "Id": "1", "Arn": QUEUE }])
+    );
     let test = json!({ "EventPattern": "{\"a\":[1]}", "Event": "{\"a\":1}" });
     assert_eq!(bench.good("TestEventPattern", test).await["Result"], true);
     bench.good("RemoveTargets", json!({ "Rule": "r", "Ids": ["1"] })).await;

@@ -84,8 +84,7 @@ impl Aftermath {
             kind: format!("Lambda Function Invocation Result - {word}"),
             resources: vec![arn.clone(), function],
         };
-        let letter =
-            Letter { detail: Some(detail), ..Letter::of(document, end.invoke.cause.clone()) };
+        let letter = Letter { detail: Some(detail), ..Letter::of(document, end.invoke.cause.clone()) };
         self.tell(&end, &arn, letter).await;
     }
 }
@@ -237,15 +236,15 @@ mod tests {
         let letter = dead_letter(&end);
         assert_eq!(letter.body, r#"{"n": 1.10}"#);
         let told: Vec<_> = letter.attributes.iter().map(|one| (&*one.name, &one.value[..])).collect();
-        let expected: [(&str, &[u8]); 3] = [("RequestID", b"ID"), ("ErrorCode", b"200"), ("ErrorMessage", b"no")];
+        let expected: [(&str, &[u8]); 3] =
+            [("RequestID", b"ID"), ("ErrorCode", b"200"), ("ErrorMessage", b"no")];
         assert_eq!(told, expected);
     }
 
     #[test]
     fn what_never_ran_has_no_response() {
         let lambda = fake::lambda(&FakeFunctions::new());
-        let end =
-            End { invoke: invoke(&lambda, "7"), verdict: Verdict::NoRoom, runs: 0, outcome: None };
+        let end = End { invoke: invoke(&lambda, "7"), verdict: Verdict::NoRoom, runs: 0, outcome: None };
         let document: Value = serde_json::from_str(&document(&end, "arn", NOW)).unwrap();
         assert_eq!(document["requestContext"]["condition"], "ZeroReservedConcurrency");
         assert!(document.get("responseContext").is_none() && document.get("responsePayload").is_none());

@@ -2,8 +2,8 @@
 
 use super::Lambda;
 use super::catalog::{self, Entry, UrlConfig};
-use super::mapping::{self, Facts};
 use super::fault::Fault;
+use super::mapping::{self, Facts};
 use super::ops;
 use super::target::{LATEST, Target};
 use super::wire::{Cors, Kept};
@@ -107,7 +107,8 @@ impl Lambda {
     /// What becomes of a declared function's queued calls: properties of an `AWS::Lambda::EventInvokeConfig`.
     pub fn declare_queued(&self, said: &Value) -> Result<(), Fault> {
         let target = self.declared_target(said)?;
-        let given = serde_json::from_value(with_numbers(said)).map_err(|error| Fault::parameter(error.to_string()))?;
+        let given = serde_json::from_value(with_numbers(said))
+            .map_err(|error| Fault::parameter(error.to_string()))?;
         ops::set_queued(self, &target, given)
     }
 

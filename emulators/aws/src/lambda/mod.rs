@@ -42,9 +42,7 @@ use decode::Call;
 use fault::{Code, Fault};
 use http::{HeaderValue, Request};
 use mapping::Mappings;
-use mlemu_core::{
-    Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Revision, Runtime, Subject, What,
-};
+use mlemu_core::{Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Revision, Runtime, Subject, What};
 use routes::Operation;
 use std::collections::HashMap;
 use std::path::PathBuf;

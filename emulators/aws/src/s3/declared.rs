@@ -17,7 +17,8 @@ impl S3 {
         let entries = |name: &str| said[name].as_array().cloned().unwrap_or_default();
         configuration.queues = entries("QueueConfigurations").iter().map(queue).collect();
         configuration.topics = entries("TopicConfigurations").iter().map(topic).collect();
-        let to_bus = said.get("EventBridgeConfiguration").is_some_and(|bus| bus["EventBridgeEnabled"] != false);
+        let to_bus =
+            said.get("EventBridgeConfiguration").is_some_and(|bus| bus["EventBridgeEnabled"] != false);
         configuration.event_bridge = to_bus.then(EventBridgeConfiguration::default);
         let installed = notifications::install(&self.front, &bucket, configuration, Destinations::Trusted);
         installed.map_err(|fault| SubscriptionFault { why: fault.to_string() })
@@ -25,11 +26,21 @@ impl S3 {
 }
 
 fn queue(said: &Value) -> QueueConfiguration {
-    QueueConfiguration { id: String::new(), queue: text(said, "Queue"), events: events(said), filter: filter(said) }
+    QueueConfiguration {
+        id: String::new(),
+        queue: text(said, "Queue"),
+        events: events(said),
+        filter: filter(said),
+    }
 }
 
 fn topic(said: &Value) -> TopicConfiguration {
-    TopicConfiguration { id: String::new(), topic: text(said, "Topic"), events: events(said), filter: filter(said) }
+    TopicConfiguration {
+        id: String::new(),
+        topic: text(said, "Topic"),
+        events: events(said),
+        filter: filter(said),
+    }
 }
 
 fn events(said: &Value) -> Vec<String> {

@@ -48,13 +48,13 @@ pub use routes::{Covered, coverage};
 pub use saved::SavedNotifications;
 
 use crate::auth::Keys;
+use crate::reach::Reach;
 use crate::sqs::Sqs;
 use address::address;
 use axum::body::Body;
 use call::Call;
 use cors::Page;
 use encode::Answer;
-use crate::reach::Reach;
 use fault::{Code, Fault};
 use http::request::Parts as Head;
 use http::{Method, Request, Response};

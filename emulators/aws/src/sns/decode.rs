@@ -35,7 +35,8 @@ pub fn form(pairs: &Pairs) -> Result<Value, Fault> {
 
 /// The members that an operation understands.
 pub fn read<T: DeserializeOwned>(form: Value) -> Result<T, Fault> {
-    T::deserialize(form).map_err(|error| Fault::new(Code::InvalidParameter, format!("Invalid parameter: {error}")))
+    T::deserialize(form)
+        .map_err(|error| Fault::new(Code::InvalidParameter, format!("Invalid parameter: {error}")))
 }
 
 fn value(tree: &Tree) -> Value {
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn a_hostile_form_costs_little() {
         assert!(form(&Pairs::read(&"a.".repeat(1000))).is_err());
-        let odd = form(&Pairs::read("A.member.99999999999=x&B.entry.1.key=&A.member.x=1&member.1=y")).unwrap();
+        let odd =
+            form(&Pairs::read("A.member.99999999999=x&B.entry.1.key=&A.member.x=1&member.1=y")).unwrap();
         assert!(odd.is_array() || odd.is_object());
     }
 }

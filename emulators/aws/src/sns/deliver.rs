@@ -56,8 +56,7 @@ async fn hand_over(front: &Arc<Front>, to: Subscription, message: &Message, caus
         }
         Protocol::Http => {
             let raw = to.is_raw();
-            let body =
-                if raw { message.text_for("http").to_owned() } else { message.envelope(&to, &links) };
+            let body = if raw { message.text_for("http").to_owned() } else { message.envelope(&to, &links) };
             let parcel = Parcel { kind: "Notification", id: message.id.clone(), body, raw };
             front.dispatch(to, parcel, cause);
         }

@@ -119,7 +119,13 @@ impl Message {
 }
 
 /// What an endpoint gets that is to confirm its subscription, or that is not subscribed any more.
-pub fn confirmation(kind: &str, to: &Subscription, token: &str, links: &Links, at: Timestamp) -> (String, String) {
+pub fn confirmation(
+    kind: &str,
+    to: &Subscription,
+    token: &str,
+    links: &Links,
+    at: Timestamp,
+) -> (String, String) {
     let id = uuid::Uuid::new_v4().to_string();
     let word = if kind == "SubscriptionConfirmation" { "subscribe to" } else { "deactivate subscription" };
     let text = format!(

@@ -21,7 +21,9 @@ impl Filter {
             None | Some("MessageAttributes") => false,
             Some("MessageBody") => true,
             Some(other) => {
-                let why = format!("FilterPolicyScope: Invalid value [{other}]. Please use either MessageBody or MessageAttributes");
+                let why = format!(
+                    "FilterPolicyScope: Invalid value [{other}]. Please use either MessageBody or MessageAttributes"
+                );
                 return Err(Fault::parameter(why));
             }
         };
@@ -33,7 +35,9 @@ impl Filter {
         let document: Value = serde_json::from_str(policy).map_err(|error| wrong(&error))?;
         let nested = document.as_object().is_some_and(|all| all.values().any(Value::is_object));
         if nested && !of_body {
-            return Err(wrong(&"Filter policy scope MessageAttributes does not support nested filter policy"));
+            return Err(wrong(
+                &"Filter policy scope MessageAttributes does not support nested filter policy",
+            ));
         }
         Ok(Some(Self { pattern, of_body }))
     }
@@ -84,12 +88,15 @@ mod tests {
     #[test]
     fn attributes_are_looked_at_by_their_kind() {
         let filter = |policy: &str| Filter::read(Some(policy), None).unwrap().unwrap();
-        let told = message("x", &[
-            ("kind", "String", "flower"),
-            ("size", "Number", "7.5"),
-            ("tags", "String.Array", r#"["a","b",3]"#),
-            ("bytes", "Binary", "zz"),
-        ]);
+        let told = message(
+            "x",
+            &[
+                ("kind", "String", "flower"),
+                ("size", "Number", "7.5"),
+                ("tags", "String.Array", r#"["a","b",3]"#),
+                ("bytes", "Binary", "zz"),
+            ],
+        );
         for good in [
             r#"{"kind":["flower","tree"]}"#,
             r#"{"kind":[{"prefix":"fl"}],"size":[{"numeric":[">",7]}]}"#,
@@ -100,7 +107,8 @@ mod tests {
         ] {
             assert!(filter(good).wants(&told), "{good}");
         }
-        for bad in [r#"{"kind":["tree"]}"#, r#"{"none":["x"]}"#, r#"{"bytes":["zz"]}"#, r#"{"size":["7.5"]}"#] {
+        for bad in [r#"{"kind":["tree"]}"#, r#"{"none":["x"]}"#, r#"{"bytes":["zz"]}"#, r#"{"size":["7.5"]}"#]
+        {
             assert!(!filter(bad).wants(&told), "{bad}");
         }
     }

@@ -18,7 +18,10 @@ pub fn topic_of(subscription: &str) -> &str {
 
 pub fn check(name: &str) -> Result<(), Fault> {
     if name.ends_with(FIFO) {
-        return Err(Fault::new(Code::NotImplemented, "mlemu does not have FIFO topics yet: use a FIFO queue"));
+        return Err(Fault::new(
+            Code::NotImplemented,
+            "mlemu does not have FIFO topics yet: use a FIFO queue",
+        ));
     }
     let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if letters && (1..=LONGEST).contains(&name.len()) {

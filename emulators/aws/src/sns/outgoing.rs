@@ -84,7 +84,8 @@ fn request(to: &Subscription, parcel: &Parcel) -> Option<Request<Full<Bytes>>> {
 
 /// How often and when a subscription's messages are tried again.
 fn policy(to: &Subscription) -> (u64, BackOff) {
-    let said: Value = to.attribute("DeliveryPolicy").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let said: Value =
+        to.attribute("DeliveryPolicy").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let said = &said["healthyRetryPolicy"];
     let seconds = |name: &str| Duration::from_secs(said[name].as_u64().unwrap_or(PAUSE));
     let back_off = BackOff { first: seconds("minDelayTarget"), longest: seconds("maxDelayTarget") };
@@ -140,10 +141,21 @@ mod tests {
 
     #[test]
     fn only_this_machine() {
-        for good in ["http://127.0.0.1:8080/x?token=1", "http://[::1]:80/", "http://localhost:9", "http://a.localhost/"] {
+        for good in [
+            "http://127.0.0.1:8080/x?token=1",
+            "http://[::1]:80/",
+            "http://localhost:9",
+            "http://a.localhost/",
+        ] {
             assert!(is_here(good), "{good}");
         }
-        for bad in ["", "https://127.0.0.1/", "http://example.com/", "http://10.0.0.1/", "http://127.0.0.1@evil.example/"] {
+        for bad in [
+            "",
+            "https://127.0.0.1/",
+            "http://example.com/",
+            "http://10.0.0.1/",
+            "http://127.0.0.1@evil.example/",
+        ] {
             assert!(!is_here(bad), "{bad}");
         }
     }

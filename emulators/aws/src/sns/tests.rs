@@ -64,10 +64,14 @@ impl Bench {
 
     async fn subscribe(&self, protocol: &str, endpoint: &str, attributes: &[(&str, &str)]) -> (u16, String) {
         let mut pairs = vec![("TopicArn", TOPIC), ("Protocol", protocol), ("Endpoint", endpoint)];
-        let named: Vec<_> = attributes.iter().enumerate().map(|(at, (name, value))| {
-            let key = |part: &str| format!("Attributes.entry.{}.{part}", at + 1);
-            [(key("key"), *name), (key("value"), *value)]
-        }).collect();
+        let named: Vec<_> = attributes
+            .iter()
+            .enumerate()
+            .map(|(at, (name, value))| {
+                let key = |part: &str| format!("Attributes.entry.{}.{part}", at + 1);
+                [(key("key"), *name), (key("value"), *value)]
+            })
+            .collect();
         pairs.extend(named.iter().flatten().map(|(name, value)| (name.as_str(), *value)));
         self.ask("Subscribe", &pairs).await
     }
@@ -98,7 +102,9 @@ async fn a_queue_gets_the_envelope() {
     assert_eq!(body["SignatureVersion"], "1");
     let certificate = body["SigningCertURL"].as_str().unwrap();
     assert!(certificate.starts_with("https://sns.us-east-1.amazonaws.com/SimpleNotificationService-"));
-    assert!(body["UnsubscribeURL"].as_str().unwrap().contains("Action=Unsubscribe&SubscriptionArn=arn:aws:sns:"));
+    assert!(
+        body["UnsubscribeURL"].as_str().unwrap().contains("Action=Unsubscribe&SubscriptionArn=arn:aws:sns:")
+    );
     assert_eq!(body["MessageAttributes"]["kind"], serde_json::json!({ "Type": "String", "Value": "flower" }));
 }
 
@@ -133,13 +139,16 @@ async fn a_function_gets_records() {
 #[tokio::test]
 async fn filters_hold_messages_back_and_can_be_changed() {
     let bench = Bench::with_topic().await;
-    let (_, told) = bench.subscribe("sqs", QUEUE, &[("FilterPolicy", r#"{"n":[1]}"#), ("FilterPolicyScope", "MessageBody")]).await;
+    let (_, told) = bench
+        .subscribe("sqs", QUEUE, &[("FilterPolicy", r#"{"n":[1]}"#), ("FilterPolicyScope", "MessageBody")])
+        .await;
     bench.publish(r#"{"n":2}"#, &[]).await;
     assert!(bench.mailbox.take().is_empty());
     bench.publish(r#"{"n":1}"#, &[]).await;
     assert_eq!(bench.mailbox.take().len(), 1);
     let arn = told.split("<SubscriptionArn>").nth(1).unwrap().split('<').next().unwrap();
-    let change = [("SubscriptionArn", arn), ("AttributeName", "FilterPolicy"), ("AttributeValue", r#"{"n":[2]}"#)];
+    let change =
+        [("SubscriptionArn", arn), ("AttributeName", "FilterPolicy"), ("AttributeValue", r#"{"n":[2]}"#)];
     assert_eq!(bench.ask("SetSubscriptionAttributes", &change).await.0, 200);
     bench.publish(r#"{"n":2}"#, &[]).await;
     assert_eq!(bench.mailbox.take().len(), 1);
@@ -153,7 +162,10 @@ async fn what_nobody_takes_goes_to_the_dead_letters() {
     bench.mailbox.absent.lock().unwrap().push(QUEUE.into());
     bench.publish("lost", &[]).await;
     let sent = bench.mailbox.take();
-    assert_eq!((sent[0].0.as_str(), sent[0].1.text().as_str()), ("arn:aws:sqs:us-east-1:000000000000:dead", "lost"));
+    assert_eq!(
+        (sent[0].0.as_str(), sent[0].1.text().as_str()),
+        ("arn:aws:sqs:us-east-1:000000000000:dead", "lost")
+    );
     assert!(sent[0].1.attributes.iter().any(|one| &*one.name == "ErrorMessage"));
 }
 
@@ -192,7 +204,8 @@ async fn a_batch_answers_for_each_entry() {
     let bench = Bench::with_topic().await;
     bench.subscribe("sqs", QUEUE, &[("RawMessageDelivery", "true")]).await;
     let entry = |at: usize, part: &str| format!("PublishBatchRequestEntries.member.{at}.{part}");
-    let names = [entry(1, "Id"), entry(1, "Message"), entry(2, "Id"), entry(2, "Message"), entry(2, "Subject")];
+    let names =
+        [entry(1, "Id"), entry(1, "Message"), entry(2, "Id"), entry(2, "Message"), entry(2, "Subject")];
     let values = ["a", "one", "b", "two", "bad\u{e9}"];
     let mut pairs = vec![("TopicArn", TOPIC)];
     pairs.extend(names.iter().map(String::as_str).zip(values));
@@ -206,11 +219,17 @@ async fn a_batch_answers_for_each_entry() {
 #[tokio::test]
 async fn what_is_wrong_is_refused() {
     let bench = Bench::with_topic().await;
-    let code = |body: &str| body.split("<Code>").nth(1).unwrap_or_default().split('<').next().unwrap_or_default().to_owned();
+    let code = |body: &str| {
+        body.split("<Code>").nth(1).unwrap_or_default().split('<').next().unwrap_or_default().to_owned()
+    };
     let cases = [
         (bench.ask("CreateTopic", &[("Name", "a b")]).await, 400, "InvalidParameter"),
         (bench.ask("CreateTopic", &[("Name", "a.fifo")]).await, 501, "NotImplemented"),
-        (bench.ask("Publish", &[("TopicArn", "arn:aws:sns:r:a:no"), ("Message", "x")]).await, 404, "NotFound"),
+        (
+            bench.ask("Publish", &[("TopicArn", "arn:aws:sns:r:a:no"), ("Message", "x")]).await,
+            404,
+            "NotFound",
+        ),
         (bench.ask("Publish", &[("TopicArn", TOPIC)]).await, 400, "InvalidParameter"),
         (bench.ask("Nonsense", &[]).await, 400, "InvalidAction"),
         (bench.ask("GetSMSAttributes", &[]).await, 501, "NotImplemented"),
@@ -229,10 +248,20 @@ async fn what_is_wrong_is_refused() {
 async fn topics_are_listed_tagged_and_deleted_with_their_subscriptions() {
     let bench = Bench::with_topic().await;
     bench.subscribe("sqs", QUEUE, &[]).await;
-    bench.ask("TagResource", &[("ResourceArn", TOPIC), ("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")]).await;
+    bench
+        .ask(
+            "TagResource",
+            &[("ResourceArn", TOPIC), ("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")],
+        )
+        .await;
     let (_, tags) = bench.ask("ListTagsForResource", &[("ResourceArn", TOPIC)]).await;
     assert!(tags.contains("<Key>k</Key><Value>v</Value>"), "{tags}");
-    let permission = [("TopicArn", TOPIC), ("Label", "mine"), ("AWSAccountId.member.1", "111111111111"), ("ActionName.member.1", "Publish")];
+    let permission = [
+        ("TopicArn", TOPIC),
+        ("Label", "mine"),
+        ("AWSAccountId.member.1", "111111111111"),
+        ("ActionName.member.1", "Publish"),
+    ];
     assert_eq!(bench.ask("AddPermission", &permission).await.0, 200);
     let (_, attributes) = bench.ask("GetTopicAttributes", &[("TopicArn", TOPIC)]).await;
     assert!(attributes.contains("SubscriptionsConfirmed</key><value>1<"), "{attributes}");

@@ -24,6 +24,7 @@ mod wire;
 pub use names::arn_of;
 pub use routes::{Operation, coverage};
 
+use crate::reach::{Letter, Lost, Reach};
 use arrived::Arrived;
 use axum::body::Body;
 use axum::response::Response;
@@ -31,7 +32,6 @@ use encode::Protocol;
 use fault::{Code, Fault};
 use http::Request;
 use http::request::Parts as Head;
-use crate::reach::{Letter, Lost, Reach};
 use mlemu_core::{Boxed, Cause, HangUp, Scope, Sink, Subject, What};
 use mlemu_engine::objects;
 use mlemu_engine::queues::{NewMessage, Notes, Queues, SubscriptionId, TopicId, TopicView};

@@ -17,9 +17,14 @@ use std::sync::Arc;
 /// What a project declares.
 #[derive(Debug)]
 pub enum Declared {
-    Bus { name: String },
+    Bus {
+        name: String,
+    },
     /// A rule with all of its targets.
-    Rule { rule: Box<wire::PutRule>, targets: Vec<wire::Target> },
+    Rule {
+        rule: Box<wire::PutRule>,
+        targets: Vec<wire::Target>,
+    },
 }
 
 impl Declared {

@@ -115,9 +115,10 @@ fn schedule(front: &Arc<Front>, rule: &Rule) {
 
 /// The rules went back to these.
 pub fn reschedule(front: &Arc<Front>, all: &[Rule]) {
-    front.parts.schedules.retain(|id| {
-        id.strip_prefix("rule/").is_none_or(|name| all.iter().any(|rule| rule.name == name))
-    });
+    front
+        .parts
+        .schedules
+        .retain(|id| id.strip_prefix("rule/").is_none_or(|name| all.iter().any(|rule| rule.name == name)));
     all.iter().for_each(|rule| schedule(front, rule));
 }
 
@@ -199,8 +200,7 @@ pub fn list_by_target(front: &Front, request: &Named) -> Result<Value, Fault> {
     let store = front.store();
     let bus = &store.bus(request.event_bus_name.as_deref())?.name;
     let of_target = |rule: &Rule| rule.bus == *bus && rule.targets.values().any(|one| one.arn == target);
-    let names: Vec<String> =
-        store.rules().into_iter().filter(of_target).map(|rule| rule.name).collect();
+    let names: Vec<String> = store.rules().into_iter().filter(of_target).map(|rule| rule.name).collect();
     let (names, next) = page(names, request, Clone::clone);
     Ok(with_next(json!({ "RuleNames": names }), next))
 }

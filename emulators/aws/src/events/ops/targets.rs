@@ -21,7 +21,11 @@ pub fn put(front: &Front, request: PutTargets) -> Result<Value, Fault> {
             Ok(()) if rule.targets.len() < MOST || rule.targets.contains_key(&target.id) => {
                 rule.targets.insert(target.id.clone(), target);
             }
-            Ok(()) => failed.push(refused(&target, "LimitExceededException", "The requested resource exceeds the maximum number allowed.")),
+            Ok(()) => failed.push(refused(
+                &target,
+                "LimitExceededException",
+                "The requested resource exceeds the maximum number allowed.",
+            )),
             Err(Problem::Whole(fault)) => return Err(fault),
             Err(Problem::One(text)) => failed.push(refused(&target, "ValidationException", &text)),
         }
@@ -45,12 +49,16 @@ fn check(target: &Target) -> Result<(), Problem> {
     }
     let service = reach::service(&target.arn);
     if service.is_empty() {
-        let text = format!("Parameter {} is not valid. Reason: Provided Arn is not in correct format.", target.arn);
+        let text =
+            format!("Parameter {} is not valid. Reason: Provided Arn is not in correct format.", target.arn);
         return Err(Problem::Whole(Fault::validation(text)));
     }
     let ways = [target.input.is_some(), target.input_path.is_some(), target.input_transformer.is_some()];
     if ways.into_iter().filter(|given| *given).count() > 1 {
-        let text = format!("Only one of Input, InputPath, or InputTransformer must be provided for target {}.", target.id);
+        let text = format!(
+            "Only one of Input, InputPath, or InputTransformer must be provided for target {}.",
+            target.id
+        );
         return Err(Problem::Whole(Fault::validation(text)));
     }
     if target.input.as_ref().is_some_and(|input| serde_json::from_str::<Value>(input).is_err()) {

@@ -28,8 +28,7 @@ pub async fn create(lambda: &Lambda, call: &Call<'_>, body: Body) -> Result<Resp
             let arn = lambda.settings.arn(&entry.id.name, Some(&name));
             return Err(Fault::new(Code::ResourceConflict, format!("Alias already exists: {arn}")));
         }
-        let fresh =
-            Alias { version, description: String::new(), aside: None, revision_id: String::new() };
+        let fresh = Alias { version, description: String::new(), aside: None, revision_id: String::new() };
         put(lambda, entry, &name, fresh, request)
     })?;
     encode::json(201, &told)
@@ -121,8 +120,12 @@ pub fn lead_to_latest(lambda: &Lambda, target: &Target, name: &str) -> Result<()
     check_name(name)?;
     let plain = Target { qualifier: None, ..target.clone() };
     lambda.with_entry_mut(&plain, |entry| {
-        let alias =
-            Alias { version: LATEST.into(), description: String::new(), aside: None, revision_id: String::new() };
+        let alias = Alias {
+            version: LATEST.into(),
+            description: String::new(),
+            aside: None,
+            revision_id: String::new(),
+        };
         put(lambda, entry, name, alias, wire::SetAlias::default()).map(drop)
     })
 }
@@ -145,8 +148,7 @@ fn aside(routing: wire::RoutingConfig) -> Result<Option<(String, f64)>, Fault> {
 
 fn check(lambda: &Lambda, entry: &Entry, alias: &Alias) -> Result<(), Fault> {
     let exists = |version: &str| {
-        version == LATEST
-            || version.parse::<u64>().is_ok_and(|number| entry.versions.contains_key(&number))
+        version == LATEST || version.parse::<u64>().is_ok_and(|number| entry.versions.contains_key(&number))
     };
     let versions = [Some(&alias.version), alias.aside.as_ref().map(|(version, _)| version)];
     if let Some(unknown) = versions.into_iter().flatten().find(|version| !exists(version)) {
@@ -155,7 +157,9 @@ fn check(lambda: &Lambda, entry: &Entry, alias: &Alias) -> Result<(), Fault> {
     }
     let Some((other, _)) = &alias.aside else { return Ok(()) };
     if alias.version == LATEST || other == LATEST {
-        return Err(Fault::parameter("$LATEST is not supported for an alias pointing to more than 1 version"));
+        return Err(Fault::parameter(
+            "$LATEST is not supported for an alias pointing to more than 1 version",
+        ));
     }
     if *other == alias.version {
         return Err(Fault::parameter(format!(
@@ -186,9 +190,10 @@ fn told(lambda: &Lambda, entry: &Entry, name: &str, alias: &Alias) -> wire::Alia
         name: name.to_owned(),
         function_version: alias.version.clone(),
         description: alias.description.clone(),
-        routing_config: alias.aside.clone().map(|weight| wire::RoutingConfig {
-            additional_version_weights: [weight].into(),
-        }),
+        routing_config: alias
+            .aside
+            .clone()
+            .map(|weight| wire::RoutingConfig { additional_version_weights: [weight].into() }),
         revision_id: alias.revision_id.clone(),
     }
 }

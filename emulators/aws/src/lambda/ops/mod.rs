@@ -28,7 +28,11 @@ use axum::body::Body;
 use axum::response::Response;
 
 /// Sets what becomes of queued calls, for a project.
-pub(super) fn set_queued(lambda: &Lambda, target: &Target, given: wire::SetQueuedConfig) -> Result<(), Fault> {
+pub(super) fn set_queued(
+    lambda: &Lambda,
+    target: &Target,
+    given: wire::SetQueuedConfig,
+) -> Result<(), Fault> {
     queued::set(lambda, target, given, queued::Before::Forgotten).map(drop)
 }
 

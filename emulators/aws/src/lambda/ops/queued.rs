@@ -119,9 +119,7 @@ fn check_destination(lambda: &Lambda, id: &mlemu_core::FunctionId, arn: &str) ->
         Some("lambda") => {
             let target = Target::read(arn, None, &lambda.settings).map_err(|_| invalid())?;
             if *target.name == *id.name {
-                return Err(Fault::parameter(
-                    "You can't specify the function as a destination for itself.",
-                ));
+                return Err(Fault::parameter("You can't specify the function as a destination for itself."));
             }
             Ok(())
         }

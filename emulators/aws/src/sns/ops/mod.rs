@@ -71,13 +71,16 @@ pub(super) fn declare(front: &Arc<Front>, declared: Declared) -> Result<(), Faul
 
 /// A parameter that must be there.
 fn want(value: Option<String>, parameter: &str) -> Result<String, Fault> {
-    value.filter(|value| !value.is_empty()).ok_or_else(|| Fault::parameter(format!("{parameter} Reason: no value")))
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| Fault::parameter(format!("{parameter} Reason: no value")))
 }
 
 /// Cuts a sorted list of ARNs to the page that a token names.
 fn page<T>(all: Vec<T>, token: Option<&str>, key: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
     const PAGE: usize = 100;
-    let mut rest: Vec<T> = all.into_iter().filter(|one| token.is_none_or(|token| key(one) >= token)).collect();
+    let mut rest: Vec<T> =
+        all.into_iter().filter(|one| token.is_none_or(|token| key(one) >= token)).collect();
     let next = rest.get(PAGE).map(|one| key(one).to_owned());
     rest.truncate(PAGE);
     (rest, next)

@@ -87,7 +87,8 @@ fn check_entries(entries: &[Publish]) -> Result<(), Fault> {
 
 /// A message as it may be published.
 fn message(topic: &str, request: Publish) -> Result<Message, Fault> {
-    let text = request.message.filter(|text| !text.is_empty()).ok_or_else(|| Fault::parameter("Empty message"))?;
+    let text =
+        request.message.filter(|text| !text.is_empty()).ok_or_else(|| Fault::parameter("Empty message"))?;
     if let Some(subject) = &request.subject {
         let good = subject.is_ascii() && !subject.bytes().any(|byte| byte.is_ascii_control());
         if !good || !(1..=LONGEST_SUBJECT).contains(&subject.len()) {
@@ -138,7 +139,9 @@ fn attribute(name: String, said: AttributeValue) -> Result<Attribute, Fault> {
     let wrong = |why: String| Fault::new(Code::InvalidParameter, why);
     let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if !letters || name.is_empty() || name.starts_with('.') || name.ends_with('.') {
-        return Err(wrong(format!("Invalid parameter: MessageAttributes Reason: the attribute name '{name}' is invalid")));
+        return Err(wrong(format!(
+            "Invalid parameter: MessageAttributes Reason: the attribute name '{name}' is invalid"
+        )));
     }
     let base = said.data_type.split('.').next().unwrap_or_default();
     if !matches!(base, "String" | "Number" | "Binary") {

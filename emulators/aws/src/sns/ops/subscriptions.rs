@@ -78,7 +78,8 @@ fn put(
         ));
     }
     let id = uuid::Uuid::new_v4();
-    let token = (protocol == Protocol::Http).then(|| format!("{}{}", id.simple(), uuid::Uuid::new_v4().simple()));
+    let token =
+        (protocol == Protocol::Http).then(|| format!("{}{}", id.simple(), uuid::Uuid::new_v4().simple()));
     let subscription = Subscription {
         arn: format!("{topic}:{id}"),
         topic: topic.to_owned(),
@@ -136,7 +137,8 @@ fn check_attributes(attributes: &Attributes) -> Result<Option<Arc<Filter>>, Faul
     }
     let get = |name: &str| attributes.get(name).map(String::as_str).filter(|value| !value.is_empty());
     if let Some(raw) = get("RawMessageDelivery").filter(|raw| !matches!(*raw, "true" | "false")) {
-        let why = format!("Attributes Reason: RawMessageDelivery: Invalid value [{raw}]. Must be true or false.");
+        let why =
+            format!("Attributes Reason: RawMessageDelivery: Invalid value [{raw}]. Must be true or false.");
         return Err(Fault::parameter(why));
     }
     if let Some(policy) = get("RedrivePolicy") {
@@ -156,9 +158,10 @@ pub fn confirm(front: &Front, request: Confirm) -> Result<Value, Fault> {
     if !store.topics.contains_key(&topic) {
         return Err(Fault::no_topic());
     }
-    let meant = store.subscriptions.values_mut().find(|one| {
-        one.topic == topic && one.token.as_deref() == Some(&*token)
-    });
+    let meant = store
+        .subscriptions
+        .values_mut()
+        .find(|one| one.topic == topic && one.token.as_deref() == Some(&*token));
     let subscription = meant.ok_or_else(|| Fault::parameter("Token"))?;
     subscription.token = None;
     Ok(json!({ "SubscriptionArn": subscription.arn }))

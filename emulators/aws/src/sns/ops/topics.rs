@@ -65,12 +65,10 @@ fn put(
         let same_tags = tags.is_none_or(|tags| tags.is_empty() || tags == topic.tags);
         return match (same, same_tags) {
             (true, true) => Ok(arn),
-            (false, _) => Err(Fault::parameter(
-                "Attributes Reason: Topic already exists with different attributes",
-            )),
-            (_, false) => {
-                Err(Fault::parameter("Tags Reason: Topic already exists with different tags"))
+            (false, _) => {
+                Err(Fault::parameter("Attributes Reason: Topic already exists with different attributes"))
             }
+            (_, false) => Err(Fault::parameter("Tags Reason: Topic already exists with different tags")),
         };
     }
     let topic = Topic {
@@ -126,7 +124,9 @@ pub fn attributes(front: &Front, request: &Named) -> Result<Value, Fault> {
         ("EffectiveDeliveryPolicy".to_owned(), effective_policy(topic)),
         ("Policy".to_owned(), policy(topic)),
     ]);
-    told.extend(topic.attributes.iter().filter(|(name, _)| *name != "Policy").map(|(n, v)| (n.clone(), v.clone())));
+    told.extend(
+        topic.attributes.iter().filter(|(name, _)| *name != "Policy").map(|(n, v)| (n.clone(), v.clone())),
+    );
     Ok(json!({ "Attributes": told }))
 }
 
