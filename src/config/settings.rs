@@ -2,6 +2,7 @@
 
 pub use super::model::Ports;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Account and region where nothing says otherwise: what every local AWS tool uses.
 pub const ACCOUNT: &str = "000000000000";
@@ -16,6 +17,8 @@ pub struct Settings {
     /// Google Cloud's project and region.
     pub gcp: Place,
     pub ports: Ports,
+    /// The version that S3's events name, where the project says one.
+    pub s3_event_version: Option<String>,
     /// Patterns of files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
 }
@@ -35,6 +38,12 @@ impl Default for Place {
 }
 
 impl Settings {
+    /// What is said to `cloud` alone.
+    pub fn options(&self, cloud: &str) -> BTreeMap<String, String> {
+        let version = self.s3_event_version.clone().filter(|_| cloud == "aws");
+        version.map(|version| ("s3_event_version".to_owned(), version)).into_iter().collect()
+    }
+
     /// Where the resources of `cloud` are.
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
@@ -51,6 +60,7 @@ impl Default for Settings {
             account: ACCOUNT.into(),
             gcp: Place::default(),
             ports: Ports::default(),
+            s3_event_version: None,
             watch_ignore: Vec::new(),
         }
     }

@@ -95,6 +95,7 @@ impl World {
                 region: place.region,
                 account: place.account,
                 prefix: name.prefix(),
+                options: soil.settings.options(kind.name),
                 strict_auth: soil.strict_auth,
                 watch: soil.watch,
             });

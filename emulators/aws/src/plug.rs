@@ -33,6 +33,9 @@ use tokio::task::AbortHandle;
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
 const RECEIVES: u32 = 10;
 
+/// The option that says which version S3's events name.
+const EVENT_VERSION: &str = "s3_event_version";
+
 /// The secret access key of whoever mlemu gives credentials to.
 const SECRET: &str = "mlemu";
 
@@ -112,6 +115,7 @@ impl Aws {
                 settings: s3::Settings {
                     region: ground.region,
                     account: ground.account,
+                    event_version: ground.options.get(EVENT_VERSION).cloned(),
                     strict_auth: ground.strict_auth,
                     keys: local_keys(),
                 },

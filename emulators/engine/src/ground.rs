@@ -4,6 +4,7 @@ use crate::Engine;
 use crate::objects::Objects;
 use crate::queues::Queues;
 use crate::schedules::Schedules;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Ground {
     pub account: String,
     /// Before the paths of this scope of the daemon; empty for the first.
     pub prefix: String,
+    /// What the project says to this cloud alone, by the key of its file.
+    pub options: BTreeMap<String, String>,
     pub strict_auth: bool,
     /// Watch declared sources.
     pub watch: bool,

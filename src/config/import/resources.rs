@@ -163,3 +163,70 @@ fn document(resolver: &Resolver<'_>, node: &Arc<Node>) -> Value {
     });
     inner.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use serde_json::{Value, json};
+
+    const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Parameters: { Least: { Type: Number, Default: 3 } }
+Resources:
+  News: { Type: AWS::SNS::Topic, Properties: { TopicName: news } }
+  Dead: { Type: AWS::SQS::Queue, Properties: { QueueName: dead } }
+  Inbox:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: inbox
+      NotificationConfiguration: { TopicConfigurations: [{ Topic: !Ref News, Event: 's3:ObjectCreated:*' }] }
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.handler
+      Runtime: python3.12
+      AutoPublishAlias: live
+      DeadLetterQueue: { Type: SQS, TargetArn: !GetAtt Dead.Arn }
+      EventInvokeConfig: { MaximumRetryAttempts: 0 }
+      Events:
+        Told: { Type: SNS, Properties: { Topic: !Ref News, FilterPolicy: { n: [1, 'two'] } } }
+        Ruled: { Type: EventBridgeRule, Properties: { Pattern: { detail: { n: [{ numeric: ['>', !Ref Least] }] } } } }
+";
+
+    #[test]
+    fn what_belongs_to_a_function_is_resources_of_its_own() {
+        let project = read(TEMPLATE).unwrap_or_else(|error| panic!("{error}")).project;
+        assert_eq!(project.warnings, Vec::<String>::new());
+        let function = &project.functions[0];
+        let dead = r#"{"TargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#;
+        assert_eq!(function.options["DeadLetterConfig"], dead);
+        assert!(function.triggers.is_empty());
+        let said = |kind: &str, name: &str| -> Value {
+            let found = project.resources.iter().find(|one| one.kind == kind && one.name == name);
+            let found = found.unwrap_or_else(|| panic!("{kind} {name} in {:?}", project.resources));
+            serde_json::from_str(&found.properties).unwrap()
+        };
+        assert_eq!(said("AWS::SNS::Topic", "news"), json!({ "TopicName": "news" }));
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:F";
+        let told = json!({
+            "TopicArn": "arn:aws:sns:us-east-1:000000000000:news", "Protocol": "lambda", "Endpoint": arn,
+            "FilterPolicy": { "n": [1, "two"] },
+        });
+        assert_eq!(said("AWS::SNS::Subscription", "F-Told"), told);
+        let rule = said("AWS::Events::Rule", "F-Ruled");
+        assert_eq!(rule["Targets"], json!([{ "Id": "Target", "Arn": arn }]));
+        assert_eq!(rule["EventPattern"]["detail"]["n"][0]["numeric"][0], ">");
+        assert_eq!(said("AWS::Lambda::Alias", "F:live")["Name"], "live");
+        assert_eq!(said("AWS::Lambda::EventInvokeConfig", "F:live")["Qualifier"], "live");
+        let bucket = said("AWS::S3::BucketNotification", "inbox");
+        assert_eq!(bucket["TopicConfigurations"][0]["Topic"], "arn:aws:sns:us-east-1:000000000000:news");
+    }
+
+    #[test]
+    fn a_document_that_refers_to_itself_ends() {
+        let deep = format!("{}1{}", "{ a: ".repeat(200), " }".repeat(200));
+        let template = format!("Resources:\n  R:\n    Type: AWS::Events::Rule\n    Properties: {{ EventPattern: {deep} }}\n");
+        // Whatever it says, it says it soon.
+        let _ = read(&template).map(|loaded| loaded.project.resources.len());
+    }
+}

@@ -266,7 +266,7 @@ def rules():
 def package(says):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", f"def handler(event, context):\n    return {says!r}\n")
+        archive.writestr("app.py", f"def handler(event, context):\n    return [{says!r}, context.invoked_function_arn.split(':')[-1]]\n")
     return buffer.getvalue()
 
 
@@ -284,7 +284,9 @@ def aliases():
 
     def call(**more):
         got = functions.invoke(FunctionName="ab", Qualifier="prod", **more)
-        return got["ExecutedVersion"], json.load(got["Payload"])
+        says, named = json.load(got["Payload"])
+        same(named, "prod")
+        return got["ExecutedVersion"], says
 
     same(call(), ("1", "a"))
     weights = {"AdditionalVersionWeights": {"2": 1.0}}

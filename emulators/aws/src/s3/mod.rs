@@ -72,6 +72,8 @@ pub struct Settings {
     pub region: String,
     /// Of requests whose access key names none.
     pub account: String,
+    /// That events name; `None`: as S3 did first.
+    pub event_version: Option<String>,
     /// Verify signatures; only the keys in `keys` are good then.
     pub strict_auth: bool,
     pub keys: Keys,

@@ -126,15 +126,15 @@ pub(super) fn install(
     let mut rules = Vec::new();
     for entry in &mut configuration.functions {
         let target = function(front, &entry.function, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+        rules.push(rule(front, &mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
     }
     for entry in &mut configuration.queues {
         let target = queue(front, &entry.queue, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+        rules.push(rule(front, &mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
     }
     for entry in &mut configuration.topics {
         let target = topic(front, &entry.topic, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+        rules.push(rule(front, &mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
     }
     check_overlaps(&rules)?;
     rules.extend(configuration.event_bridge.is_some().then(|| bridge::rule(front)));
@@ -217,6 +217,7 @@ fn test_event(front: &Front, bucket: &BucketId) -> Letter {
 }
 
 fn rule(
+    front: &Front,
     id: &mut String,
     events: &[String],
     filter: Option<&mut Filter>,
@@ -233,7 +234,8 @@ fn rule(
         return Err(Code::MalformedXML.into());
     }
     let (prefix, suffix) = filters(filter)?;
-    Ok(Rule { id: id.clone(), changes, prefix, suffix, target, shape: Arc::new(S3Event) })
+    let shape = S3Event { version: front.parts.settings.event_version.clone() };
+    Ok(Rule { id: id.clone(), changes, prefix, suffix, target, shape: Arc::new(shape) })
 }
 
 fn no_destination(arn: &str, value: &str) -> Fault {

@@ -25,7 +25,8 @@ pub(in crate::s3) fn get(front: &Front, call: &Call) -> Answer {
         etag: has("ETag").then(|| content.etag.to_string()),
         checksum: sum.map(|sum| wire::ObjectChecksum {
             checksum_type: checksum::kind_of_sum(sum.of_parts),
-            checksums: encode::checksums(&content.checksums, content.parts.len()),
+            // Here, and only here, a sum of sums does not say of how many.
+            checksums: encode::checksums(&content.checksums, 0),
         }),
         object_parts: if with_parts { Some(parts(call, &object)?) } else { None },
         storage_class: has("StorageClass").then(|| encode::storage_class(&object)),
