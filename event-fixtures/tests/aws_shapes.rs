@@ -330,7 +330,10 @@ fn bytes_are_wrapped_as_base64() {
 #[test]
 fn a_destination_record_says_how_it_ended() {
     let (event, _) = read::<serde_json::Value>("aws/lambda/destination", &request(&["function=f"]));
-    assert_eq!(event["requestContext"]["functionArn"], "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST");
+    assert_eq!(
+        event["requestContext"]["functionArn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST"
+    );
     assert_eq!(event["responseContext"]["functionError"], "Unhandled");
     assert_eq!(event["responsePayload"]["errorType"], "ValueError");
     let (event, _) = read::<serde_json::Value>("aws/lambda/destination", &request(&["condition=Success"]));

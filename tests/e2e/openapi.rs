@@ -11,7 +11,12 @@ Resources:
   Jobs: { Type: AWS::SQS::Queue, Properties: { QueueName: jobs } }
   Echo:
     Type: AWS::Serverless::Function
-    Properties: { Runtime: python3.12, CodeUri: src/, Handler: app.echo, Timeout: 30 }
+    Properties:
+      Runtime: python3.12
+      CodeUri: src/
+      Handler: app.echo
+      Timeout: 30
+      EventInvokeConfig: { MaximumRetryAttempts: 0 }
 ";
 
 const APP: &str = "\

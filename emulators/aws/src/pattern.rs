@@ -136,7 +136,9 @@ fn rule(value: &Value) -> Result<Rule, PatternFault> {
     match name.as_str() {
         "prefix" => affix(name, operand).map(Rule::Prefix),
         "suffix" => affix(name, operand).map(Rule::Suffix),
-        "cidr" => Network::read(&text()?).map(Rule::Cidr).ok_or_else(|| wrong("cidr takes a range of addresses")),
+        "cidr" => {
+            Network::read(&text()?).map(Rule::Cidr).ok_or_else(|| wrong("cidr takes a range of addresses"))
+        }
         "wildcard" => text().map(Rule::Wildcard),
         "equals-ignore-case" => text().map(Rule::IgnoreCase),
         "exists" => operand.as_bool().map(Rule::Exists).ok_or_else(|| wrong("exists takes true or false")),
@@ -184,9 +186,8 @@ impl Network {
     }
 
     fn has(&self, address: &str) -> bool {
-        let begins_alike = |one: u128, other: u128, width: u32| {
-            self.bits == 0 || (one ^ other) >> (width - self.bits) == 0
-        };
+        let begins_alike =
+            |one: u128, other: u128, width: u32| self.bits == 0 || (one ^ other) >> (width - self.bits) == 0;
         match (self.begins, address.parse()) {
             (IpAddr::V4(one), Ok(IpAddr::V4(other))) => {
                 begins_alike(u32::from(one).into(), u32::from(other).into(), 32)

@@ -225,7 +225,9 @@ Resources:
     #[test]
     fn a_document_that_refers_to_itself_ends() {
         let deep = format!("{}1{}", "{ a: ".repeat(200), " }".repeat(200));
-        let template = format!("Resources:\n  R:\n    Type: AWS::Events::Rule\n    Properties: {{ EventPattern: {deep} }}\n");
+        let template = format!(
+            "Resources:\n  R:\n    Type: AWS::Events::Rule\n    Properties: {{ EventPattern: {deep} }}\n"
+        );
         // Whatever it says, it says it soon.
         let _ = read(&template).map(|loaded| loaded.project.resources.len());
     }

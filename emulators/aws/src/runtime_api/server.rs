@@ -95,8 +95,7 @@ fn event(desk: &Desk, delivery: Delivery) -> Reply {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // What cannot be a header value was not given by a header either.
-    let told =
-        [(names::REQUEST_ID, id), (names::ARN, HeaderValue::from_str(&arn)), (names::TRACE_ID, trace)];
+    let told = [(names::REQUEST_ID, id), (names::ARN, HeaderValue::from_str(&arn)), (names::TRACE_ID, trace)];
     headers.extend(told.into_iter().filter_map(|(name, value)| Some((name, value.ok()?))));
     headers.insert(names::DEADLINE, delivery.deadline.millis().into());
     // A trace that the caller sent takes the place of ours.

@@ -93,7 +93,13 @@ impl Reply {
 
 fn settings() -> Settings {
     let keys = Keys::new([("key".to_owned(), "secret".to_owned())]);
-    Settings { region: "us-east-1".into(), account: "000000000000".into(), event_version: None, strict_auth: false, keys }
+    Settings {
+        region: "us-east-1".into(),
+        account: "000000000000".into(),
+        event_version: None,
+        strict_auth: false,
+        keys,
+    }
 }
 
 fn world() -> World {
