@@ -179,10 +179,8 @@ fn dead_letter(end: &End) -> Letter {
 
 fn error_message(outcome: &Outcome) -> String {
     let document: Value = serde_json::from_slice(&answer(outcome)).unwrap_or_default();
-    let mut message = document["errorMessage"].as_str().unwrap_or_default().to_owned();
-    if message.is_empty() {
-        message = document["errorType"].as_str().unwrap_or("Unhandled").to_owned();
-    }
+    let said = document["errorMessage"].as_str().filter(|said| !said.is_empty());
+    let mut message = said.or_else(|| document["errorType"].as_str()).unwrap_or("Unhandled").to_owned();
     message.truncate(message.floor_char_boundary(ERROR_MESSAGE));
     message
 }
@@ -276,11 +274,14 @@ mod tests {
             on_failure: Some("arn:aws:sns:us-east-1:000000000000:bad".into()),
             modified: NOW,
         };
-        let mut catalog = lambda.catalog();
-        let entry = catalog.get_mut("f").unwrap();
-        entry.queued.insert(LATEST.into(), config);
-        entry.latest.kept.insert("DeadLetterConfig".into(), json!({ "TargetArn": "arn:aws:sqs:r:a:dead" }));
-        drop(catalog);
+        let dead = json!({ "TargetArn": "arn:aws:sqs:r:a:dead" });
+        let target = super::super::target::Target { name: "f".into(), qualifier: None };
+        let configured = lambda.with_entry_mut(&target, |entry| {
+            entry.queued.insert(LATEST.into(), config);
+            entry.latest.kept.insert("DeadLetterConfig".into(), dead);
+            Ok(())
+        });
+        configured.unwrap();
         let patience = aftermath.patience(&call);
         assert_eq!((patience.runs, patience.age), (1, Duration::from_secs(60)));
         let good = outcome(&call, Ok(says("1")));

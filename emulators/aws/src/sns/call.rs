@@ -41,7 +41,7 @@ impl Call {
         };
         let query = head.uri.query().unwrap_or_default();
         let form = Pairs::read(&format!("{query}&{}", String::from_utf8_lossy(&bytes)));
-        call.action = form.get("Action").unwrap_or_default().to_owned();
+        form.get("Action").unwrap_or_default().clone_into(&mut call.action);
         match decode::form(&form) {
             Ok(value) => Ok((call, value)),
             Err(fault) => Err((call, fault)),

@@ -48,11 +48,11 @@ pub fn describe(front: &Front, request: &Named) -> Result<Value, Fault> {
     front.store().bus(request.name.as_deref()).map(told)
 }
 
-pub fn list(front: &Front, request: &Named) -> Result<Value, Fault> {
+pub fn list(front: &Front, request: &Named) -> Value {
     let prefix = request.name_prefix.as_deref().unwrap_or_default();
     let store = front.store();
     let all: Vec<Bus> = store.buses.values().filter(|bus| bus.name.starts_with(prefix)).cloned().collect();
     let (buses, next) = page(all, request, |bus| bus.name.clone());
     let buses: Vec<Value> = buses.iter().map(told).collect();
-    Ok(with_next(json!({ "EventBuses": buses }), next))
+    with_next(json!({ "EventBuses": buses }), next)
 }

@@ -70,7 +70,7 @@ pub(super) async fn run(
         Op::CreateEventBus => buses::create(front, read(body)?),
         Op::DeleteEventBus => buses::delete(front, &read(body)?),
         Op::DescribeEventBus => buses::describe(front, &read(body)?),
-        Op::ListEventBuses => buses::list(front, &read(body)?),
+        Op::ListEventBuses => Ok(buses::list(front, &read(body)?)),
         Op::TagResource => tags::add(front, read(body)?),
         Op::UntagResource => tags::remove(front, &read(body)?),
         Op::ListTagsForResource => tags::list(front, &read(body)?),

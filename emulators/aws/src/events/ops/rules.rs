@@ -65,12 +65,11 @@ fn keep(front: &Front, request: PutRule) -> Result<Rule, Fault> {
     }
     let key = (bus.clone(), name.clone());
     let old = store.rules.get(&key);
+    let given: BTreeMap<_, _> = request.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
     let rule = Rule {
         arn: store.rule_arn(&bus, &name),
         targets: old.map(|old| old.targets.clone()).unwrap_or_default(),
-        tags: old.map(|old| old.tags.clone()).unwrap_or_else(|| {
-            request.tags.into_iter().map(|tag| (tag.key, tag.value)).collect::<BTreeMap<_, _>>()
-        }),
+        tags: old.map_or_else(|| given, |old| old.tags.clone()),
         name,
         bus,
         pattern,
@@ -119,7 +118,9 @@ pub fn reschedule(front: &Arc<Front>, all: &[Rule]) {
         .parts
         .schedules
         .retain(|id| id.strip_prefix("rule/").is_none_or(|name| all.iter().any(|rule| rule.name == name)));
-    all.iter().for_each(|rule| schedule(front, rule));
+    for rule in all {
+        schedule(front, rule);
+    }
 }
 
 pub fn forget(front: &Front, bus: Option<&str>, name: &str) {

@@ -6,6 +6,7 @@ use crate::events::Front;
 use crate::events::fault::Fault;
 use crate::events::wire::{Named, PutTargets, RemoveTargets, Target};
 use crate::reach;
+use crate::sqs::Sqs;
 use serde_json::{Value, json};
 
 /// Most targets of a rule.
@@ -65,7 +66,7 @@ fn check(target: &Target) -> Result<(), Problem> {
         let text = format!("JSON syntax error in input for target {}", target.id);
         return Err(Problem::Whole(Fault::validation(text)));
     }
-    if target.arn.ends_with(".fifo") && target.sqs_parameters.is_none() {
+    if Sqs::is_fifo(&target.arn) && target.sqs_parameters.is_none() {
         let text = format!("Parameter(s) SqsParameters must be specified for target: {}.", target.id);
         return Err(Problem::Whole(Fault::validation(text)));
     }

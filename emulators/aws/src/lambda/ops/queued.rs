@@ -6,6 +6,7 @@ use super::super::encode;
 use super::super::fault::{Code, Fault};
 use super::super::target::{LATEST, Target};
 use super::super::{Lambda, wire};
+use crate::sqs::Sqs;
 use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
@@ -123,7 +124,7 @@ fn check_destination(lambda: &Lambda, id: &mlemu_core::FunctionId, arn: &str) ->
             }
             Ok(())
         }
-        Some("sqs" | "sns" | "events") if !arn.ends_with(".fifo") => Ok(()),
+        Some("sqs" | "sns" | "events") if !Sqs::is_fifo(arn) => Ok(()),
         Some("s3") => Err(Fault::new(
             Code::NotImplemented,
             "mlemu does not have buckets as destinations of invocations yet",
