@@ -131,13 +131,12 @@ impl Resolver<'_> {
             ("AWS::S3::Bucket", "DomainName") => Some(format!("{name}.s3.amazonaws.com")),
             ("AWS::S3::Bucket", "RegionalDomainName") => Some(format!("{name}.s3.{region}.amazonaws.com")),
             ("AWS::SNS::Topic", "TopicArn") => Some(format!("arn:aws:sns:{region}:{account}:{name}")),
-            ("AWS::SNS::Topic", "TopicName") => Some(name),
             ("AWS::Events::Rule", "Arn") => Some(format!("arn:aws:events:{region}:{account}:rule/{name}")),
             ("AWS::Events::EventBus", "Arn") => {
                 Some(format!("arn:aws:events:{region}:{account}:event-bus/{name}"))
             }
             ("AWS::SQS::Queue", "Arn") => Some(format!("arn:aws:sqs:{region}:{account}:{name}")),
-            ("AWS::SQS::Queue", "QueueName") => Some(name),
+            ("AWS::SQS::Queue", "QueueName") | ("AWS::SNS::Topic", "TopicName") => Some(name),
             ("AWS::SQS::Queue", "QueueUrl") => Some(format!("{}/{account}/{name}", self.world.endpoint)),
             _ => None,
         }

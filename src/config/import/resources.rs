@@ -68,7 +68,7 @@ pub fn of_function(
         import.resolver.world.region, import.resolver.world.account
     );
     let Some(events) = properties.get("Events") else { return Ok(all) };
-    for (key, event) in events.as_map().into_iter().flat_map(|events| events.iter()) {
+    for (key, event) in events.as_map().into_iter().flat_map(super::node::Map::iter) {
         let kind = event.get("Type").and_then(|kind| kind.as_text()).unwrap_or_default();
         let event = Properties::new(&import.resolver, event.get("Properties").unwrap_or(event).clone());
         let said = document(&import.resolver, &event.node);
