@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use mlemu_aws::schedule::Expression;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, ResourceDeclaration};
 use mlemu_core::profile::ProfileError;
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Profile, Record, Strain};
 use mlemu_engine::faults::{Asked, Trouble};
@@ -36,6 +36,11 @@ pub trait Cloud: Send + Sync {
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
         let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
         Err(format!("mlemu does not have queues or topics of this cloud yet: {}", names.join(", ")))
+    }
+    /// Makes what only this cloud has exist as it is declared: all of it, and nothing that was declared before and
+    /// is not any more.
+    fn declare_resources(&self, _resources: &[&ResourceDeclaration]) -> Result<(), String> {
+        Ok(())
     }
     /// What this vendor's log says for a record.
     fn lines(&self, record: &Record) -> Vec<String>;
@@ -138,6 +143,10 @@ impl Cloud for mlemu_aws::Aws {
 
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
         self.declare_queues(queues)
+    }
+
+    fn declare_resources(&self, resources: &[&ResourceDeclaration]) -> Result<(), String> {
+        self.declare_resources(resources)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

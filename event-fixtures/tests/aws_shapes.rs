@@ -326,3 +326,23 @@ fn bytes_are_wrapped_as_base64() {
     assert_eq!(library.wrap(picture, &Envelope::Bare, &request(&[])).unwrap(), picture);
     assert!(library.wrap(picture, &Envelope::named("aws/sqs/message"), &request(&[])).is_err());
 }
+
+#[test]
+fn a_destination_record_says_how_it_ended() {
+    let (event, _) = read::<serde_json::Value>("aws/lambda/destination", &request(&["function=f"]));
+    assert_eq!(
+        event["requestContext"]["functionArn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST"
+    );
+    assert_eq!(event["responseContext"]["functionError"], "Unhandled");
+    assert_eq!(event["responsePayload"]["errorType"], "ValueError");
+    let (event, _) = read::<serde_json::Value>("aws/lambda/destination", &request(&["condition=Success"]));
+    assert_eq!(event["responseContext"], json!({ "statusCode": 200, "executedVersion": "$LATEST" }));
+}
+
+#[test]
+fn the_test_event_has_no_records() {
+    let (event, _) = read::<serde_json::Value>("aws/s3/test-event", &request(&["bucket=b"]));
+    assert_eq!((&event["Event"], &event["Bucket"]), (&json!("s3:TestEvent"), &json!("b")));
+    assert!(event.get("Records").is_none());
+}

@@ -3,7 +3,9 @@
 use super::error::{ConfigError, Place};
 use super::import::Imported;
 use super::{Loaded, paths};
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Project, TriggerDeclaration};
+use mlemu_core::declare::{
+    BucketDeclaration, FunctionDeclaration, Project, ResourceDeclaration, TriggerDeclaration,
+};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -28,6 +30,13 @@ pub fn absorb(loaded: &mut Loaded, imported: Imported, root: &Path) -> Result<()
     let queues = &mut project.queues;
     let mut names: HashSet<String> = queues.iter().map(|queue| queue.name.clone()).collect();
     queues.extend(imported.queues.into_iter().filter(|queue| names.insert(queue.name.clone())));
+    for resource in imported.resources {
+        let is_same =
+            |known: &ResourceDeclaration| (&known.kind, &known.name) == (&resource.kind, &resource.name);
+        if !project.resources.iter().any(is_same) {
+            project.resources.push(resource);
+        }
+    }
     project.warnings.extend(imported.warnings);
     ConfigError::all(findings).map_or(Ok(()), Err)
 }

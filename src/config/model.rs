@@ -232,6 +232,9 @@ pub struct AwsTable {
     /// Twelve digits; `000000000000` when nothing is said.
     #[schemars(with = "Option<String>")]
     pub account: Option<Spanned<String>>,
+    /// The `eventVersion` of S3's notifications, e.g. `2.5`; when nothing is said, `2.1`, and `2.3` for tags and
+    /// access lists.
+    pub s3_event_version: Option<String>,
     /// Values for the parameters of templates.
     pub parameters: BTreeMap<String, String>,
 }

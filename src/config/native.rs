@@ -53,6 +53,7 @@ impl Native {
             account: aws.account.as_ref().map_or_else(|| ACCOUNT.into(), |account| account.get_ref().clone()),
             gcp: self.gcp(),
             ports: self.model.ports.clone(),
+            s3_event_version: aws.s3_event_version.clone(),
             watch_ignore: self.model.watch.ignore.clone(),
             persist: self.model.persist.dir.as_ref().map(|dir| paths::join(&self.root, dir.get_ref())),
             durability: self.model.persist.durability,

@@ -2,6 +2,7 @@
 
 pub use super::model::{Durability, Ports};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Account and region where nothing says otherwise: what every local AWS tool uses.
@@ -17,6 +18,8 @@ pub struct Settings {
     /// Google Cloud's project and region.
     pub gcp: Place,
     pub ports: Ports,
+    /// The version that S3's events name, where the project says one.
+    pub s3_event_version: Option<String>,
     /// Patterns of files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
     /// Where state is kept; `None`: it ends with the daemon.
@@ -39,6 +42,12 @@ impl Default for Place {
 }
 
 impl Settings {
+    /// What is said to `cloud` alone.
+    pub fn options(&self, cloud: &str) -> BTreeMap<String, String> {
+        let version = self.s3_event_version.clone().filter(|_| cloud == "aws");
+        version.map(|version| ("s3_event_version".to_owned(), version)).into_iter().collect()
+    }
+
     /// Where the resources of `cloud` are.
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
@@ -55,6 +64,7 @@ impl Default for Settings {
             account: ACCOUNT.into(),
             gcp: Place::default(),
             ports: Ports::default(),
+            s3_event_version: None,
             watch_ignore: Vec::new(),
             persist: None,
             durability: Durability::default(),

@@ -107,6 +107,7 @@ ignore = ["*.log", "data/**"]
 
 [aws]
 region = "eu-central-1"
+s3_event_version = "2.5"
 account = "123456789012"
 parameters = { Stage = "dev" }
 

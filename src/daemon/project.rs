@@ -9,7 +9,7 @@ use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Prepare, Project, TriggerDeclaration};
 use mlemu_core::{Sink, Subject, What};
-use mlemu_engine::schedules::Schedule;
+use mlemu_engine::schedules::{Schedule, Starts};
 use notify::RecursiveMode;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,8 @@ fn seedable(bucket: &BucketDeclaration) -> BucketDeclaration {
     BucketDeclaration { seed, ..bucket.clone() }
 }
 
-/// Wakes what a store has kept, then declares buckets, queues and functions. For a new world.
+/// Wakes what a store has kept, then declares buckets, queues, functions, and what only single clouds
+/// have. For a new world.
 pub(super) async fn declare(world: &World, project: &Project) -> Result<(), StartError> {
     for plugged in &world.plugged {
         plugged.cloud.awake().await;
@@ -62,6 +63,13 @@ pub(super) async fn declare(world: &World, project: &Project) -> Result<(), Star
     }
     for function in &project.functions {
         world.declare(function)?;
+    }
+    for plugged in &world.plugged {
+        let of_cloud = project.resources.iter().filter(|resource| resource.cloud == plugged.name);
+        let resources: Vec<_> = of_cloud.collect();
+        let from = resources.first().map(|first| place(&first.from)).unwrap_or_default();
+        let declared = plugged.cloud.declare_resources(&resources);
+        declared.map_err(|why| StartError::Refused { from, why })?;
     }
     Ok(())
 }
@@ -126,8 +134,9 @@ impl World {
             let TriggerDeclaration::Schedule { expression } = trigger else { continue };
             let name = format!("{}-{index}", id.name);
             if let Some((next, event)) = self.cloud(&id).schedule(&id, &name, expression) {
-                let (target, expression) = (id.clone(), expression.clone());
-                self.schedules.put(Schedule { id: name.into(), target, expression, next, event });
+                let starts = Starts::Function { target: id.clone(), event };
+                let expression = expression.clone();
+                self.schedules.put(Schedule { id: name.into(), starts, expression, next });
             }
         }
         if let Some(alias) = &function.alias {

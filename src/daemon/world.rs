@@ -74,7 +74,7 @@ pub struct World {
     pub queues: Queues,
     pub store: Option<Store>,
     pub clock: Arc<SteeredClock>,
-    pub schedules: Schedules,
+    pub schedules: Arc<Schedules>,
     pub(super) moments: Moments,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
@@ -130,6 +130,7 @@ impl World {
         if let Some(seed) = soil.origin.seed {
             engine.faults().seed(seed);
         }
+        let schedules = Arc::new(Schedules::new(engine.clone()));
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {
@@ -137,10 +138,12 @@ impl World {
                 objects: objects.clone(),
                 queues: queues.clone(),
                 shelf: shelf.part(kind.name),
+                schedules: schedules.clone(),
                 folder: soil.clients.clone(),
                 region: place.region,
                 account: place.account,
                 prefix: name.prefix(),
+                options: soil.settings.options(kind.name),
                 strict_auth: soil.strict_auth,
                 watch: soil.watch,
             });
@@ -151,7 +154,7 @@ impl World {
         shelf.sound()?;
         Ok(Arc::new(Self {
             name,
-            schedules: Schedules::new(engine.clone()),
+            schedules,
             engine,
             journal,
             objects,

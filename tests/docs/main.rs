@@ -61,6 +61,11 @@ fn diabetes() {
 }
 
 #[test]
+fn batch_scoring() {
+    play("examples/batch-scoring/README.md", "examples/batch-scoring", &[]);
+}
+
+#[test]
 fn thumbnailer() {
     play("examples/thumbnailer/README.md", "examples/thumbnailer", &["node", "npm"]);
 }

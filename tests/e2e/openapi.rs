@@ -12,7 +12,12 @@ Resources:
   In: { Type: AWS::S3::Bucket, Properties: { BucketName: inbox } }
   Echo:
     Type: AWS::Serverless::Function
-    Properties: { Runtime: python3.12, CodeUri: src/, Handler: app.echo, Timeout: 30 }
+    Properties:
+      Runtime: python3.12
+      CodeUri: src/
+      Handler: app.echo
+      Timeout: 30
+      EventInvokeConfig: { MaximumRetryAttempts: 0 }
 ";
 
 const APP: &str = "\

@@ -27,7 +27,9 @@ Resources:
     Properties:
       Handler: app.second
       Events: { Put: { Type: S3, Properties: { Bucket: !Ref Middle, Events: 's3:ObjectCreated:*' } } }
-  Fails: { Type: AWS::Serverless::Function, Properties: { Handler: app.fails } }
+  Fails:
+    Type: AWS::Serverless::Function
+    Properties: { Handler: app.fails, EventInvokeConfig: { MaximumRetryAttempts: 0 } }
   Slow: { Type: AWS::Serverless::Function, Properties: { Handler: app.slow } }
   Knocks: { Type: AWS::Serverless::Function, Properties: { Handler: app.knocks } }
 ";

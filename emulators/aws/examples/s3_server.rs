@@ -44,7 +44,7 @@ fn service(strict_auth: bool) -> S3 {
         let scope = Arc::new(Scope::new("aws", "000000000000", "us-east-1"));
         arn.ends_with(":function:echo").then(|| FunctionId::new(scope, "echo"))
     });
-    let settings = Settings { region, account, strict_auth, keys };
+    let settings = Settings { region, account, event_version: None, strict_auth, keys };
     let sqs = Sqs::new(sqs::Parts {
         queues: Queues::new(clock.clone()),
         sink: journal.clone(),
@@ -52,7 +52,17 @@ fn service(strict_auth: bool) -> S3 {
         account: settings.account.clone(),
     });
     let shelf = mlemu_engine::Shelf::default();
-    S3::new(Parts { objects, triggers, clock, sink: journal, functions, sqs, shelf, settings })
+    S3::new(Parts {
+        objects,
+        triggers,
+        clock,
+        sink: journal,
+        functions,
+        reach: Arc::new(sqs.clone()),
+        sqs,
+        shelf,
+        settings,
+    })
 }
 
 #[tokio::main]

@@ -19,7 +19,8 @@ pub fn of(strain: Strain, parts: Option<&Parts>) -> Response {
     match parts.map_or(Service::S3, Service::of) {
         Service::S3 => xml(strain),
         Service::Sqs | Service::Other(_) if json_target => json(strain, "application/x-amz-json-1.0"),
-        Service::Sqs | Service::Iam => query(strain),
+        Service::Events => json(strain, "application/x-amz-json-1.1"),
+        Service::Sqs | Service::Sns | Service::Iam => query(strain),
         Service::Lambda | Service::Other(_) => json(strain, "application/json"),
     }
 }

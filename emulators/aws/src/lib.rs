@@ -2,16 +2,20 @@
 
 pub mod apology;
 pub mod auth;
+mod declared;
+pub mod events;
 pub mod gateway;
 pub mod iam;
 pub mod lambda;
 mod pattern;
 mod plug;
 pub mod profile;
+pub mod reach;
 pub mod runtime_api;
 pub mod s3;
 pub mod schedule;
 mod service;
+pub mod sns;
 pub mod sqs;
 pub mod trace;
 pub mod trouble;

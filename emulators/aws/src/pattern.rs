@@ -4,6 +4,7 @@
 //! EventBridge user guide. A pattern is compiled once; whatever does not compile is refused by name.
 
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 use thiserror::Error;
 
 /// Deepest nesting of a pattern.
@@ -41,12 +42,27 @@ enum Node {
 enum Rule {
     Equals(Value),
     IgnoreCase(String),
-    Prefix(String),
-    Suffix(String),
+    /// Where case does not matter it is in lower case.
+    Prefix(Affix),
+    Suffix(Affix),
     Wildcard(String),
     Not(Vec<Rule>),
     Numeric(Vec<(Compare, f64)>),
     Exists(bool),
+    Cidr(Network),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Affix {
+    text: String,
+    exact: bool,
+}
+
+/// Addresses that begin with the same bits.
+#[derive(Clone, Debug, PartialEq)]
+struct Network {
+    begins: IpAddr,
+    bits: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,17 +134,67 @@ fn rule(value: &Value) -> Result<Rule, PatternFault> {
     };
     let text = || operand.as_str().map(str::to_owned).ok_or_else(|| wrong(format!("{name} takes a string")));
     match name.as_str() {
-        "prefix" => text().map(Rule::Prefix),
-        "suffix" => text().map(Rule::Suffix),
+        "prefix" => affix(name, operand).map(Rule::Prefix),
+        "suffix" => affix(name, operand).map(Rule::Suffix),
+        "cidr" => {
+            Network::read(&text()?).map(Rule::Cidr).ok_or_else(|| wrong("cidr takes a range of addresses"))
+        }
         "wildcard" => text().map(Rule::Wildcard),
         "equals-ignore-case" => text().map(Rule::IgnoreCase),
         "exists" => operand.as_bool().map(Rule::Exists).ok_or_else(|| wrong("exists takes true or false")),
         "numeric" => numeric(operand),
         "anything-but" => match operand {
             Value::Array(all) => all.iter().map(rule).collect::<Result<_, _>>().map(Rule::Not),
+            Value::Object(one) if one.values().all(Value::is_array) => each(one).map(Rule::Not),
             one => Ok(Rule::Not(vec![rule(one)?])),
         },
         other => Err(wrong(format!("unrecognized match type {other}"))),
+    }
+}
+
+/// A text, or one whose case does not matter.
+fn affix(name: &str, operand: &Value) -> Result<Affix, PatternFault> {
+    match (operand.as_str(), operand["equals-ignore-case"].as_str()) {
+        (Some(text), _) => Ok(Affix { text: text.to_owned(), exact: true }),
+        (_, Some(text)) => Ok(Affix { text: text.to_lowercase(), exact: false }),
+        _ => Err(wrong(format!("{name} takes a string"))),
+    }
+}
+
+/// An operator with a list of operands stands for one rule each.
+fn each(operators: &Map<String, Value>) -> Result<Vec<Rule>, PatternFault> {
+    let all = operators.iter().flat_map(|(name, operands)| {
+        let operands = operands.as_array().into_iter().flatten();
+        operands.map(move |operand| rule(&Value::Object(Map::from_iter([(name.clone(), operand.clone())]))))
+    });
+    all.collect()
+}
+
+impl Affix {
+    fn fits(&self, value: &str, fits: fn(&str, &str) -> bool) -> bool {
+        if self.exact { fits(value, &self.text) } else { fits(&value.to_lowercase(), &self.text) }
+    }
+}
+
+impl Network {
+    fn read(text: &str) -> Option<Self> {
+        let (begins, bits) = text.split_once('/')?;
+        let begins: IpAddr = begins.parse().ok()?;
+        let most = if begins.is_ipv4() { 32 } else { 128 };
+        let bits = bits.parse().ok().filter(|bits| *bits <= most)?;
+        Some(Self { begins, bits })
+    }
+
+    fn has(&self, address: &str) -> bool {
+        let begins_alike =
+            |one: u128, other: u128, width: u32| self.bits == 0 || (one ^ other) >> (width - self.bits) == 0;
+        match (self.begins, address.parse()) {
+            (IpAddr::V4(one), Ok(IpAddr::V4(other))) => {
+                begins_alike(u32::from(one).into(), u32::from(other).into(), 32)
+            }
+            (IpAddr::V6(one), Ok(IpAddr::V6(other))) => begins_alike(one.into(), other.into(), 128),
+            _ => false,
+        }
     }
 }
 
@@ -190,8 +256,9 @@ impl Rule {
                 _ => wanted == value,
             },
             Rule::IgnoreCase(wanted) => text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase()),
-            Rule::Prefix(wanted) => text.is_some_and(|text| text.starts_with(wanted)),
-            Rule::Suffix(wanted) => text.is_some_and(|text| text.ends_with(wanted)),
+            Rule::Prefix(wanted) => text.is_some_and(|text| wanted.fits(text, |a, b| a.starts_with(b))),
+            Rule::Suffix(wanted) => text.is_some_and(|text| wanted.fits(text, |a, b| a.ends_with(b))),
+            Rule::Cidr(network) => text.is_some_and(|text| network.has(text)),
             Rule::Wildcard(wanted) => text.is_some_and(|text| wild(wanted, text)),
             Rule::Not(rules) => !rules.iter().any(|rule| rule.fits_one(value)),
             Rule::Numeric(bounds) => value.as_f64().is_some_and(|value| {
@@ -234,7 +301,7 @@ mod tests {
     #[test]
     fn every_operator() {
         let document = json!({
-            "a": "Hello", "n": 7, "null": null, "list": ["x", "y"], "in": { "deep": true }, "empty": "",
+            "ip": "10.0.0.255", "six": "2001:db8::1", "a": "Hello", "n": 7, "null": null, "list": ["x", "y"], "in": { "deep": true }, "empty": "",
         });
         let good = [
             json!({ "a": ["Hello", "other"] }),
@@ -246,6 +313,12 @@ mod tests {
             json!({ "a": [{ "prefix": "He" }] }),
             json!({ "a": [{ "suffix": "lo" }] }),
             json!({ "a": [{ "equals-ignore-case": "hELLO" }] }),
+            json!({ "a": [{ "prefix": { "equals-ignore-case": "hE" } }] }),
+            json!({ "a": [{ "suffix": { "equals-ignore-case": "LO" } }] }),
+            json!({ "a": [{ "anything-but": { "suffix": ["x", "y"] } }] }),
+            json!({ "ip": [{ "cidr": "10.0.0.0/24" }] }),
+            json!({ "ip": [{ "cidr": "0.0.0.0/0" }] }),
+            json!({ "six": [{ "cidr": "2001:db8::/32" }] }),
             json!({ "a": [{ "wildcard": "H*l*o" }] }),
             json!({ "a": [{ "anything-but": ["x", "y"] }] }),
             json!({ "a": [{ "anything-but": { "prefix": "x" } }] }),
@@ -267,6 +340,11 @@ mod tests {
             json!({ "a": [{ "anything-but": "Hello" }] }),
             json!({ "no": [{ "anything-but": "x" }] }),
             json!({ "a": [{ "wildcard": "H*x*o" }] }),
+            json!({ "a": [{ "prefix": { "equals-ignore-case": "eL" } }] }),
+            json!({ "a": [{ "anything-but": { "suffix": ["x", "lo"] } }] }),
+            json!({ "ip": [{ "cidr": "10.0.1.0/24" }] }),
+            json!({ "a": [{ "cidr": "0.0.0.0/0" }] }),
+            json!({ "six": [{ "cidr": "0.0.0.0/0" }] }),
             json!({ "n": [{ "numeric": [">", 7] }] }),
             json!({ "a": [{ "numeric": [">", 0] }] }),
             json!({ "in": [{ "exists": true }] }),
@@ -290,6 +368,8 @@ mod tests {
             "{\"a\":[{\"like\":1}]}",
             "{\"a\":[{\"numeric\":[\">\"]}]}",
             "{\"a\":[{\"prefix\":1}]}",
+            "{\"a\":[{\"cidr\":\"10.0.0.0/33\"}]}",
+            "{\"a\":[{\"cidr\":\"x\"}]}",
             "{\"a\":[{}]}",
             "{\"$or\":[1]}",
         ] {

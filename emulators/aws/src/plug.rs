@@ -1,31 +1,40 @@
 //! The whole of this cloud behind one port: which service a request is for, and what a project declares.
 
 use crate::auth::Keys;
+use crate::events::{self, Events};
 use crate::gateway::Gateway;
 use crate::iam::Iam;
+use crate::lambda::aftermath::Aftermath;
 use crate::lambda::mapping::{Facts, Mappings};
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
+use crate::reach::{self, Letter, Lost, Reach};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
 use crate::schedule::Expression;
 use crate::service::{self, Service};
+use crate::sns::{self, Sns};
 use crate::sqs::{self, Sqs};
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
+use mlemu_core::declare::{
+    BucketDeclaration, FunctionDeclaration, QueueDeclaration, ResourceDeclaration, TriggerDeclaration,
+};
+use mlemu_core::{Boxed, Environment, FunctionId, InvocationId, Record, Runtime, Subject, What};
 use mlemu_engine::queues::Notes;
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use mlemu_engine::{Ground, Ids};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::AbortHandle;
 
 /// How often a message is received before it goes to its dead-letter queue, when nobody says.
 const RECEIVES: u32 = 10;
+
+/// The option that says which version S3's events name.
+const EVENT_VERSION: &str = "s3_event_version";
 
 /// The secret access key of whoever mlemu gives credentials to.
 const SECRET: &str = "mlemu";
@@ -38,6 +47,8 @@ fn new_id(ids: &Ids) -> InvocationId {
 pub struct Saved {
     notifications: s3::SavedNotifications,
     mappings: Vec<(String, Facts)>,
+    topics: sns::Saved,
+    events: events::Saved,
 }
 
 /// The services, plugged together.
@@ -46,10 +57,14 @@ pub struct Aws {
     gateway: Gateway,
     s3: S3,
     sqs: Sqs,
+    sns: Sns,
+    events: Events,
     iam: Iam,
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
     watch: bool,
+    /// What the project declares beside functions, buckets and queues.
+    declared: Mutex<Vec<ResourceDeclaration>>,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
 }
@@ -80,8 +95,10 @@ impl Aws {
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
         let (clock, sink, shelf) = (parts.clock.clone(), parts.journal.clone(), ground.shelf.clone());
+        let ids = parts.ids.clone();
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let known = this.clone();
+            let reach: Arc<dyn Reach> = Arc::new(Everything(this.clone()));
             let sqs = Sqs::new(sqs::Parts {
                 queues: ground.queues,
                 sink: sink.clone(),
@@ -91,24 +108,47 @@ impl Aws {
             let s3 = S3::new(s3::Parts {
                 objects: ground.objects,
                 triggers,
-                clock,
-                sink,
+                clock: clock.clone(),
+                sink: sink.clone(),
                 sqs: sqs.clone(),
                 shelf: shelf.clone(),
+                reach: reach.clone(),
                 functions: Arc::new(move |arn| known.upgrade()?.lambda.resolve(arn)),
                 settings: s3::Settings {
                     region: ground.region,
                     account: ground.account,
+                    event_version: ground.options.get(EVENT_VERSION).cloned(),
                     strict_auth: ground.strict_auth,
                     keys: local_keys(),
                 },
             });
+            let sns = Sns::new(sns::Parts {
+                clock: clock.clone(),
+                ids: ids.clone(),
+                settle: ground.engine.settle().clone(),
+                gate: ground.engine.gate().clone(),
+                sink: sink.clone(),
+                settings: settings.clone(),
+                reach: reach.clone(),
+            });
+            let events = Events::new(events::Parts {
+                clock: clock.clone(),
+                ids: ids.clone(),
+                sink: sink.clone(),
+                settings: settings.clone(),
+                reach: reach.clone(),
+                schedules: ground.schedules,
+            });
+            let engine = ground.engine.clone();
             let functions = Arc::new(ground.engine);
             let iam = Iam::new(settings.clone(), functions.clone());
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
             let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())).kept_on(&shelf));
+            engine.cared_for_by("aws", Aftermath::new(Arc::downgrade(&lambda), reach));
             let gateway = Gateway::new(lambda.clone());
-            Self { lambda, gateway, s3, sqs, iam, runtime, settings, watch: ground.watch, reading }
+            let watch = ground.watch;
+            let declared = Mutex::default();
+            Self { lambda, gateway, s3, sqs, sns, events, iam, runtime, settings, watch, declared, reading }
         })
     }
 
@@ -121,6 +161,32 @@ impl Aws {
     pub async fn awake(&self) {
         self.lambda.awake().await;
         self.s3.awake();
+    }
+
+    pub(crate) fn lambda(&self) -> &Lambda {
+        &self.lambda
+    }
+
+    pub(crate) fn s3(&self) -> &S3 {
+        &self.s3
+    }
+
+    pub(crate) fn sns(&self) -> &Sns {
+        &self.sns
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    pub(crate) fn topic_arn(&self, name: &str) -> String {
+        sns::arn(&self.settings.region, &self.settings.account, name)
+    }
+
+    /// What is declared from now on, for what was declared before.
+    pub(crate) fn swap_declared(&self, now: Vec<ResourceDeclaration>) -> Vec<ResourceDeclaration> {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut declared, now)
     }
 
     /// Told once where the listener is; functions and URLs point there from then on.
@@ -148,6 +214,8 @@ impl Aws {
             Service::Iam => self.iam.handle(request).await,
             Service::Lambda => self.lambda.handle(request).await,
             Service::Sqs => self.sqs.handle(request).await,
+            Service::Sns => self.sns.handle(request).await,
+            Service::Events => self.events.handle(request).await,
             Service::S3 | Service::Other(_) => self.s3.handle(request).await,
         }
     }
@@ -231,12 +299,19 @@ impl Aws {
     /// What of this cloud is not in the object core, as it is now.
     pub fn saved(&self) -> Saved {
         let mappings = self.lambda.mappings().map(Mappings::all).unwrap_or_default();
-        Saved { notifications: self.s3.notifications(), mappings }
+        Saved {
+            notifications: self.s3.notifications(),
+            mappings,
+            topics: self.sns.saved(),
+            events: self.events.saved(),
+        }
     }
 
     /// Goes back to it; the object core must have gone back before.
     pub fn restore(&self, saved: &Saved) {
         self.s3.restore_notifications(&saved.notifications);
+        self.sns.restore(&saved.topics);
+        self.events.restore(&saved.events);
         if let Ok(mappings) = self.lambda.mappings() {
             mappings.restore(&saved.mappings);
         }
@@ -288,6 +363,38 @@ impl Aws {
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// Every resource of this cloud, by its ARN.
+struct Everything(std::sync::Weak<Aws>);
+
+impl Reach for Everything {
+    fn has(&self, arn: &str) -> bool {
+        let Some(aws) = self.0.upgrade() else { return false };
+        match reach::service(arn) {
+            "lambda" => aws.lambda.resolve(arn).is_some(),
+            "sqs" => aws.sqs.resolve(arn).is_some(),
+            "sns" => aws.sns.has(arn),
+            "events" => aws.events.has(arn),
+            _ => false,
+        }
+    }
+
+    fn send<'a>(&'a self, arn: &'a str, letter: Letter) -> Boxed<'a, Result<(), Lost>> {
+        Box::pin(async move {
+            let aws = self.0.upgrade().ok_or_else(|| Lost::because("the daemon is stopping"))?;
+            match reach::service(arn) {
+                "lambda" => {
+                    let started = aws.lambda.start(arn, letter.body, letter.cause).await;
+                    started.map_err(|fault| Lost::because(fault.text))
+                }
+                "sqs" => aws.sqs.deliver(arn, letter).map_err(|fault| Lost::because(fault.why)),
+                "sns" => aws.sns.publish(arn, letter).await,
+                "events" => aws.events.put(Some(arn), letter).await,
+                other => Err(Lost::because(format!("mlemu does not have {other} as a receiver yet"))),
+            }
+        })
     }
 }
 

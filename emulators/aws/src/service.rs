@@ -6,6 +6,7 @@
 
 use crate::iam::{self, Iam};
 use crate::lambda::Lambda;
+use crate::sns::Sns;
 use crate::sqs::Sqs;
 use axum::body::Body;
 use axum::response::Response;
@@ -20,6 +21,9 @@ const ERROR: &str = "NotImplementedException";
 pub enum Service {
     S3,
     Sqs,
+    Sns,
+    /// EventBridge.
+    Events,
     Lambda,
     /// STS and IAM.
     Iam,
@@ -35,16 +39,21 @@ impl Service {
             if service == "AmazonSQS" {
                 return Self::Sqs;
             }
+            if service == "AWSEvents" {
+                return Self::Events;
+            }
             return Self::Other(service.split('_').next().unwrap_or_default().to_owned());
         }
         match signing_name(parts).as_deref() {
             Some("s3" | "s3express") => Self::S3,
             Some("lambda") => Self::Lambda,
             Some("sqs") => Self::Sqs,
+            Some("sns") => Self::Sns,
             Some("sts" | "iam") => Self::Iam,
             Some(other) if !other.is_empty() => Self::Other(other.to_owned()),
             _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
             _ if Sqs::claims(parts) => Self::Sqs,
+            _ if Sns::claims(parts) => Self::Sns,
             _ if Iam::claims(parts) => Self::Iam,
             _ => Self::S3,
         }
@@ -77,7 +86,9 @@ pub fn not_implemented(service: &str, parts: &Parts) -> Response {
         Some(operation) => format!("{operation} of {service}"),
         None => service.to_owned(),
     };
-    let text = format!("mlemu does not have {what} yet. It has S3, SQS, Lambda, STS and a part of IAM.");
+    let text = format!(
+        "mlemu does not have {what} yet. It has S3, SQS, SNS, Lambda, EventBridge, STS and a part of IAM."
+    );
     if iam::is_form(parts) {
         return iam::error(501, "NotImplemented", &text);
     }
@@ -132,12 +143,14 @@ mod tests {
         let target = [("x-amz-target", "DynamoDB_20120810.PutItem")];
         assert_eq!(of("/", &target), Service::Other("DynamoDB".into()));
         assert_eq!(of("/", &[("x-amz-target", "AmazonSQS.SendMessage")]), Service::Sqs);
+        assert_eq!(of("/", &[("x-amz-target", "AWSEvents.PutRule")]), Service::Events);
     }
 
     #[test]
     fn who_says_nothing_is_told_apart_by_the_path() {
         assert_eq!(of("/bucket/key", &[]), Service::S3);
         assert_eq!(of("/2015-03-31/functions/f/invocations", &[]), Service::Lambda);
+        assert_eq!(of("/?Action=ConfirmSubscription&Token=x", &[]), Service::Sns);
         assert_eq!(of("/?Action=GetCallerIdentity&Version=2011-06-15", &[]), Service::Iam);
         for nonsense in ["AWS4-HMAC-SHA256 Credential=", "AWS a:b", "Bearer x", "Credential=//", "a b"] {
             assert_eq!(of("/bucket", &[("authorization", nonsense)]), Service::S3, "{nonsense}");

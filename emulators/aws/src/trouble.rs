@@ -26,12 +26,30 @@ pub fn asked(parts: &Parts, body: &[u8]) -> Asked {
             });
             Asked { service: "lambda".into(), operation, resource }
         }
+        Service::Sns => Asked {
+            service: "sns".into(),
+            operation: action(parts, body),
+            resource: last_of_arn(field(body, "TopicArn").or_else(|| field(body, "Name"))),
+        },
+        Service::Events => {
+            let named: Value = serde_json::from_slice(body).unwrap_or_default();
+            let name = ["Rule", "Name", "EventBusName"].iter().find_map(|name| named[name].as_str());
+            Asked {
+                service: "events".into(),
+                operation: service::operation(parts).unwrap_or_default().to_owned(),
+                resource: name.unwrap_or_default().to_owned(),
+            }
+        }
         Service::Iam => Asked { service: "iam".into(), operation: action(parts, body), ..Asked::default() },
         Service::Other(name) => {
             let operation = service::operation(parts).unwrap_or_default().to_owned();
             Asked { service: name, operation, ..Asked::default() }
         }
     }
+}
+
+fn last_of_arn(arn: Option<String>) -> String {
+    arn.unwrap_or_default().rsplit(':').next().unwrap_or_default().to_owned()
 }
 
 /// Path style, or the bucket before `.s3.` or `.localhost` in the host.

@@ -120,6 +120,19 @@ pub struct FunctionDeclaration {
     pub from: Provenance,
 }
 
+/// Something that only its vendor has, to be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResourceDeclaration {
+    pub cloud: String,
+    /// The vendor's word for what it is.
+    pub kind: String,
+    /// Its own among those of its kind.
+    pub name: String,
+    /// What is said of it: JSON in the vendor's spelling.
+    pub properties: String,
+    pub from: Provenance,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BucketDeclaration {
     pub cloud: String,
@@ -149,6 +162,7 @@ pub struct Project {
     pub functions: Vec<FunctionDeclaration>,
     pub buckets: Vec<BucketDeclaration>,
     pub queues: Vec<QueueDeclaration>,
+    pub resources: Vec<ResourceDeclaration>,
     pub prepare: Vec<Prepare>,
     /// What was read and could not be understood or resolved; shown, never fatal.
     pub warnings: Vec<String>,

@@ -1,19 +1,21 @@
 //! The face of the engine: declaring, changing and invoking functions.
 
 use crate::admission::Admission;
+use crate::care::Carers;
 use crate::dispatch::{self, Call, Interrupt};
 use crate::faults::{CallFault, Fate, Faults};
 use crate::gate::Gate;
 use crate::history::{self, History};
 use crate::ids::Ids;
 pub(crate) use crate::parts::Parts;
+pub use crate::registry::Routes;
 use crate::registry::{self, Registry};
-use crate::settle::{self, Settle, Work};
+use crate::settle::{self, Pending, Settle, Work};
 use crate::turns::Turns;
 use crate::watch::{self, Watch};
 use mlemu_core::{
     Environment, FunctionId, Invoke, Limits, Mode, Outcome, Refusal, Reply, Revision, Runtime, Scope, Source,
-    What,
+    Subject, What,
 };
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -59,8 +61,14 @@ pub struct FunctionView {
 /// What came of asking to enter.
 pub(crate) enum Admitted {
     WouldRun,
-    /// The call is under way; whether its function was deleted.
-    Outcome(oneshot::Receiver<Box<Outcome>>, Arc<AtomicBool>),
+    /// The call is under way.
+    Outcome {
+        outcome: oneshot::Receiver<Box<Outcome>>,
+        /// Whether its function was deleted.
+        deleted: Arc<AtomicBool>,
+        /// Counts the call as under way as long as anybody holds it.
+        pending: Arc<Pending>,
+    },
 }
 
 /// A cheap handle; clones share one engine.
@@ -79,6 +87,7 @@ struct Inner {
     faults: Faults,
     gate: Gate,
     turns: Turns,
+    carers: Carers,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -114,7 +123,8 @@ impl Engine {
             let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
             let (registry, gate) = (Registry::default(), Gate::default());
             let turns = Turns::new(parts.ids.clone(), settle.clone());
-            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns }
+            let carers = Carers::default();
+            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns, carers }
         });
         Self { inner }
     }
@@ -153,6 +163,10 @@ impl Engine {
         &self.inner.turns
     }
 
+    pub(crate) fn carers(&self) -> &Carers {
+        &self.inner.carers
+    }
+
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
     /// end on the code that they began with.
     pub fn publish(&self, draft: Draft) -> Arc<Revision> {
@@ -177,6 +191,12 @@ impl Engine {
     /// Forgets a kept revision and ends its instances when they have no call. `false`: there was none.
     pub fn unpin(&self, id: &FunctionId, label: &str) -> bool {
         self.inner.registry.unpin(id, label)
+    }
+
+    /// Lets `alias` stand for kept revisions of a function, or for nothing any more. `false`: there is no such
+    /// function.
+    pub fn lead(&self, id: &FunctionId, alias: &str, routes: Option<Routes>) -> bool {
+        self.inner.registry.lead(id, alias, routes)
     }
 
     /// Forgets the function and stops its instances. `false`: there was none.
@@ -204,6 +224,7 @@ impl Engine {
         let ended = self.inner.settle.pulse().until(|| {
             let settled = self.inner.settle.is_settled(&which);
             if !settled {
+                self.inner.gate.clear();
                 self.interrupt(None, what);
             }
             settled.then_some(())
@@ -234,37 +255,56 @@ impl Engine {
 
     /// Runs a function on an event. In [`Mode::Wait`] completes with the outcome.
     pub async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {
-        let mode = invoke.mode;
-        let subject = dispatch::subject(&invoke);
-        let target = invoke.target.clone();
         if self.waits_for_turn(&invoke) {
-            let checked = self.check(&invoke).map(drop);
-            let refused = |refusal: &Refusal| {
-                self.inner.parts.record(subject.clone(), What::Refused { why: refusal.to_string() });
-            };
-            checked.inspect_err(refused)?;
+            let subject = dispatch::subject(&invoke);
+            self.check(&invoke).inspect_err(|refusal| self.record_refusal(subject, refusal))?;
             self.deliver_in_turn(invoke);
             return Ok(Reply::Accepted);
         }
         let fault = match self.fate_of(&invoke) {
+            fate if invoke.mode == Mode::Queue => return self.begin(invoke, fate),
             Fate::Goes(fault) => fault,
             Fate::Ends(answer) => return answer,
         };
-        let (mut outcome, deleted) = match self.admit(invoke, fault) {
-            Ok(Admitted::Outcome(outcome, deleted)) => (outcome, deleted),
-            Ok(Admitted::WouldRun) => return Ok(Reply::WouldRun),
-            Err(refusal) => {
-                self.inner.parts.record(subject, What::Refused { why: refusal.to_string() });
-                return Err(refusal);
+        let target = invoke.target.clone();
+        match self.admit_or_record(invoke, fault)? {
+            Admitted::WouldRun => Ok(Reply::WouldRun),
+            Admitted::Outcome { outcome, deleted, pending } => {
+                drop(pending);
+                outcome.await.map(Reply::Done).map_err(|_| dispatch::dropped(&deleted, &target))
             }
-        };
-        let dropped = || dispatch::dropped(&deleted, &target);
-        match mode {
-            Mode::Wait => outcome.await.map(Reply::Done).map_err(|_| dropped()),
-            // The function may have been deleted between its admission and now.
-            _ if matches!(outcome.try_recv(), Err(TryRecvError::Closed)) => Err(dropped()),
-            Mode::Queue | Mode::DryRun => Ok(Reply::Accepted),
         }
+    }
+
+    /// A queued call that nobody cares for: it is tried once.
+    pub(crate) fn begin_once(&self, invoke: Invoke, fate: Fate) -> Result<Reply, Refusal> {
+        let fault = match fate {
+            Fate::Goes(fault) => fault,
+            Fate::Ends(answer) => return answer,
+        };
+        let target = invoke.target.clone();
+        let Admitted::Outcome { mut outcome, deleted, .. } = self.admit_or_record(invoke, fault)? else {
+            return Ok(Reply::WouldRun);
+        };
+        // The function may have been deleted between its admission and now.
+        match outcome.try_recv() {
+            Err(TryRecvError::Closed) => Err(dispatch::dropped(&deleted, &target)),
+            _ => Ok(Reply::Accepted),
+        }
+    }
+
+    /// The same as [`Engine::admit`]; the records hear of a refusal.
+    pub(crate) fn admit_or_record(
+        &self,
+        invoke: Invoke,
+        fault: Option<CallFault>,
+    ) -> Result<Admitted, Refusal> {
+        let subject = dispatch::subject(&invoke);
+        self.admit(invoke, fault).inspect_err(|refusal| self.record_refusal(subject, refusal))
+    }
+
+    fn record_refusal(&self, subject: Subject, refusal: &Refusal) {
+        self.inner.parts.record(subject, What::Refused { why: refusal.to_string() });
     }
 
     /// Checks a call against the function's state and limits.
@@ -273,7 +313,7 @@ impl Engine {
             return Err(Refusal::NoFunction { name: invoke.target.name.to_string() });
         };
         let pinned = function
-            .pinned(invoke.qualifier.as_deref())
+            .pinned(&self.inner.parts.ids, invoke.qualifier.as_deref())
             .map_err(|qualifier| Refusal::NoRevision { name: invoke.target.name.to_string(), qualifier })?;
         let limits = function.limits();
         let limit = if invoke.mode == Mode::Queue { limits.queued_request } else { limits.request };
@@ -297,12 +337,13 @@ impl Engine {
         let arrived = parts.clock.elapsed();
         let work = Work::Invocation { id: invoke.id.clone(), function: invoke.target.clone() };
         let pending = self.inner.settle.enter(&invoke.target.scope, settle::trace(&invoke.cause), work);
+        let pending = Arc::new(pending);
         let past = self.inner.history.arrive(&invoke, parts.clock.now());
         function.call(Box::new(Call {
             parts,
             history: self.inner.history.clone(),
             past,
-            _pending: pending,
+            _pending: pending.clone(),
             invoke,
             pinned,
             moved: 0,
@@ -313,7 +354,7 @@ impl Engine {
             deleted: function.deleted.clone(),
             fault,
         }));
-        Ok(Admitted::Outcome(outcome, function.deleted.clone()))
+        Ok(Admitted::Outcome { outcome, deleted: function.deleted.clone(), pending })
     }
 
     /// Stops every function and completes when no instance is left.

@@ -43,7 +43,7 @@ impl Gate {
     }
 
     /// Completes when somebody clears it, from this call on.
-    pub(crate) fn cleared(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub fn cleared(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut times = self.cleared.subscribe();
         times.mark_unchanged();
         let sender = self.cleared.clone();

@@ -4,7 +4,10 @@ use crate::Engine;
 use crate::Shelf;
 use crate::objects::Objects;
 use crate::queues::Queues;
+use crate::schedules::Schedules;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The shared cores of one daemon, and what was chosen for one cloud.
 #[derive(Clone)]
@@ -14,6 +17,7 @@ pub struct Ground {
     pub queues: Queues,
     /// Where what is in neither core outlives the daemon.
     pub shelf: Shelf,
+    pub schedules: Arc<Schedules>,
     /// Files that a cloud keeps for its instances.
     pub folder: PathBuf,
     pub region: String,
@@ -21,6 +25,8 @@ pub struct Ground {
     pub account: String,
     /// Before the paths of this scope of the daemon; empty for the first.
     pub prefix: String,
+    /// What the project says to this cloud alone, by the key of its file.
+    pub options: BTreeMap<String, String>,
     pub strict_auth: bool,
     /// Watch declared sources.
     pub watch: bool,

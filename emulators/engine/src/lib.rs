@@ -6,13 +6,14 @@
 //! flight, and completes it exactly once, however it ends. [`watch`] publishes a new revision when a source
 //! changes. What happened goes to the [`journal`], which every report reads, and, by invocation, to the
 //! [`history`]. [`objects`] keeps what was uploaded, and [`triggers`] turns its changes into invocations on the
-//! same road. [`queues`] keeps messages, and [`sources`] takes them from there to functions. [`settle`] counts what
+//! same road. [`care`] tries queued calls again. [`queues`] keeps messages, and [`sources`] takes them from there to functions. [`settle`] counts what
 //! is under way, so that a test can wait until nothing is.
 //!
 //! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
 
 mod admission;
 pub mod aids;
+pub mod care;
 pub mod clock;
 mod dispatch;
 mod face;
@@ -39,7 +40,7 @@ mod watch;
 
 pub use clock::{SteeredClock, SystemClock};
 pub use dispatch::Interrupt;
-pub use face::{Draft, Engine, FunctionView};
+pub use face::{Draft, Engine, FunctionView, Routes};
 pub use faults::Faults;
 pub use gate::Gate;
 pub use ground::Ground;

@@ -2,9 +2,10 @@
 
 use crate::dispatch::{Call, Dispatcher, Event, Interrupt, Why};
 use crate::face::{Draft, FunctionView};
+use crate::ids::Ids;
 use crate::parts::Parts;
 use mlemu_core::{FunctionId, Limits, Revision, Subject, What};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::mpsc;
@@ -31,10 +32,29 @@ pub(crate) struct Function {
     pub(crate) deleted: Arc<AtomicBool>,
 }
 
+/// Which kept revision a name leads to, by their labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routes {
+    pub to: String,
+    /// Another one, and the share of calls that it takes: from 0 to 1.
+    pub aside: Option<(String, f64)>,
+}
+
+impl Routes {
+    /// `drawn` is from 0 to 1.
+    fn label(&self, drawn: f64) -> &str {
+        match &self.aside {
+            Some((label, share)) if drawn < *share => label,
+            _ => &self.to,
+        }
+    }
+}
+
 struct Facts {
     draft: Draft,
     latest: Arc<Revision>,
     pinned: Vec<Arc<Revision>>,
+    aliases: BTreeMap<String, Routes>,
     reserved: Option<u32>,
 }
 
@@ -90,6 +110,16 @@ impl Registry {
         true
     }
 
+    pub(crate) fn lead(&self, id: &FunctionId, alias: &str, routes: Option<Routes>) -> bool {
+        let Some(function) = self.get(id) else { return false };
+        let mut facts = function.facts.write().unwrap_or_else(PoisonError::into_inner);
+        match routes {
+            Some(routes) => facts.aliases.insert(alias.to_owned(), routes),
+            None => facts.aliases.remove(alias),
+        };
+        true
+    }
+
     pub(crate) fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {
         let Some(function) = self.get(id) else { return false };
         function.facts.write().unwrap_or_else(PoisonError::into_inner).reserved = concurrency;
@@ -140,6 +170,7 @@ impl Function {
             facts: RwLock::new(Facts {
                 latest: latest.clone(),
                 pinned: Vec::new(),
+                aliases: BTreeMap::new(),
                 reserved,
                 draft: draft.clone(),
             }),
@@ -175,9 +206,11 @@ impl Function {
     }
 
     /// The revision under `qualifier`; `Ok(None)` is the newest. `Err` gives the unknown qualifier back.
-    pub(crate) fn pinned(&self, qualifier: Option<&str>) -> Result<Option<Arc<Revision>>, String> {
+    pub(crate) fn pinned(&self, ids: &Ids, qualifier: Option<&str>) -> Result<Option<Arc<Revision>>, String> {
         let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
-        match qualifier {
+        let routes = qualifier.and_then(|name| facts.aliases.get(name));
+        let label = routes.map(|routes| routes.label(draw(ids))).or(qualifier);
+        match label {
             None => Ok(None),
             Some(label) if label == facts.latest.label => Ok(None),
             Some(label) => match facts.pinned.iter().find(|revision| revision.label == label) {
@@ -235,6 +268,11 @@ impl Function {
     }
 }
 
+/// From 0 to 1.
+fn draw(ids: &Ids) -> f64 {
+    f64::from((ids.fresh("route").number() >> 32) as u32) / f64::from(u32::MAX)
+}
+
 fn revision(draft: &Draft, number: u64) -> Revision {
     Revision {
         function: draft.id.clone(),
@@ -245,5 +283,19 @@ fn revision(draft: &Draft, number: u64) -> Revision {
         handler: draft.handler.clone(),
         env: draft.env.clone(),
         limits: draft.limits.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_draws_goes_aside() {
+        let routes = Routes { to: "1".into(), aside: Some(("2".into(), 0.25)) };
+        let aside = (0..100).filter(|drawn| routes.label(f64::from(*drawn) / 100.0) == "2").count();
+        assert_eq!(aside, 25);
+        assert_eq!(Routes { to: "1".into(), aside: None }.label(0.0), "1");
+        assert!((0..1000).all(|_| (0.0..=1.0).contains(&draw(&Ids::default()))));
     }
 }

@@ -1,4 +1,4 @@
-//! Schedules: functions that start by emulated time alone.
+//! Schedules: functions, and whatever else a cloud has, that start by emulated time alone.
 //!
 //! Each is one task that waits for its next time. What a jump of the clock leaves behind is skipped; an advance
 //! meets each time in its order.
@@ -6,8 +6,9 @@
 use crate::Engine;
 use crate::ids::Ids;
 use bytes::Bytes;
-use mlemu_core::{Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
+use mlemu_core::{Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -20,14 +21,32 @@ pub type Next = Arc<dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync>;
 /// Makes the vendor's event for a time.
 pub type Event = Arc<dyn Fn(Timestamp, &Ids) -> Bytes + Send + Sync>;
 
+/// Starts something of a cloud's own; what comes of it is under way when it completes.
+pub type Start = Arc<dyn Fn(Timestamp) -> Boxed<'static, ()> + Send + Sync>;
+
+/// What a schedule starts.
+#[derive(Clone)]
+pub enum Starts {
+    Function { target: FunctionId, event: Event },
+    Other { name: Arc<str>, start: Start },
+}
+
+impl fmt::Display for Starts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Starts::Function { target, .. } => target.fmt(f),
+            Starts::Other { name, .. } => name.fmt(f),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Schedule {
     pub id: Arc<str>,
-    pub target: FunctionId,
+    pub starts: Starts,
     /// As it was declared.
     pub expression: String,
     pub next: Next,
-    pub event: Event,
 }
 
 /// The schedules of one world. Dropping it stops them.
@@ -60,9 +79,25 @@ impl Schedules {
     }
 
     /// Stops those of a function.
-    pub fn withdraw(&self, target: &FunctionId) {
+    pub fn withdraw(&self, function: &FunctionId) {
+        let is_its =
+            |starts: &Starts| matches!(starts, Starts::Function { target, .. } if target == function);
+        self.keep(|schedule| !is_its(&schedule.starts));
+    }
+
+    /// Stops one, if it is there.
+    pub fn remove(&self, id: &str) {
+        self.keep(|schedule| *schedule.id != *id);
+    }
+
+    /// Stops those whose id is not wanted any more.
+    pub fn retain(&self, wanted: impl Fn(&str) -> bool) {
+        self.keep(|schedule| wanted(&schedule.id));
+    }
+
+    fn keep(&self, stays: impl Fn(&Schedule) -> bool) {
         self.table().retain(|_, (schedule, task)| {
-            let stays = schedule.target != *target;
+            let stays = stays(schedule);
             if !stays {
                 task.abort();
             }
@@ -95,7 +130,7 @@ impl Schedules {
         self.table().values().map(|(schedule, _)| (schedule.clone(), (schedule.next)(now))).collect()
     }
 
-    /// Starts its function now. `false`: there is no such schedule.
+    /// Starts it now. `false`: there is no such schedule.
     pub async fn fire(&self, id: &str) -> bool {
         let found = self.table().get(id).map(|(schedule, _)| schedule.clone());
         let Some(schedule) = found else { return false };
@@ -129,20 +164,27 @@ async fn follow(engine: Engine, schedule: Schedule) {
 }
 
 async fn fire(engine: &Engine, schedule: &Schedule, at: Timestamp) {
+    match &schedule.starts {
+        Starts::Function { target, event } => invoke(engine, target, event(at, engine.ids())).await,
+        Starts::Other { start, .. } => start(at).await,
+    }
+}
+
+async fn invoke(engine: &Engine, target: &FunctionId, payload: Bytes) {
     let id = InvocationId(engine.ids().fresh("invocation").uuid().into());
     let cause = Cause::Request(id.0.clone());
     let subject = Subject {
-        function: Some(schedule.target.clone()),
+        function: Some(target.clone()),
         invocation: Some(id.clone()),
         cause: Some(cause.clone()),
         ..Subject::default()
     };
     let invoke = Invoke {
         id,
-        target: schedule.target.clone(),
+        target: target.clone(),
         qualifier: None,
         mode: Mode::Queue,
-        payload: (schedule.event)(at, engine.ids()),
+        payload,
         attributes: Vec::new(),
         head: None,
         cause,
@@ -150,7 +192,7 @@ async fn fire(engine: &Engine, schedule: &Schedule, at: Timestamp) {
         stream: None,
     };
     if let Err(refusal) = engine.invoke(invoke).await {
-        let text = format!("{} was not started by its schedule: {refusal}", schedule.target);
+        let text = format!("{target} was not started by its schedule: {refusal}");
         let parts = engine.parts();
         parts.journal.send(parts.clock.now(), subject, What::Warning { text });
     }

@@ -9,10 +9,11 @@ use crate::objects::{BucketId, Changes, Objects};
 use crate::queues::{NewMessage, Queues, TopicId};
 use crate::settle::Work;
 use crate::turns::Turns;
+use bytes::Bytes;
 use mlemu_core::occurrence::{Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{
-    Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply, Sink,
-    Subject, What,
+    Boxed, Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply,
+    Sink, Subject, What,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -66,6 +67,9 @@ pub struct Rule {
 /// Completes a message that has its payload and its cause.
 pub type Says = Arc<dyn Fn(&Occurrence, NewMessage) -> NewMessage + Send + Sync>;
 
+/// Delivers the event of a change. What comes of it is under way when it completes; `Err` says why nothing does.
+pub type Deliver = Arc<dyn Fn(&Occurrence, Bytes, Cause) -> Boxed<'static, Result<(), String>> + Send + Sync>;
+
 /// Who is told of a change.
 #[derive(Clone)]
 pub enum Target {
@@ -78,6 +82,8 @@ pub enum Target {
     Queue { queues: Queues, topic: TopicId },
     /// The same, where the dialect says more on the message.
     Told { queues: Queues, topic: TopicId, says: Says },
+    /// Whatever else a cloud has.
+    Other { name: Arc<str>, deliver: Deliver },
 }
 
 impl Target {
@@ -92,6 +98,7 @@ impl fmt::Display for Target {
         match self {
             Target::Function { id, .. } => id.fmt(f),
             Target::Queue { topic, .. } | Target::Told { topic, .. } => topic.fmt(f),
+            Target::Other { name, .. } => name.fmt(f),
         }
     }
 }
@@ -218,6 +225,14 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
         Target::Told { queues, topic, says } => {
             let new = says(occurrence, NewMessage::of(payload, cause));
             return tell(parts, occurrence, (queues, topic), new);
+        }
+        Target::Other { name, deliver } => {
+            let subject = Subject { cause: Some(cause.clone()), ..Subject::default() };
+            if let Err(why) = deliver(occurrence, payload, cause).await {
+                let text = format!("{name} was not told of {}: {why}", summary(occurrence));
+                parts.sink.send(parts.clock.now(), subject, What::Warning { text });
+            }
+            return;
         }
     };
     let id = (parts.new_id)(&parts.invoker.ids());

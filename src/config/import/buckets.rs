@@ -29,11 +29,6 @@ pub fn notifications(
 ) -> Result<Vec<(String, TriggerDeclaration)>, ConfigError> {
     let properties = import.properties(resource);
     let Some(configuration) = properties.inside("NotificationConfiguration") else { return Ok(Vec::new()) };
-    for other in ["QueueConfigurations", "TopicConfigurations", "EventBridgeConfiguration"] {
-        if configuration.raw(other).is_some() {
-            configuration.warn(format!("{other} of bucket `{}` is not supported yet", resource.id));
-        }
-    }
     let bucket = import.resolver.physical_name(resource).unwrap_or_default();
     let Some(lambdas) = configuration.get("LambdaConfigurations") else { return Ok(Vec::new()) };
     let entries = lambdas.as_list().unwrap_or_default().iter();

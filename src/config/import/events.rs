@@ -29,6 +29,8 @@ pub fn triggers(
             "S3" => triggers.push(bucket(&event)?),
             "SQS" => triggers.push(queue(&event, "Queue")?),
             "Schedule" => triggers.push(schedule(&event, "Schedule")?),
+            // They are resources of their own.
+            "SNS" | "EventBridgeRule" | "CloudWatchEvent" => {}
             "ScheduleV2" => triggers.push(schedule(&event, "ScheduleExpression")?),
             _ => event
                 .resolver

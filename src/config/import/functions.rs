@@ -3,7 +3,7 @@
 use super::Import;
 use super::properties::Properties;
 use super::template::Resource;
-use super::{code, cors, events, globals, known};
+use super::{code, cors, events, globals, known, resources};
 use crate::config::error::ConfigError;
 use crate::config::limits::{self, MIB};
 use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
@@ -67,7 +67,10 @@ pub fn function(
             .number("ReservedConcurrentExecutions")?
             .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
         triggers: triggers(import, &properties)?,
-        options: std::collections::BTreeMap::new(),
+        options: resources::dead_letters(&properties)
+            .map(|target| ("DeadLetterConfig".to_owned(), target))
+            .into_iter()
+            .collect(),
         from: import.provenance(resource),
     }))
 }

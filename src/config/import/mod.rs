@@ -19,6 +19,7 @@ mod known;
 pub mod node;
 mod properties;
 mod references;
+mod resources;
 pub mod samconfig;
 #[cfg(test)]
 mod slips;
@@ -35,7 +36,8 @@ use super::error::ConfigError;
 use super::paths;
 use intrinsics::Resolver;
 use mlemu_core::declare::{
-    BucketDeclaration, FunctionDeclaration, Provenance, QueueDeclaration, TriggerDeclaration,
+    BucketDeclaration, FunctionDeclaration, Provenance, QueueDeclaration, ResourceDeclaration,
+    TriggerDeclaration,
 };
 use properties::Properties;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,7 @@ pub struct Imported {
     pub functions: Vec<FunctionDeclaration>,
     pub buckets: Vec<BucketDeclaration>,
     pub queues: Vec<QueueDeclaration>,
+    pub resources: Vec<ResourceDeclaration>,
     pub warnings: Vec<String>,
 }
 
@@ -129,9 +132,16 @@ impl<'a> Import<'a> {
     fn declare(&self, resource: &Resource<'_>, imported: &mut Imported) -> Result<(), ConfigError> {
         match resource.kind {
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => {
-                imported.functions.extend(functions::function(self, resource)?);
+                if let Some(function) = functions::function(self, resource)? {
+                    imported.resources.extend(resources::of_function(self, resource, &function.name)?);
+                    imported.functions.push(function);
+                }
             }
-            "AWS::S3::Bucket" => imported.buckets.push(buckets::bucket(self, resource)?),
+            "AWS::S3::Bucket" => {
+                imported.buckets.push(buckets::bucket(self, resource)?);
+                imported.resources.extend(resources::of_bucket(self, resource));
+            }
+            kind if resources::is_known(kind) => imported.resources.push(resources::resource(self, resource)),
             "AWS::SQS::Queue" => imported.queues.push(buckets::queue(self, resource)?),
             "AWS::Serverless::Application"
             | "AWS::CloudFormation::Stack"

@@ -67,6 +67,11 @@ impl Resolver<'_> {
             "AWS::SQS::Queue" => {
                 Some(given("QueueName").unwrap_or_else(|| format!("{stack}-{}", resource.id)))
             }
+            "AWS::SNS::Topic" => {
+                Some(given("TopicName").unwrap_or_else(|| format!("{stack}-{}", resource.id)))
+            }
+            "AWS::Events::Rule" => Some(given("Name").unwrap_or_else(|| format!("{stack}-{}", resource.id))),
+            "AWS::Events::EventBus" => given("Name"),
             _ => None,
         }
     }
@@ -108,6 +113,7 @@ impl Resolver<'_> {
         let resource = self.template.resource(id)?;
         match resource.kind {
             "AWS::SQS::Queue" => self.attribute_of(id, "QueueUrl"),
+            "AWS::SNS::Topic" => self.attribute_of(id, "TopicArn"),
             "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => Some(id.to_owned()),
             _ => self.deeper(|| self.physical_name(&resource)).flatten(),
         }
@@ -124,8 +130,13 @@ impl Resolver<'_> {
             ("AWS::S3::Bucket", "Arn") => Some(format!("arn:aws:s3:::{name}")),
             ("AWS::S3::Bucket", "DomainName") => Some(format!("{name}.s3.amazonaws.com")),
             ("AWS::S3::Bucket", "RegionalDomainName") => Some(format!("{name}.s3.{region}.amazonaws.com")),
+            ("AWS::SNS::Topic", "TopicArn") => Some(format!("arn:aws:sns:{region}:{account}:{name}")),
+            ("AWS::Events::Rule", "Arn") => Some(format!("arn:aws:events:{region}:{account}:rule/{name}")),
+            ("AWS::Events::EventBus", "Arn") => {
+                Some(format!("arn:aws:events:{region}:{account}:event-bus/{name}"))
+            }
             ("AWS::SQS::Queue", "Arn") => Some(format!("arn:aws:sqs:{region}:{account}:{name}")),
-            ("AWS::SQS::Queue", "QueueName") => Some(name),
+            ("AWS::SQS::Queue", "QueueName") | ("AWS::SNS::Topic", "TopicName") => Some(name),
             ("AWS::SQS::Queue", "QueueUrl") => Some(format!("{}/{account}/{name}", self.world.endpoint)),
             _ => None,
         }

@@ -18,7 +18,7 @@ pub struct ScheduleLine {
 pub async fn list(In(world): In) -> Json<Vec<ScheduleLine>> {
     let lines = world.schedules.all().into_iter().map(|(schedule, next)| ScheduleLine {
         id: schedule.id.to_string(),
-        function: schedule.target.name.to_string(),
+        function: schedule.starts.to_string(),
         expression: schedule.expression,
         next: next.map(|at| at.0),
     });

@@ -27,6 +27,32 @@ pub struct Entry {
     /// Statements by the qualifier that they were added to; "" is the function itself.
     pub policies: BTreeMap<String, Vec<Value>>,
     pub url: Option<UrlConfig>,
+    pub aliases: BTreeMap<String, Alias>,
+    /// What becomes of queued calls, by the qualifier that they came with.
+    pub queued: BTreeMap<String, QueuedConfig>,
+}
+
+/// A name for a version, or for two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alias {
+    pub version: String,
+    pub description: String,
+    /// Another version, and the share of calls that it takes: from 0 to 1.
+    pub aside: Option<(String, f64)>,
+    pub revision_id: String,
+}
+
+/// What becomes of queued calls, as far as somebody said so.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueuedConfig {
+    /// How often a call is tried again that failed.
+    pub retries: Option<u32>,
+    /// In seconds.
+    pub age: Option<u32>,
+    /// ARNs that are told how it ended.
+    pub on_success: Option<String>,
+    pub on_failure: Option<String>,
+    pub modified: Timestamp,
 }
 
 /// The vendor's facts of one version.
@@ -110,6 +136,17 @@ impl Entry {
             tags: Tags::new(),
             policies: BTreeMap::new(),
             url: None,
+            aliases: BTreeMap::new(),
+            queued: BTreeMap::new(),
+        }
+    }
+
+    /// The facts of the version that a qualifier means.
+    pub fn facts(&self, qualifier: Option<&str>) -> Option<&Facts> {
+        let qualifier = qualifier.map(str::to_owned);
+        match self.which(&Target { name: self.id.name.to_string(), qualifier })? {
+            Which::Latest => Some(&self.latest),
+            Which::Number(number) => self.versions.get(&number).map(|version| &version.facts),
         }
     }
 
@@ -118,7 +155,11 @@ impl Entry {
         match target.qualifier.as_deref() {
             None | Some(LATEST) => Some(Which::Latest),
             Some(qualifier) => {
-                let number = qualifier.parse().ok()?;
+                let version = self.aliases.get(qualifier).map_or(qualifier, |alias| &alias.version);
+                if version == LATEST {
+                    return Some(Which::Latest);
+                }
+                let number = version.parse().ok()?;
                 self.versions.contains_key(&number).then_some(Which::Number(number))
             }
         }

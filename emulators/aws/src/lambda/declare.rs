@@ -2,8 +2,10 @@
 
 use super::Lambda;
 use super::catalog::{self, Entry, UrlConfig};
+use super::fault::Fault;
 use super::mapping::{self, Facts};
-use super::target::LATEST;
+use super::ops;
+use super::target::{LATEST, Target};
 use super::wire::{Cors, Kept};
 use crate::pattern::Pattern;
 use crate::profile;
@@ -11,6 +13,7 @@ use mlemu_core::declare::{FunctionDeclaration, QueueOptions, TriggerDeclaration}
 use mlemu_core::{FunctionId, Revision, Source, Subject, What};
 use mlemu_engine::queues::SubscriptionId;
 use mlemu_engine::{Draft, FunctionView};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Where functions run that do not say.
@@ -42,7 +45,12 @@ impl Lambda {
         let mut catalog = self.catalog();
         let revision = self.functions.publish(draft);
         self.functions.reserve(&id, declared.concurrency);
-        let facts = self.facts(self.settings.default_role(), String::new(), None, Kept::new());
+        let mut kept = Kept::new();
+        let dead_letters = declared.options.get("DeadLetterConfig");
+        if let Some(said) = dead_letters.and_then(|text| serde_json::from_str(text).ok()) {
+            kept.insert("DeadLetterConfig".into(), said);
+        }
+        let facts = self.facts(self.settings.default_role(), String::new(), None, kept);
         let url = self.declared_url(declared);
         if !catalog.has(&id.name) {
             catalog.insert(Entry::new(id.clone(), facts.clone()));
@@ -94,6 +102,35 @@ impl Lambda {
         };
         mappings.put(&mapping::declared_uuid(function, index), facts);
         Ok(())
+    }
+
+    /// What becomes of a declared function's queued calls: properties of an `AWS::Lambda::EventInvokeConfig`.
+    pub fn declare_queued(&self, said: &Value) -> Result<(), Fault> {
+        let target = self.declared_target(said)?;
+        let given = serde_json::from_value(with_numbers(said))
+            .map_err(|error| Fault::parameter(error.to_string()))?;
+        ops::set_queued(self, &target, given)
+    }
+
+    /// Takes it back.
+    pub fn withdraw_queued(&self, said: &Value) {
+        let Ok(target) = self.declared_target(said) else { return };
+        let place = target.qualifier.clone().unwrap_or_else(|| LATEST.into());
+        // A function that is gone has taken it along.
+        let _ = self.with_entry_mut(&target, |entry| Ok(entry.queued.remove(&place)));
+    }
+
+    /// A name for a version of a declared function: properties of an `AWS::Lambda::Alias`.
+    pub fn declare_alias(&self, said: &Value) -> Result<(), Fault> {
+        let target = self.declared_target(said)?;
+        let name = said["Name"].as_str().unwrap_or_default();
+        // A declared function runs its folder as it is: there is one version of it.
+        ops::set_alias(self, &target, name)
+    }
+
+    fn declared_target(&self, said: &Value) -> Result<Target, Fault> {
+        let function = said["FunctionName"].as_str().unwrap_or_default();
+        Target::read(function, said["Qualifier"].as_str(), &self.settings)
     }
 
     /// Forgets a function that is no longer declared. `false`: there was none.
@@ -159,6 +196,18 @@ impl Lambda {
             })
         })
     }
+}
+
+/// Templates write destinations with a kind beside the address, and numbers as text now and then.
+fn with_numbers(said: &Value) -> Value {
+    let mut said = said.clone();
+    for name in ["MaximumRetryAttempts", "MaximumEventAgeInSeconds"] {
+        let number = said[name].as_str().and_then(|text| text.parse::<i64>().ok());
+        if let Some(number) = number {
+            said[name] = number.into();
+        }
+    }
+    said
 }
 
 fn url_cors(cors: &mlemu_core::declare::Cors) -> Cors {

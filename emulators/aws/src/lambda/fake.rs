@@ -9,7 +9,7 @@ use mlemu_core::{
     Answer, Boxed, Clock, FunctionFailure, FunctionId, InstanceId, Invoke, Mode, Outcome, PackageFault,
     Record, Refusal, Reply, Revision, Runtime, StartKind, Subject, Timestamp, Unpacked, Usage, What,
 };
-use mlemu_engine::{Draft, FunctionView};
+use mlemu_engine::{Draft, FunctionView, Routes};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub struct FakeFunctions {
     script: Mutex<Script>,
     pub invoked: Mutex<Vec<Invoke>>,
     pub records: Mutex<Vec<What>>,
+    /// What aliases were said to stand for, in its order.
+    pub leads: Mutex<Vec<(String, Option<Routes>)>>,
     clock: FakeClock,
 }
 
@@ -86,6 +88,7 @@ impl FakeFunctions {
             script: Mutex::new(echo),
             invoked: Mutex::default(),
             records: Mutex::default(),
+            leads: Mutex::default(),
             clock: FakeClock,
         })
     }
@@ -156,6 +159,11 @@ impl Functions for FakeFunctions {
 
     fn delete(&self, id: &FunctionId) -> bool {
         self.views.lock().unwrap().remove(id).is_some()
+    }
+
+    fn lead(&self, id: &FunctionId, alias: &str, routes: Option<Routes>) -> bool {
+        self.leads.lock().unwrap().push((alias.to_owned(), routes));
+        self.views.lock().unwrap().contains_key(id)
     }
 
     fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use mlemu_core::{
     Boxed, Clock, FunctionId, Invoke, PackageFault, Refusal, Reply, Revision, Sink, Subject, Unpacked, What,
 };
-use mlemu_engine::{Draft, Engine, FunctionView, Ids};
+use mlemu_engine::{Draft, Engine, FunctionView, Ids, Routes};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub trait Functions: Send + Sync {
     fn unpin(&self, id: &FunctionId, label: &str) -> bool;
     /// See [`Engine::delete`].
     fn delete(&self, id: &FunctionId) -> bool;
+    /// See [`Engine::lead`].
+    fn lead(&self, id: &FunctionId, alias: &str, routes: Option<Routes>) -> bool;
     /// See [`Engine::reserve`].
     fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool;
     /// See [`Engine::function`].
@@ -52,6 +54,10 @@ impl Functions for Engine {
 
     fn delete(&self, id: &FunctionId) -> bool {
         Engine::delete(self, id)
+    }
+
+    fn lead(&self, id: &FunctionId, alias: &str, routes: Option<Routes>) -> bool {
+        Engine::lead(self, id, alias, routes)
     }
 
     fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {

@@ -5,6 +5,7 @@
 //! [`functions::Functions`]); what only this vendor keeps is in [`catalog`]. How a failed invocation reads
 //! is in [`ending`].
 
+pub mod aftermath;
 pub mod attribute;
 pub(crate) mod body;
 pub mod catalog;
@@ -43,7 +44,7 @@ use fault::{Code, Fault};
 use http::{HeaderValue, Request};
 use kept::Keeping;
 use mapping::Mappings;
-use mlemu_core::{Boxed, FunctionId, Revision, Runtime, Subject, What};
+use mlemu_core::{Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Revision, Runtime, Subject, What};
 use routes::Operation;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -159,6 +160,26 @@ impl Lambda {
         let entry = catalog.get(&target.name)?;
         entry.which(&target)?;
         Some(entry.id.clone())
+    }
+
+    /// Starts a function on an event without waiting for it; `reference` as callers name functions.
+    pub async fn start(&self, reference: &str, payload: Bytes, cause: Cause) -> Result<(), Fault> {
+        let target = Target::read(reference, None, &self.settings)?;
+        let (id, qualifier) = self.pick(&target)?;
+        let invoke = Invoke {
+            id: InvocationId(self.functions.ids().fresh("invocation").uuid().into()),
+            target: id,
+            qualifier,
+            mode: Mode::Queue,
+            payload,
+            attributes: Vec::new(),
+            head: None,
+            cause,
+            wants_log: false,
+            stream: None,
+        };
+        let reply = self.functions.invoke(invoke).await;
+        reply.map(drop).map_err(|refusal| Fault::refused(&refusal, &target.arn(&self.settings)))
     }
 
     /// The function whose URL has this id, and how that URL is configured.

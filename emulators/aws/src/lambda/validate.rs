@@ -143,7 +143,7 @@ fn asks_for_something(member: &str, value: &Value) -> bool {
         "SnapStart" => value["ApplyOn"] == "PublishedVersions",
         "LoggingConfig" => value["LogFormat"] == "JSON",
         "VpcConfig" => !is_nothing(&value["SubnetIds"]),
-        "DeadLetterConfig" => !is_nothing(&value["TargetArn"]),
+        "DeadLetterConfig" => false,
         _ => !is_nothing(value),
     }
 }

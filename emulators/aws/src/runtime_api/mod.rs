@@ -80,11 +80,10 @@ impl Runtime for LambdaRuntime {
     }
 }
 
-/// As `context.invoked_function_arn` shows it: the newest revision has no suffix.
+/// Without a qualifier.
 fn arn(revision: &Revision) -> String {
     let (scope, name) = (&revision.function.scope, &revision.function.name);
-    let base = format!("arn:aws:lambda:{}:{}:function:{name}", scope.region, scope.account);
-    if revision.label.starts_with('$') { base } else { format!("{base}:{}", revision.label) }
+    format!("arn:aws:lambda:{}:{}:function:{name}", scope.region, scope.account)
 }
 
 struct PullSession {

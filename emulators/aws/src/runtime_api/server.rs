@@ -92,12 +92,16 @@ async fn next(desk: &Desk) -> Reply {
 fn event(desk: &Desk, delivery: Delivery) -> Reply {
     let id = HeaderValue::from_str(&delivery.invoke.id.0);
     let trace = HeaderValue::from_str(&trace(&delivery));
+    // As `context.invoked_function_arn` shows it: with the version or the alias that the caller named.
+    let arn = match &delivery.invoke.qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", desk.arn),
+        None => desk.arn.clone(),
+    };
     let mut response = Response::new(Full::new(delivery.invoke.payload));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // What cannot be a header value was not given by a header either.
-    let told =
-        [(names::REQUEST_ID, id), (names::ARN, HeaderValue::from_str(&desk.arn)), (names::TRACE_ID, trace)];
+    let told = [(names::REQUEST_ID, id), (names::ARN, HeaderValue::from_str(&arn)), (names::TRACE_ID, trace)];
     headers.extend(told.into_iter().filter_map(|(name, value)| Some((name, value.ok()?))));
     headers.insert(names::DEADLINE, delivery.deadline.millis().into());
     // A trace that the caller sent takes the place of ours.

@@ -39,6 +39,11 @@ pub(super) fn new_request_id(ids: &Ids) -> String {
     id
 }
 
+/// What orders the changes of a key.
+pub(super) fn sequencer(sequence: u64) -> String {
+    format!("{sequence:018X}")
+}
+
 /// The longer id that goes with a request id.
 pub(super) fn host_id(request_id: &str) -> String {
     let hash = Sha256::digest(request_id);

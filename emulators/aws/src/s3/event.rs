@@ -15,8 +15,11 @@ const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
 
 /// S3's event, one record for each change.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct S3Event;
+#[derive(Clone, Debug, Default)]
+pub struct S3Event {
+    /// The version that each event names; `None`: the first one that had it.
+    pub version: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Event<'a> {
@@ -27,7 +30,7 @@ struct Event<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
-    event_version: &'static str,
+    event_version: &'a str,
     event_source: &'static str,
     aws_region: &'a str,
     event_time: String,
@@ -94,7 +97,7 @@ impl EventShape for S3Event {
         let Fact::Object(fact) = &occurrence.fact;
         let owner = encode::owner(&fact.scope.account).id;
         let record = Record {
-            event_version: version(fact.change),
+            event_version: self.version.as_deref().unwrap_or_else(|| version(fact.change)),
             event_source: "aws:s3",
             aws_region: &fact.scope.region,
             event_time: dates::iso(occurrence.at),
@@ -128,7 +131,7 @@ fn object(fact: &ObjectOccurrence, sequence: u64) -> Object<'_> {
         size: (!is_gone).then_some(fact.size),
         e_tag: (!is_gone).then_some(&fact.etag),
         version_id: fact.version.map(|number| versions::text(VersionName::Numbered(number))),
-        sequencer: format!("{sequence:018X}"),
+        sequencer: encode::sequencer(sequence),
     }
 }
 
@@ -187,7 +190,7 @@ mod tests {
 
     fn record(change: ObjectChange) -> serde_json::Value {
         let event: serde_json::Value =
-            serde_json::from_slice(&S3Event.event(&occurrence(change), "on-upload")).unwrap();
+            serde_json::from_slice(&S3Event::default().event(&occurrence(change), "on-upload")).unwrap();
         event["Records"][0].clone()
     }
 
@@ -211,6 +214,13 @@ mod tests {
             "sequencer": "0000000000000000FF",
         });
         assert_eq!(s3["object"], object);
+    }
+
+    #[test]
+    fn the_version_is_a_setting() {
+        let shape = S3Event { version: Some("2.5".into()) };
+        let event = shape.event(&occurrence(ObjectChange::Deleted), "x");
+        assert!(event.starts_with(br#"{"Records":[{"eventVersion":"2.5""#));
     }
 
     #[test]

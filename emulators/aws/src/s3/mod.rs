@@ -8,12 +8,14 @@ mod access;
 mod acl;
 mod address;
 mod admission;
+mod bridge;
 mod call;
 mod checksum;
 mod chunked;
 mod conditions;
 mod cors;
 mod dates;
+mod declared;
 mod decode;
 mod encode;
 mod event;
@@ -46,6 +48,7 @@ pub use routes::{Covered, coverage};
 pub use saved::SavedNotifications;
 
 use crate::auth::Keys;
+use crate::reach::Reach;
 use crate::sqs::Sqs;
 use address::address;
 use axum::body::Body;
@@ -70,6 +73,8 @@ pub struct Settings {
     pub region: String,
     /// Of requests whose access key names none.
     pub account: String,
+    /// That events name; `None`: as S3 did first.
+    pub event_version: Option<String>,
     /// Verify signatures; only the keys in `keys` are good then.
     pub strict_auth: bool,
     pub keys: Keys,
@@ -90,6 +95,8 @@ pub struct Parts {
     pub sqs: Sqs,
     /// Where configurations outlive the daemon.
     pub shelf: Shelf,
+    /// Topics and buses that notifications may go to.
+    pub reach: Arc<dyn Reach>,
     pub settings: Settings,
 }
 

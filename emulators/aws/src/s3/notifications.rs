@@ -2,16 +2,17 @@
 //!
 //! Follows "Amazon S3 Event Notifications" of the Amazon S3 user guide.
 
+use super::bridge;
 use super::event::S3Event;
 use super::fault::{Code, Fault};
 use super::wire::{Filter, FilterRule, FunctionConfiguration, NotificationConfiguration};
 use super::{Front, encode};
+use crate::reach::Letter;
 use crate::sqs::Sqs;
 use mlemu_core::occurrence::{Created, Described, ObjectChange};
 use mlemu_core::{Cause, FunctionId, Scope};
-use mlemu_engine::Ids;
 use mlemu_engine::objects::BucketId;
-use mlemu_engine::triggers::{Rule, Target};
+use mlemu_engine::triggers::{Deliver, Rule, Target};
 use mlemu_engine::{Kept, Shelf};
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
@@ -127,35 +128,25 @@ pub(super) fn install(
     mut configuration: NotificationConfiguration,
     destinations: Destinations,
 ) -> Result<(), Fault> {
-    refuse_other_targets(&configuration)?;
     let mut rules = Vec::new();
     for entry in &mut configuration.functions {
         let target = function(front, &entry.function, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target, front.objects().ids())?);
+        rules.push(rule(front, &mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
     }
     for entry in &mut configuration.queues {
         let target = queue(front, &entry.queue, destinations)?;
-        rules.push(rule(&mut entry.id, &entry.events, entry.filter.as_mut(), target, front.objects().ids())?);
+        rules.push(rule(front, &mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
+    }
+    for entry in &mut configuration.topics {
+        let target = topic(front, &entry.topic, destinations)?;
+        rules.push(rule(front, &mut entry.id, &entry.events, entry.filter.as_mut(), target)?);
     }
     check_overlaps(&rules)?;
+    rules.extend(configuration.event_bridge.is_some().then(|| bridge::rule(front)));
     front.objects().bucket(bucket)?;
-    if destinations == Destinations::Checked {
-        configuration.queues.iter().for_each(|entry| greet(front, bucket, &entry.queue));
-    }
     front.parts.triggers.set(bucket, rules);
     front.notifications.set(bucket, configuration);
     Ok(())
-}
-
-fn refuse_other_targets(configuration: &NotificationConfiguration) -> Result<(), Fault> {
-    let what = if !configuration.topics.is_empty() {
-        "TopicConfiguration"
-    } else if configuration.event_bridge.is_some() {
-        "EventBridgeConfiguration"
-    } else {
-        return Ok(());
-    };
-    Err(Fault::not_implemented(&format!("{what} in PutBucketNotificationConfiguration")))
 }
 
 /// The function of an ARN.
@@ -185,8 +176,39 @@ fn queue(front: &Front, text: &str, destinations: Destinations) -> Result<Target
     Ok(Target::Queue { queues: front.parts.sqs.queues().clone(), topic })
 }
 
-/// The message by which S3 tries a queue when a configuration is saved.
-fn greet(front: &Front, bucket: &BucketId, queue: &str) {
+/// The topic of an ARN; it must be there to take the test event.
+fn topic(front: &Front, text: &str, destinations: Destinations) -> Result<Target, Fault> {
+    if crate::reach::service(text) != "sns" {
+        return Err(Fault::argument("Topic", text, "The ARN could not be parsed"));
+    }
+    let is_there = front.parts.reach.has(text) || destinations == Destinations::Trusted;
+    if !is_there || Sqs::is_fifo(text) {
+        return Err(no_destination(text, "The destination topic does not exist"));
+    }
+    let (reach, arn) = (front.parts.reach.clone(), text.to_owned());
+    let deliver: Deliver = Arc::new(move |_, event, cause| {
+        let (reach, arn) = (reach.clone(), arn.clone());
+        let letter = Letter { subject: Some(SUBJECT.to_owned()), ..Letter::of(event, cause) };
+        Box::pin(async move { reach.send(&arn, letter).await.map_err(|lost| lost.why) })
+    });
+    Ok(Target::Other { name: text.into(), deliver })
+}
+
+/// Of messages to topics.
+const SUBJECT: &str = "Amazon S3 Notification";
+
+/// The message by which S3 tries queues and topics when a configuration is saved.
+pub(super) async fn greet(front: &Front, bucket: &BucketId) {
+    let configuration = front.notifications.get(bucket);
+    let queues = configuration.queues.iter().map(|entry| &entry.queue);
+    for arn in queues.chain(configuration.topics.iter().map(|entry| &entry.topic)) {
+        let letter = test_event(front, bucket);
+        // It was there a moment ago; who deletes it now wants no message.
+        let _ = front.parts.reach.send(arn, letter).await;
+    }
+}
+
+fn test_event(front: &Front, bucket: &BucketId) -> Letter {
     let request_id = encode::new_request_id(front.objects().ids());
     let event = serde_json::json!({
         "Service": "Amazon S3",
@@ -196,19 +218,18 @@ fn greet(front: &Front, bucket: &BucketId, queue: &str) {
         "RequestId": request_id,
         "HostId": encode::host_id(&request_id),
     });
-    // It was there a moment ago; who deletes it now wants no message.
-    let _ = front.parts.sqs.deliver(queue, &event.to_string(), Cause::Mlemu);
+    Letter { subject: Some(SUBJECT.to_owned()), ..Letter::of(event.to_string(), Cause::Mlemu) }
 }
 
 fn rule(
+    front: &Front,
     id: &mut String,
     events: &[String],
     filter: Option<&mut Filter>,
     target: Target,
-    ids: &Ids,
 ) -> Result<Rule, Fault> {
     if id.is_empty() {
-        *id = encode::new_request_id(ids);
+        *id = encode::new_request_id(front.objects().ids());
     }
     let mut changes = Vec::new();
     for event in events {
@@ -218,7 +239,8 @@ fn rule(
         return Err(Code::MalformedXML.into());
     }
     let (prefix, suffix) = filters(filter)?;
-    Ok(Rule { id: id.clone(), changes, prefix, suffix, target, shape: Arc::new(S3Event) })
+    let shape = S3Event { version: front.parts.settings.event_version.clone() };
+    Ok(Rule { id: id.clone(), changes, prefix, suffix, target, shape: Arc::new(shape) })
 }
 
 fn no_destination(arn: &str, value: &str) -> Fault {

@@ -24,6 +24,7 @@ mod wire;
 pub use names::arn_of;
 pub use routes::{Operation, coverage};
 
+use crate::reach::{Letter, Lost, Reach};
 use arrived::Arrived;
 use axum::body::Body;
 use axum::response::Response;
@@ -31,8 +32,10 @@ use encode::Protocol;
 use fault::{Code, Fault};
 use http::Request;
 use http::request::Parts as Head;
-use mlemu_core::{Cause, HangUp, Scope, Sink, Subject, What};
+use mlemu_core::{Boxed, Cause, HangUp, Scope, Sink, Subject, What};
+use mlemu_engine::objects;
 use mlemu_engine::queues::{NewMessage, Notes, Queues, SubscriptionId, TopicId, TopicView};
+use sha2::Digest;
 use std::sync::Arc;
 use tasks::Tasks;
 use thiserror::Error;
@@ -180,11 +183,23 @@ impl Sqs {
         self.front.queues().settings(id).ok().map(|settings| settings.lease.as_secs())
     }
 
-    /// Sends a message that a service of ours writes. FIFO queues take none of these.
-    pub fn deliver(&self, arn: &str, body: &str, cause: Cause) -> Result<(), QueueFault> {
+    /// Sends a message that a service of ours writes; a FIFO queue wants a group.
+    pub fn deliver(&self, arn: &str, letter: Letter) -> Result<(), QueueFault> {
         let queue = self.front.by_arn(arn).ok_or_else(Fault::no_queue)?;
+        let fifo = attributes::is_fifo(&queue.notes);
+        if fifo && letter.group.is_none() {
+            return Err(Fault::missing("MessageGroupId").into());
+        }
         let sender = ("SenderId", "AIDAJQR6QDGQ7PATMSYEY".to_owned());
-        let message = NewMessage { notes: [sender].into(), ..NewMessage::of(body.to_owned(), cause) };
+        let dedupe = fifo.then(|| objects::hex(&sha2::Sha256::digest(&letter.body)));
+        let message = NewMessage {
+            notes: [sender].into(),
+            attributes: letter.attributes.into(),
+            group: letter.group.map(Arc::from),
+            once: dedupe.clone().map(Arc::from),
+            dedupe: dedupe.map(Arc::from),
+            ..NewMessage::of(letter.body, letter.cause)
+        };
         self.front.queues().send(&queue.id, message).map_err(Fault::from)?;
         Ok(())
     }
@@ -205,5 +220,16 @@ impl Sqs {
         };
         let result = ops::run(&self.front, &call, operation, &input).await;
         result.unwrap_or_else(|fault| encode::fault(&call, &fault))
+    }
+}
+
+/// Queues alone, for an S3 that has nothing else around it.
+impl Reach for Sqs {
+    fn has(&self, arn: &str) -> bool {
+        self.resolve(arn).is_some()
+    }
+
+    fn send<'a>(&'a self, arn: &'a str, letter: Letter) -> Boxed<'a, Result<(), Lost>> {
+        Box::pin(async move { self.deliver(arn, letter).map_err(|fault| Lost::because(fault.why)) })
     }
 }

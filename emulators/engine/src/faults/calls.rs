@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// The same for a call that has been delivered.
-    fn fate_of_call(&self, invoke: &Invoke) -> Fate {
+    pub(crate) fn fate_of_call(&self, invoke: &Invoke) -> Fate {
         let Some(hit) = self.sighted(Point::Call, "invoke", invoke) else { return Fate::Goes(None) };
         let fault = match hit.effect {
             Effect::Throttle => return Fate::Ends(Err(Refusal::Throttled(Throttle::Reserved))),
@@ -95,10 +95,9 @@ impl Engine {
     fn deliver_again(&self, invoke: &Invoke) {
         let id = InvocationId(format!("{}-again", invoke.id).into());
         let again = Invoke { id, ..invoke.clone() };
-        if let Fate::Goes(fault) = self.fate_of_call(&again) {
-            // A refusal has been recorded, and nobody waits for it.
-            let _ = self.admit(again, fault);
-        }
+        let fate = self.fate_of_call(&again);
+        // A refusal has been recorded, and nobody waits for it.
+        let _ = self.begin(again, fate);
     }
 
     /// Whether a call that nobody waits for starts when everything else stands still.
@@ -137,9 +136,8 @@ impl Engine {
                 () = cleared => return,
                 due = then => due,
             };
-            if let Fate::Goes(fault) = engine.fate_of_call(&invoke) {
-                let _ = engine.admit(invoke, fault);
-            }
+            let fate = engine.fate_of_call(&invoke);
+            let _ = engine.begin(invoke, fate);
             drop((due, pending));
         });
     }

@@ -2,6 +2,7 @@
 //! time that stands still until everybody waits.
 
 mod building;
+mod caring;
 mod concurrency;
 mod crowds;
 mod endings;

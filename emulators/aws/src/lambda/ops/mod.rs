@@ -1,6 +1,7 @@
 //! What each operation does.
 
 mod account;
+mod aliases;
 mod canned;
 mod code;
 mod concurrency;
@@ -9,6 +10,7 @@ mod delete;
 mod invoke;
 mod mappings;
 mod policy;
+mod queued;
 mod read;
 mod stream;
 mod tags;
@@ -20,8 +22,24 @@ use super::Lambda;
 use super::decode::Call;
 use super::fault::Fault;
 use super::routes::Operation;
+use super::target::Target;
+use super::wire;
 use axum::body::Body;
 use axum::response::Response;
+
+/// Sets what becomes of queued calls, for a project.
+pub(super) fn set_queued(
+    lambda: &Lambda,
+    target: &Target,
+    given: wire::SetQueuedConfig,
+) -> Result<(), Fault> {
+    queued::set(lambda, target, given, queued::Before::Forgotten).map(drop)
+}
+
+/// Lets an alias stand for the newest version, for a project.
+pub(super) fn set_alias(lambda: &Lambda, target: &Target, name: &str) -> Result<(), Fault> {
+    aliases::lead_to_latest(lambda, target, name)
+}
 
 /// Runs one operation.
 pub(super) async fn run(
@@ -64,6 +82,16 @@ pub(super) async fn run(
         Op::ListEventSourceMappings => mappings::list(lambda, call),
         Op::UpdateEventSourceMapping => mappings::update(lambda, call, body).await,
         Op::DeleteEventSourceMapping => mappings::delete(lambda, call),
+        Op::PutFunctionEventInvokeConfig => queued::put(lambda, call, body).await,
+        Op::UpdateFunctionEventInvokeConfig => queued::update(lambda, call, body).await,
+        Op::GetFunctionEventInvokeConfig => queued::get(lambda, call),
+        Op::ListFunctionEventInvokeConfigs => queued::list(lambda, call),
+        Op::DeleteFunctionEventInvokeConfig => queued::delete(lambda, call),
+        Op::CreateAlias => aliases::create(lambda, call, body).await,
+        Op::UpdateAlias => aliases::update(lambda, call, body).await,
+        Op::GetAlias => aliases::get(lambda, call),
+        Op::ListAliases => aliases::list(lambda, call),
+        Op::DeleteAlias => aliases::delete(lambda, call),
         Op::GetFunctionCodeSigningConfig => canned::code_signing(lambda, call),
         Op::GetRuntimeManagementConfig => canned::runtime_management(lambda, call),
         Op::GetFunctionRecursionConfig => canned::recursion(lambda, call),

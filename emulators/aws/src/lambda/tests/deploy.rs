@@ -281,12 +281,14 @@ async fn declared_functions_are_in_the_same_catalog() {
 #[tokio::test]
 async fn what_is_not_there_says_its_name() {
     let bench = Bench::with_f().await;
-    let got = bench.post(&format!("{F}/aliases"), &json!({})).await;
-    let text = "mlemu does not have Lambda's CreateAlias yet".to_owned();
+    let got = bench
+        .send("PUT", &format!("{}/recursion-config", F.replace("2015-03-31", "2024-08-31")), &[], "{}")
+        .await;
+    let text = "mlemu does not have Lambda's PutFunctionRecursionConfig yet".to_owned();
     assert_eq!(got.fault(), (501, "NotImplementedException".into(), text));
     let records = bench.functions.records.lock().unwrap();
     assert!(
-        matches!(records.last(), Some(What::Unsupported { operation, .. }) if operation == "CreateAlias")
+        matches!(records.last(), Some(What::Unsupported { operation, .. }) if operation == "PutFunctionRecursionConfig")
     );
     assert_eq!(Operation::CreateAlias.name(), "CreateAlias");
 }

@@ -4,7 +4,7 @@ use crate::s3::call::Call;
 use crate::s3::encode::{self, Answer};
 use crate::s3::fault::{Code, Fault};
 use crate::s3::{Front, checksum, dates, versions, wire};
-use mlemu_engine::objects::{Object, PartMark};
+use mlemu_engine::objects::{Checksum, Object, PartMark};
 
 const MOST: usize = 1000;
 
@@ -25,7 +25,7 @@ pub(in crate::s3) fn get(front: &Front, call: &Call) -> Answer {
         etag: has("ETag").then(|| content.etag.to_string()),
         checksum: sum.map(|sum| wire::ObjectChecksum {
             checksum_type: checksum::kind_of_sum(sum.of_parts),
-            checksums: encode::checksums(&content.checksums, content.parts.len()),
+            checksums: encode::checksums(&bare(&content.checksums), 0),
         }),
         object_parts: if with_parts { Some(parts(call, &object)?) } else { None },
         storage_class: has("StorageClass").then(|| encode::storage_class(&object)),
@@ -34,6 +34,11 @@ pub(in crate::s3) fn get(front: &Front, call: &Call) -> Answer {
     encode::set(response.headers_mut(), "last-modified", &dates::http(object.created));
     versions::tell(front, response.headers_mut(), &call.bucket_id(), object.version);
     Ok(response)
+}
+
+/// Here, and only here, a sum of sums does not say of how many.
+fn bare(sums: &[Checksum]) -> Vec<Checksum> {
+    sums.iter().map(|sum| Checksum { of_parts: false, ..sum.clone() }).collect()
 }
 
 /// One page of the parts that the object was joined from.

@@ -22,5 +22,8 @@ pub(in crate::s3) async fn put(front: &Front, call: &Call, body: Body) -> Answer
     let trusted = call.header("x-amz-skip-destination-validation").is_some_and(|value| value == "true");
     let destinations = if trusted { Destinations::Trusted } else { Destinations::Checked };
     notifications::install(front, &bucket, configuration, destinations)?;
+    if !trusted {
+        notifications::greet(front, &bucket).await;
+    }
     Ok(encode::empty(StatusCode::OK))
 }

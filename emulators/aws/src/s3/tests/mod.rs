@@ -12,9 +12,11 @@ mod objects;
 mod versions;
 
 use super::*;
+use crate::reach::fake::Mailbox;
+use crate::reach::{Letter, Lost};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use mlemu_core::{InvocationId, Invoke, Record, Refusal, Reply as Invoked};
+use mlemu_core::{Boxed, InvocationId, Invoke, Record, Refusal, Reply as Invoked};
 use mlemu_engine::queues::Queues;
 use mlemu_engine::triggers::{Invoker, TriggerParts};
 use mlemu_engine::{Journal, SystemClock};
@@ -25,10 +27,31 @@ use tokio::sync::mpsc;
 struct World {
     s3: S3,
     sqs: Sqs,
+    /// What topics and buses were told.
+    mailbox: Arc<Mailbox>,
     triggers: Triggers,
     journal: Arc<Journal>,
     invoked: mpsc::UnboundedReceiver<Invoke>,
     folder: TempDir,
+}
+
+/// Queues, and a mailbox for whatever else.
+struct Told {
+    sqs: Sqs,
+    others: Arc<Mailbox>,
+}
+
+impl Reach for Told {
+    fn has(&self, arn: &str) -> bool {
+        self.others.has(arn)
+    }
+
+    fn send<'a>(&'a self, arn: &'a str, letter: Letter) -> Boxed<'a, Result<(), Lost>> {
+        match crate::reach::service(arn) {
+            "sqs" => self.sqs.send(arn, letter),
+            _ => self.others.send(arn, letter),
+        }
+    }
 }
 
 struct Stub(mpsc::UnboundedSender<Invoke>);
@@ -70,7 +93,13 @@ impl Reply {
 
 fn settings() -> Settings {
     let keys = Keys::new([("key".to_owned(), "secret".to_owned())]);
-    Settings { region: "us-east-1".into(), account: "000000000000".into(), strict_auth: false, keys }
+    Settings {
+        region: "us-east-1".into(),
+        account: "000000000000".into(),
+        event_version: None,
+        strict_auth: false,
+        keys,
+    }
 }
 
 fn world() -> World {
@@ -83,6 +112,7 @@ fn world_with(settings: Settings) -> World {
     let objects = Objects::new(folder.path().into(), clock.clone());
     let triggers = Triggers::new(objects.clone());
     let journal = Arc::new(Journal::new(100));
+    let mailbox = Mailbox::new();
     let (sender, invoked) = mpsc::unbounded_channel();
     let parts = TriggerParts {
         invoker: Stub(sender),
@@ -109,11 +139,12 @@ fn world_with(settings: Settings) -> World {
         functions,
         sqs: sqs.clone(),
         shelf: mlemu_engine::Shelf::default(),
+        reach: Arc::new(Told { sqs: sqs.clone(), others: mailbox.clone() }),
         settings,
     };
     let s3 = S3::new(parts);
     s3.declare_bucket("pics");
-    World { s3, sqs, triggers, journal, invoked, folder }
+    World { s3, sqs, mailbox, triggers, journal, invoked, folder }
 }
 
 impl World {

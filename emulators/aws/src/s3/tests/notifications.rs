@@ -79,11 +79,10 @@ async fn wrong_configurations_are_refused_and_the_old_one_stays() {
     assert_eq!(message(&event), "A specified event is not supported for notifications.");
     let other = entry(&["s3:ObjectCreated:Put"], &[("prefix", "in/a"), ("suffix", ".jpg")]);
     assert!(message(&configure(&world, &format!("{good}{other}")).await).contains("ambiguously defined"));
-    let topic =
-        "<TopicConfiguration><Topic>arn:aws:sns:us-east-1:000000000000:t</Topic></TopicConfiguration>";
-    let refused = configure(&world, topic).await;
-    assert_eq!(refused.code(), (501, "NotImplemented"));
-    assert!(refused.element("Message").contains("TopicConfiguration"));
+    let topic = "<TopicConfiguration><Topic>arn:aws:sns:us-east-1:000000000000:t</Topic><Event>s3:ObjectRemoved:*</Event></TopicConfiguration>";
+    world.mailbox.absent.lock().unwrap().push("arn:aws:sns:us-east-1:000000000000:t".into());
+    let absent = configure(&world, topic).await;
+    assert_eq!(message(&absent), "Unable to validate the following destination configurations");
     assert_eq!(world.send("GET /pics?notification").await.element("Value"), "in/");
 }
 
@@ -136,4 +135,49 @@ async fn a_queue_is_tried_and_then_told() {
     assert_eq!((&bodies[0]["Event"], &bodies[0]["Bucket"]), (&"s3:TestEvent".into(), &"pics".into()));
     assert_eq!(bodies[1]["Records"][0]["s3"]["object"]["key"], "a.jpg");
     assert_eq!(bodies[1]["Records"][0]["s3"]["configurationId"], "told");
+}
+
+#[tokio::test]
+async fn topics_and_buses_are_told() {
+    let world = world();
+    let both = "<TopicConfiguration><Id>t</Id><Topic>arn:aws:sns:us-east-1:000000000000:t</Topic><Event>s3:ObjectCreated:*</Event></TopicConfiguration><EventBridgeConfiguration></EventBridgeConfiguration>";
+    assert_eq!(configure(&world, both).await.status, 200);
+    let greeting = world.mailbox.take();
+    assert_eq!(greeting[0].0, "arn:aws:sns:us-east-1:000000000000:t");
+    assert_eq!(greeting[0].1.subject.as_deref(), Some("Amazon S3 Notification"));
+    assert!(greeting[0].1.text().contains("\"Event\":\"s3:TestEvent\""));
+    let told = world.send("GET /pics?notification").await;
+    assert_eq!(told.element("Topic"), "arn:aws:sns:us-east-1:000000000000:t");
+    assert!(told.body.contains("<EventBridgeConfiguration"), "{}", told.body);
+    world.send("PUT /pics/in/red%20flower.jpg\n\nhello").await;
+    world.send("DELETE /pics/in/red%20flower.jpg").await;
+    world.triggers.settled().await;
+    let sent = world.mailbox.take();
+    let at: Vec<_> = sent.iter().map(|(arn, _)| arn.as_str()).collect();
+    let bus = "arn:aws:events:us-east-1:000000000000:event-bus/default";
+    assert_eq!(at, ["arn:aws:sns:us-east-1:000000000000:t", bus, bus]);
+    let record: serde_json::Value = serde_json::from_slice(&sent[0].1.body).unwrap();
+    assert_eq!(record["Records"][0]["s3"]["object"]["key"], "in/red+flower.jpg");
+    let said = sent[1].1.detail.clone().unwrap();
+    assert_eq!((said.source.as_str(), said.kind.as_str()), ("aws.s3", "Object Created"));
+    assert_eq!(said.resources, ["arn:aws:s3:::pics"]);
+    let mut detail: serde_json::Value = serde_json::from_slice(&sent[1].1.body).unwrap();
+    let request = detail["request-id"].take();
+    assert_eq!(request.as_str().unwrap().len(), 16);
+    let expected = serde_json::json!({
+        "version": "0",
+        "bucket": { "name": "pics" },
+        "object": {
+            "key": "in/red flower.jpg", "size": 5, "etag": "5d41402abc4b2a76b9719d911017c592",
+            "sequencer": detail["object"]["sequencer"],
+        },
+        "request-id": null,
+        "requester": "000000000000",
+        "source-ip-address": detail["source-ip-address"],
+        "reason": "PutObject",
+    });
+    assert_eq!(detail, expected);
+    let gone: serde_json::Value = serde_json::from_slice(&sent[2].1.body).unwrap();
+    assert_eq!(gone["deletion-type"], "Permanently Deleted");
+    assert!(gone["object"].get("etag").is_none() && gone["object"].get("size").is_none());
 }

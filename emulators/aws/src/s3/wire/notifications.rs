@@ -11,10 +11,10 @@ pub(in crate::s3) struct NotificationConfiguration {
     pub functions: Vec<FunctionConfiguration>,
     #[serde(rename = "QueueConfiguration", default)]
     pub queues: Vec<QueueConfiguration>,
-    #[serde(rename = "TopicConfiguration", default, skip_serializing)]
-    pub topics: Vec<serde::de::IgnoredAny>,
-    #[serde(rename = "EventBridgeConfiguration", default, skip_serializing)]
-    pub event_bridge: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "TopicConfiguration", default)]
+    pub topics: Vec<TopicConfiguration>,
+    #[serde(rename = "EventBridgeConfiguration", skip_serializing_if = "Option::is_none")]
+    pub event_bridge: Option<EventBridgeConfiguration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,22 @@ pub(in crate::s3) struct FunctionConfiguration {
     pub id: String,
     #[serde(rename = "CloudFunction")]
     pub function: String,
+    #[serde(rename = "Event", default)]
+    pub events: Vec<String>,
+    #[serde(rename = "Filter", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+}
+
+/// It is there, or it is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::s3) struct EventBridgeConfiguration {}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::s3) struct TopicConfiguration {
+    #[serde(rename = "Id", default)]
+    pub id: String,
+    #[serde(rename = "Topic")]
+    pub topic: String,
     #[serde(rename = "Event", default)]
     pub events: Vec<String>,
     #[serde(rename = "Filter", skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,22 @@
+"""Trains the random forest on scikit-learn's diabetes table and writes model.joblib."""
+
+from pathlib import Path
+
+import joblib
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import RandomForestRegressor
+
+HERE = Path(__file__).resolve().parent
+
+
+def main():
+    rows, progression = load_diabetes(return_X_y=True, scaled=False)
+    model = RandomForestRegressor(n_estimators=50, max_depth=6, random_state=0)
+    model.fit(rows, progression)
+    joblib.dump(model, HERE / "model.joblib")
+    print(f"model.joblib: {len(model.estimators_)} trees from {len(rows)} patients, "
+          f"R2 {model.score(rows, progression):.2f} on the rows that it was trained on")
+
+
+if __name__ == "__main__":
+    main()
