@@ -96,6 +96,13 @@ pub const CLOUDS: &[Kind] = &[
         profiles: mlemu_gcp::profile::PROFILES,
         account: mlemu_gcp::scope::project,
     },
+    Kind {
+        name: "azure",
+        port: mlemu_azure::PORT,
+        plug: |ground| mlemu_azure::Azure::new(ground),
+        profiles: mlemu_azure::profile::PROFILES,
+        account: |_| None,
+    },
 ];
 
 /// What is known of all clouds' products.
@@ -251,5 +258,60 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
+    }
+}
+
+impl Cloud for mlemu_azure::Azure {
+    fn bound(&self, address: SocketAddr) {
+        self.bound(address);
+    }
+
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn admits_origin(&self, parts: &Parts) -> bool {
+        self.admits_origin(parts)
+    }
+
+    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
+        Self::apology(strain)
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.declare(function)
+    }
+
+    fn withdraw(&self, function: &FunctionId) {
+        self.withdraw(function);
+    }
+
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
+        let why = format!("mlemu does not have containers of this cloud yet: {}", bucket.name);
+        Box::pin(std::future::ready(Err(why)))
+    }
+
+    fn lines(&self, record: &Record) -> Vec<String> {
+        self.lines(record)
+    }
+
+    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
+        Self::failure(failure)
+    }
+
+    fn function_url(&self, _address: SocketAddr, function: &FunctionId) -> Option<String> {
+        self.function_url(function)
+    }
+
+    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
+        mlemu_azure::trouble::asked(parts)
+    }
+
+    fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_azure::trouble::answer(trouble)
+    }
+
+    fn environment(&self, _address: SocketAddr) -> Environment {
+        self.environment()
     }
 }

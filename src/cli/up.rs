@@ -34,7 +34,7 @@ pub struct UpArgs {
     /// Port of the Google APIs [default: 8085, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     gcp_port: Option<u16>,
-    /// Port of Azure Functions [default: 7071]
+    /// Port of Azure Functions [default: 7071, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     azure_port: Option<u16>,
     /// Port of Azure Blob Storage [default: 10000]
@@ -49,8 +49,8 @@ pub struct UpArgs {
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
-    /// Verify request signatures instead of accepting any credentials
-    #[arg(long)]
+    /// Verify request signatures and function keys instead of accepting any credentials
+    #[arg(long, visible_alias = "enforce-keys")]
     strict_auth: bool,
     /// Do not reload functions when their files change
     #[arg(long)]
@@ -111,7 +111,12 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
     let loaded = args.reading.load(&args.path)?;
     let said = &loaded.settings.ports;
     let mut ports = BTreeMap::new();
-    for (cloud, port) in [("aws", args.aws_port.or(said.aws)), ("gcp", args.gcp_port.or(said.gcp))] {
+    let wishes = [
+        ("aws", args.aws_port.or(said.aws)),
+        ("gcp", args.gcp_port.or(said.gcp)),
+        ("azure", args.azure_port.or(said.azure)),
+    ];
+    for (cloud, port) in wishes {
         if let Some(port) = port {
             ports.insert(cloud, Wish { port, exact: true });
         }
@@ -147,9 +152,9 @@ fn ready(daemon: &Daemon) -> String {
 /// The same for people. `asked`: the clouds whose port somebody chose.
 fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
     let mut lines = Vec::new();
-    let later = [args.azure_port, args.blob_port, args.queue_port];
+    let later = [args.blob_port, args.queue_port];
     if later.iter().any(Option::is_some) {
-        let note = "the Azure listeners are not there yet: their ports are not opened";
+        let note = "the listeners of Azure Storage are not there yet: their ports are not opened";
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     for (name, address) in daemon.addresses() {

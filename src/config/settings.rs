@@ -39,6 +39,10 @@ impl Settings {
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
             "gcp" => self.gcp.clone(),
+            "azure" => Place {
+                account: mlemu_azure::profile::SUBSCRIPTION.into(),
+                region: mlemu_azure::profile::REGION.into(),
+            },
             _ => Place { account: self.account.clone(), region: self.region.clone() },
         }
     }

@@ -49,7 +49,7 @@ pub struct World {
     pub objects: Objects,
     pub queues: Queues,
     pub clock: Arc<SteeredClock>,
-    pub schedules: Schedules,
+    pub schedules: Arc<Schedules>,
     pub(super) moments: Moments,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
@@ -83,12 +83,14 @@ impl World {
             .counted_in(engine.settle().clone())
             .meddled_by(engine.faults().clone())
             .behind(engine.gate().clone());
+        let schedules = Arc::new(Schedules::new(engine.clone()));
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {
                 engine: engine.clone(),
                 objects: objects.clone(),
                 queues: queues.clone(),
+                schedules: schedules.clone(),
                 folder: soil.clients.clone(),
                 region: place.region,
                 account: place.account,
@@ -102,7 +104,7 @@ impl World {
         let plugged = plugged.collect();
         Arc::new(Self {
             name,
-            schedules: Schedules::new(engine.clone()),
+            schedules,
             engine,
             journal,
             objects,

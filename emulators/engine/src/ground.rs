@@ -3,7 +3,9 @@
 use crate::Engine;
 use crate::objects::Objects;
 use crate::queues::Queues;
+use crate::schedules::Schedules;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The shared cores of one daemon, and what was chosen for one cloud.
 #[derive(Clone)]
@@ -11,6 +13,8 @@ pub struct Ground {
     pub engine: Engine,
     pub objects: Objects,
     pub queues: Queues,
+    /// For what starts by time alone and is not declared by the project itself.
+    pub schedules: Arc<Schedules>,
     /// Files that a cloud keeps for its instances.
     pub folder: PathBuf,
     pub region: String,

@@ -254,6 +254,7 @@ mod tests {
             source: source.into(),
             language: Language::Python { version: "3.12".into() },
             client_packages: vec!["client==1".into()],
+            client_for_newer: false,
             provided_packages: vec![
                 ("boto3".into(), "boto3==1.40".into()),
                 ("botocore".into(), "boto3==1.40".into()),

@@ -1,0 +1,54 @@
+//! A function app: what is declared of it, and what its worker says that it has.
+
+use crate::settings::HostFile;
+use crate::worker::index::Index;
+use mlemu_core::FunctionId;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+type Arrived = Box<dyn Fn(&Arc<Index>) + Send + Sync>;
+
+/// Shared by the front, which looks functions up, and by the workers, which bring the index.
+pub struct App {
+    /// The app as the engine runs it: its functions are parts of it.
+    pub id: FunctionId,
+    pub host: HostFile,
+    /// `python`, `node` or `custom`.
+    pub language: String,
+    index: watch::Sender<Option<Arc<Index>>>,
+    arrived: Arrived,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// `arrived` hears of each index before anybody else.
+    pub fn new(
+        id: FunctionId,
+        host: HostFile,
+        language: &str,
+        arrived: impl Fn(&Arc<Index>) + Send + Sync + 'static,
+    ) -> Self {
+        Self { id, host, language: language.into(), index: watch::Sender::new(None), arrived: Box::new(arrived) }
+    }
+
+    /// The newest index; `None`: no worker has been up yet.
+    pub fn index(&self) -> Option<Arc<Index>> {
+        self.index.borrow().clone()
+    }
+
+    /// A worker of some revision is up. What an older one says late counts no more.
+    pub fn bring(&self, index: Index) {
+        if self.index.borrow().as_ref().is_some_and(|known| known.revision > index.revision) {
+            return;
+        }
+        let index = Arc::new(index);
+        (self.arrived)(&index);
+        self.index.send_replace(Some(index));
+    }
+}

@@ -1,0 +1,154 @@
+//! Function apps that a project declares, and what becomes of them when their worker has said what they have.
+
+use super::{Functions, timer};
+use crate::app::App;
+use crate::profile;
+use crate::settings::{HostFile, Unreadable};
+use crate::worker::Workers;
+use crate::worker::index::{Index, Indexed};
+use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::{Environment, FunctionId, Sink, Source, Subject, What};
+use mlemu_engine::schedules::Schedules;
+use mlemu_engine::{Draft, Engine};
+use std::sync::{Arc, PoisonError};
+
+/// The option of a declaration that holds `host.json` as it is.
+pub const HOST_FILE: &str = "host.json";
+
+/// Why a declared app cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Host(#[from] Unreadable),
+}
+
+impl Functions {
+    /// Makes a declared app exist, or be as it is declared now. Its folder runs in place; `watch` reloads it when it
+    /// changes. Its functions are known as soon as a worker is up, which this begins.
+    pub fn declare(self: &Arc<Self>, declared: &FunctionDeclaration, watch: bool) -> Result<FunctionId, Refused> {
+        let id = FunctionId::new(self.parts.place.scope.clone(), &declared.name);
+        let host = HostFile::read(declared.options.get(HOST_FILE).map_or("", String::as_str))?;
+        let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
+        let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
+        limits.concurrency = declared.concurrency;
+        if let Some(tmp) = declared.tmp {
+            limits.tmp = tmp;
+        }
+        self.unhost(&id);
+        let arrival = Arrival {
+            engine: self.parts.engine.clone(),
+            schedules: self.parts.schedules.clone(),
+            app: id.clone(),
+            settings: declared.env.clone(),
+        };
+        let app = App::new(id.clone(), host, language(&declared.runtime), move |index| arrival.bring(index));
+        let app = Arc::new(app);
+        let name = id.name.to_string();
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(name, app.clone());
+        let place = self.parts.place.clone();
+        self.parts.engine.publish(Draft {
+            id: id.clone(),
+            label: "live".into(),
+            source: Source::Folder(declared.source.clone()),
+            runtime: declared.runtime.clone(),
+            handler: declared.handler.clone(),
+            env: declared.env.clone(),
+            limits,
+            client: Arc::new(Workers { app: app.clone(), place, folder: self.parts.folder.clone() }),
+            from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
+            watch,
+        });
+        self.parts.engine.reserve(&id, declared.concurrency);
+        let functions = self.clone();
+        tokio::spawn(async move {
+            // What failed was recorded where it failed, and is said to whoever calls.
+            let _ = functions.started(&app).await;
+        });
+        Ok(id)
+    }
+
+    /// Forgets an app that is no longer declared.
+    pub fn forget(&self, id: &FunctionId) {
+        if self.apps.write().unwrap_or_else(PoisonError::into_inner).remove(&*id.name).is_some() {
+            self.unhost(id);
+            self.parts.engine.delete(id);
+        }
+    }
+
+    fn unhost(&self, id: &FunctionId) {
+        for part in self.parts.engine.host(id, Vec::new()) {
+            self.parts.schedules.withdraw(&part);
+        }
+        self.parts.schedules.withdraw(id);
+    }
+}
+
+fn language(runtime: &str) -> &'static str {
+    match runtime {
+        _ if runtime.starts_with("python") => "python",
+        _ if runtime.starts_with("node") => "node",
+        _ => "custom",
+    }
+}
+
+/// What happens when a worker of a new revision has told its functions.
+struct Arrival {
+    engine: Engine,
+    schedules: Arc<Schedules>,
+    app: FunctionId,
+    settings: Environment,
+}
+
+impl Arrival {
+    fn bring(&self, index: &Arc<Index>) {
+        let parts = index.functions.iter().map(|function| self.id(function)).collect();
+        for gone in self.engine.host(&self.app, parts) {
+            self.schedules.withdraw(&gone);
+        }
+        for function in &index.functions {
+            self.greet(function);
+        }
+        for text in &index.oddities {
+            self.warn(&self.app, text.clone());
+        }
+    }
+
+    fn id(&self, function: &Indexed) -> FunctionId {
+        FunctionId::new(self.app.scope.clone(), &function.name)
+    }
+
+    fn greet(&self, function: &Indexed) {
+        let id = self.id(function);
+        if let Some(fault) = &function.fault {
+            return self.warn(&id, format!("the worker could not load it: {fault}"));
+        }
+        match function.trigger.kind.to_ascii_lowercase().as_str() {
+            "httptrigger" => {}
+            "timertrigger" => {
+                if let Err(why) = timer::arrange(&self.schedules, &id, &function.trigger, &self.settings) {
+                    self.warn(&id, why);
+                }
+            }
+            _ => {
+                let kind = &function.trigger.kind;
+                let text = format!(
+                    "nothing of mlemu fires a {kind} yet: invoke it with `mlemu invoke {}` or by \
+                     POST /admin/functions/{}",
+                    id.name, id.name
+                );
+                self.warn(&id, text);
+            }
+        }
+        for binding in function.others.iter().filter(|binding| !binding.is("http")) {
+            let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };
+            let text = format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
+            self.warn(&id, text);
+        }
+    }
+
+    fn warn(&self, function: &FunctionId, text: String) {
+        let parts = self.engine.parts();
+        let subject = Subject { function: Some(function.clone()), ..Subject::default() };
+        parts.journal.send(parts.clock.now(), subject, What::Warning { text });
+    }
+}

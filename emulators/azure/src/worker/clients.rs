@@ -1,0 +1,91 @@
+//! Which of the vendor's packages each language needs, and how its worker is started.
+//!
+//! Source: Azure Functions documentation, "Supported languages"; the packages' own metadata.
+
+use super::proto;
+use crate::app::App;
+use mlemu_core::runtime::Unsupported;
+use mlemu_core::{Built, Language, Needs, Revision, Source};
+use mlemu_engine::aids;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The vendor's own worker code, for both models, and what our worker speaks with.
+const PYTHON_CLIENT: [&str; 7] = [
+    "azure-functions-runtime==1.3.0",
+    "azure-functions-runtime-v1==1.2.0",
+    "azurefunctions-extensions-base==1.2.0",
+    // The newest for interpreters before and after the vendor's new line.
+    "azure-functions==2.3.0; python_version >= \"3.13\"",
+    "azure-functions==1.26.0; python_version < \"3.13\"",
+    "grpcio==1.85.1",
+    "protobuf>=6.33,<8",
+];
+const WORKER: &str = include_str!("worker.py");
+const WORKER_NAME: &str = concat!("azure-worker-", env!("CARGO_PKG_VERSION"), ".py");
+const MESSAGES_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION"), ".b64");
+
+enum Family {
+    Python(String),
+}
+
+impl Family {
+    fn of(runtime: &str) -> Option<Self> {
+        runtime.strip_prefix("python").map(|version| Family::Python(version.to_owned()))
+    }
+}
+
+pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
+    let Some(Family::Python(version)) = Family::of(&revision.runtime) else {
+        return Err(Unsupported {
+            why: format!("function apps of `{}` cannot run here yet", revision.runtime),
+            hint: Some("apps in Python can".into()),
+        });
+    };
+    Ok(Needs {
+        source: revision.source.folder().to_owned(),
+        language: Language::Python { version },
+        client_packages: PYTHON_CLIENT.map(str::to_owned).to_vec(),
+        client_for_newer: true,
+        provided_packages: Vec::new(),
+        self_contained: matches!(revision.source, Source::Unpacked { .. }),
+    })
+}
+
+/// The program of a worker and its arguments.
+pub(super) async fn command(
+    built: &Built,
+    folder: &Path,
+    host: SocketAddr,
+    _app: &App,
+) -> std::io::Result<(PathBuf, Vec<String>)> {
+    let mut args = built.program_args.clone();
+    let worker = aids::keep(folder, WORKER_NAME, WORKER).await?;
+    let messages = aids::keep(folder, MESSAGES_NAME, &proto::descriptor_text()?).await?;
+    args.extend([text(&worker), "--messages".into(), text(&messages)]);
+    args.extend(introduction(host));
+    Ok((built.program.clone(), args))
+}
+
+/// What every worker is started with, in the older and in the newer spelling.
+fn introduction(host: SocketAddr) -> Vec<String> {
+    let (worker, request) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
+    let most = i32::MAX.to_string();
+    let (ip, port, uri) = (host.ip().to_string(), host.port().to_string(), format!("http://{host}/"));
+    let pairs = [
+        ("--host", &ip),
+        ("--port", &port),
+        ("--workerId", &worker),
+        ("--requestId", &request),
+        ("--grpcMaxMessageLength", &most),
+        ("--functions-uri", &uri),
+        ("--functions-worker-id", &worker),
+        ("--functions-request-id", &request),
+        ("--functions-grpc-max-message-length", &most),
+    ];
+    pairs.into_iter().flat_map(|(name, value)| [name.to_owned(), value.clone()]).collect()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
