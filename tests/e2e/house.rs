@@ -161,6 +161,10 @@ impl House {
         self.address(&self.ready["clouds"]["gcp"])
     }
 
+    pub fn azure(&self) -> SocketAddr {
+        self.address(&self.ready["clouds"]["azure"])
+    }
+
     pub fn control(&self) -> SocketAddr {
         self.address(&self.ready["control"])
     }

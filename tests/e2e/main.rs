@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the real program and measure real time")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod azure_functions;
 mod cli;
 mod clients;
 mod crowds;
