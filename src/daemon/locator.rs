@@ -4,9 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -34,17 +34,19 @@ pub enum LocatorError {
     Io { path: PathBuf, source: std::io::Error },
 }
 
-/// Held by the daemon for its life; removes the file when dropped.
+/// Held by the daemon for its life; removes its files when dropped.
 #[derive(Debug)]
 pub struct Claim {
     file: PathBuf,
-    _lock: File,
+    lock: PathBuf,
+    _held: File,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // The next daemon overwrites what cannot be removed.
+        // The next daemon overwrites what cannot be removed. The lock goes last: until then nobody else writes.
         let _ = std::fs::remove_file(&self.file);
+        let _ = std::fs::remove_file(&self.lock);
     }
 }
 
@@ -54,14 +56,20 @@ impl Claim {
         let io = |source| LocatorError::Io { path: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
         let (file, lock) = paths(folder, project);
-        let lock = private(&lock).map_err(io)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { file, _lock: lock }),
-            Err(TryLockError::WouldBlock) => match read(&file) {
-                Some(located) => Err(LocatorError::AlreadyUp(Box::new(located))),
-                None => Err(LocatorError::Starting),
-            },
-            Err(TryLockError::Error(source)) => Err(io(source)),
+        loop {
+            let held = private(&lock).map_err(io)?;
+            match held.try_lock() {
+                // A daemon that ended between the two removed the file that was just opened.
+                Ok(()) if !is_at(&held, &lock) => {}
+                Ok(()) => return Ok(Self { file, lock, _held: held }),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(match read(&file) {
+                        Some(located) => LocatorError::AlreadyUp(Box::new(located)),
+                        None => LocatorError::Starting,
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+            }
         }
     }
 
@@ -98,6 +106,12 @@ fn paths(folder: &Path, project: &Path) -> (PathBuf, PathBuf) {
     (folder.join(format!("{name}.json")), folder.join(format!("{name}.lock")))
 }
 
+/// Whether an open file is still the one of this path.
+fn is_at(open: &File, path: &Path) -> bool {
+    let same = |one: Metadata, other: Metadata| one.dev() == other.dev() && one.ino() == other.ino();
+    open.metadata().and_then(|one| Ok(same(one, std::fs::metadata(path)?))).unwrap_or(false)
+}
+
 fn private(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
 }
@@ -105,6 +119,7 @@ fn private(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
 
     fn located() -> Located {
         Located {
@@ -130,6 +145,31 @@ mod tests {
         assert!(Claim::take(folder.path(), Path::new("/other")).is_ok());
         drop(claim);
         assert!(find(folder.path(), project).is_none());
+        let left = std::fs::read_dir(folder.path()).expect("a folder");
+        assert_eq!(left.filter_map(Result::ok).filter(|file| is_of(&file.path(), project)).count(), 0);
+    }
+
+    fn is_of(file: &Path, project: &Path) -> bool {
+        let (ours, _) = paths(Path::new(""), project);
+        file.file_stem() == ours.file_stem()
+    }
+
+    #[test]
+    fn a_claim_that_is_given_back_while_others_ask_goes_to_one_of_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let holders = std::sync::atomic::AtomicUsize::new(0);
+        let once = || {
+            if let Ok(claim) = Claim::take(folder.path(), Path::new("/p")) {
+                assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                holders.fetch_sub(1, Ordering::SeqCst);
+                drop(claim);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..500).for_each(|_| once()));
+            }
+        });
     }
 
     #[test]

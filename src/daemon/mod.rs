@@ -4,6 +4,7 @@
 //! the API of our own command line, [`locator`] is how that finds us, and [`project`] turns declarations
 //! into functions and buckets.
 
+pub mod changes;
 pub mod control;
 mod dialect;
 pub mod folders;
@@ -160,7 +161,7 @@ impl Daemon {
         daemon.world.is_ready();
         if options.watch {
             let worlds = daemon.worlds.clone();
-            daemon.reload = Some(project::Reload::start(worlds, builder, options.reading, options.loaded));
+            daemon.reload = project::Reload::start(worlds, builder, options.reading, options.loaded);
         }
         Ok(daemon)
     }

@@ -1,5 +1,6 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
+use super::changes::{Changes, Pace};
 use super::world::World;
 use super::worlds::Worlds;
 use super::{Reading, StartError};
@@ -9,17 +10,14 @@ use mlemu_bundle::{Builder, Prepared, Surrounding};
 use mlemu_core::declare::{FunctionDeclaration, Prepare, Project, TriggerDeclaration};
 use mlemu_core::{Sink, Subject, What};
 use mlemu_engine::schedules::Schedule;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::RecursiveMode;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
-/// Changes of a project file this close together are one.
-const QUIET: Duration = Duration::from_millis(50);
-/// A project file that never rests is read so long after its first change all the same.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Changes of the project's files that belong together.
+const PACE: Pace = Pace { quiet: Duration::from_millis(50), patience: Duration::from_millis(500) };
 
 /// Runs what must be prepared, then declares the rest.
 pub(super) async fn make_real(
@@ -140,53 +138,35 @@ fn no_cloud(name: &str) -> String {
 }
 
 /// Follows the project's files: what changed in them is declared again.
-pub(super) struct Reload {
-    _watcher: Option<RecommendedWatcher>,
-    task: tokio::task::JoinHandle<()>,
-}
+pub(super) struct Reload(tokio::task::JoinHandle<()>);
 
 impl Drop for Reload {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }
 
 impl Reload {
+    /// `None`: there is nothing to watch with, as the records say.
     pub(super) fn start(
         worlds: Arc<Worlds>,
         builder: Arc<Builder>,
         reading: Reading,
         loaded: Loaded,
-    ) -> Self {
-        let (changed, inbox) = mpsc::unbounded_channel();
+    ) -> Option<Self> {
         let files: BTreeSet<PathBuf> = loaded.files.iter().cloned().collect();
-        let watched = files.clone();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if let Ok(event) = event
-                && !matches!(event.kind, notify::EventKind::Access(_))
-                && event.paths.iter().any(|path| watched.contains(path))
-            {
-                let _ = changed.send(());
+        // Folders, not files: editors replace files by renaming.
+        let folders: BTreeSet<_> =
+            files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        match Changes::below(folders, RecursiveMode::NonRecursive, move |path| files.contains(path)) {
+            Ok(changes) => Some(Self(tokio::spawn(follow(worlds, builder, reading, loaded, changes)))),
+            Err(error) => {
+                let text = format!("changes of the project's files will not be seen: {error}");
+                worlds.first.say(What::Warning { text });
+                None
             }
-        });
-        let watcher = watcher.ok().map(|mut watcher| {
-            // Folders, not files: editors replace files by renaming.
-            let folders: BTreeSet<_> = files.iter().filter_map(|file| file.parent()).collect();
-            for folder in folders {
-                // A folder that is gone has nothing to tell.
-                let _ = watcher.watch(folder, RecursiveMode::NonRecursive);
-            }
-            watcher
-        });
-        Self { _watcher: watcher, task: tokio::spawn(follow(worlds, builder, reading, loaded, inbox)) }
+        }
     }
-}
-
-/// Returns when nothing has changed for a while, or changes do not end.
-async fn calm(inbox: &mut mpsc::UnboundedReceiver<()>) {
-    let quiet = async { while let Ok(Some(())) = tokio::time::timeout(QUIET, inbox.recv()).await {} };
-    // What comes later is read later.
-    let _ = tokio::time::timeout(PATIENCE, quiet).await;
 }
 
 async fn follow(
@@ -194,10 +174,10 @@ async fn follow(
     builder: Arc<Builder>,
     reading: Reading,
     mut loaded: Loaded,
-    mut inbox: mpsc::UnboundedReceiver<()>,
+    mut changes: Changes,
 ) {
-    while inbox.recv().await.is_some() {
-        calm(&mut inbox).await;
+    loop {
+        changes.next(PACE).await;
         let again = reading.clone();
         let read = tokio::task::spawn_blocking(move || config::load(&again.start, &again.overrides)).await;
         let Ok(read) = read else { continue };
@@ -246,27 +226,6 @@ async fn apply(world: &Arc<World>, builder: &Builder, old: &Project, new: &Proje
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Instant;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_file_that_is_saved_without_end_is_read_all_the_same() {
-        let (changed, mut inbox) = mpsc::unbounded_channel();
-        let saving = tokio::spawn(async move {
-            let mut saves = tokio::time::interval(QUIET / 5);
-            while changed.send(()).is_ok() {
-                saves.tick().await;
-            }
-        });
-        for _ in 0..3 {
-            let begun = Instant::now();
-            calm(&mut inbox).await;
-            assert_eq!(begun.elapsed(), PATIENCE);
-        }
-        saving.abort();
-        let begun = Instant::now();
-        calm(&mut inbox).await;
-        assert!(begun.elapsed() <= QUIET, "it rests");
-    }
 
     #[test]
     fn a_cloud_that_is_not_there_names_those_that_are() {

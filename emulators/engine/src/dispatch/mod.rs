@@ -6,8 +6,9 @@
 //! ones grow old and are reaped), then starts instances for calls that still wait, under the local cap. The
 //! pool whose call waits longest comes first, and idle instances of others make room for it. An instance
 //! that has just answered counts as one that takes a call in a moment: a caller who comes again at once
-//! needs no second instance. It says so by a flag: a message more for each call would change nothing else. A publish retires the newest pool: its waiting calls move to the new one, its
-//! idle instances stop, its busy ones end their invocation and then stop.
+//! needs no second instance. It says so by a flag: a message more for each call would change nothing else.
+//! A publish retires the newest pool: its waiting calls move to the new one, its idle instances stop, its busy
+//! ones end their invocation and then stop.
 
 mod call;
 mod pool;
@@ -160,8 +161,8 @@ impl Dispatcher {
         }
     }
 
-    /// Where a call waits; what is not built yet, or failed to be, is built for it. `None` only before the first publish,
-    /// which comes before every call.
+    /// Where a call waits; what is not built yet, or failed to be, is built for it. `None` only before the first
+    /// publish, which comes before every call.
     fn pool_for(&mut self, call: &Call) -> Option<&mut Pool> {
         let pinned = call.pinned.as_ref();
         if let Some(revision) = pinned
