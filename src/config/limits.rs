@@ -43,7 +43,7 @@ pub fn runtime_fault(cloud: &str, runtime: &str) -> Option<String> {
     let (whose, can) = match cloud {
         "aws" => ("Lambda", "python3.x, nodejsNN.x and provided.*"),
         "gcp" => ("Cloud Functions", "python3NN and nodejsNN"),
-        "azure" => ("Azure Functions", "python3.x"),
+        "azure" => ("Azure Functions", "python3.x and nodejsNN"),
         _ => return None,
     };
     let end = runtime.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(runtime.len());

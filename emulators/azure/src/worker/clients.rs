@@ -21,31 +21,35 @@ const PYTHON_CLIENT: [&str; 7] = [
     "grpcio==1.85.1",
     "protobuf>=6.33,<8",
 ];
-const WORKER: &str = include_str!("worker.py");
-const WORKER_NAME: &str = concat!("azure-worker-", env!("CARGO_PKG_VERSION"), ".py");
+/// What our worker speaks with; the vendor's library is a package of every app.
+const NODE_CLIENT: [&str; 2] = ["@grpc/grpc-js@1.14.7", "@grpc/proto-loader@0.8.1"];
+const PYTHON_WORKER: &str = include_str!("worker.py");
+const PYTHON_WORKER_NAME: &str = concat!("azure-worker-", env!("CARGO_PKG_VERSION"), ".py");
+const NODE_WORKER: &str = include_str!("worker.cjs");
+const NODE_WORKER_NAME: &str = concat!("azure-worker-", env!("CARGO_PKG_VERSION"), ".cjs");
 const MESSAGES_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION"), ".b64");
+const PROTO_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION"), ".proto");
 
-enum Family {
-    Python(String),
-}
-
-impl Family {
-    fn of(runtime: &str) -> Option<Self> {
-        runtime.strip_prefix("python").map(|version| Family::Python(version.to_owned()))
+fn language(runtime: &str) -> Option<(Language, Vec<String>)> {
+    let owned = |packages: &[&str]| packages.iter().map(|&package| package.to_owned()).collect();
+    if let Some(version) = runtime.strip_prefix("python") {
+        return Some((Language::Python { version: version.into() }, owned(&PYTHON_CLIENT)));
     }
+    let version = runtime.strip_prefix("nodejs")?.trim_end_matches(".x").to_owned();
+    Some((Language::Node { version }, owned(&NODE_CLIENT)))
 }
 
 pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
-    let Some(Family::Python(version)) = Family::of(&revision.runtime) else {
+    let Some((language, client_packages)) = language(&revision.runtime) else {
         return Err(Unsupported {
             why: format!("function apps of `{}` cannot run here yet", revision.runtime),
-            hint: Some("apps in Python can".into()),
+            hint: Some("apps in Python and Node can".into()),
         });
     };
     Ok(Needs {
         source: revision.source.folder().to_owned(),
-        language: Language::Python { version },
-        client_packages: PYTHON_CLIENT.map(str::to_owned).to_vec(),
+        language,
+        client_packages,
         client_for_newer: true,
         provided_packages: Vec::new(),
         self_contained: matches!(revision.source, Source::Unpacked { .. }),
@@ -57,12 +61,19 @@ pub(super) async fn command(
     built: &Built,
     folder: &Path,
     host: SocketAddr,
-    _app: &App,
+    app: &App,
 ) -> std::io::Result<(PathBuf, Vec<String>)> {
     let mut args = built.program_args.clone();
-    let worker = aids::keep(folder, WORKER_NAME, WORKER).await?;
-    let messages = aids::keep(folder, MESSAGES_NAME, &proto::descriptor_text()?).await?;
-    args.extend([text(&worker), "--messages".into(), text(&messages)]);
+    if app.language == "node" {
+        let worker = aids::keep(folder, NODE_WORKER_NAME, NODE_WORKER).await?;
+        let messages = aids::keep(folder, PROTO_NAME, proto::SOURCE).await?;
+        let packages = built.client.clone().unwrap_or_default();
+        args.extend([text(&worker), "--proto".into(), text(&messages), "--packages".into(), text(&packages)]);
+    } else {
+        let worker = aids::keep(folder, PYTHON_WORKER_NAME, PYTHON_WORKER).await?;
+        let messages = aids::keep(folder, MESSAGES_NAME, &proto::descriptor_text()?).await?;
+        args.extend([text(&worker), "--messages".into(), text(&messages)]);
+    }
     args.extend(introduction(host));
     Ok((built.program.clone(), args))
 }
