@@ -31,6 +31,10 @@ pub trait Cloud: Send + Sync {
     /// Makes a declared function real. `Err` says why the vendor would refuse it.
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String>;
     fn withdraw(&self, function: &FunctionId);
+    /// Completes when the functions of all that was declared are known, or cannot be.
+    fn known(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>>;
     /// Makes sure that declared queues exist: all of them, since one may name another.
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
@@ -284,6 +288,10 @@ impl Cloud for mlemu_azure::Azure {
 
     fn withdraw(&self, function: &FunctionId) {
         self.withdraw(function);
+    }
+
+    fn known(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.known())
     }
 
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {

@@ -57,9 +57,25 @@ def slow(req: func.HttpRequest) -> func.HttpResponse:
 def dies(req: func.HttpRequest) -> func.HttpResponse:
     os._exit(3)
 
+@app.route(route="hangs")
+def hangs(req: func.HttpRequest) -> func.HttpResponse:
+    os.kill(os.getpid(), 19)
+    return func.HttpResponse("woken")
+
+@app.route(route="babbles")
+def babbles(req: func.HttpRequest) -> func.HttpResponse:
+    for name in os.listdir("/proc/self/fd"):
+        if os.path.exists(f"/proc/self/fd/{name}") is False and int(name) > 2:
+            try:
+                os.write(int(name), b"\xff" * 4096)
+            except OSError:
+                pass
+    time.sleep(60)
+    return func.HttpResponse("said")
+
 @app.route(route="eats")
 def eats(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse(str(len(bytearray(b"x") * 1_700_000_000)))
+    return func.HttpResponse(str(len(bytearray(b"x") * 400_000_000)))
 
 @app.timer_trigger(schedule="%Often%", arg_name="timer")
 def tick(timer: func.TimerRequest) -> None:
@@ -135,7 +151,7 @@ fn a_function_sees_the_request_and_the_caller_its_answer() {
 
 #[test]
 fn a_worker_that_ends_is_replaced_and_its_caller_told() {
-    let house = plan().up();
+    let house = plan().file("mlemu.toml", "[functions.flowers]\nmemory = \"256MB\"\n").up();
     let before = call(&house, "GET /api/hello").json()["pid"].clone();
     let mark = house.mark();
     assert_eq!(call(&house, "GET /api/dies").status, 500);
@@ -146,11 +162,15 @@ fn a_worker_that_ends_is_replaced_and_its_caller_told() {
     let late = call(&house, "GET /api/slow");
     assert_eq!((late.status, late.text().as_str()), (500, ""));
     assert_eq!(house.wait_ended(0, "slow")["status"]["status"], "timeout");
+    assert_eq!(call(&house, "GET /api/hangs").status, 500, "stopped by a signal");
+    assert_eq!(call(&house, "GET /api/hello").status, 207);
+    assert_eq!(call(&house, "GET /api/babbles").status, 500, "what it wrote into its stream is no protocol");
+    assert!(!house.wait_ended(0, "babbles")["status"]["status"].is_null());
     assert_eq!(call(&house, "GET /api/hello").status, 207);
     assert_eq!(call(&house, "GET /api/eats").status, 500);
     let ended = house.wait_ended(0, "eats");
     assert_eq!(ended["status"]["status"], "out-of-memory");
-    assert_eq!(ended["usage"]["memory_limit"], 1536 * 1024 * 1024_u64);
+    assert_eq!(ended["usage"]["memory_limit"], 256 * 1024 * 1024_u64);
     let lines = house.mlemu(&["logs", "eats"]).stdout;
     let lines = String::from_utf8_lossy(&lines).into_owned();
     assert!(lines.contains("Language Worker Process exited. Exit code: 137"), "{lines}");
@@ -163,7 +183,7 @@ fn the_admin_api_tells_what_there_is_and_starts_it() {
     let house = plan().up();
     let all = call(&house, "GET /admin/functions").json();
     let names: Vec<_> = all.as_array().expect("a list").iter().map(|one| one["name"].clone()).collect();
-    assert_eq!(names.len(), 13, "{names:?}");
+    assert_eq!(names.len(), 15, "{names:?}");
     let one = call(&house, "GET /admin/functions/TICK").json();
     assert_eq!(one["config"]["bindings"][0]["schedule"], "%Often%");
     assert_eq!(one["invoke_url_template"], Value::Null);
@@ -331,4 +351,104 @@ app.http('fails', { handler: async () => { throw new TypeError('no such flower')
     said(&house, 0, "fails", "Exception: TypeError: no such flower");
     assert_eq!(house.mlemu(&["invoke", "tick"]).status.code(), Some(0));
     said(&house, 0, "tick", "ticked false");
+}
+
+/// A program that listens itself, in both forms.
+#[test]
+fn custom_handlers_run_wrapped_and_forwarded() {
+    use std::os::unix::fs::PermissionsExt;
+    let program = r#"#!/usr/bin/env python3
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer(203, {"path": self.path, "form": "forwarded"})
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        print("asked", self.path, flush=True)
+        if self.path == "/fails":
+            return self.answer(500, {"why": "no such flower"})
+        said = {"args": sys.argv[1:], "asked": asked, "id": self.headers["X-Azure-Functions-InvocationId"]}
+        out = {"statusCode": 202, "body": said, "headers": {"X-Own": "yes"}}
+        self.answer(200, {"Outputs": {"res": out}, "Logs": ["logged"]})
+
+    def answer(self, status, said):
+        body = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+HTTPServer(("127.0.0.1", int(os.environ["FUNCTIONS_CUSTOMHANDLER_PORT"])), Handler).serve_forever()
+"#;
+    let function = r#"{"bindings": [
+        {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous"},
+        {"type": "http", "direction": "out", "name": "res"}]}"#;
+    let started = |forwards: bool| {
+        let host = json!({"version": "2.0", "customHandler": {
+            "description": {"defaultExecutablePath": "handler", "arguments": ["--own"]},
+            "enableForwardingHttpRequest": forwards,
+        }});
+        let plan = Plan::new()
+            .file("own/host.json", &host.to_string())
+            .file("own/handler", program)
+            .file("own/score/function.json", function)
+            .file("own/fails/function.json", function);
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(plan.path("own/handler"), executable).expect("made executable");
+        plan.arg("--azure-port").arg("0").up()
+    };
+    let house = started(false);
+    let answer = http::send(house.azure(), "POST /api/score?a=1", &[], b"petals");
+    assert_eq!((answer.status, answer.header("x-own")), (202, Some("yes")), "{}", answer.text());
+    let said_back = answer.json();
+    let asked = &said_back["asked"];
+    assert_eq!((&said_back["args"], &asked["Metadata"]["sys"]["MethodName"]), (&json!(["--own"]), &json!("score")));
+    let request = &asked["Data"]["req"];
+    assert_eq!((&request["Body"], &request["Query"]["a"], &request["Method"]), (&json!("petals"), &json!("1"), &json!("POST")));
+    said(&house, 0, "score", "asked /score");
+    assert_eq!(call(&house, "GET /api/fails").status, 500);
+    let house = started(true);
+    let answer = call(&house, "GET /api/score?a=1");
+    assert_eq!((answer.status, answer.json()["path"].clone()), (203, json!("/api/score?a=1")));
+}
+
+/// One model file, one payload, two clouds.
+#[test]
+fn twins_in_two_clouds_predict_the_same() {
+    let read = |name: &str| {
+        let path = super::house::example(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let prepare = "[[prepare]]\nrun = [\"python\", \"train.py\"]\nrequirements = [\"scikit-learn>=1.6,<2\", \"joblib>=1.5,<2\"]\n\
+                   folder = \"one\"\noutputs = [\"model.joblib\", \"../two/model.joblib\"]\n";
+    let house = Plan::new()
+        .file("mlemu.toml", prepare)
+        .file("one/template.yaml", &read("diabetes/template.yaml"))
+        .file("one/app.py", &read("diabetes/app.py"))
+        .file("one/requirements.txt", &read("diabetes/requirements.txt"))
+        .file("one/diabetes.py", &read("diabetes/train.py"))
+        .file("one/train.py", "import pathlib, shutil, diabetes\ndiabetes.main()\nshutil.copy('model.joblib', '../two')\n")
+        .file("two/host.json", &read("diabetes-azure/host.json"))
+        .file("two/function_app.py", &read("diabetes-azure/function_app.py"))
+        .file("two/requirements.txt", &read("diabetes-azure/requirements.txt"))
+        .arg("--azure-port")
+        .arg("0")
+        .up();
+    for payload in [read("diabetes/event.json"), json!({"age": 40, "sex": 1, "bmi": 22, "bp": 80, "s1": 157,
+        "s2": 93.2, "s3": 38, "s4": 4, "s5": 4.8598, "s6": 87}).to_string()]
+    {
+        let body = payload.as_bytes();
+        let first = http::send(house.aws(), "POST /2015-03-31/functions/Predict/invocations", &[], body);
+        let second = http::send(house.azure(), "POST /api/predict", &[], body);
+        assert_eq!((first.status, second.status), (200, 200), "{} {}", first.text(), second.text());
+        assert!(first.json()["prediction"].is_number(), "{}", first.text());
+        assert_eq!(first.json(), second.json());
+    }
 }

@@ -61,6 +61,11 @@ impl Azure {
         self.functions.forget(function);
     }
 
+    /// Completes when every app's worker has said what it has, or cannot.
+    pub async fn known(&self) {
+        self.functions.known().await;
+    }
+
     /// The host's lines for a record.
     pub fn lines(&self, record: &Record) -> Vec<String> {
         self.functions.lines(record)

@@ -6,6 +6,7 @@ use super::Imported;
 use crate::config::error::ConfigError;
 use crate::config::paths;
 use ignore::WalkBuilder;
+use mlemu_azure::settings::HostFile;
 use mlemu_core::Environment;
 use mlemu_core::declare::{FunctionDeclaration, Provenance};
 use serde_json::Value;
@@ -31,7 +32,9 @@ pub fn read(root: &Path) -> Result<(Imported, Vec<PathBuf>), ConfigError> {
         let text = std::fs::read_to_string(&host)
             .map_err(|why| ConfigError::new(format!("cannot be read: {why}")).in_file(&host))?;
         let settings = settings(&folder.join(SETTINGS))?;
-        if let Some(app) = app(root, &folder, &text, settings) {
+        let said = HostFile::read(&text).map_err(|why| ConfigError::new(why.to_string()).in_file(&host))?;
+        if let Some(mut app) = app(root, &folder, &text, said.custom.is_some(), settings) {
+            app.timeout = said.timeout;
             imported.functions.push(app);
             files.extend([host, folder.join(SETTINGS)]);
         }
@@ -87,17 +90,22 @@ fn settings(file: &Path) -> Result<Environment, ConfigError> {
 }
 
 /// `None`: nothing in the folder says what would run there.
-fn app(root: &Path, folder: &Path, host: &str, env: Environment) -> Option<FunctionDeclaration> {
+fn app(
+    root: &Path,
+    folder: &Path,
+    host: &str,
+    custom: bool,
+    env: Environment,
+) -> Option<FunctionDeclaration> {
     let has = |name: &str| folder.join(name).is_file();
     let said = env.get("FUNCTIONS_WORKER_RUNTIME").map(|said| said.to_ascii_lowercase());
     let script = env.get("PYTHON_SCRIPT_FILE_NAME").map_or("function_app.py", String::as_str);
-    let custom = serde_json::from_str::<Value>(host).is_ok_and(|host| host["customHandler"].is_object());
     let (runtime, handler) = match said.as_deref() {
         Some("python") => (PYTHON, if has(script) { script } else { "function.json" }),
         Some("node") => (NODE, "package.json"),
         Some("custom") => (CUSTOM, HOST),
         // A language that does not run here is refused by its name.
-        Some(_) => return Some(declared(root, folder, host, said.as_deref().unwrap_or_default(), HOST, env.clone())),
+        Some(other) => return Some(declared(root, folder, host, other, HOST, env.clone())),
         None if custom => (CUSTOM, HOST),
         None if has(script) => (PYTHON, script),
         None if has("package.json") => (NODE, "package.json"),

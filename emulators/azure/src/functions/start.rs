@@ -18,6 +18,13 @@ pub(super) enum Down {
 }
 
 impl Functions {
+    /// Completes when every app's worker has said what it has, or cannot.
+    pub async fn known(&self) {
+        let apps = self.apps();
+        // What failed was recorded where it failed.
+        futures_util::future::join_all(apps.iter().map(|app| self.started(app))).await;
+    }
+
     /// The functions of the app's newest revision, when a worker of it is up.
     pub(super) async fn started(&self, app: &Arc<App>) -> Result<Arc<Index>, Down> {
         let engine = &self.parts.engine;

@@ -152,10 +152,12 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
     pairs
 }
 
-/// What was given, or a run that is in time.
+/// A run that is in time, with what was given in its place.
 fn timer(payload: &Bytes, millis: i64) -> TypedData {
-    let given = serde_json::from_slice::<Value>(payload).ok().filter(Value::is_object);
-    let document = given.unwrap_or_else(|| timer_event(millis, millis, false));
+    let mut document = timer_event(millis, millis, false);
+    if let (Ok(Value::Object(given)), Some(all)) = (serde_json::from_slice(payload), document.as_object_mut()) {
+        all.extend(given);
+    }
     TypedData::json(&document)
 }
 

@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::place::Place;
 use mlemu_core::{Built, Environment, Revision};
+use std::path::Path;
 
 /// The app's settings win over ours but for what the host says of itself.
 pub(super) fn of(revision: &Revision, built: &Built, app: &App, place: &Place) -> Environment {
@@ -32,6 +33,18 @@ pub(super) fn of(revision: &Revision, built: &Built, app: &App, place: &Place) -
         ("AzureWebJobsScriptRoot", folder),
     ]));
     env
+}
+
+/// What a custom handler is told: where it is to listen.
+pub(super) fn of_handler(port: u16, folder: &Path) -> Environment {
+    let (port, id) = (port.to_string(), uuid::Uuid::new_v4().to_string());
+    named([
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", port.clone()),
+        ("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", id.clone()),
+        ("FUNCTIONS_HTTPWORKER_PORT", port),
+        ("FUNCTIONS_HTTPWORKER_ID", id),
+        ("FUNCTIONS_APP_ROOT_PATH", folder.display().to_string()),
+    ])
 }
 
 /// `3.11` of `3.11.7`.

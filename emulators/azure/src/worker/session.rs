@@ -192,7 +192,7 @@ fn kind_of(message: &str) -> String {
     if is_name { word.to_owned() } else { "Exception".into() }
 }
 
-fn error(kind: &str, message: &str) -> ReportedError {
+pub(super) fn error(kind: &str, message: &str) -> ReportedError {
     reported(&RpcException { kind: kind.into(), message: message.into(), ..RpcException::default() })
 }
 
@@ -205,7 +205,7 @@ fn names(index: &Index) -> String {
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
-fn listed(index: &Index) -> Answer {
+pub(super) fn listed(index: &Index) -> Answer {
     let names: Vec<&str> = index.functions.iter().map(|function| function.name.as_str()).collect();
     let body = json!({ "functions": names }).to_string();
     Answer { body: body.into(), content_type: Some("application/json".into()), ..Answer::default() }
