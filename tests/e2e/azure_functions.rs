@@ -266,6 +266,10 @@ fn functions_are_invoked_by_hand() {
     let (ok, text) = invoke("fails", "event.json");
     assert!(!ok && text.contains("ValueError: no such flower"), "{text}");
     assert!(!invoke("flower", "event.json").0, "no such function");
+    assert!(invoke("grid", "azure/eventgrid/blob-created").0);
+    said(&house, 0, "grid", "grid /blobServices/default/containers/uploads/blobs/cat.jpg http://127.0.0.1:10000/");
+    assert!(invoke("tick", "azure/timer").0 && invoke("job", "azure/queue/message").0);
+    said(&house, 0, "job", r#"job {"key":"cat.jpg"}"#);
 }
 
 #[test]
