@@ -80,7 +80,8 @@ impl World {
             Ok(target) => target,
             // Some clouds learn from an app what its functions are.
             Err(_) => {
-                futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
+                futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known()))
+                    .await;
                 self.find(name)?
             }
         };

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_cloud_that_is_not_there_names_those_that_are() {
-        assert_eq!(no_cloud("clod"), "mlemu has no `clod`; it has aws, gcp");
+        assert_eq!(no_cloud("clod"), "mlemu has no `clod`; it has aws, gcp, azure, azure-queue");
         assert_eq!(no_cloud("gcp"), "`gcp` has no listener yet: start mlemu again");
     }
 }

@@ -84,6 +84,7 @@ impl World {
             .meddled_by(engine.faults().clone())
             .behind(engine.gate().clone());
         let schedules = Arc::new(Schedules::new(engine.clone()));
+        let fronts = Arc::new(soil.fronts.iter().map(|(kind, address)| (kind.name, *address)).collect());
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {
@@ -91,6 +92,7 @@ impl World {
                 objects: objects.clone(),
                 queues: queues.clone(),
                 schedules: schedules.clone(),
+                fronts: Arc::clone(&fronts),
                 folder: soil.clients.clone(),
                 region: place.region,
                 account: place.account,

@@ -110,7 +110,8 @@ fn call(house: &House, line: &str) -> Answer {
 
 fn said(house: &House, mark: usize, function: &str, text: &str) -> Value {
     house.wait(mark, text, |record| {
-        is(record, function, "log") && record["what"]["log"]["text"].as_str().is_some_and(|line| line.contains(text))
+        is(record, function, "log")
+            && record["what"]["log"]["text"].as_str().is_some_and(|line| line.contains(text))
     })
 }
 
@@ -123,7 +124,10 @@ fn a_function_sees_the_request_and_the_caller_its_answer() {
     assert_eq!(answer.header("x-own"), Some("yes"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let seen = answer.json();
-    assert_eq!((&seen["method"], &seen["body"], &seen["own"]), (&json!("PATCH"), &json!("süß"), &json!("mine")));
+    assert_eq!(
+        (&seen["method"], &seen["body"], &seen["own"]),
+        (&json!("PATCH"), &json!("süß"), &json!("mine"))
+    );
     assert_eq!(seen["query"], json!({"a": "1", "b": "x y"}));
     assert_eq!((&seen["setting"], &seen["language"]), (&json!("from settings"), &json!("python")));
     assert!(seen["url"].as_str().is_some_and(|url| url.ends_with("/api/hello?a=1&b=x%20y")), "{seen}");
@@ -134,7 +138,9 @@ fn a_function_sees_the_request_and_the_caller_its_answer() {
 
     assert_eq!(call(&house, "PUT /api/flowers/rose/3").json(), json!({"kind": "rose", "id": "3"}));
     assert_eq!(call(&house, "GET /api/Flowers/rose").json(), json!({"kind": "rose"}));
-    for wrong in ["GET /api/flowers/ro5e/3", "GET /api/flowers/rose/x", "POST /api/flowers/rose", "GET /hello"] {
+    for wrong in
+        ["GET /api/flowers/ro5e/3", "GET /api/flowers/rose/x", "POST /api/flowers/rose", "GET /hello"]
+    {
         assert_eq!(call(&house, wrong).status, 404, "{wrong}");
     }
     assert_eq!(call(&house, "GET /api/files/a/b.png").text(), "a/b.png");
@@ -196,7 +202,8 @@ fn the_admin_api_tells_what_there_is_and_starts_it() {
 
     let start = |name: &str, body: &Value| {
         let line = format!("POST /admin/functions/{name}");
-        http::send(house.azure(), &line, &[("Content-Type", "application/json")], body.to_string().as_bytes()).status
+        http::send(house.azure(), &line, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+            .status
     };
     let event = json!({
         "id": "1", "subject": "/blobs/a.png", "eventType": "Microsoft.Storage.BlobCreated", "topic": "t",
@@ -267,7 +274,12 @@ fn functions_are_invoked_by_hand() {
     assert!(!ok && text.contains("ValueError: no such flower"), "{text}");
     assert!(!invoke("flower", "event.json").0, "no such function");
     assert!(invoke("grid", "azure/eventgrid/blob-created").0);
-    said(&house, 0, "grid", "grid /blobServices/default/containers/uploads/blobs/cat.jpg http://127.0.0.1:10000/");
+    said(
+        &house,
+        0,
+        "grid",
+        "grid /blobServices/default/containers/uploads/blobs/cat.jpg http://127.0.0.1:10000/",
+    );
     assert!(invoke("tick", "azure/timer").0 && invoke("job", "azure/queue/message").0);
     said(&house, 0, "job", r#"job {"key":"cat.jpg"}"#);
 }
@@ -279,7 +291,8 @@ fn keys_open_where_they_are_enforced() {
     assert_eq!(call(&house, "GET /api/secret").status, 401);
     assert_eq!(call(&house, "GET /admin/functions").status, 401);
     let env = house.env();
-    let master = &env.iter().find(|(name, _)| name == "AZURE_FUNCTIONS_MASTER_KEY").expect("the master key").1;
+    let master =
+        &env.iter().find(|(name, _)| name == "AZURE_FUNCTIONS_MASTER_KEY").expect("the master key").1;
     let with = |line: &str, key: &str| http::send(house.azure(), line, &[("x-functions-key", key)], b"");
     assert_eq!(with("GET /api/secret", master).text(), "opened");
     let made = with("POST /admin/functions/Admin/keys/mine", master).json();
@@ -348,7 +361,10 @@ app.http('fails', { handler: async () => { throw new TypeError('no such flower')
     let answer = http::send(house.azure(), "POST /api/hello/iris?q=1", &[], b"petals");
     assert_eq!(answer.status, 207, "{}", answer.text());
     assert_eq!(answer.json(), json!({"name": "iris", "q": "1", "body": "petals"}));
-    assert_eq!((answer.header("x-own"), answer.header("set-cookie")), (Some("yes"), Some("a=b; samesite=strict")));
+    assert_eq!(
+        (answer.header("x-own"), answer.header("set-cookie")),
+        (Some("yes"), Some("a=b; samesite=strict"))
+    );
     said(&house, 0, "hello", "hello was called");
     said(&house, 0, "hello", "printed");
     assert_eq!(call(&house, "GET /api/fails").status, 500);
@@ -413,9 +429,15 @@ HTTPServer(("127.0.0.1", int(os.environ["FUNCTIONS_CUSTOMHANDLER_PORT"])), Handl
     assert_eq!((answer.status, answer.header("x-own")), (202, Some("yes")), "{}", answer.text());
     let said_back = answer.json();
     let asked = &said_back["asked"];
-    assert_eq!((&said_back["args"], &asked["Metadata"]["sys"]["MethodName"]), (&json!(["--own"]), &json!("score")));
+    assert_eq!(
+        (&said_back["args"], &asked["Metadata"]["sys"]["MethodName"]),
+        (&json!(["--own"]), &json!("score"))
+    );
     let request = &asked["Data"]["req"];
-    assert_eq!((&request["Body"], &request["Query"]["a"], &request["Method"]), (&json!("petals"), &json!("1"), &json!("POST")));
+    assert_eq!(
+        (&request["Body"], &request["Query"]["a"], &request["Method"]),
+        (&json!("petals"), &json!("1"), &json!("POST"))
+    );
     said(&house, 0, "score", "asked /score");
     assert_eq!(call(&house, "GET /api/fails").status, 500);
     let house = started(true);
@@ -438,16 +460,22 @@ fn twins_in_two_clouds_predict_the_same() {
         .file("one/app.py", &read("diabetes/app.py"))
         .file("one/requirements.txt", &read("diabetes/requirements.txt"))
         .file("one/diabetes.py", &read("diabetes/train.py"))
-        .file("one/train.py", "import pathlib, shutil, diabetes\ndiabetes.main()\nshutil.copy('model.joblib', '../two')\n")
+        .file(
+            "one/train.py",
+            "import pathlib, shutil, diabetes\ndiabetes.main()\nshutil.copy('model.joblib', '../two')\n",
+        )
         .file("two/host.json", &read("diabetes-azure/host.json"))
         .file("two/function_app.py", &read("diabetes-azure/function_app.py"))
         .file("two/requirements.txt", &read("diabetes-azure/requirements.txt"))
         .arg("--azure-port")
         .arg("0")
         .up();
-    for payload in [read("diabetes/event.json"), json!({"age": 40, "sex": 1, "bmi": 22, "bp": 80, "s1": 157,
-        "s2": 93.2, "s3": 38, "s4": 4, "s5": 4.8598, "s6": 87}).to_string()]
-    {
+    for payload in [
+        read("diabetes/event.json"),
+        json!({"age": 40, "sex": 1, "bmi": 22, "bp": 80, "s1": 157,
+        "s2": 93.2, "s3": 38, "s4": 4, "s5": 4.8598, "s6": 87})
+        .to_string(),
+    ] {
         let body = payload.as_bytes();
         let first = http::send(house.aws(), "POST /2015-03-31/functions/Predict/invocations", &[], body);
         let second = http::send(house.azure(), "POST /api/predict", &[], body);

@@ -1,6 +1,7 @@
 //! The whole of this cloud behind one port, and what a project declares of it.
 
-use crate::functions::{Functions, FunctionsParts, fault};
+use crate::QUEUE_FRONT;
+use crate::functions::{self, Functions, FunctionsParts, fault};
 use crate::place::Place;
 use axum::body::Body;
 use axum::response::Response;
@@ -10,6 +11,7 @@ use http::request::Parts;
 use mlemu_core::declare::FunctionDeclaration;
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Ground;
+use mlemu_engine::sources::{SourceParts, Sources};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,7 +25,18 @@ pub struct Azure {
 impl Azure {
     pub fn new(ground: Ground) -> Arc<Self> {
         let place = Place::new(&ground.account, &ground.region, &ground.prefix);
+        let parts = ground.engine.parts();
+        let sources = Sources::new(SourceParts {
+            queues: ground.queues.clone(),
+            invoker: ground.engine.clone(),
+            sink: parts.journal.clone(),
+            new_id: functions::new_id,
+            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+        });
         let functions = Functions::new(FunctionsParts {
+            queues: ground.queues,
+            sources,
+            storage: ground.fronts.get(QUEUE_FRONT).copied(),
             engine: ground.engine,
             place: place.clone(),
             folder: ground.folder,
@@ -59,6 +72,11 @@ impl Azure {
 
     pub fn withdraw(&self, function: &FunctionId) {
         self.functions.forget(function);
+    }
+
+    /// Nothing feeds a function any more.
+    pub fn stop(&self) {
+        self.functions.stop();
     }
 
     /// Completes when every app's worker has said what it has, or cannot.

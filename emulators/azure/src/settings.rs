@@ -2,6 +2,7 @@
 //!
 //! Source: Azure Functions documentation, "host.json reference for Azure Functions 2.x and later".
 
+use crate::queue::feed::Manner;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub struct HostFile {
     pub timeout: Option<Duration>,
     /// The process that takes the place of a language worker.
     pub custom: Option<CustomHandler>,
+    pub queues: Manner,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -71,11 +73,22 @@ impl HostFile {
             }
         };
         let prefix = said["extensions"]["http"]["routePrefix"].as_str();
-        Ok(Self { route_prefix: prefix.map(|prefix| prefix.trim_matches('/').to_owned()), timeout, custom })
+        let route_prefix = prefix.map(|prefix| prefix.trim_matches('/').to_owned());
+        Ok(Self { route_prefix, timeout, custom, queues: manner(&said["extensions"]["queues"]) })
     }
 
     pub fn prefix(&self) -> &str {
         self.route_prefix.as_deref().unwrap_or("api")
+    }
+}
+
+fn manner(said: &Value) -> Manner {
+    let usual = Manner::default();
+    let most = said["maxDequeueCount"].as_u64().and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
+    Manner {
+        base64: !said["messageEncoding"].as_str().is_some_and(|encoding| encoding.eq_ignore_ascii_case("none")),
+        most_dequeues: most.unwrap_or(usual.most_dequeues),
+        visibility: said["visibilityTimeout"].as_str().and_then(span).unwrap_or(usual.visibility),
     }
 }
 

@@ -4,6 +4,8 @@ use crate::Engine;
 use crate::objects::Objects;
 use crate::queues::Queues;
 use crate::schedules::Schedules;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ pub struct Ground {
     pub queues: Queues,
     /// For what starts by time alone and is not declared by the project itself.
     pub schedules: Arc<Schedules>,
+    /// Every listener of the daemon by its name: some services tell functions where others are.
+    pub fronts: Arc<BTreeMap<&'static str, SocketAddr>>,
     /// Files that a cloud keeps for its instances.
     pub folder: PathBuf,
     pub region: String,

@@ -75,7 +75,9 @@ fn settings(file: &Path) -> Result<Environment, ConfigError> {
         .map_err(|error| ConfigError::new(format!("this is no JSON: {error}")).in_file(file))?;
     if said["IsEncrypted"] == true {
         let error = ConfigError::new("the settings are encrypted for another tool").in_file(file);
-        return Err(error.hint("run `func settings decrypt` once, or write them anew with \"IsEncrypted\": false"));
+        return Err(
+            error.hint("run `func settings decrypt` once, or write them anew with \"IsEncrypted\": false")
+        );
     }
     let values = said["Values"].as_object().into_iter().flatten();
     let text = |value: &Value| match value {
@@ -129,7 +131,8 @@ fn declared(
     handler: &str,
     env: Environment,
 ) -> FunctionDeclaration {
-    let name = folder.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name =
+        folder.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned());
     FunctionDeclaration {
         cloud: "azure".into(),
         name,
@@ -181,7 +184,11 @@ mod tests {
         let said = ("app/local.settings.json", r#"{"Values":{"FUNCTIONS_WORKER_RUNTIME":"powershell"}}"#);
         assert_eq!(one(&[host, said]), "powershell host.json");
         assert!(found(&[host, ("app/readme.md", "")]).unwrap().is_empty());
-        assert!(found(&[("node_modules/x/host.json", "{}"), ("node_modules/x/function_app.py", "")]).unwrap().is_empty());
+        assert!(
+            found(&[("node_modules/x/host.json", "{}"), ("node_modules/x/function_app.py", "")])
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

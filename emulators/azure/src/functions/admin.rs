@@ -217,7 +217,8 @@ impl Functions {
 
     fn key(&self, method: &Method, ring: Ring, name: &str, body: &Bytes) -> Response {
         let said: Value = serde_json::from_slice(body).unwrap_or_default();
-        let value = said["value"].as_str().or_else(|| said["properties"]["value"].as_str()).map(str::to_owned);
+        let value =
+            said["value"].as_str().or_else(|| said["properties"]["value"].as_str()).map(str::to_owned);
         match *method {
             Method::GET => match self.keys.get(&ring, name) {
                 Some(key) => fault::json(StatusCode::OK, &key),

@@ -1,14 +1,19 @@
 //! Function apps that a project declares, and what becomes of them when their worker has said what they have.
 
+use super::timer::resolved;
 use super::{Functions, timer};
 use crate::app::App;
 use crate::profile;
+use crate::queue::feed::{self, Manner};
 use crate::settings::{HostFile, Unreadable};
 use crate::worker::Workers;
-use crate::worker::index::{Index, Indexed};
+use crate::worker::index::{Binding, Index, Indexed};
+use crate::worker::messages::TypedData;
 use mlemu_core::declare::FunctionDeclaration;
-use mlemu_core::{Environment, FunctionId, Sink, Source, Subject, What};
+use mlemu_core::{Cause, Environment, FunctionId, Sink, Source, Subject, What};
+use mlemu_engine::queues::Queues;
 use mlemu_engine::schedules::Schedules;
+use mlemu_engine::sources::Sources;
 use mlemu_engine::{Draft, Engine};
 use std::sync::{Arc, PoisonError};
 
@@ -25,7 +30,11 @@ pub enum Refused {
 impl Functions {
     /// Makes a declared app exist, or be as it is declared now. Its folder runs in place; `watch` reloads it when it
     /// changes. Its functions are known as soon as a worker is up, which this begins.
-    pub fn declare(self: &Arc<Self>, declared: &FunctionDeclaration, watch: bool) -> Result<FunctionId, Refused> {
+    pub fn declare(
+        self: &Arc<Self>,
+        declared: &FunctionDeclaration,
+        watch: bool,
+    ) -> Result<FunctionId, Refused> {
         let id = FunctionId::new(self.parts.place.scope.clone(), &declared.name);
         let host = HostFile::read(declared.options.get(HOST_FILE).map_or("", String::as_str))?;
         let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
@@ -38,10 +47,21 @@ impl Functions {
         let arrival = Arrival {
             engine: self.parts.engine.clone(),
             schedules: self.parts.schedules.clone(),
+            queues: self.parts.queues.clone(),
+            sources: self.parts.sources.clone(),
+            manner: host.queues,
             app: id.clone(),
             settings: declared.env.clone(),
         };
-        let app = App::new(id.clone(), host, language(&declared.runtime), move |index| arrival.bring(index));
+        let arrival = Arc::new(arrival);
+        let outlet = arrival.clone();
+        let app = App::new(
+            id.clone(),
+            host,
+            language(&declared.runtime),
+            move |index| arrival.bring(index),
+            move |binding, data, cause| outlet.send(binding, data, cause),
+        );
         let app = Arc::new(app);
         let name = id.name.to_string();
         self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(name, app.clone());
@@ -52,7 +72,7 @@ impl Functions {
             source: Source::Folder(declared.source.clone()),
             runtime: declared.runtime.clone(),
             handler: declared.handler.clone(),
-            env: declared.env.clone(),
+            env: self.pointed(&declared.env),
             limits,
             client: Arc::new(Workers { app: app.clone(), place, folder: self.parts.folder.clone() }),
             from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
@@ -75,9 +95,18 @@ impl Functions {
         }
     }
 
+    /// With connections to an emulator on its usual ports led to where ours is.
+    fn pointed(&self, settings: &Environment) -> Environment {
+        let to = self.parts.storage.map(crate::queue::connection);
+        let meant = |value: &String| value.trim().trim_end_matches(';').eq_ignore_ascii_case("UseDevelopmentStorage=true");
+        let led = |value: &String| to.as_ref().filter(|_| meant(value)).unwrap_or(value).clone();
+        settings.iter().map(|(name, value)| (name.clone(), led(value))).collect()
+    }
+
     fn unhost(&self, id: &FunctionId) {
         for part in self.parts.engine.host(id, Vec::new()) {
             self.parts.schedules.withdraw(&part);
+            self.parts.sources.remove(&feed::id_of(&part));
         }
         self.parts.schedules.withdraw(id);
     }
@@ -95,6 +124,9 @@ fn language(runtime: &str) -> &'static str {
 struct Arrival {
     engine: Engine,
     schedules: Arc<Schedules>,
+    queues: Queues,
+    sources: Sources,
+    manner: Manner,
     app: FunctionId,
     settings: Environment,
 }
@@ -104,6 +136,7 @@ impl Arrival {
         let parts = index.functions.iter().map(|function| self.id(function)).collect();
         for gone in self.engine.host(&self.app, parts) {
             self.schedules.withdraw(&gone);
+            self.sources.remove(&feed::id_of(&gone));
         }
         for function in &index.functions {
             self.greet(function);
@@ -129,6 +162,18 @@ impl Arrival {
                     self.warn(&id, why);
                 }
             }
+            "queuetrigger" => {
+                let queue = resolved(function.trigger.text("queueName").unwrap_or_default(), &self.settings);
+                let sink = self.engine.parts().journal.clone();
+                let made = queue.and_then(|queue| {
+                    let mapping = feed::mapping(&self.queues, sink, &id, &queue, self.manner);
+                    mapping.map_err(|fault| fault.to_string())
+                });
+                match made {
+                    Ok(mapping) => self.sources.put(mapping),
+                    Err(why) => self.warn(&id, why),
+                }
+            }
             _ => {
                 let kind = &function.trigger.kind;
                 let text = format!(
@@ -139,11 +184,23 @@ impl Arrival {
                 self.warn(&id, text);
             }
         }
-        for binding in function.others.iter().filter(|binding| !binding.is("http")) {
+        let here = |binding: &Binding| binding.is("http") || (binding.is("queue") && binding.is_out);
+        for binding in function.others.iter().filter(|binding| !here(binding)) {
             let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };
-            let text = format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
+            let text =
+                format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
             self.warn(&id, text);
         }
+    }
+
+    /// What goes out by a binding that is not there is dropped, as was said at the start.
+    fn send(&self, binding: &Binding, data: &TypedData, cause: &Cause) -> Result<(), String> {
+        if !binding.is("queue") {
+            return Ok(());
+        }
+        let queue = resolved(binding.text("queueName").unwrap_or_default(), &self.settings)?;
+        let sent = feed::send(&self.queues, &self.app.scope, &queue, data, self.manner, cause);
+        sent.map_err(|fault| fault.to_string())
     }
 
     fn warn(&self, function: &FunctionId, text: String) {

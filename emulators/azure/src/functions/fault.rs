@@ -114,8 +114,10 @@ pub fn sentence(failure: &FunctionFailure) -> String {
     match failure {
         FunctionFailure::Reported { body, .. } => {
             let said: Option<Value> = serde_json::from_slice(body).ok();
-            let text = |key: &str| said.as_ref().and_then(|said| said[key].as_str()).unwrap_or_default().to_owned();
-            let text = format!("Result: Failure\nException: {}\nStack: {}", text("message"), text("stackTrace"));
+            let text =
+                |key: &str| said.as_ref().and_then(|said| said[key].as_str()).unwrap_or_default().to_owned();
+            let text =
+                format!("Result: Failure\nException: {}\nStack: {}", text("message"), text("stackTrace"));
             text.trim_end().to_owned()
         }
         FunctionFailure::TimedOut { after } => {
@@ -127,9 +129,13 @@ pub fn sentence(failure: &FunctionFailure) -> String {
         }
         FunctionFailure::OutOfMemory { limit } => {
             let limit = limit / crate::profile::MIB;
-            format!("Language Worker Process exited. Exit code: 137 (killed at the plan's {limit} MB of memory).")
+            format!(
+                "Language Worker Process exited. Exit code: 137 (killed at the plan's {limit} MB of memory)."
+            )
         }
-        FunctionFailure::ResponseTooLarge { limit, .. } => format!("The response is larger than {limit} bytes."),
+        FunctionFailure::ResponseTooLarge { limit, .. } => {
+            format!("The response is larger than {limit} bytes.")
+        }
         FunctionFailure::NotStartable { why } => without_commands(why),
         FunctionFailure::Stopped => "the function was stopped or deleted while it ran".into(),
     }

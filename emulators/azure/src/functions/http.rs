@@ -43,7 +43,9 @@ impl Functions {
             Err(Down::Failed(failure)) => return fault::down(&failure),
             Err(Down::Refused(refusal)) => return fault::refused(&refusal),
         };
-        if self.parts.enforce_keys && !self.keys.admit(&parts, &found.function().name, level(found.function())) {
+        if self.parts.enforce_keys
+            && !self.keys.admit(&parts, &found.function().name, level(found.function()))
+        {
             return fault::unauthorized();
         }
         match read(body).await {
@@ -81,7 +83,8 @@ impl Functions {
     async fn run(&self, found: Found, parts: Parts, payload: bytes::Bytes) -> Response {
         let id = new_id();
         let target = FunctionId::new(found.app.id.scope.clone(), &found.function().name);
-        let authority = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let authority =
+            parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let authority = authority.unwrap_or_else(|| self.parts.place.authority());
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let mut attributes = vec![(URL, format!("http://{authority}{path}"))];
@@ -129,7 +132,8 @@ fn fits(function: &Indexed, app: &App, parts: &Parts) -> Option<(Route, BTreeMap
 
 /// Where no method is said, every one is meant.
 fn takes(function: &Indexed, method: &Method) -> bool {
-    let methods = function.trigger.said.get("methods").and_then(Value::as_array).filter(|all| !all.is_empty());
+    let methods =
+        function.trigger.said.get("methods").and_then(Value::as_array).filter(|all| !all.is_empty());
     methods.is_none_or(|all| {
         all.iter().filter_map(Value::as_str).any(|known| known.eq_ignore_ascii_case(method.as_str()))
     })

@@ -67,7 +67,8 @@ impl Keys {
             return true;
         }
         let rings = self.rings();
-        let opens = |ring: &Ring| rings.get(ring).is_some_and(|keys| keys.values().any(|known| same(known, &key)));
+        let opens =
+            |ring: &Ring| rings.get(ring).is_some_and(|keys| keys.values().any(|known| same(known, &key)));
         level == Level::Function && (opens(&Ring::Host) || opens(&Ring::Function(function.to_owned())))
     }
 

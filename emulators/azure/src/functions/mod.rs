@@ -16,15 +16,18 @@ mod timer;
 use crate::app::App;
 use crate::place::Place;
 use crate::worker::index::{Index, Indexed};
+use ::http::Request;
 use axum::body::Body;
 use axum::response::Response;
-use ::http::Request;
 pub use declare::HOST_FILE;
 use keys::Keys;
 use mlemu_core::{FunctionId, InvocationId, Record};
 use mlemu_engine::Engine;
+use mlemu_engine::queues::Queues;
 use mlemu_engine::schedules::Schedules;
+use mlemu_engine::sources::Sources;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -40,6 +43,10 @@ pub struct FunctionsParts {
     /// Files for instances.
     pub folder: PathBuf,
     pub schedules: Arc<Schedules>,
+    pub queues: Queues,
+    pub sources: Sources,
+    /// Where Queue Storage listens, if it does.
+    pub storage: Option<SocketAddr>,
     /// Callers need the keys that `authLevel` asks for.
     pub enforce_keys: bool,
 }
@@ -93,6 +100,11 @@ impl Functions {
         let index = app.index()?;
         let found = index.get(&function.name).filter(|found| found.trigger.is("httpTrigger"))?;
         Some(url_of(found, &app, &self.parts.place))
+    }
+
+    /// Nothing feeds a function any more.
+    pub fn stop(&self) {
+        self.parts.sources.stop();
     }
 
     /// The key that opens everything, where keys are enforced.

@@ -125,10 +125,9 @@ impl Segment {
     fn take(&self, part: Option<String>, found: &mut BTreeMap<String, String>) -> bool {
         match (self, part) {
             (Segment::Literal(text), Some(part)) => text.eq_ignore_ascii_case(&part),
-            (Segment::Literal(_), None) => false,
             (Segment::One(parameter) | Segment::Rest(parameter), part) => parameter.take(part, found),
             (Segment::Mixed(pieces), Some(part)) => mixed(pieces, &part, found),
-            (Segment::Mixed(_), None) => false,
+            (Segment::Literal(_) | Segment::Mixed(_), None) => false,
         }
     }
 
@@ -286,7 +285,10 @@ mod tests {
         assert_eq!(captured("flowers/{id=7}", "flowers/").as_deref(), Some("id=7"));
         assert_eq!(captured("{*rest}", "a/b%2Fc").as_deref(), Some("rest=a/b%2Fc"));
         assert_eq!(captured("x/{*rest}", "x").as_deref(), Some(""));
-        assert_eq!(captured("files/{name}.{ending}", "files/a.b.png").as_deref(), Some("ending=b.png name=a"));
+        assert_eq!(
+            captured("files/{name}.{ending}", "files/a.b.png").as_deref(),
+            Some("ending=b.png name=a")
+        );
         for (template, path) in [("a/{b}", "a"), ("a", "a/b"), ("a/b", "a"), ("{a}.x", ".x"), ("", "a")] {
             assert_eq!(captured(template, path), None, "{template} {path}");
         }

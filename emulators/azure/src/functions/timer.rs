@@ -14,7 +14,8 @@ use std::time::Duration;
 
 /// Days that are looked through for the next time: past every leap year.
 const DAYS: i32 = 366 * 9;
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// When a timer fires, in UTC.
@@ -67,12 +68,14 @@ pub(super) fn arrange(
 }
 
 /// `%NAME%` is the app setting of that name.
-fn resolved(text: &str, settings: &Environment) -> Result<String, String> {
+pub(super) fn resolved(text: &str, settings: &Environment) -> Result<String, String> {
     let Some(name) = text.strip_prefix('%').and_then(|text| text.strip_suffix('%')) else {
         return Ok(text.to_owned());
     };
     let found = settings.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| value.clone()).ok_or_else(|| format!("its schedule is %{name}%, and no app setting has that name"))
+    found
+        .map(|(_, value)| value.clone())
+        .ok_or_else(|| format!("it is said by %{name}%, and no app setting has that name"))
 }
 
 impl When {
@@ -154,7 +157,11 @@ impl Fields {
         for _ in 0..DAYS {
             let weekday = day.weekday().since(Weekday::Sunday);
             if has(self.months, day.month()) && has(self.days, day.day()) && has(self.weekdays, weekday) {
-                let from = if day == start.date() { (start.hour(), start.minute(), start.second()) } else { (0, 0, 0) };
+                let from = if day == start.date() {
+                    (start.hour(), start.minute(), start.second())
+                } else {
+                    (0, 0, 0)
+                };
                 if let Some((hour, minute, second)) = self.time(from) {
                     let at = day.at(hour, minute, second, 0).to_zoned(TimeZone::UTC).ok()?;
                     return Some(Timestamp(at.timestamp().as_microsecond()));
@@ -211,7 +218,16 @@ mod tests {
 
     #[test]
     fn what_is_no_schedule_and_what_never_comes() {
-        for bad in ["", "* * * *", "60 * * * * *", "0 0 0 0 1 *", "a * * * * *", "5-1 * * * * *", "*/0 * * * * *", "00:00:00"] {
+        for bad in [
+            "",
+            "* * * *",
+            "60 * * * * *",
+            "0 0 0 0 1 *",
+            "a * * * * *",
+            "5-1 * * * * *",
+            "*/0 * * * * *",
+            "00:00:00",
+        ] {
             assert_eq!(When::read(bad), None, "{bad}");
         }
         assert_eq!(next("0 0 0 31 2 *", "2026-11-21T00:00:00Z"), None);

@@ -3,8 +3,10 @@
 //! Source: Azure Functions documentation, the pages of each trigger ("Message metadata", "Trigger metadata").
 
 use super::index::Indexed;
-use super::messages::{Data, InvocationRequest, ParameterBinding, RetryContext, RpcHttp, RpcTraceContext, TypedData};
 use super::messages::NullableString;
+use super::messages::{
+    Data, InvocationRequest, ParameterBinding, RetryContext, RpcHttp, RpcTraceContext, TypedData,
+};
 use crate::app::App;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -46,7 +48,8 @@ pub(super) fn question(function: &Indexed, delivery: &Delivery, app: &App) -> Qu
     // What an input is to be filled with is not there yet: the worker gets it as nothing.
     let inputs = function.others.iter().filter(|binding| !binding.is_out);
     input_data.extend(
-        inputs.map(|binding| ParameterBinding { name: binding.name.clone(), data: Some(TypedData::default()) }),
+        inputs
+            .map(|binding| ParameterBinding { name: binding.name.clone(), data: Some(TypedData::default()) }),
     );
     let id = uuid::Uuid::new_v4().as_u128();
     let trace = RpcTraceContext {
@@ -77,15 +80,20 @@ fn http(function: &Indexed, delivery: &Delivery, app: &App) -> TypedData {
         Some(head) => (head.method.clone(), head.target.to_string(), head.headers.clone()),
         None => by_hand(function, &invoke.payload, app),
     };
-    let query: BTreeMap<String, String> = target.split_once('?').map(|(_, query)| pairs(query)).unwrap_or_default();
-    let params = attribute(delivery, PARAMS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let query: BTreeMap<String, String> =
+        target.split_once('?').map(|(_, query)| pairs(query)).unwrap_or_default();
+    let params =
+        attribute(delivery, PARAMS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let url = attribute(delivery, URL).map_or_else(|| format!("http://localhost{target}"), str::to_owned);
     let headers = spelled(&headers);
     let nullable = |map: &BTreeMap<String, String>| {
-        map.iter().map(|(name, value)| (name.clone(), NullableString { value: Some(value.clone()) })).collect()
+        map.iter()
+            .map(|(name, value)| (name.clone(), NullableString { value: Some(value.clone()) }))
+            .collect()
     };
     let params: BTreeMap<String, String> = params;
-    let body = (!invoke.payload.is_empty()).then(|| Box::new(TypedData::of(Data::Bytes(invoke.payload.clone()))));
+    let body =
+        (!invoke.payload.is_empty()).then(|| Box::new(TypedData::of(Data::Bytes(invoke.payload.clone()))));
     TypedData::of(Data::Http(Box::new(RpcHttp {
         method: method.to_string(),
         url,
@@ -107,7 +115,8 @@ fn by_hand(function: &Indexed, payload: &Bytes, app: &App) -> (Method, String, H
             all.iter().filter_map(Value::as_str).any(|known| known.eq_ignore_ascii_case(method))
         })
     };
-    let first = methods.and_then(|all| all.first()).and_then(Value::as_str).unwrap_or("POST").to_ascii_uppercase();
+    let first =
+        methods.and_then(|all| all.first()).and_then(Value::as_str).unwrap_or("POST").to_ascii_uppercase();
     let method = if takes("POST") && (!payload.is_empty() || !takes("GET")) { "POST".into() } else { first };
     let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
     let mut headers = HeaderMap::new();
@@ -155,7 +164,8 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
 /// A run that is in time, with what was given in its place.
 fn timer(payload: &Bytes, millis: i64) -> TypedData {
     let mut document = timer_event(millis, millis, false);
-    if let (Ok(Value::Object(given)), Some(all)) = (serde_json::from_slice(payload), document.as_object_mut()) {
+    if let (Ok(Value::Object(given)), Some(all)) = (serde_json::from_slice(payload), document.as_object_mut())
+    {
         all.extend(given);
     }
     TypedData::json(&document)
@@ -178,7 +188,8 @@ fn stamp(millis: i64) -> String {
 /// A payload as text, as JSON where it is a document.
 fn text(payload: &Bytes) -> TypedData {
     let text = String::from_utf8_lossy(payload).into_owned();
-    let is_document = serde_json::from_str::<Value>(&text).is_ok_and(|said| said.is_object() || said.is_array());
+    let is_document =
+        serde_json::from_str::<Value>(&text).is_ok_and(|said| said.is_object() || said.is_array());
     TypedData::of(if is_document { Data::Json(text) } else { Data::String(text) })
 }
 
@@ -197,8 +208,20 @@ fn of_document(payload: &Bytes) -> BTreeMap<String, TypedData> {
         .collect()
 }
 
+/// The text of a message, or all that is known of one: a document that says so.
 fn queue(queue: &str, payload: &Bytes) -> (TypedData, BTreeMap<String, TypedData>) {
     let text = String::from_utf8_lossy(payload).into_owned();
+    let known: Option<Value> = serde_json::from_slice(payload).ok();
+    if let Some(text) = known.as_ref().filter(|known| known["Id"].is_string()).and_then(|known| known["QueueTrigger"].as_str()) {
+        let mut metadata = of_document(&Bytes::from(text.to_owned()));
+        metadata.extend(of_document(payload));
+        for name in ["InsertionTime", "ExpirationTime", "NextVisibleTime"] {
+            if let Some(time) = known.as_ref().map(|known| &known[name]) {
+                metadata.insert(name.to_owned(), TypedData::json(time));
+            }
+        }
+        return (TypedData::of(Data::String(text.to_owned())), metadata);
+    }
     let mut metadata = of_document(payload);
     metadata.extend([
         ("QueueTrigger".to_owned(), TypedData::string(text.clone())),

@@ -88,7 +88,7 @@ impl HandlerSession {
             return SessionReply::Error(error("InvalidRequest", "the request cannot be sent on"));
         };
         match self.client.request(request).await {
-            Ok(response) => self.read(function, response, forwards).await,
+            Ok(response) => self.read(function, &delivery, response, forwards).await,
             Err(_) => broken_off().await,
         }
     }
@@ -96,19 +96,21 @@ impl HandlerSession {
     /// Only functions of HTTP, in and out, get the request itself.
     fn forwards(&self, function: &Indexed) -> bool {
         let custom = self.app.host.custom.as_ref();
-        let wanted = custom
-            .is_some_and(|custom| custom.enable_forwarding_http_request || custom.enable_proxying_http_request);
-        wanted && function.trigger.is("httpTrigger") && function.others.iter().all(|binding| binding.is("http"))
+        let wanted = custom.is_some_and(|custom| {
+            custom.enable_forwarding_http_request || custom.enable_proxying_http_request
+        });
+        wanted
+            && function.trigger.is("httpTrigger")
+            && function.others.iter().all(|binding| binding.is("http"))
     }
 
     fn forwarded(&self, delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
         let head = delivery.invoke.head.as_ref();
-        let (method, target, headers) = match head {
-            Some(head) => (head.method.clone(), head.target.clone(), head.headers.clone()),
-            None => {
-                let path = format!("/{}/{}", self.app.host.prefix(), delivery.invoke.target.name);
-                (Method::POST, path.parse::<PathAndQuery>().ok()?, HeaderMap::new())
-            }
+        let (method, target, headers) = if let Some(head) = head {
+            (head.method.clone(), head.target.clone(), head.headers.clone())
+        } else {
+            let path = format!("/{}/{}", self.app.host.prefix(), delivery.invoke.target.name);
+            (Method::POST, path.parse::<PathAndQuery>().ok()?, HeaderMap::new())
         };
         self.request(method, &target, headers, delivery.invoke.payload.clone(), delivery)
     }
@@ -130,7 +132,9 @@ impl HandlerSession {
         body: Bytes,
         delivery: &Delivery,
     ) -> Option<Request<Full<Bytes>>> {
-        HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(*name)));
+        for name in HOP_BY_HOP {
+            headers.remove(name);
+        }
         headers.insert("x-azure-functions-hostversion", HeaderValue::from_static(HOST_VERSION));
         headers.insert("x-azure-functions-invocationid", HeaderValue::from_str(&delivery.invoke.id.0).ok()?);
         let agent = HeaderValue::from_str(&format!("Azure-Functions-Host/{HOST_VERSION}")).ok()?;
@@ -143,7 +147,13 @@ impl HandlerSession {
         Some(request)
     }
 
-    async fn read(&self, function: &Indexed, response: Response<Incoming>, forwards: bool) -> SessionReply {
+    async fn read(
+        &self,
+        function: &Indexed,
+        delivery: &Delivery,
+        response: Response<Incoming>,
+        forwards: bool,
+    ) -> SessionReply {
         let (parts, body) = response.into_parts();
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let body = match Limited::new(body, limit).collect().await {
@@ -155,8 +165,11 @@ impl HandlerSession {
         };
         if forwards {
             let mut headers = parts.headers;
-            HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(*name)));
-            let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+            for name in HOP_BY_HOP {
+                headers.remove(name);
+            }
+            let kind =
+                headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
             let head = Some(ResponseHead { status: parts.status, headers });
             return SessionReply::Answer(Answer { body, content_type: kind, head, streamed: false });
         }
@@ -165,9 +178,13 @@ impl HandlerSession {
             let message = format!("the handler answered {}: {said}", parts.status.as_u16());
             return SessionReply::Error(error("HttpRequestException", &message));
         }
-        match wrapped::response(&body) {
+        let given = wrapped::response(&body).map_err(|why| error("JsonReaderException", &why)).and_then(|response| {
+            let given = self.app.give(function, &response, &delivery.invoke.cause);
+            given.map(|()| response).map_err(|why| error("OutputBindingError", &why))
+        });
+        match given {
             Ok(response) => SessionReply::Answer(said::answer(function, response)),
-            Err(why) => SessionReply::Error(error("JsonReaderException", &why)),
+            Err(why) => SessionReply::Error(why),
         }
     }
 }

@@ -86,7 +86,8 @@ impl Indexed {
     pub(super) fn of(metadata: &RpcFunctionMetadata) -> Result<Self, String> {
         let name = &metadata.name;
         let bindings = metadata.raw_bindings.iter().map(|text| {
-            let said = serde_json::from_str(text).map_err(|error| format!("{name}: a binding is no JSON: {error}"))?;
+            let said = serde_json::from_str(text)
+                .map_err(|error| format!("{name}: a binding is no JSON: {error}"))?;
             Binding::of(said).ok_or_else(|| format!("{name}: a binding has no type"))
         });
         let bindings: Vec<Binding> = bindings.collect::<Result<_, _>>()?;
@@ -190,8 +191,11 @@ mod tests {
             std::fs::create_dir(app.path().join(name)).unwrap();
             std::fs::write(app.path().join(name).join("function.json"), text).unwrap();
         };
-        put("Score", r#"{"scriptFile":"main.py","bindings":[{"type":"http","direction":"out","name":"$return"},
-            {"type":"httpTrigger","direction":"in","name":"req","methods":["get"]}]}"#);
+        put(
+            "Score",
+            r#"{"scriptFile":"main.py","bindings":[{"type":"http","direction":"out","name":"$return"},
+            {"type":"httpTrigger","direction":"in","name":"req","methods":["get"]}]}"#,
+        );
         put("Off", r#"{"disabled":true,"bindings":[]}"#);
         put("Bad", "{");
         put("None", r#"{"bindings":[{"type":"blob","name":"b"},7]}"#);

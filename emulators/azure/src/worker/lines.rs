@@ -81,7 +81,10 @@ fn trouble(status: &Status, usage: &Usage) -> Option<String> {
 fn failed_start(status: &Status) -> Vec<String> {
     match status {
         Status::Error { kind } if kind == "Stopped" => Vec::new(),
-        _ => vec!["Worker failed to load the function app. The functions of its last good version do not run.".into()],
+        _ => vec![
+            "Worker failed to load the function app. The functions of its last good version do not run."
+                .into(),
+        ],
     }
 }
 

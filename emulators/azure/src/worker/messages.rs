@@ -405,7 +405,10 @@ mod tests {
             invocation_id: "1".into(),
             return_value: Some(TypedData::of(Data::Http(Box::new(http)))),
             result: Some(StatusResult { status: StatusResult::SUCCESS, exception: None }),
-            output_data: vec![ParameterBinding { name: "out".into(), data: Some(TypedData::of(Data::Int(-3))) }],
+            output_data: vec![ParameterBinding {
+                name: "out".into(),
+                data: Some(TypedData::of(Data::Int(-3))),
+            }],
         };
         let message =
             StreamingMessage { request_id: "r".into(), content: Some(Content::InvocationResponse(response)) };
@@ -413,7 +416,9 @@ mod tests {
         let dynamic = DynamicMessage::decode(descriptor, bytes.as_slice()).unwrap();
         assert!(dynamic.unknown_fields().next().is_none());
         let text = serde_json::to_string(&dynamic).unwrap();
-        for part in [r#""invocationResponse""#, r#""sameSite":"Strict""#, r#""int":"-3""#, r#""status":"Success""#] {
+        for part in
+            [r#""invocationResponse""#, r#""sameSite":"Strict""#, r#""int":"-3""#, r#""status":"Success""#]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!(StreamingMessage::decode(dynamic.encode_to_vec().as_slice()).unwrap(), message);

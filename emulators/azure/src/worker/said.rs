@@ -5,8 +5,8 @@
 use super::index::{Binding, Indexed};
 use super::messages::{Data, InvocationResponse, RpcHttp, RpcHttpCookie, TypedData};
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use mlemu_core::{Answer, ResponseHead};
 use serde_json::json;
 
@@ -32,7 +32,12 @@ pub(super) fn answer(function: &Indexed, response: InvocationResponse) -> Answer
             let (body, kind) = plain(Some(data));
             let kind = kind.unwrap_or(TEXT);
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
-            Answer { body, content_type: Some(kind.into()), head: head(StatusCode::OK, headers), streamed: false }
+            Answer {
+                body,
+                content_type: Some(kind.into()),
+                head: head(StatusCode::OK, headers),
+                streamed: false,
+            }
         }
     }
 }
@@ -86,7 +91,8 @@ fn of_http(http: RpcHttp) -> Answer {
     if let (false, Some(kind)) = (headers.contains_key(header::CONTENT_TYPE), kind) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Answer { body, content_type, head: Some(ResponseHead { status, headers }), streamed: false }
 }
@@ -102,7 +108,9 @@ fn spelled(cookie: &RpcHttpCookie) -> String {
         text.push_str(&format!("; max-age={}", age as i64));
     }
     let named = [("domain", &cookie.domain), ("path", &cookie.path)];
-    for (name, value) in named.into_iter().filter_map(|(name, said)| Some((name, said.as_ref()?.value.as_ref()?))) {
+    for (name, value) in
+        named.into_iter().filter_map(|(name, said)| Some((name, said.as_ref()?.value.as_ref()?)))
+    {
         text.push_str(&format!("; {name}={value}"));
     }
     if cookie.secure.as_ref().and_then(|secure| secure.value) == Some(true) {
@@ -164,7 +172,12 @@ mod tests {
         let http = |status: &str, kind: Option<&str>| {
             let headers = kind.map(|kind| ("Content-Type".to_owned(), kind.to_owned())).into_iter().collect();
             let body = Some(Box::new(TypedData::of(Data::String("x".into()))));
-            told(Some(Data::Http(Box::new(RpcHttp { status_code: status.into(), headers, body, ..RpcHttp::default() }))))
+            told(Some(Data::Http(Box::new(RpcHttp {
+                status_code: status.into(),
+                headers,
+                body,
+                ..RpcHttp::default()
+            }))))
         };
         assert_eq!(http("", None), (200, Some(TEXT.into()), "x".into()));
         assert_eq!(http("418", Some("text/html")), (418, Some("text/html".into()), "x".into()));

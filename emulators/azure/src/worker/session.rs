@@ -58,7 +58,10 @@ impl StreamSession {
         let folder = self.folder.display().to_string();
         self.say(Content::WorkerInitRequest(WorkerInitRequest {
             host_version: HOST_VERSION.into(),
-            capabilities: BTreeMap::from([("MultiStream".into(), "10".into()), ("V2Compatable".into(), "True".into())]),
+            capabilities: BTreeMap::from([
+                ("MultiStream".into(), "10".into()),
+                ("V2Compatable".into(), "True".into()),
+            ]),
             worker_directory: folder.clone(),
             function_app_directory: folder.clone(),
         }));
@@ -67,7 +70,9 @@ impl StreamSession {
             _ => None,
         });
         good(answer.await?)?;
-        self.say(Content::FunctionsMetadataRequest(FunctionsMetadataRequest { function_app_directory: folder }));
+        self.say(Content::FunctionsMetadataRequest(FunctionsMetadataRequest {
+            function_app_directory: folder,
+        }));
         let answer = self.hear(|content| match content {
             Content::FunctionMetadataResponse(response) => Some(response),
             _ => None,
@@ -93,7 +98,9 @@ impl StreamSession {
             let metadata = Some(function.metadata());
             self.say(Content::FunctionLoadRequest(FunctionLoadRequest { function_id: id.clone(), metadata }));
             let answer = self.hear(|content| match content {
-                Content::FunctionLoadResponse(response) if response.function_id == id => Some(response.result),
+                Content::FunctionLoadResponse(response) if response.function_id == id => {
+                    Some(response.result)
+                }
                 _ => None,
             });
             if let Err(Trouble::Said(why)) = good(answer.await?) {
@@ -146,7 +153,10 @@ impl StreamSession {
             return SessionReply::Error(broken_off());
         };
         match good(response.result.clone()) {
-            Ok(()) => SessionReply::Answer(said::answer(&function, response)),
+            Ok(()) => match self.app.give(&function, &response, &delivery.invoke.cause) {
+                Ok(()) => SessionReply::Answer(said::answer(&function, response)),
+                Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
+            },
             Err(Trouble::Said(exception)) => SessionReply::Error(reported(&exception)),
             Err(Trouble::Gone) => SessionReply::Error(broken_off()),
         }
@@ -180,15 +190,15 @@ fn reported(exception: &RpcException) -> ReportedError {
         Some(kind) if !kind.is_empty() => kind.to_owned(),
         _ => kind_of(&exception.message),
     };
-    let document =
-        json!({ "message": exception.message, "type": kind, "stackTrace": exception.stack_trace });
+    let document = json!({ "message": exception.message, "type": kind, "stackTrace": exception.stack_trace });
     ReportedError { body: Bytes::from(document.to_string()), kind: Some(kind) }
 }
 
 /// `ValueError` of `ValueError: no such flower`.
 fn kind_of(message: &str) -> String {
     let word = message.split(':').next().unwrap_or_default().trim();
-    let is_name = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
+    let is_name =
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
     if is_name { word.to_owned() } else { "Exception".into() }
 }
 

@@ -86,7 +86,8 @@ async fn answer(free: Free, address: SocketAddr, request: Request<Body>) -> Resp
     if request.uri().path() != METHOD {
         return status(StatusCode::NOT_FOUND);
     }
-    let mut server = Grpc::new(Spelled).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX);
+    let mut server =
+        Grpc::new(Spelled).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX);
     let talk = tower::service_fn(move |request| {
         let end = free.lock().unwrap_or_else(PoisonError::into_inner).take();
         async move { end.map(|end| tonic::Response::new(talk(end, request))).ok_or_else(taken) }

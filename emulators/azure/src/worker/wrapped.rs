@@ -3,7 +3,9 @@
 //!
 //! Source: Azure Functions documentation, "Azure Functions custom handlers" (request and response payload).
 
-use super::messages::{Data, InvocationRequest, InvocationResponse, ParameterBinding, RpcHttp, StatusResult, TypedData};
+use super::messages::{
+    Data, InvocationRequest, InvocationResponse, ParameterBinding, RpcHttp, StatusResult, TypedData,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -16,7 +18,8 @@ pub(super) fn request(asked: &InvocationRequest) -> Value {
         .map(|input| (input.name.clone(), input.data.as_ref().map_or(Value::Null, value)))
         .collect();
     // The trigger's own text is among the data already.
-    let metadata = asked.trigger_metadata.iter().filter(|(name, _)| !name.to_ascii_lowercase().ends_with("trigger"));
+    let metadata =
+        asked.trigger_metadata.iter().filter(|(name, _)| !name.to_ascii_lowercase().ends_with("trigger"));
     let metadata: Map<String, Value> = metadata.map(|(name, said)| (name.clone(), value(said))).collect();
     json!({ "Data": data, "Metadata": metadata })
 }
@@ -66,10 +69,9 @@ pub(super) fn response(body: &Bytes) -> Result<InvocationResponse, String> {
         serde_json::from_slice(body).map_err(|error| format!("the handler's answer is no JSON: {error}"))?
     };
     let outputs = said["Outputs"].as_object().into_iter().flatten();
-    let output_data = outputs.filter(|(_, value)| !value.is_null()).map(|(name, value)| ParameterBinding {
-        name: name.clone(),
-        data: Some(typed(value)),
-    });
+    let output_data = outputs
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| ParameterBinding { name: name.clone(), data: Some(typed(value)) });
     let return_value = Some(&said["ReturnValue"]).filter(|value| !value.is_null()).map(typed);
     Ok(InvocationResponse {
         output_data: output_data.collect(),
@@ -93,7 +95,8 @@ fn is_http(said: &Map<String, Value>) -> bool {
 }
 
 fn http(said: &Map<String, Value>) -> RpcHttp {
-    let get = |name: &str| said.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let get =
+        |name: &str| said.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -126,7 +129,8 @@ mod tests {
             body: Some(Box::new(TypedData::of(Data::Bytes(Bytes::from_static(b"hi"))))),
             ..RpcHttp::default()
         };
-        let input = ParameterBinding { name: "req".into(), data: Some(TypedData::of(Data::Http(Box::new(http)))) };
+        let input =
+            ParameterBinding { name: "req".into(), data: Some(TypedData::of(Data::Http(Box::new(http)))) };
         let asked = InvocationRequest {
             input_data: vec![input],
             trigger_metadata: BTreeMap::from([
@@ -137,7 +141,10 @@ mod tests {
         };
         let said = request(&asked);
         assert_eq!(said["Data"]["req"]["Body"], "hi");
-        assert_eq!((&said["Data"]["req"]["Query"]["a"], &said["Metadata"]), (&json!("1"), &json!({"sys": {"MethodName": "f"}})));
+        assert_eq!(
+            (&said["Data"]["req"]["Query"]["a"], &said["Metadata"]),
+            (&json!("1"), &json!({"sys": {"MethodName": "f"}}))
+        );
     }
 
     #[test]
@@ -147,7 +154,9 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(said.output_data.len(), 1);
-        let Some(Data::Http(http)) = said.output_data[0].data.clone().and_then(|data| data.data) else { panic!() };
+        let Some(Data::Http(http)) = said.output_data[0].data.clone().and_then(|data| data.data) else {
+            panic!()
+        };
         assert_eq!((http.status_code.as_str(), http.headers["X-Own"].as_str()), ("202", "yes"));
         assert_eq!(said.return_value, Some(TypedData::string("text")));
         assert!(response(&Bytes::from_static(b"plain words")).unwrap_err().contains("no JSON"));
