@@ -317,6 +317,10 @@ impl Cloud for mlemu_azure::Azure {
         Box::pin(std::future::ready(Err(why)))
     }
 
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        self.declare_queues(queues.iter().map(|queue| queue.name.as_str()))
+    }
+
     fn lines(&self, record: &Record) -> Vec<String> {
         self.lines(record)
     }

@@ -64,7 +64,12 @@ impl App {
     }
 
     /// Hands on what a function gave to its output bindings. `Err` says which could not be.
-    pub fn give(&self, function: &Indexed, response: &InvocationResponse, cause: &Cause) -> Result<(), String> {
+    pub fn give(
+        &self,
+        function: &Indexed,
+        response: &InvocationResponse,
+        cause: &Cause,
+    ) -> Result<(), String> {
         let outputs = function.others.iter().filter(|binding| binding.is_out && !binding.is("http"));
         for binding in outputs {
             let named = response.output_data.iter().find(|output| output.name == binding.name);

@@ -70,6 +70,11 @@ impl Azure {
         self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())
     }
 
+    /// Makes declared queues exist.
+    pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        self.functions.declare_queues(names)
+    }
+
     pub fn withdraw(&self, function: &FunctionId) {
         self.functions.forget(function);
     }

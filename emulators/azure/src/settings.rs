@@ -84,9 +84,12 @@ impl HostFile {
 
 fn manner(said: &Value) -> Manner {
     let usual = Manner::default();
-    let most = said["maxDequeueCount"].as_u64().and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
+    let most =
+        said["maxDequeueCount"].as_u64().and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
     Manner {
-        base64: !said["messageEncoding"].as_str().is_some_and(|encoding| encoding.eq_ignore_ascii_case("none")),
+        base64: !said["messageEncoding"]
+            .as_str()
+            .is_some_and(|encoding| encoding.eq_ignore_ascii_case("none")),
         most_dequeues: most.unwrap_or(usual.most_dequeues),
         visibility: said["visibilityTimeout"].as_str().and_then(span).unwrap_or(usual.visibility),
     }

@@ -4,6 +4,7 @@ use super::timer::resolved;
 use super::{Functions, timer};
 use crate::app::App;
 use crate::profile;
+use crate::queue::ensure;
 use crate::queue::feed::{self, Manner};
 use crate::settings::{HostFile, Unreadable};
 use crate::worker::Workers;
@@ -11,7 +12,7 @@ use crate::worker::index::{Binding, Index, Indexed};
 use crate::worker::messages::TypedData;
 use mlemu_core::declare::FunctionDeclaration;
 use mlemu_core::{Cause, Environment, FunctionId, Sink, Source, Subject, What};
-use mlemu_engine::queues::Queues;
+use mlemu_engine::queues::{Queues, TopicId};
 use mlemu_engine::schedules::Schedules;
 use mlemu_engine::sources::Sources;
 use mlemu_engine::{Draft, Engine};
@@ -87,6 +88,13 @@ impl Functions {
         Ok(id)
     }
 
+    /// Makes declared queues exist.
+    pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let topic = |name| TopicId::new(&self.parts.place.scope, name);
+        let made = |name| ensure(&self.parts.queues, &topic(name)).map_err(|fault| fault.to_string());
+        names.into_iter().try_for_each(made)
+    }
+
     /// Forgets an app that is no longer declared.
     pub fn forget(&self, id: &FunctionId) {
         if self.apps.write().unwrap_or_else(PoisonError::into_inner).remove(&*id.name).is_some() {
@@ -98,7 +106,9 @@ impl Functions {
     /// With connections to an emulator on its usual ports led to where ours is.
     fn pointed(&self, settings: &Environment) -> Environment {
         let to = self.parts.storage.map(crate::queue::connection);
-        let meant = |value: &String| value.trim().trim_end_matches(';').eq_ignore_ascii_case("UseDevelopmentStorage=true");
+        let meant = |value: &String| {
+            value.trim().trim_end_matches(';').eq_ignore_ascii_case("UseDevelopmentStorage=true")
+        };
         let led = |value: &String| to.as_ref().filter(|_| meant(value)).unwrap_or(value).clone();
         settings.iter().map(|(name, value)| (name.clone(), led(value))).collect()
     }

@@ -32,7 +32,9 @@ impl Code {
             Code::InvalidResourceName => {
                 (400, "InvalidResourceName", "The specified resource name contains invalid characters.")
             }
-            Code::InvalidXmlDocument => (400, "InvalidXmlDocument", "XML specified is not syntactically valid."),
+            Code::InvalidXmlDocument => {
+                (400, "InvalidXmlDocument", "XML specified is not syntactically valid.")
+            }
             Code::MessageNotFound => (404, "MessageNotFound", "The specified message does not exist."),
             Code::MessageTooLarge => {
                 (400, "MessageTooLarge", "The message exceeds the maximum allowed size.")
@@ -55,9 +57,11 @@ impl Code {
             ),
             Code::QueueAlreadyExists => (409, "QueueAlreadyExists", "The specified queue already exists."),
             Code::QueueNotFound => (404, "QueueNotFound", "The specified queue does not exist."),
-            Code::RequestBodyTooLarge => {
-                (413, "RequestBodyTooLarge", "The request body is too large and exceeds the maximum permissible limit.")
-            }
+            Code::RequestBodyTooLarge => (
+                413,
+                "RequestBodyTooLarge",
+                "The request body is too large and exceeds the maximum permissible limit.",
+            ),
             Code::ResourceNotFound => (404, "ResourceNotFound", "The specified resource does not exist."),
             Code::ServerBusy => (503, "ServerBusy", "The server is currently unable to receive requests."),
         }
@@ -88,7 +92,9 @@ impl From<Core> for Fault {
 impl Fault {
     pub(super) fn response(&self) -> Response {
         let (status, code, message) = self.0.told();
-        let text = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        let text = format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        );
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

@@ -100,7 +100,10 @@ impl Fed {
         let most = self.manner.most_dequeues;
         self.say(format!("Message has reached MaxDequeueCount of {most}. Moving message to queue '{name}'."));
         let to = TopicId::new(&self.topic.scope, &name);
-        let new = NewMessage { id: one.message.id.clone(), ..NewMessage::of(one.message.body.clone(), one.message.cause.clone()) };
+        let new = NewMessage {
+            id: one.message.id.clone(),
+            ..NewMessage::of(one.message.body.clone(), one.message.cause.clone())
+        };
         if let Err(fault) = ensure(&self.queues, &to).and_then(|()| self.queues.send(&to, new).map(drop)) {
             self.say(format!("the message could not be moved: {fault}"));
         }
@@ -184,9 +187,13 @@ fn texts(data: &TypedData) -> Vec<Vec<u8>> {
         Some(Data::Bytes(bytes) | Data::Stream(bytes)) => vec![bytes.to_vec()],
         Some(Data::Int(number)) => vec![number.to_string().into_bytes()],
         Some(Data::Double(number)) => vec![number.to_string().into_bytes()],
-        Some(Data::CollectionString(all)) => all.string.iter().map(|text| text.clone().into_bytes()).collect(),
+        Some(Data::CollectionString(all)) => {
+            all.string.iter().map(|text| text.clone().into_bytes()).collect()
+        }
         Some(Data::CollectionBytes(all)) => all.bytes.iter().map(|bytes| bytes.to_vec()).collect(),
-        Some(Data::CollectionDouble(all)) => all.double.iter().map(|one| one.to_string().into_bytes()).collect(),
+        Some(Data::CollectionDouble(all)) => {
+            all.double.iter().map(|one| one.to_string().into_bytes()).collect()
+        }
         Some(Data::CollectionInt(all)) => all.sint64.iter().map(|one| one.to_string().into_bytes()).collect(),
         Some(Data::Http(_)) => Vec::new(),
     }

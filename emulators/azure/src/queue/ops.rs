@@ -36,7 +36,9 @@ impl QueueStorage {
         match routes::asked(parts, &query) {
             Asked::ListQueues => self.list(parts, &query),
             Asked::Create(queue) => self.create(&queue, parts),
-            Asked::Delete(queue) => self.queues.delete_topic(&self.topic(&queue)).map(|()| done(204)).map_err(Fault::from),
+            Asked::Delete(queue) => {
+                self.queues.delete_topic(&self.topic(&queue)).map(|()| done(204)).map_err(Fault::from)
+            }
             Asked::GetMetadata(queue) => self.metadata(&queue),
             Asked::SetMetadata(queue) => {
                 let fresh = said(parts);
@@ -46,7 +48,9 @@ impl QueueStorage {
             Asked::Put(queue) => self.put(&queue, &query, parts, &body),
             Asked::Get(queue) => self.get(&queue, &query).await,
             Asked::Peek(queue) => self.peek(&queue, &query),
-            Asked::Clear(queue) => self.queues.purge(&self.topic(&queue).only()).map(|()| done(204)).map_err(Fault::from),
+            Asked::Clear(queue) => {
+                self.queues.purge(&self.topic(&queue).only()).map(|()| done(204)).map_err(Fault::from)
+            }
             Asked::DeleteMessage(queue, _) => self.delete(&queue, &query),
             Asked::Update(queue, _) => self.update(&queue, &query, &body),
             Asked::Missing => Err(Code::NotImplemented.into()),
@@ -80,13 +84,16 @@ impl QueueStorage {
             .collect();
         let next_marker = all.next().map(|view| view.id.name.to_string()).unwrap_or_default();
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        document(200, &Listing {
-            service_endpoint: format!("http://{host}/{ACCOUNT}"),
-            prefix,
-            max_results: most as usize,
-            queues: wire::Queues { all: page },
-            next_marker,
-        })
+        document(
+            200,
+            &Listing {
+                service_endpoint: format!("http://{host}/{ACCOUNT}"),
+                prefix,
+                max_results: most as usize,
+                queues: wire::Queues { all: page },
+                next_marker,
+            },
+        )
     }
 
     fn metadata(&self, queue: &str) -> Result<Response, Fault> {
@@ -116,7 +123,8 @@ impl QueueStorage {
         };
         let expires = life.map_or(Timestamp(253_402_300_799_000_000), |life| now.plus(life));
         let id = uuid::Uuid::new_v4().to_string();
-        let trace = parts.headers.get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).unwrap_or(&id);
+        let trace =
+            parts.headers.get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).unwrap_or(&id);
         let new = NewMessage {
             id: id.as_str().into(),
             delay: Some(Duration::from_secs(delay)),
@@ -164,7 +172,10 @@ impl QueueStorage {
         let now = self.queues.clock().now();
         let all = self.queues.peek(&self.topic(queue).only(), usize::MAX)?.into_iter();
         let visible = all.filter(|one| one.sight == Sight::Visible && expires(&one.message) > now);
-        document(200, &Messages { all: visible.take(most).map(|one| shown(&one.message, one.count)).collect() })
+        document(
+            200,
+            &Messages { all: visible.take(most).map(|one| shown(&one.message, one.count)).collect() },
+        )
     }
 
     fn delete(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
@@ -184,7 +195,10 @@ impl QueueStorage {
             Extended::Done(receipt, until) => {
                 let mut response = done(204);
                 let headers = response.headers_mut();
-                let pair = [("x-ms-popreceipt", wire::pop_receipt(&receipt)), ("x-ms-time-next-visible", wire::date(until))];
+                let pair = [
+                    ("x-ms-popreceipt", wire::pop_receipt(&receipt)),
+                    ("x-ms-time-next-visible", wire::date(until)),
+                ];
                 for (name, value) in pair {
                     if let Ok(value) = HeaderValue::from_str(&value) {
                         headers.insert(name, value);
@@ -230,12 +244,7 @@ fn text_of(body: &[u8]) -> Result<String, Fault> {
     Ok(read.message_text)
 }
 
-fn number(
-    query: &Query,
-    name: &str,
-    usual: u64,
-    range: std::ops::RangeInclusive<u64>,
-) -> Result<u64, Fault> {
+fn number(query: &Query, name: &str, usual: u64, range: std::ops::RangeInclusive<u64>) -> Result<u64, Fault> {
     match query.get(name) {
         None => Ok(usual),
         Some(text) => {
@@ -256,7 +265,8 @@ fn is_name(name: &str) -> bool {
 
 fn said(parts: &Parts) -> Notes {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let all = parts.headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(META)?, value)));
+    let all =
+        parts.headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(META)?, value)));
     all.map(|(name, value)| (name.to_owned(), text(value))).collect()
 }
 

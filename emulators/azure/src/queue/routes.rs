@@ -60,7 +60,9 @@ pub(super) fn asked(parts: &Parts, query: &BTreeMap<String, String>) -> Asked {
         (&Method::GET | &Method::HEAD, [queue], "metadata") => Asked::GetMetadata((*queue).into()),
         (&Method::PUT, [queue], "metadata") => Asked::SetMetadata((*queue).into()),
         (&Method::POST, [queue, "messages"], _) => Asked::Put((*queue).into()),
-        (&Method::GET, [queue, "messages"], _) if query.get("peekonly").is_some_and(|said| said == "true") => {
+        (&Method::GET, [queue, "messages"], _)
+            if query.get("peekonly").is_some_and(|said| said == "true") =>
+        {
             Asked::Peek((*queue).into())
         }
         (&Method::GET, [queue, "messages"], _) => Asked::Get((*queue).into()),

@@ -1,8 +1,8 @@
 //! Queue Storage's documents.
 
-use mlemu_core::{Epoch, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mlemu_core::{Epoch, Timestamp};
 use mlemu_engine::queues::Receipt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,12 +96,14 @@ mod tests {
 
     #[test]
     fn documents_are_spelled_as_the_vendor_does() {
-        let one = OneMessage { message_id: "1".into(), message_text: Some("a<b".into()), ..OneMessage::default() };
+        let one =
+            OneMessage { message_id: "1".into(), message_text: Some("a<b".into()), ..OneMessage::default() };
         let text = quick_xml::se::to_string(&Messages { all: vec![one] }).unwrap();
         assert!(text.starts_with("<QueueMessagesList><QueueMessage><MessageId>1</MessageId>"), "{text}");
         assert!(text.contains("<MessageText>a&lt;b</MessageText>"), "{text}");
         let new: NewText =
-            quick_xml::de::from_str("<QueueMessage><MessageText>a&lt;b &amp; c</MessageText></QueueMessage>").unwrap();
+            quick_xml::de::from_str("<QueueMessage><MessageText>a&lt;b &amp; c</MessageText></QueueMessage>")
+                .unwrap();
         assert_eq!(new.message_text, "a<b & c");
         assert_eq!(date(Timestamp(1_795_269_134_000_000)), "Sat, 21 Nov 2026 13:52:14 GMT");
     }

@@ -212,7 +212,11 @@ fn of_document(payload: &Bytes) -> BTreeMap<String, TypedData> {
 fn queue(queue: &str, payload: &Bytes) -> (TypedData, BTreeMap<String, TypedData>) {
     let text = String::from_utf8_lossy(payload).into_owned();
     let known: Option<Value> = serde_json::from_slice(payload).ok();
-    if let Some(text) = known.as_ref().filter(|known| known["Id"].is_string()).and_then(|known| known["QueueTrigger"].as_str()) {
+    if let Some(text) = known
+        .as_ref()
+        .filter(|known| known["Id"].is_string())
+        .and_then(|known| known["QueueTrigger"].as_str())
+    {
         let mut metadata = of_document(&Bytes::from(text.to_owned()));
         metadata.extend(of_document(payload));
         for name in ["InsertionTime", "ExpirationTime", "NextVisibleTime"] {

@@ -178,10 +178,11 @@ impl HandlerSession {
             let message = format!("the handler answered {}: {said}", parts.status.as_u16());
             return SessionReply::Error(error("HttpRequestException", &message));
         }
-        let given = wrapped::response(&body).map_err(|why| error("JsonReaderException", &why)).and_then(|response| {
-            let given = self.app.give(function, &response, &delivery.invoke.cause);
-            given.map(|()| response).map_err(|why| error("OutputBindingError", &why))
-        });
+        let given =
+            wrapped::response(&body).map_err(|why| error("JsonReaderException", &why)).and_then(|response| {
+                let given = self.app.give(function, &response, &delivery.invoke.cause);
+                given.map(|()| response).map_err(|why| error("OutputBindingError", &why))
+            });
         match given {
             Ok(response) => SessionReply::Answer(said::answer(function, response)),
             Err(why) => SessionReply::Error(why),
