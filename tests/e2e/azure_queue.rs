@@ -62,7 +62,7 @@ fn queues_start_functions_and_functions_fill_queues() {
     said("double", "Message has reached MaxDequeueCount of 5. Moving message to queue 'rows-poison'.");
     let told = said("double", "is plain text (`plain text`)");
     assert!(told["what"]["warning"]["text"].as_str().is_some_and(|text| text.contains("messageEncoding")));
-    assert_eq!(house.mlemu(&["wait", "--settled"]).status.code(), Some(0));
+    assert_eq!(house.mlemu(&["wait"]).status.code(), Some(0));
     let queues: serde_json::Value = house.ask("GET /_mlemu/queues", &json!(null)).json();
     let poisoned = queues.to_string();
     assert!(poisoned.contains("rows-poison"), "{poisoned}");

@@ -4,11 +4,7 @@ import os
 import sys
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import (
-    BinaryBase64EncodePolicy,
-    QueueServiceClient,
-    TextBase64EncodePolicy,
-)
+from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
 
 service = QueueServiceClient.from_connection_string(os.environ["AZURE_STORAGE_CONNECTION_STRING"])
 
@@ -24,7 +20,7 @@ def raises(kind, code, act):
 
 def queues():
     service.create_queue("jobs", metadata={"owner": "me"})
-    service.create_queue("jobs", metadata={"owner": "me"})
+    raises(ResourceExistsError, "QueueAlreadyExists", lambda: service.create_queue("jobs", metadata={"owner": "me"}))
     raises(ResourceExistsError, "QueueAlreadyExists", lambda: service.create_queue("jobs", metadata={"owner": "you"}))
     raises(HttpResponseError, "InvalidResourceName", lambda: service.create_queue("No_Name"))
     for number in range(5):

@@ -172,7 +172,7 @@ pub(crate) fn send(
 /// A list is several messages.
 fn texts(data: &TypedData) -> Vec<Vec<u8>> {
     match &data.data {
-        None => Vec::new(),
+        None | Some(Data::Http(_)) => Vec::new(),
         Some(Data::String(text)) => vec![text.clone().into_bytes()],
         Some(Data::Json(text)) => match serde_json::from_str(text) {
             Ok(Value::Array(all)) => all
@@ -195,6 +195,5 @@ fn texts(data: &TypedData) -> Vec<Vec<u8>> {
             all.double.iter().map(|one| one.to_string().into_bytes()).collect()
         }
         Some(Data::CollectionInt(all)) => all.sint64.iter().map(|one| one.to_string().into_bytes()).collect(),
-        Some(Data::Http(_)) => Vec::new(),
     }
 }

@@ -20,7 +20,7 @@ use http_body_util::{BodyExt, Limited};
 use mlemu_core::declare::FunctionDeclaration;
 use mlemu_core::{Environment, FunctionId, Strain};
 use mlemu_engine::Ground;
-use mlemu_engine::queues::{Fault as Core, Queues, Settings, TopicId};
+use mlemu_engine::queues::{Fault as Core, Notes, Queues, Settings, TopicId};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -86,7 +86,8 @@ impl QueueStorage {
 
     /// Makes declared queues exist.
     pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
-        names.map(|name| ensure(&self.queues, &self.topic(name)).map_err(|fault| fault.to_string())).collect()
+        let made = |name| ensure(&self.queues, &self.topic(name)).map_err(|fault| fault.to_string());
+        names.into_iter().try_for_each(made)
     }
 
     /// What a client is told that the service could not hear out.
@@ -114,7 +115,7 @@ pub(crate) fn connection(address: SocketAddr) -> String {
 
 /// Makes a queue that is not there yet.
 pub(crate) fn ensure(queues: &Queues, id: &TopicId) -> Result<(), Core> {
-    match queues.create_queue(id, settings(), Default::default(), Default::default()) {
+    match queues.create_queue(id, settings(), Notes::new(), Notes::new()) {
         Err(Core::TopicExists { .. }) => Ok(()),
         made => made,
     }
