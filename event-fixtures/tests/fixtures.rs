@@ -209,5 +209,5 @@ fn a_fixture_of_the_developer_hides_a_built_in() {
     assert!(of("aws/s3/delete").problem.is_none());
     let error = library.render("bad", &request(&[])).unwrap_err();
     assert!(matches!(error, FixtureError::NotJson { line: 2, .. }), "{error}");
-    assert!(matches!(Library::new(Some("/nowhere".into())).list().len(), 23));
+    assert!(matches!(Library::new(Some("/nowhere".into())).list().len(), 26));
 }

@@ -9,12 +9,11 @@ const APP: &str = r#"
 import json
 import logging
 import os
-import time
+import threading
 
 import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-START = time.time()
 
 @app.route(route="hello")
 def hello(req: func.HttpRequest) -> func.HttpResponse:
@@ -50,7 +49,7 @@ def large(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="slow")
 def slow(req: func.HttpRequest) -> func.HttpResponse:
-    time.sleep(60)
+    threading.Event().wait()
     return func.HttpResponse("late")
 
 @app.route(route="dies")
@@ -70,7 +69,7 @@ def babbles(req: func.HttpRequest) -> func.HttpResponse:
                 os.write(int(name), b"\xff" * 4096)
             except OSError:
                 pass
-    time.sleep(60)
+    threading.Event().wait()
     return func.HttpResponse("said")
 
 @app.route(route="eats")

@@ -58,7 +58,7 @@ def messages():
     queue.delete_message(again)
     queue.delete_message(second)
     raises(ResourceNotFoundError, "MessageNotFound", lambda: queue.delete_message(second))
-    raises(HttpResponseError, "OutOfRangeQueryParameterValue", lambda: list(queue.receive_messages(max_messages=33).by_page()))
+    raises(HttpResponseError, "OutOfRangeQueryParameterValue", lambda: list(queue.receive_messages(messages_per_page=33)))
     raises(HttpResponseError, "MessageTooLarge", lambda: queue.send_message("x" * 65537))
     queue.send_message("x" * 65536)
     queue.clear_messages()
