@@ -333,7 +333,7 @@ fn the_older_model_runs_too() {
 #[test]
 fn an_app_of_node_runs_behind_the_vendors_library() {
     let package = r#"{"main": "src/functions/*.js", "dependencies": {"@azure/functions": "4.16.5"}}"#;
-    let code = r#"
+    let code = r"
 const { app } = require('@azure/functions');
 app.http('hello', {
   methods: ['GET', 'POST'], authLevel: 'anonymous', route: 'hello/{name}',
@@ -346,7 +346,7 @@ app.http('hello', {
   },
 });
 app.http('fails', { handler: async () => { throw new TypeError('no such flower'); } });
-"#;
+";
     let timer = "const { app } = require('@azure/functions');\napp.timer('tick', { schedule: '0 0 0 * * *', \
                  handler: (timer, context) => context.log('ticked', timer.isPastDue) });\n";
     let house = Plan::new()
