@@ -31,6 +31,10 @@ pub trait Cloud: Send + Sync {
     /// Makes a declared function real. `Err` says why the vendor would refuse it.
     fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String>;
     fn withdraw(&self, function: &FunctionId);
+    /// Completes when the functions of all that was declared are known, or cannot be.
+    fn known(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>>;
     /// Makes sure that declared queues exist: all of them, since one may name another.
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
@@ -90,6 +94,13 @@ pub struct Kind {
     pub account: fn(&Parts) -> Option<&str>,
 }
 
+impl Kind {
+    /// Whether it is opened for what is declared of `cloud`: a cloud may have several listeners.
+    pub fn serves(&self, cloud: &str) -> bool {
+        self.name.strip_prefix(cloud).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
 pub const CLOUDS: &[Kind] = &[
     Kind {
         name: "aws",
@@ -104,6 +115,20 @@ pub const CLOUDS: &[Kind] = &[
         plug: |ground| mlemu_gcp::Gcp::new(ground),
         profiles: mlemu_gcp::profile::PROFILES,
         account: mlemu_gcp::scope::project,
+    },
+    Kind {
+        name: "azure",
+        port: mlemu_azure::PORT,
+        plug: |ground| mlemu_azure::Azure::new(ground),
+        profiles: mlemu_azure::profile::PROFILES,
+        account: |_| None,
+    },
+    Kind {
+        name: mlemu_azure::QUEUE_FRONT,
+        port: mlemu_azure::queue::PORT,
+        plug: |ground| mlemu_azure::QueueStorage::new(ground),
+        profiles: &[],
+        account: |_| None,
     },
 ];
 
@@ -272,5 +297,125 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
+    }
+}
+
+impl Cloud for mlemu_azure::Azure {
+    fn bound(&self, address: SocketAddr) {
+        self.bound(address);
+    }
+
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn admits_origin(&self, parts: &Parts) -> bool {
+        self.admits_origin(parts)
+    }
+
+    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
+        Self::apology(strain)
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.declare(function)
+    }
+
+    fn withdraw(&self, function: &FunctionId) {
+        self.withdraw(function);
+    }
+
+    fn stop(&self) {
+        self.stop();
+    }
+
+    fn known(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.known())
+    }
+
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
+        let why = format!("mlemu does not have containers of this cloud yet: {}", bucket.name);
+        Box::pin(std::future::ready(Err(why)))
+    }
+
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        self.declare_queues(queues.iter().map(|queue| queue.name.as_str()))
+    }
+
+    fn lines(&self, record: &Record) -> Vec<String> {
+        self.lines(record)
+    }
+
+    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
+        Self::failure(failure)
+    }
+
+    fn function_url(&self, _address: SocketAddr, function: &FunctionId) -> Option<String> {
+        self.function_url(function)
+    }
+
+    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
+        mlemu_azure::trouble::asked(parts)
+    }
+
+    fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_azure::trouble::answer(trouble)
+    }
+
+    fn environment(&self, _address: SocketAddr) -> Environment {
+        self.environment()
+    }
+}
+
+impl Cloud for mlemu_azure::QueueStorage {
+    fn bound(&self, address: SocketAddr) {
+        self.bound(address);
+    }
+
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn admits_origin(&self, _parts: &Parts) -> bool {
+        false
+    }
+
+    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
+        Self::apology(strain)
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.declare(function)
+    }
+
+    fn withdraw(&self, _function: &FunctionId) {}
+
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
+        let why = format!("queues hold no containers: {}", bucket.name);
+        Box::pin(std::future::ready(Err(why)))
+    }
+
+    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
+        self.declare_queues(queues.iter().map(|queue| queue.name.as_str()))
+    }
+
+    fn lines(&self, _record: &Record) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
+        mlemu_azure::Azure::failure(failure)
+    }
+
+    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
+        mlemu_azure::trouble::asked(parts)
+    }
+
+    fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_azure::trouble::answer(trouble)
+    }
+
+    fn environment(&self, _address: SocketAddr) -> Environment {
+        self.environment()
     }
 }

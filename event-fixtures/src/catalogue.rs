@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 static AWS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/aws");
 static GCP: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/gcp");
+static AZURE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/azure");
 static PAYLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/payloads");
 
 const TEMPLATE: &str = ".json.hbs";
@@ -99,6 +100,7 @@ fn built_in() -> impl Iterator<Item = (String, &'static str)> {
     let mut found = Vec::new();
     gather(&AWS, "aws/", &mut found);
     gather(&GCP, "gcp/", &mut found);
+    gather(&AZURE, "azure/", &mut found);
     gather(&PAYLOADS, "", &mut found);
     found.into_iter()
 }
@@ -134,7 +136,7 @@ mod tests {
     fn the_binary_has_what_the_folders_have() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut on_disk = Vec::new();
-        for (folder, prefix) in [("aws", "aws/"), ("gcp", "gcp/"), ("payloads", "")] {
+        for (folder, prefix) in [("aws", "aws/"), ("gcp", "gcp/"), ("azure", "azure/"), ("payloads", "")] {
             let mut found = Vec::new();
             walk(&root.join(folder), &root.join(folder), 0, &mut found);
             on_disk.extend(found.into_iter().map(|(name, _)| format!("{prefix}{name}")));

@@ -33,6 +33,9 @@ fn the_first_wave_is_complete() {
         "aws/sns/notification",
         "aws/sqs/from-s3",
         "aws/sqs/message",
+        "azure/eventgrid/blob-created",
+        "azure/queue/message",
+        "azure/timer",
         "gcp/pubsub/from-storage",
         "gcp/pubsub/message",
         "gcp/pubsub/message-gen1",
@@ -208,5 +211,5 @@ fn a_fixture_of_the_developer_hides_a_built_in() {
     assert!(of("aws/s3/delete").problem.is_none());
     let error = library.render("bad", &request(&[])).unwrap_err();
     assert!(matches!(error, FixtureError::NotJson { line: 2, .. }), "{error}");
-    assert!(matches!(Library::new(Some("/nowhere".into())).list().len(), 23));
+    assert!(matches!(Library::new(Some("/nowhere".into())).list().len(), 26));
 }

@@ -1,5 +1,6 @@
-"""Trains the random forest on scikit-learn's diabetes table and writes model.joblib."""
+"""Trains the random forest on scikit-learn's diabetes table and writes model.joblib, or the file that is named."""
 
+import sys
 from pathlib import Path
 
 import joblib
@@ -13,8 +14,9 @@ def main():
     rows, progression = load_diabetes(return_X_y=True, scaled=False)
     model = RandomForestRegressor(n_estimators=50, max_depth=6, random_state=0)
     model.fit(rows, progression)
-    joblib.dump(model, HERE / "model.joblib")
-    print(f"model.joblib: {len(model.estimators_)} trees from {len(rows)} patients, "
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "model.joblib"
+    joblib.dump(model, target)
+    print(f"{target.name}: {len(model.estimators_)} trees from {len(rows)} patients, "
           f"R2 {model.score(rows, progression):.2f} on the rows that it was trained on")
 
 

@@ -149,6 +149,7 @@ fn needs(function: &FunctionDeclaration) -> Needs {
         source: function.source.clone(),
         language,
         client_packages: Vec::new(),
+        client_for_newer: false,
         provided_packages: Vec::new(),
         self_contained: false,
     }

@@ -35,13 +35,13 @@ pub struct UpArgs {
     /// Port of the Google APIs [default: 8085, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     gcp_port: Option<u16>,
-    /// Port of Azure Functions [default: 7071]
+    /// Port of Azure Functions [default: 7071, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     azure_port: Option<u16>,
-    /// Port of Azure Blob Storage [default: 10000]
+    /// Port of Azure Blob Storage, which is not there yet
     #[arg(long, value_name = "PORT")]
     blob_port: Option<u16>,
-    /// Port of Azure Queue Storage [default: 10001]
+    /// Port of Azure Queue Storage [default: 10001, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     queue_port: Option<u16>,
     /// Port of the control API [default: 4600, or the next free one; 0: any]
@@ -52,8 +52,8 @@ pub struct UpArgs {
     faithful: bool,
     #[command(flatten)]
     repeating: Repeating,
-    /// Verify request signatures instead of accepting any credentials
-    #[arg(long)]
+    /// Verify request signatures and function keys instead of accepting any credentials
+    #[arg(long, visible_alias = "enforce-keys")]
     strict_auth: bool,
     /// Keep buckets, queues and functions in this folder; otherwise they end with the daemon
     #[arg(long, value_name = "DIR")]
@@ -120,7 +120,13 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
     let loaded = args.reading.load(&args.path)?;
     let said = &loaded.settings.ports;
     let mut ports = BTreeMap::new();
-    for (cloud, port) in [("aws", args.aws_port.or(said.aws)), ("gcp", args.gcp_port.or(said.gcp))] {
+    let wishes = [
+        ("aws", args.aws_port.or(said.aws)),
+        ("gcp", args.gcp_port.or(said.gcp)),
+        ("azure", args.azure_port.or(said.azure)),
+        (mlemu_azure::QUEUE_FRONT, args.queue_port.or(said.queue)),
+    ];
+    for (cloud, port) in wishes {
         if let Some(port) = port {
             ports.insert(cloud, Wish { port, exact: true });
         }
@@ -165,9 +171,8 @@ fn ready(daemon: &Daemon) -> String {
 /// The same for people. `asked`: the clouds whose port somebody chose.
 fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
     let mut lines = Vec::new();
-    let later = [args.azure_port, args.blob_port, args.queue_port];
-    if later.iter().any(Option::is_some) {
-        let note = "the Azure listeners are not there yet: their ports are not opened";
+    if args.blob_port.is_some() {
+        let note = "the listener of Azure Blob Storage is not there yet: its port is not opened";
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     for (name, address) in daemon.addresses() {

@@ -1,7 +1,7 @@
 //! What a cloud would refuse at deployment, so that it is refused here too.
 //!
 //! AWS: Lambda Developer Guide, "Lambda quotas"; S3 User Guide, "General purpose bucket naming rules".
-//! Google: Cloud Functions documentation, "Quotas".
+//! Google: Cloud Functions documentation, "Quotas". Azure: "Azure Functions hosting options" (Consumption plan).
 
 use super::schema::nearest;
 use std::ops::RangeInclusive;
@@ -12,6 +12,7 @@ const AWS_MEMORY_MIB: RangeInclusive<u64> = 128..=10_240;
 const AWS_TMP_MIB: RangeInclusive<u64> = 512..=10_240;
 const AWS_TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=900;
 const GCP_TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=3600;
+const AZURE_TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=600;
 
 /// What is wrong with a memory limit of `bytes`, if something is.
 pub fn memory_fault(cloud: &str, bytes: u64) -> Option<String> {
@@ -27,6 +28,7 @@ pub fn timeout_fault(cloud: &str, timeout: Duration) -> Option<String> {
     let (whose, range) = match cloud {
         "aws" => ("Lambda takes", &AWS_TIMEOUT_SECONDS),
         "gcp" => ("Cloud Functions take", &GCP_TIMEOUT_SECONDS),
+        "azure" => ("the Consumption plan takes", &AZURE_TIMEOUT_SECONDS),
         _ => return None,
     };
     let fits = range.contains(&timeout.as_secs()) && timeout.subsec_nanos() == 0;
@@ -41,6 +43,7 @@ pub fn runtime_fault(cloud: &str, runtime: &str) -> Option<String> {
     let (whose, can) = match cloud {
         "aws" => ("Lambda", "python3.x, nodejsNN.x and provided.*"),
         "gcp" => ("Cloud Functions", "python3NN and nodejsNN"),
+        "azure" => ("Azure Functions", "python3.x and nodejsNN"),
         _ => return None,
     };
     let end = runtime.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(runtime.len());

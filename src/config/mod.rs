@@ -1,7 +1,7 @@
 //! Configuration: the files of a project become one declaration of it.
 //!
 //! `mlemu.toml` is the project's own word; templates of AWS SAM and CloudFormation are detected and read as they
-//! are, and so are functions that Google's functions-framework marks in their code. Whatever the file, the product is [`mlemu_core::declare::Project`].
+//! are, and so are function apps of Azure and functions that Google's functions-framework marks in their code. Whatever the file, the product is [`mlemu_core::declare::Project`].
 
 mod dotenv;
 mod error;
@@ -47,7 +47,7 @@ const STACK: &str = "local";
 const SAM_CONFIG: &str = "samconfig.toml";
 const AWS_PORT: u16 = 4566;
 
-const NOTHING: &str = "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template nor by the functions-framework in main.py or package.json\nhint: start one with `mlemu up app.py:handler`, or deploy to a running mlemu with create-function";
+const NOTHING: &str = "no function is declared here, neither in a mlemu.toml nor in a SAM or CloudFormation template nor by the functions-framework in main.py or package.json, and there is no function app with a host.json\nhint: start one with `mlemu up app.py:handler`, or deploy to a running mlemu with create-function";
 
 /// What the command line says about reading the project.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +104,7 @@ fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let native = if native.is_file() { Some(loading.native(&native)?) } else { None };
     loading.templates(native.as_ref())?;
     known_parameters(&overrides.parameters, &loading.parameters)?;
+    loading.apps()?;
     loading.framework()?;
     loading.finish(native)
 }
@@ -189,6 +190,13 @@ impl Loading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the function apps that are there.
+    fn apps(&mut self) -> Result<(), ConfigError> {
+        let (imported, files) = import::azure::read(self.root)?;
+        self.loaded.files.extend(files);
+        merge::absorb(&mut self.loaded, imported, self.root)
     }
 
     /// Adds what the code itself declares, unless a template says what it is.

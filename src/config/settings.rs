@@ -52,6 +52,10 @@ impl Settings {
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
             "gcp" => self.gcp.clone(),
+            "azure" | mlemu_azure::QUEUE_FRONT => Place {
+                account: mlemu_azure::profile::SUBSCRIPTION.into(),
+                region: mlemu_azure::profile::REGION.into(),
+            },
             _ => Place { account: self.account.clone(), region: self.region.clone() },
         }
     }

@@ -79,7 +79,13 @@ impl Refused {
 impl World {
     /// Invokes the function that is called `name`, in its project file or in its cloud.
     pub async fn invoke(&self, name: &str, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
-        let target = self.find(name)?;
+        let target = if let Ok(target) = self.find(name) {
+            target
+        } else {
+            // Some clouds learn from an app what its functions are.
+            futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
+            self.find(name)?
+        };
         self.run(&target, wanted, event).await
     }
 

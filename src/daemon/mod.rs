@@ -91,12 +91,12 @@ impl Options {
     /// when there are none.
     fn clouds(&self) -> impl Iterator<Item = &'static Kind> {
         let project = &self.loaded.project;
-        let uses = |name| {
-            project.functions.iter().any(|function| function.cloud == name)
-                || project.buckets.iter().any(|bucket| bucket.cloud == name)
-                || self.loaded.project.queues.iter().any(|queue| queue.cloud == name)
+        let uses = |kind: &Kind| {
+            project.functions.iter().any(|function| kind.serves(&function.cloud))
+                || project.buckets.iter().any(|bucket| kind.serves(&bucket.cloud))
+                || project.queues.iter().any(|queue| kind.serves(&queue.cloud))
         };
-        let opened = |kind: &&Kind| self.ports.contains_key(kind.name) || uses(kind.name);
+        let opened = |kind: &&Kind| self.ports.contains_key(kind.name) || uses(kind);
         let chosen: Vec<_> = CLOUDS.iter().filter(opened).collect();
         if chosen.is_empty() { CLOUDS.iter().take(1).collect() } else { chosen }.into_iter()
     }

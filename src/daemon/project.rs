@@ -148,7 +148,8 @@ impl World {
 }
 
 fn no_cloud(name: &str) -> String {
-    let known: Vec<_> = CLOUDS.iter().map(|kind| kind.name).collect();
+    // A second listener of a cloud is none of its own.
+    let known: Vec<_> = CLOUDS.iter().map(|kind| kind.name).filter(|name| !name.contains('-')).collect();
     if known.contains(&name) {
         return format!("`{name}` has no listener yet: start mlemu again");
     }
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_cloud_that_is_not_there_names_those_that_are() {
-        assert_eq!(no_cloud("clod"), "mlemu has no `clod`; it has aws, gcp");
+        assert_eq!(no_cloud("clod"), "mlemu has no `clod`; it has aws, gcp, azure");
         assert_eq!(no_cloud("gcp"), "`gcp` has no listener yet: start mlemu again");
     }
 }

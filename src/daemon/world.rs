@@ -131,6 +131,7 @@ impl World {
             engine.faults().seed(seed);
         }
         let schedules = Arc::new(Schedules::new(engine.clone()));
+        let fronts = Arc::new(soil.fronts.iter().map(|(kind, address)| (kind.name, *address)).collect());
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
             let cloud = (kind.plug)(Ground {
@@ -139,6 +140,7 @@ impl World {
                 queues: queues.clone(),
                 shelf: shelf.part(kind.name),
                 schedules: schedules.clone(),
+                fronts: Arc::clone(&fronts),
                 folder: soil.clients.clone(),
                 region: place.region,
                 account: place.account,

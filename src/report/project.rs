@@ -42,6 +42,7 @@ fn limits(function: &FunctionDeclaration) -> (String, String) {
     let usual = match function.cloud.as_str() {
         "aws" => Some((mlemu_aws::profile::DEFAULT_MEMORY, mlemu_aws::profile::DEFAULT_TIMEOUT)),
         "gcp" => Some((mlemu_gcp::profile::DEFAULT_MEMORY, mlemu_gcp::profile::DEFAULT_TIMEOUT)),
+        "azure" => Some((mlemu_azure::profile::DEFAULT_MEMORY, mlemu_azure::profile::DEFAULT_TIMEOUT)),
         _ => None,
     };
     let memory = function.memory.or(usual.map(|(memory, _)| memory));

@@ -66,6 +66,16 @@ fn batch_scoring() {
 }
 
 #[test]
+fn diabetes_azure() {
+    play("examples/diabetes-azure/README.md", "examples/diabetes-azure", &[]);
+}
+
+#[test]
+fn azure() {
+    play("docs/guides/azure.md", "", &[]);
+}
+
+#[test]
 fn thumbnailer() {
     play("examples/thumbnailer/README.md", "examples/thumbnailer", &["node", "npm"]);
 }

@@ -10,7 +10,7 @@ use super::stage::{Daemon, Printed, Shell};
 use super::tools;
 use std::path::{Path, PathBuf};
 
-const USUAL: [&str; 3] = [":4566", ":4600", ":8085"];
+const USUAL: [&str; 4] = [":4566", ":4600", ":8085", ":7071"];
 const LEFT_OUT: [&str; 2] = ["cargo test", "cargo install"];
 
 pub struct Player {
@@ -130,7 +130,8 @@ impl Player {
         self.ports =
             vec![(USUAL[0], daemon.port("aws  http://")), (USUAL[1], daemon.port("ready  control http://"))];
         // Opened only where the page's project uses it.
-        self.ports.extend(Some((USUAL[2], daemon.port("gcp  http://"))).filter(|(_, port)| port != ":"));
+        let others = [(USUAL[2], daemon.port("gcp  http://")), (USUAL[3], daemon.port("azure  http://"))];
+        self.ports.extend(others.into_iter().filter(|(_, port)| port != ":"));
         let printed = daemon.printed();
         self.daemon = Some(daemon);
         if !expected.is_empty() {

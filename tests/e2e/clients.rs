@@ -10,6 +10,7 @@ const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
 const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
+const AZURE_PYTHON_PACKAGES: [&str; 1] = ["azure-storage-queue>=12.12,<13"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
 
 /// A folder with clients in it.
@@ -52,6 +53,15 @@ pub fn google_python() -> Option<Clients> {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_PYTHON_PACKAGES))
+    })
+}
+
+/// Azure's client library of queues for Python; says why when there is none.
+pub fn azure_python() -> Option<Clients> {
+    installed("azure-python", &AZURE_PYTHON_PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(AZURE_PYTHON_PACKAGES))
     })
 }
 

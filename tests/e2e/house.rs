@@ -79,7 +79,7 @@ impl Plan {
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if ["AWS_", "GOOGLE_", "CLOUDSDK_", "STORAGE_", "PUBSUB_", "MLEMU_", "XDG_"]
+            if ["AWS_", "GOOGLE_", "CLOUDSDK_", "STORAGE_", "AZURE_", "PUBSUB_", "MLEMU_", "XDG_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
             {
@@ -161,6 +161,10 @@ impl House {
 
     pub fn gcp(&self) -> SocketAddr {
         self.address(&self.ready["clouds"]["gcp"])
+    }
+
+    pub fn azure(&self) -> SocketAddr {
+        self.address(&self.ready["clouds"]["azure"])
     }
 
     pub fn control(&self) -> SocketAddr {

@@ -10,6 +10,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("emulators/bundle", &["mlemu-core"], &["axum", "hyper", "hyper-util", "tonic"]),
     ("emulators/aws", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
     ("emulators/gcp", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
+    ("emulators/azure", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
     ("event-fixtures", &[], &["tokio", "axum", "hyper"]),
 ];
 

@@ -28,6 +28,8 @@ pub struct Needs {
     pub language: Language,
     /// Packages of the vendor's runtime client, pinned, e.g. `awslambdaric==4.2.2`.
     pub client_packages: Vec<String>,
+    /// The client's packages say that they need a newer interpreter than may be there, and are tried all the same.
+    pub client_for_newer: bool,
     /// Packages that the vendor's runtime image carries and that are installed only when the source
     /// mentions them (a module name prefix and the package to install), e.g. (`boto3`, `boto3`).
     pub provided_packages: Vec<(String, String)>,

@@ -177,6 +177,12 @@ impl Engine {
         revision
     }
 
+    /// Says which parts of `whole` have names of their own from now on: calls of them go to its instances, whose
+    /// runtime sees by the target which part is meant. Returns those that are parts no more.
+    pub fn host(&self, whole: &FunctionId, parts: Vec<FunctionId>) -> Vec<FunctionId> {
+        self.inner.registry.host(whole, parts)
+    }
+
     /// Publishes the function's newest configuration again, e.g. since its code changed in place.
     /// `false`: there is no such function.
     pub fn republish(&self, id: &FunctionId) -> bool {

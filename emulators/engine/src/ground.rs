@@ -6,6 +6,7 @@ use crate::objects::Objects;
 use crate::queues::Queues;
 use crate::schedules::Schedules;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,10 @@ pub struct Ground {
     pub queues: Queues,
     /// Where what is in neither core outlives the daemon.
     pub shelf: Shelf,
+    /// For what starts by time alone and is not declared by the project itself.
     pub schedules: Arc<Schedules>,
+    /// Every listener of the daemon by its name: some services tell functions where others are.
+    pub fronts: Arc<BTreeMap<&'static str, SocketAddr>>,
     /// Files that a cloud keeps for its instances.
     pub folder: PathBuf,
     pub region: String,

@@ -14,6 +14,8 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 #[derive(Default)]
 pub(crate) struct Registry {
     functions: RwLock<HashMap<FunctionId, Arc<Function>>>,
+    /// Parts of functions that have names of their own, and whose instances run them.
+    parts: RwLock<BTreeMap<FunctionId, FunctionId>>,
     /// Deleted functions that are still ending their instances.
     leaving: Mutex<Vec<oneshot::Receiver<()>>>,
 }
@@ -59,15 +61,36 @@ struct Facts {
 }
 
 impl Registry {
+    /// The function of that name, or the one that it is a part of.
     pub(crate) fn get(&self, id: &FunctionId) -> Option<Arc<Function>> {
-        self.functions.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let own = functions.get(id).cloned();
+        own.or_else(|| {
+            let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+            functions.get(parts.get(id)?).cloned()
+        })
     }
 
     pub(crate) fn all(&self) -> Vec<FunctionView> {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
-        let mut views: Vec<_> = functions.values().map(|function| function.view()).collect();
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        let of_parts = parts.iter().filter_map(|(id, whole)| {
+            let view = functions.get(whole).filter(|_| id != whole)?.view();
+            Some(FunctionView { id: id.clone(), ..view })
+        });
+        let mut views: Vec<_> = functions.values().map(|function| function.view()).chain(of_parts).collect();
         views.sort_by(|a, b| a.id.cmp(&b.id));
         views
+    }
+
+    /// Which parts `whole` has from now on. Returns those that it has no more.
+    pub(crate) fn host(&self, whole: &FunctionId, fresh: Vec<FunctionId>) -> Vec<FunctionId> {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = parts.iter().filter(|(id, of)| *of == whole && !fresh.contains(id));
+        let gone: Vec<FunctionId> = gone.map(|(id, _)| id.clone()).collect();
+        parts.retain(|id, _| !gone.contains(id));
+        parts.extend(fresh.into_iter().map(|id| (id, whole.clone())));
+        gone
     }
 
     pub(crate) fn publish(&self, draft: Draft, parts: &Parts) -> Arc<Revision> {
@@ -130,6 +153,8 @@ impl Registry {
     /// Ends calls or instances of one function, or of all.
     pub(crate) fn interrupt(&self, only: Option<&FunctionId>, what: Interrupt) {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        let only = only.map(|only| parts.get(only).unwrap_or(only));
         let meant = functions.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
         meant.for_each(|(_, function)| function.send(Event::Interrupt(what)));
     }
@@ -137,6 +162,7 @@ impl Registry {
     pub(crate) fn delete(&self, id: &FunctionId, parts: &Parts) -> bool {
         let function = self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         let Some(function) = function else { return false };
+        self.host(id, Vec::new());
         function.deleted.store(true, Ordering::Release);
         let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
         leaving.retain_mut(|left| left.try_recv() == Err(TryRecvError::Empty));

@@ -3,6 +3,7 @@
 //! Vendor files may hold anything: what is not known is passed over, what matters and is not supported is a
 //! warning, and only what makes a declaration meaningless is an error.
 
+pub mod azure;
 mod buckets;
 mod code;
 mod conditions;

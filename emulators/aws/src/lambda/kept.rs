@@ -9,7 +9,7 @@ use super::routes::Operation;
 use super::target::LATEST;
 use crate::profile::UNZIPPED_PACKAGE;
 use mlemu_core::{FunctionId, Revision, Source};
-use mlemu_engine::{Draft, Kept, Shelf};
+use mlemu_engine::{Draft, Kept, Routes, Shelf};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -147,6 +147,10 @@ impl Lambda {
         }
         self.functions.publish(self.draft(&entry.id, &latest));
         self.functions.reserve(&entry.id, reserved);
+        for (name, alias) in &entry.aliases {
+            let routes = Routes { to: alias.version.clone(), aside: alias.aside.clone() };
+            self.functions.lead(&entry.id, name, Some(routes));
+        }
         catalog.insert(entry);
     }
 

@@ -30,6 +30,7 @@ pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
         source: revision.source.folder().to_owned(),
         language,
         client_packages,
+        client_for_newer: false,
         provided_packages: provided
             .iter()
             .map(|(module, package)| ((*module).into(), (*package).into()))

@@ -25,6 +25,7 @@ impl Project {
             source,
             language,
             client_packages: Vec::new(),
+            client_for_newer: false,
             provided_packages: Vec::new(),
             self_contained: false,
         };

@@ -324,6 +324,7 @@ mod tests {
             source: source.into(),
             language: Language::Node { version: "20".into() },
             client_packages: Vec::new(),
+            client_for_newer: false,
             provided_packages: vec![("@aws-sdk/".into(), "@aws-sdk/*@3".into())],
             self_contained: false,
         }

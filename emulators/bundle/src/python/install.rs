@@ -24,6 +24,8 @@ pub(crate) enum Builds {
     Allowed,
     /// A missing one is an error at once and not after minutes in a compiler.
     Never,
+    /// Likewise, and those that ask for a newer interpreter are installed all the same.
+    NeverForNewer,
 }
 
 /// Installs `requirements` into `venv` and writes the exact versions beside it.
@@ -49,7 +51,12 @@ pub(crate) async fn install(
             .args(["install", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"])
             .args(["--progress-bar", "off"]),
     };
-    let tool = if builds == Builds::Never { tool.args(["--only-binary", ":all:"]) } else { tool };
+    let tool = if builds == Builds::Allowed { tool } else { tool.args(["--only-binary", ":all:"]) };
+    // Only pip can pass over what a package asks for; with uv it is asked for a newer interpreter.
+    let tool = match installer {
+        Installer::Pip(_) if builds == Builds::NeverForNewer => tool.arg("--ignore-requires-python"),
+        _ => tool,
+    };
     let tool = tool.arg("--requirement").arg(&list).arg("--constraint").arg(&bounds);
     let tool = if requirements.folder.is_dir() { tool.folder(&requirements.folder) } else { tool };
     quiet(tool).run(steps, sort).await.map_err(|failure| explain(failure, python, requirements))?;

@@ -40,6 +40,7 @@ pub(crate) struct Workshop {
 struct Declared {
     requirements: Requirements,
     client: Requirements,
+    client_builds: Builds,
 }
 
 impl Workshop {
@@ -68,7 +69,7 @@ impl Workshop {
         warnings.extend(declared.requirements.warnings.iter().cloned());
         let (own, client) = tokio::try_join!(
             self.environment_if_any(&python, declared.requirements, Builds::Allowed, &steps),
-            self.environment_if_any(&python, declared.client, Builds::Never, &steps),
+            self.environment_if_any(&python, declared.client, declared.client_builds, &steps),
         )?;
         let layers: Vec<PathBuf> = own.iter().chain(&client).map(Venv::site_packages).collect();
         let overlay = self.overlay(&python, layers, &steps).await?;
@@ -145,7 +146,7 @@ impl Workshop {
                     if requirements.is_empty() {
                         return Ok(());
                     }
-                    let installer = workshop.installer(&python, &requirements).await?;
+                    let installer = workshop.installer(&python, &requirements, builds).await?;
                     install(&installer, &venv, &python, &requirements, builds, &steps).await
                 })
             }
@@ -177,7 +178,13 @@ impl Workshop {
         &self,
         python: &Python,
         requirements: &Requirements,
+        builds: Builds,
     ) -> Result<Installer, BuildFailure> {
+        if builds == Builds::NeverForNewer
+            && let Some(pip) = self.pythons.pip_for(python).await
+        {
+            return Ok(Installer::Pip(pip));
+        }
         if let Some(uv) = self.surroundings.which("uv")
             && Tool::new(&uv).arg("--version").output(Duration::from_secs(20)).await.is_some()
         {
@@ -224,7 +231,8 @@ fn read_declared(needs: &Needs, inputs: &mut Inputs) -> Result<Declared, BuildFa
     };
     let provided = provided(needs, &requirements.names(), inputs);
     let client = Requirements::of_packages(needs.client_packages.iter().map(String::as_str));
-    Ok(Declared { requirements, client: client.and(&provided) })
+    let client_builds = if needs.client_for_newer { Builds::NeverForNewer } else { Builds::Never };
+    Ok(Declared { requirements, client: client.and(&provided), client_builds })
 }
 
 /// The provided packages that the source uses, does not declare and does not bring along.
@@ -254,6 +262,7 @@ mod tests {
             source: source.into(),
             language: Language::Python { version: "3.12".into() },
             client_packages: vec!["client==1".into()],
+            client_for_newer: false,
             provided_packages: vec![
                 ("boto3".into(), "boto3==1.40".into()),
                 ("botocore".into(), "boto3==1.40".into()),

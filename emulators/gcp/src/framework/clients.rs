@@ -53,6 +53,7 @@ pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
         source: revision.source.folder().to_owned(),
         language,
         client_packages,
+        client_for_newer: false,
         provided_packages: Vec::new(),
         self_contained: matches!(revision.source, Source::Unpacked { .. }),
     })

@@ -23,6 +23,7 @@ impl Runtime for FakeRuntime {
             source: revision.source.folder().to_owned(),
             language: Language::Executable { name: "fake".into() },
             client_packages: Vec::new(),
+            client_for_newer: false,
             provided_packages: Vec::new(),
             self_contained: true,
         })

@@ -1,0 +1,222 @@
+//! Function apps that a project declares, and what becomes of them when their worker has said what they have.
+
+use super::timer::resolved;
+use super::{Functions, timer};
+use crate::app::App;
+use crate::profile;
+use crate::queue::ensure;
+use crate::queue::feed::{self, Manner};
+use crate::settings::{HostFile, Unreadable};
+use crate::worker::Workers;
+use crate::worker::index::{Binding, Index, Indexed};
+use crate::worker::messages::TypedData;
+use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::{Cause, Environment, FunctionId, Sink, Source, Subject, What};
+use mlemu_engine::queues::{Queues, TopicId};
+use mlemu_engine::schedules::Schedules;
+use mlemu_engine::sources::Sources;
+use mlemu_engine::{Draft, Engine};
+use std::sync::{Arc, PoisonError};
+
+/// The option of a declaration that holds `host.json` as it is.
+pub const HOST_FILE: &str = "host.json";
+
+/// Why a declared app cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Host(#[from] Unreadable),
+}
+
+impl Functions {
+    /// Makes a declared app exist, or be as it is declared now. Its folder runs in place; `watch` reloads it when it
+    /// changes. Its functions are known as soon as a worker is up, which this begins.
+    pub fn declare(
+        self: &Arc<Self>,
+        declared: &FunctionDeclaration,
+        watch: bool,
+    ) -> Result<FunctionId, Refused> {
+        let id = FunctionId::new(self.parts.place.scope.clone(), &declared.name);
+        let host = HostFile::read(declared.options.get(HOST_FILE).map_or("", String::as_str))?;
+        let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
+        let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
+        limits.concurrency = declared.concurrency;
+        if let Some(tmp) = declared.tmp {
+            limits.tmp = tmp;
+        }
+        self.unhost(&id);
+        let arrival = Arrival {
+            engine: self.parts.engine.clone(),
+            schedules: self.parts.schedules.clone(),
+            queues: self.parts.queues.clone(),
+            sources: self.parts.sources.clone(),
+            manner: host.queues,
+            app: id.clone(),
+            settings: declared.env.clone(),
+        };
+        let arrival = Arc::new(arrival);
+        let outlet = arrival.clone();
+        let app = App::new(
+            id.clone(),
+            host,
+            language(&declared.runtime),
+            self.parts.engine.ids().clone(),
+            move |index| arrival.bring(index),
+            move |binding, data, cause| outlet.send(binding, data, cause),
+        );
+        let app = Arc::new(app);
+        let name = id.name.to_string();
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(name, app.clone());
+        let place = self.parts.place.clone();
+        self.parts.engine.publish(Draft {
+            id: id.clone(),
+            label: "live".into(),
+            source: Source::Folder(declared.source.clone()),
+            runtime: declared.runtime.clone(),
+            handler: declared.handler.clone(),
+            env: self.pointed(&declared.env),
+            limits,
+            client: Arc::new(Workers { app: app.clone(), place, folder: self.parts.folder.clone() }),
+            from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
+            watch,
+        });
+        self.parts.engine.reserve(&id, declared.concurrency);
+        let functions = self.clone();
+        tokio::spawn(async move {
+            // What failed was recorded where it failed, and is said to whoever calls.
+            let _ = functions.started(&app).await;
+        });
+        Ok(id)
+    }
+
+    /// Makes declared queues exist.
+    pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let topic = |name| TopicId::new(&self.parts.place.scope, name);
+        let made = |name| ensure(&self.parts.queues, &topic(name)).map_err(|fault| fault.to_string());
+        names.into_iter().try_for_each(made)
+    }
+
+    /// Forgets an app that is no longer declared.
+    pub fn forget(&self, id: &FunctionId) {
+        if self.apps.write().unwrap_or_else(PoisonError::into_inner).remove(&*id.name).is_some() {
+            self.unhost(id);
+            self.parts.engine.delete(id);
+        }
+    }
+
+    /// With connections to an emulator on its usual ports led to where ours is.
+    fn pointed(&self, settings: &Environment) -> Environment {
+        let to = self.parts.storage.map(crate::queue::connection);
+        let meant = |value: &String| {
+            value.trim().trim_end_matches(';').eq_ignore_ascii_case("UseDevelopmentStorage=true")
+        };
+        let led = |value: &String| to.as_ref().filter(|_| meant(value)).unwrap_or(value).clone();
+        settings.iter().map(|(name, value)| (name.clone(), led(value))).collect()
+    }
+
+    fn unhost(&self, id: &FunctionId) {
+        for part in self.parts.engine.host(id, Vec::new()) {
+            self.parts.schedules.withdraw(&part);
+            self.parts.sources.remove(&feed::id_of(&part));
+        }
+        self.parts.schedules.withdraw(id);
+    }
+}
+
+fn language(runtime: &str) -> &'static str {
+    match runtime {
+        _ if runtime.starts_with("python") => "python",
+        _ if runtime.starts_with("node") => "node",
+        _ => "custom",
+    }
+}
+
+/// What happens when a worker of a new revision has told its functions.
+struct Arrival {
+    engine: Engine,
+    schedules: Arc<Schedules>,
+    queues: Queues,
+    sources: Sources,
+    manner: Manner,
+    app: FunctionId,
+    settings: Environment,
+}
+
+impl Arrival {
+    fn bring(&self, index: &Arc<Index>) {
+        let parts = index.functions.iter().map(|function| self.id(function)).collect();
+        for gone in self.engine.host(&self.app, parts) {
+            self.schedules.withdraw(&gone);
+            self.sources.remove(&feed::id_of(&gone));
+        }
+        for function in &index.functions {
+            self.greet(function);
+        }
+        for text in &index.oddities {
+            self.warn(&self.app, text.clone());
+        }
+    }
+
+    fn id(&self, function: &Indexed) -> FunctionId {
+        FunctionId::new(self.app.scope.clone(), &function.name)
+    }
+
+    fn greet(&self, function: &Indexed) {
+        let id = self.id(function);
+        if let Some(fault) = &function.fault {
+            return self.warn(&id, format!("the worker could not load it: {fault}"));
+        }
+        match function.trigger.kind.to_ascii_lowercase().as_str() {
+            "httptrigger" => {}
+            "timertrigger" => {
+                if let Err(why) = timer::arrange(&self.schedules, &id, &function.trigger, &self.settings) {
+                    self.warn(&id, why);
+                }
+            }
+            "queuetrigger" => {
+                let queue = resolved(function.trigger.text("queueName").unwrap_or_default(), &self.settings);
+                let sink = self.engine.parts().journal.clone();
+                let made = queue.and_then(|queue| {
+                    let mapping = feed::mapping(&self.queues, sink, &id, &queue, self.manner);
+                    mapping.map_err(|fault| fault.to_string())
+                });
+                match made {
+                    Ok(mapping) => self.sources.put(mapping),
+                    Err(why) => self.warn(&id, why),
+                }
+            }
+            _ => {
+                let kind = &function.trigger.kind;
+                let text = format!(
+                    "nothing of mlemu fires a {kind} yet: invoke it with `mlemu invoke {}` or by \
+                     POST /admin/functions/{}",
+                    id.name, id.name
+                );
+                self.warn(&id, text);
+            }
+        }
+        let here = |binding: &Binding| binding.is("http") || (binding.is("queue") && binding.is_out);
+        for binding in function.others.iter().filter(|binding| !here(binding)) {
+            let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };
+            let text =
+                format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
+            self.warn(&id, text);
+        }
+    }
+
+    /// What goes out by a binding that is not there is dropped, as was said at the start.
+    fn send(&self, binding: &Binding, data: &TypedData, cause: &Cause) -> Result<(), String> {
+        if !binding.is("queue") {
+            return Ok(());
+        }
+        let queue = resolved(binding.text("queueName").unwrap_or_default(), &self.settings)?;
+        let sent = feed::send(&self.queues, &self.app.scope, &queue, data, self.manner, cause);
+        sent.map_err(|fault| fault.to_string())
+    }
+
+    fn warn(&self, function: &FunctionId, text: String) {
+        let parts = self.engine.parts();
+        let subject = Subject { function: Some(function.clone()), ..Subject::default() };
+        parts.journal.send(parts.clock.now(), subject, What::Warning { text });
+    }
+}

@@ -1,0 +1,169 @@
+//! Calls by HTTP: the route, the key, the function, its answer.
+
+use super::fault;
+use super::keys::Level;
+use super::route::Route;
+use super::start::Down;
+use super::{Functions, new_id, path_of};
+use crate::app::App;
+use crate::profile::PAYLOAD;
+use crate::worker::index::{Index, Indexed};
+use crate::worker::{PARAMS, URL};
+use axum::body::Body;
+use axum::response::Response;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mlemu_core::{Answer, Cause, FunctionId, Invoke, Mode, Refusal, Reply, RequestHead};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The function that a request is for, and what its route captured.
+struct Found {
+    app: Arc<App>,
+    index: Arc<Index>,
+    at: usize,
+    params: BTreeMap<String, String>,
+}
+
+impl Found {
+    fn function(&self) -> &Indexed {
+        &self.index.functions[self.at]
+    }
+}
+
+impl Functions {
+    pub(super) async fn call(&self, request: Request<Body>) -> Response {
+        let (parts, body) = request.into_parts();
+        let found = match self.find(&parts).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return fault::not_found(),
+            Err(Down::Failed(failure)) => return fault::down(&failure),
+            Err(Down::Refused(refusal)) => return fault::refused(&refusal),
+        };
+        if self.parts.enforce_keys
+            && !self.keys.admit(&parts, &found.function().name, level(found.function()))
+        {
+            return fault::unauthorized();
+        }
+        match read(body).await {
+            Ok(payload) => self.run(found, parts, payload).await,
+            Err(refusal) => fault::refused(&refusal),
+        }
+    }
+
+    /// The most particular of the routes that fit.
+    async fn find(&self, parts: &Parts) -> Result<Option<Found>, Down> {
+        let mut down = None;
+        let mut best: Option<(Route, Found)> = None;
+        for app in self.apps() {
+            let index = match self.started(&app).await {
+                Ok(index) => index,
+                Err(why) => {
+                    down = Some(why);
+                    continue;
+                }
+            };
+            for (at, function) in index.functions.iter().enumerate() {
+                let Some((route, params)) = fits(function, &app, parts) else { continue };
+                if best.as_ref().is_none_or(|(known, _)| route.precedence() < known.precedence()) {
+                    best = Some((route, Found { app: app.clone(), index: index.clone(), at, params }));
+                }
+            }
+        }
+        match (best, down) {
+            (Some((_, found)), _) => Ok(Some(found)),
+            (None, Some(down)) => Err(down),
+            (None, None) => Ok(None),
+        }
+    }
+
+    async fn run(&self, found: Found, parts: Parts, payload: bytes::Bytes) -> Response {
+        let id = new_id(self.parts.engine.ids());
+        let target = FunctionId::new(found.app.id.scope.clone(), &found.function().name);
+        let authority =
+            parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let authority = authority.unwrap_or_else(|| self.parts.place.authority());
+        let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let mut attributes = vec![(URL, format!("http://{authority}{path}"))];
+        if let Ok(params) = serde_json::to_string(&found.params) {
+            attributes.push((PARAMS, params));
+        }
+        let head = RequestHead { method: parts.method, target: path, headers: parts.headers };
+        let invoke = Invoke {
+            cause: Cause::Request(trace(&head).unwrap_or_else(|| id.0.to_string()).into()),
+            id,
+            target,
+            qualifier: None,
+            mode: Mode::Wait,
+            payload,
+            attributes,
+            head: Some(Arc::new(head)),
+            wants_log: false,
+            stream: None,
+        };
+        match self.parts.engine.invoke(invoke).await {
+            Ok(Reply::Done(outcome)) => match outcome.result {
+                Ok(answer) => passed_on(answer),
+                Err(failure) => fault::failed(&failure),
+            },
+            Ok(Reply::Accepted | Reply::WouldRun) => fault::accepted(),
+            Err(refusal) => fault::refused(&refusal),
+        }
+    }
+}
+
+/// Of the caller's `traceparent`.
+fn trace(head: &RequestHead) -> Option<String> {
+    let said = head.headers.get("traceparent")?.to_str().ok()?;
+    said.split('-').nth(1).filter(|trace| trace.len() == 32).map(str::to_owned)
+}
+
+fn fits(function: &Indexed, app: &App, parts: &Parts) -> Option<(Route, BTreeMap<String, String>)> {
+    if !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
+        return None;
+    }
+    let route = Route::read(&path_of(function, app));
+    let params = route.captures(parts.uri.path().trim_start_matches('/'))?;
+    Some((route, params))
+}
+
+/// Where no method is said, every one is meant.
+fn takes(function: &Indexed, method: &Method) -> bool {
+    let methods =
+        function.trigger.said.get("methods").and_then(Value::as_array).filter(|all| !all.is_empty());
+    methods.is_none_or(|all| {
+        all.iter().filter_map(Value::as_str).any(|known| known.eq_ignore_ascii_case(method.as_str()))
+    })
+}
+
+fn level(function: &Indexed) -> Level {
+    match function.trigger.text("authLevel").map(str::to_ascii_lowercase).as_deref() {
+        Some("anonymous") => Level::Anonymous,
+        Some("admin") => Level::Admin,
+        _ => Level::Function,
+    }
+}
+
+async fn read(body: Body) -> Result<bytes::Bytes, Refusal> {
+    let most = usize::try_from(PAYLOAD).unwrap_or(usize::MAX);
+    match Limited::new(body, most).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Refusal::TooLarge { size: PAYLOAD + 1, limit: PAYLOAD })
+        }
+        // The caller is gone: nobody reads this.
+        Err(_) => Err(Refusal::Stopping),
+    }
+}
+
+fn passed_on(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    if let Some(head) = answer.head {
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+    }
+    response
+}

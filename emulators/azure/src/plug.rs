@@ -1,0 +1,114 @@
+//! The whole of this cloud behind one port, and what a project declares of it.
+
+use crate::QUEUE_FRONT;
+use crate::functions::{self, Functions, FunctionsParts, fault};
+use crate::place::Place;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::Request;
+use http::request::Parts;
+use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
+use mlemu_engine::Ground;
+use mlemu_engine::sources::{SourceParts, Sources};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The services, plugged together.
+pub struct Azure {
+    functions: Arc<Functions>,
+    place: Place,
+    watch: bool,
+}
+
+impl Azure {
+    pub fn new(ground: Ground) -> Arc<Self> {
+        let place = Place::new(&ground.account, &ground.region, &ground.prefix);
+        let parts = ground.engine.parts();
+        let sources = Sources::new(SourceParts {
+            queues: ground.queues.clone(),
+            invoker: ground.engine.clone(),
+            sink: parts.journal.clone(),
+            new_id: functions::new_id,
+            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+        });
+        let functions = Functions::new(FunctionsParts {
+            queues: ground.queues,
+            sources,
+            storage: ground.fronts.get(QUEUE_FRONT).copied(),
+            engine: ground.engine,
+            place: place.clone(),
+            folder: ground.folder,
+            schedules: ground.schedules,
+            enforce_keys: ground.strict_auth,
+        });
+        Arc::new(Self { functions: Arc::new(functions), place, watch: ground.watch })
+    }
+
+    /// Told once where the listener is.
+    pub fn bound(&self, address: SocketAddr) {
+        self.place.set_address(address);
+    }
+
+    /// No page of another origin may call: CORS is not there yet.
+    pub fn admits_origin(&self, _parts: &Parts) -> bool {
+        false
+    }
+
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        self.functions.serve(request).await
+    }
+
+    /// What a client is told that no service could hear out.
+    pub fn apology(strain: Strain) -> Response {
+        fault::strained(strain)
+    }
+
+    /// Makes a declared function app real. Must be called inside a tokio runtime: its first worker starts here.
+    pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())
+    }
+
+    /// Makes declared queues exist.
+    pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        self.functions.declare_queues(names)
+    }
+
+    pub fn withdraw(&self, function: &FunctionId) {
+        self.functions.forget(function);
+    }
+
+    /// Nothing feeds a function any more.
+    pub fn stop(&self) {
+        self.functions.stop();
+    }
+
+    /// Completes when every app's worker has said what it has, or cannot.
+    pub async fn known(&self) {
+        self.functions.known().await;
+    }
+
+    /// The host's lines for a record.
+    pub fn lines(&self, record: &Record) -> Vec<String> {
+        self.functions.lines(record)
+    }
+
+    /// The document that a caller gets for a failure.
+    pub fn failure(failure: &FunctionFailure) -> Bytes {
+        fault::document(failure)
+    }
+
+    pub fn function_url(&self, function: &FunctionId) -> Option<String> {
+        self.functions.url(function)
+    }
+
+    /// Variables for client libraries and tools outside of functions.
+    pub fn environment(&self) -> Environment {
+        let mut env = Environment::from([("AZURE_FUNCTIONS_HOST".to_owned(), self.place.base())]);
+        if let Some(key) = self.functions.master_key() {
+            env.insert("AZURE_FUNCTIONS_MASTER_KEY".to_owned(), key.to_owned());
+        }
+        env
+    }
+}

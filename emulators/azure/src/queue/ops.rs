@@ -1,0 +1,285 @@
+//! The operations on queues and messages.
+
+use super::fault::{Code, Fault};
+use super::routes::{self, Asked};
+use super::wire::{self, Listing, Messages, NewText, OneMessage, OneQueue};
+use super::{ACCOUNT, QueueStorage, RETENTION, settings};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use mlemu_core::{Cause, Timestamp};
+use mlemu_engine::queues::{
+    Extended, Extension, Fault as Core, Message, NewMessage, Notes, Receipt, Standing, Want,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Largest text of a message, in bytes.
+const LARGEST: usize = 64 * 1024;
+/// Longest a message is hidden, in seconds.
+const LONGEST: u64 = 7 * 24 * 60 * 60;
+/// Queues of one page.
+const PAGE: usize = 5000;
+const META: &str = "x-ms-meta-";
+/// When a message ends, in microseconds since 1970.
+const EXPIRES: &str = "expires";
+
+type Query = BTreeMap<String, String>;
+
+impl QueueStorage {
+    pub(super) async fn run(&self, parts: &Parts, body: Bytes) -> Result<Response, Fault> {
+        let query = routes::query(parts);
+        match routes::asked(parts, &query) {
+            Asked::ListQueues => self.list(parts, &query),
+            Asked::Create(queue) => self.create(&queue, parts),
+            Asked::Delete(queue) => {
+                self.queues.delete_topic(&self.topic(&queue)).map(|()| done(204)).map_err(Fault::from)
+            }
+            Asked::GetMetadata(queue) => self.metadata(&queue),
+            Asked::SetMetadata(queue) => {
+                let fresh = said(parts);
+                self.queues.note(&self.topic(&queue), |notes, _| *notes = fresh)?;
+                Ok(done(204))
+            }
+            Asked::Put(queue) => self.put(&queue, &query, parts, &body),
+            Asked::Get(queue) => self.get(&queue, &query).await,
+            Asked::Peek(queue) => self.peek(&queue, &query),
+            Asked::Clear(queue) => {
+                self.queues.purge(&self.topic(&queue).only()).map(|()| done(204)).map_err(Fault::from)
+            }
+            Asked::DeleteMessage(queue, _) => self.delete(&queue, &query),
+            Asked::Update(queue, _) => self.update(&queue, &query, &body),
+            Asked::Missing => Err(Code::NotImplemented.into()),
+            Asked::Nowhere => Err(Code::ResourceNotFound.into()),
+        }
+    }
+
+    fn create(&self, queue: &str, parts: &Parts) -> Result<Response, Fault> {
+        if !is_name(queue) {
+            return Err(Code::InvalidResourceName.into());
+        }
+        let (id, notes) = (self.topic(queue), said(parts));
+        match self.queues.create_queue(&id, settings(), notes.clone(), Notes::new()) {
+            Ok(()) => Ok(done(201)),
+            Err(Core::TopicExists { .. }) if self.queues.topic(&id)?.notes == notes => Ok(done(204)),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn list(&self, parts: &Parts, query: &Query) -> Result<Response, Fault> {
+        let prefix = query.get("prefix").cloned().unwrap_or_default();
+        let most = number(query, "maxresults", PAGE as u64, 1..=PAGE as u64)?;
+        let after = query.get("marker").cloned().unwrap_or_default();
+        let with = query.get("include").is_some_and(|include| include.contains("metadata"));
+        let all = self.queues.topics(&self.place.scope).into_iter();
+        let mut all = all.filter(|view| view.id.name.starts_with(&prefix) && *view.id.name >= *after);
+        let page: Vec<OneQueue> = all
+            .by_ref()
+            .take(most as usize)
+            .map(|view| OneQueue { name: view.id.name.to_string(), metadata: with.then_some(view.notes) })
+            .collect();
+        let next_marker = all.next().map(|view| view.id.name.to_string()).unwrap_or_default();
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        document(
+            200,
+            &Listing {
+                service_endpoint: format!("http://{host}/{ACCOUNT}"),
+                prefix,
+                max_results: most as usize,
+                queues: wire::Queues { all: page },
+                next_marker,
+            },
+        )
+    }
+
+    fn metadata(&self, queue: &str) -> Result<Response, Fault> {
+        let id = self.topic(queue);
+        let view = self.queues.topic(&id)?;
+        let counts = self.queues.counts(&id.only())?;
+        let mut response = done(200);
+        let count = counts.visible + counts.leased + counts.delayed;
+        response.headers_mut().insert("x-ms-approximate-messages-count", HeaderValue::from(count));
+        for (name, value) in view.notes {
+            let name = HeaderName::from_bytes(format!("{META}{name}").as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        Ok(response)
+    }
+
+    fn put(&self, queue: &str, query: &Query, parts: &Parts, body: &[u8]) -> Result<Response, Fault> {
+        let text = text_of(body)?;
+        let delay = number(query, "visibilitytimeout", 0, 0..=LONGEST)?;
+        let now = self.queues.clock().now();
+        let life = match query.get("messagettl").map(String::as_str) {
+            None => Some(RETENTION),
+            Some("-1") => None,
+            Some(_) => Some(Duration::from_secs(number(query, "messagettl", 1, 1..=u64::from(u32::MAX))?)),
+        };
+        let expires = life.map_or(Timestamp(253_402_300_799_000_000), |life| now.plus(life));
+        let id = self.queues.ids().fresh("message").uuid();
+        let trace =
+            parts.headers.get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).unwrap_or(&id);
+        let new = NewMessage {
+            id: id.as_str().into(),
+            delay: Some(Duration::from_secs(delay)),
+            notes: Arc::new([(EXPIRES, expires.0.to_string())]),
+            ..NewMessage::of(text, Cause::Request(trace.into()))
+        };
+        let sent = self.queues.send(&self.topic(queue), new)?;
+        let receipt = Receipt { epoch: mlemu_core::Epoch(0), sequence: sent.sequence, token: 0 };
+        let one = OneMessage {
+            message_id: id,
+            insertion_time: wire::date(now),
+            expiration_time: wire::date(expires),
+            pop_receipt: Some(wire::pop_receipt(&receipt)),
+            time_next_visible: Some(wire::date(now.plus(Duration::from_secs(delay)))),
+            ..OneMessage::default()
+        };
+        document(201, &Messages { all: vec![one] })
+    }
+
+    async fn get(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
+        let most = number(query, "numofmessages", 1, 1..=32)?;
+        let lease = Duration::from_secs(number(query, "visibilitytimeout", 30, 1..=LONGEST)?);
+        let only = self.topic(queue).only();
+        let received =
+            self.queues.receive(&only, Want { lease: Some(lease), ..Want::now(most as usize) }).await?;
+        let now = self.queues.clock().now();
+        let mut all = Vec::new();
+        for one in received {
+            if expires(&one.message) <= now {
+                self.queues.acknowledge(&only, &one.receipt, false)?;
+                continue;
+            }
+            all.push(OneMessage {
+                pop_receipt: Some(wire::pop_receipt(&one.receipt)),
+                time_next_visible: Some(wire::date(one.until)),
+                ..shown(&one.message, one.count)
+            });
+        }
+        document(200, &Messages { all })
+    }
+
+    fn peek(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
+        use mlemu_engine::queues::Sight;
+        let most = number(query, "numofmessages", 1, 1..=32)? as usize;
+        let now = self.queues.clock().now();
+        let all = self.queues.peek(&self.topic(queue).only(), usize::MAX)?.into_iter();
+        let visible = all.filter(|one| one.sight == Sight::Visible && expires(&one.message) > now);
+        document(
+            200,
+            &Messages { all: visible.take(most).map(|one| shown(&one.message, one.count)).collect() },
+        )
+    }
+
+    fn delete(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
+        let only = self.topic(queue).only();
+        match self.queues.acknowledge(&only, &receipt(query)?, false)? {
+            Standing::Held | Standing::Lapsed => Ok(done(204)),
+            Standing::Superseded => Err(Code::PopReceiptMismatch.into()),
+            Standing::Gone => Err(Code::MessageNotFound.into()),
+        }
+    }
+
+    fn update(&self, queue: &str, query: &Query, body: &[u8]) -> Result<Response, Fault> {
+        let lease = Duration::from_secs(number(query, "visibilitytimeout", 0, 0..=LONGEST)?);
+        let body = if body.is_empty() { None } else { Some(Bytes::from(text_of(body)?)) };
+        let wanted = Extension { body, renew: true, ..Extension::of(lease) };
+        match self.queues.extend(&self.topic(queue).only(), &receipt(query)?, wanted)? {
+            Extended::Done(receipt, until) => {
+                let mut response = done(204);
+                let headers = response.headers_mut();
+                let pair = [
+                    ("x-ms-popreceipt", wire::pop_receipt(&receipt)),
+                    ("x-ms-time-next-visible", wire::date(until)),
+                ];
+                for (name, value) in pair {
+                    if let Ok(value) = HeaderValue::from_str(&value) {
+                        headers.insert(name, value);
+                    }
+                }
+                Ok(response)
+            }
+            Extended::NotHeld(Standing::Gone) => Err(Code::MessageNotFound.into()),
+            Extended::NotHeld(_) | Extended::TooLong => Err(Code::PopReceiptMismatch.into()),
+        }
+    }
+}
+
+/// Without the one that a sender got: no lease stands for that here.
+fn receipt(query: &Query) -> Result<Receipt, Fault> {
+    let said = query.get("popreceipt").ok_or(Code::InvalidInput)?;
+    wire::lease(said).ok_or_else(|| Code::PopReceiptMismatch.into())
+}
+
+fn expires(message: &Message) -> Timestamp {
+    let said = message.note(EXPIRES).and_then(|said| said.parse().ok()).map(Timestamp);
+    said.unwrap_or_else(|| message.enqueued.plus(RETENTION))
+}
+
+fn shown(message: &Message, count: u32) -> OneMessage {
+    OneMessage {
+        message_id: message.id.to_string(),
+        insertion_time: wire::date(message.enqueued),
+        expiration_time: wire::date(expires(message)),
+        dequeue_count: Some(count),
+        message_text: Some(String::from_utf8_lossy(&message.body).into_owned()),
+        ..OneMessage::default()
+    }
+}
+
+fn text_of(body: &[u8]) -> Result<String, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| Code::InvalidXmlDocument)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let read: NewText = quick_xml::de::from_str(text).map_err(|_| Code::InvalidXmlDocument)?;
+    if read.message_text.len() > LARGEST {
+        return Err(Code::MessageTooLarge.into());
+    }
+    Ok(read.message_text)
+}
+
+fn number(query: &Query, name: &str, usual: u64, range: std::ops::RangeInclusive<u64>) -> Result<u64, Fault> {
+    match query.get(name) {
+        None => Ok(usual),
+        Some(text) => {
+            let read = text.parse().ok().filter(|number| range.contains(number));
+            read.ok_or_else(|| Code::OutOfRangeQueryParameterValue.into())
+        }
+    }
+}
+
+/// 3 to 63 lower-case letters, digits and single hyphens.
+fn is_name(name: &str) -> bool {
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.contains("--")
+}
+
+fn said(parts: &Parts) -> Notes {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let all =
+        parts.headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(META)?, value)));
+    all.map(|(name, value)| (name.to_owned(), text(value))).collect()
+}
+
+fn done(status: u16) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response
+}
+
+fn document(status: u16, document: &impl Serialize) -> Result<Response, Fault> {
+    let text = quick_xml::se::to_string(document).map_err(|_| Code::InvalidInput)?;
+    let mut response = done(status);
+    *response.body_mut() = Body::from(format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{text}"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    Ok(response)
+}

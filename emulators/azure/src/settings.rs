@@ -1,0 +1,144 @@
+//! `host.json`: what an app says of itself as a whole.
+//!
+//! Source: Azure Functions documentation, "host.json reference for Azure Functions 2.x and later".
+
+use crate::queue::feed::Manner;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+use thiserror::Error;
+
+/// As far as mlemu follows it. What it does not know is passed over, as the host does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostFile {
+    /// Before every route; `None`: `api`.
+    pub route_prefix: Option<String>,
+    pub timeout: Option<Duration>,
+    /// The process that takes the place of a language worker.
+    pub custom: Option<CustomHandler>,
+    pub queues: Manner,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CustomHandler {
+    pub description: Description,
+    /// The function gets the HTTP request as it came.
+    pub enable_forwarding_http_request: bool,
+    pub enable_proxying_http_request: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Description {
+    pub default_executable_path: String,
+    pub working_directory: String,
+    pub arguments: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unreadable {
+    #[error("host.json is no JSON: {0}")]
+    Json(String),
+    #[error("host.json: version `{0}` is not supported; it must be \"2.0\"")]
+    Version(String),
+    #[error("host.json: `{0}` is no functionTimeout; write it like \"00:05:00\"")]
+    Timeout(String),
+    #[error("host.json: customHandler: {0}")]
+    CustomHandler(String),
+}
+
+impl HostFile {
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let said: Value = if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(text).map_err(|error| Unreadable::Json(error.to_string()))?
+        };
+        match &said["version"] {
+            Value::Null => {}
+            Value::String(version) if version == "2.0" => {}
+            other => return Err(Unreadable::Version(other.to_string())),
+        }
+        let timeout = match said["functionTimeout"].as_str() {
+            None | Some("-1") => None,
+            Some(text) => Some(span(text).ok_or_else(|| Unreadable::Timeout(text.to_owned()))?),
+        };
+        let custom = match &said["customHandler"] {
+            Value::Null => None,
+            custom => {
+                let read = CustomHandler::deserialize(custom);
+                Some(read.map_err(|error| Unreadable::CustomHandler(error.to_string()))?)
+            }
+        };
+        let prefix = said["extensions"]["http"]["routePrefix"].as_str();
+        let route_prefix = prefix.map(|prefix| prefix.trim_matches('/').to_owned());
+        Ok(Self { route_prefix, timeout, custom, queues: manner(&said["extensions"]["queues"]) })
+    }
+
+    pub fn prefix(&self) -> &str {
+        self.route_prefix.as_deref().unwrap_or("api")
+    }
+}
+
+fn manner(said: &Value) -> Manner {
+    let usual = Manner::default();
+    let most =
+        said["maxDequeueCount"].as_u64().and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
+    Manner {
+        base64: !said["messageEncoding"]
+            .as_str()
+            .is_some_and(|encoding| encoding.eq_ignore_ascii_case("none")),
+        most_dequeues: most.unwrap_or(usual.most_dequeues),
+        visibility: said["visibilityTimeout"].as_str().and_then(span).unwrap_or(usual.visibility),
+    }
+}
+
+/// `hh:mm:ss`, with days before a point and a fraction behind one, as .NET writes spans of time.
+pub fn span(text: &str) -> Option<Duration> {
+    let (days, rest) = match text.split_once('.') {
+        Some((days, rest)) if rest.contains(':') => (days.parse::<u64>().ok()?, rest),
+        _ => (0, text),
+    };
+    let mut parts = rest.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let seconds: f64 = seconds.parse().ok()?;
+    if hours > 23 || minutes > 59 || !(0.0..60.0).contains(&seconds) || days > 100_000 {
+        return None;
+    }
+    Some(Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60) + Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_and_what_is_not() {
+        let read = |text: &str| HostFile::read(text);
+        let host = read(
+            r#"{"version":"2.0","functionTimeout":"00:05:00","extensions":{"http":{"routePrefix":"/v1/"}},"own":1}"#,
+        )
+        .unwrap();
+        assert_eq!((host.prefix(), host.timeout), ("v1", Some(Duration::from_secs(300))));
+        assert_eq!(read("{}").unwrap().prefix(), "api");
+        let none = read(r#"{"extensions":{"http":{"routePrefix":""}}}"#).unwrap();
+        assert_eq!(none.prefix(), "");
+        for bad in ["{", r#"{"version":"1.0"}"#, r#"{"functionTimeout":"5m"}"#, r#"{"customHandler":3}"#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_of_time() {
+        assert_eq!(span("1.00:00:01.5"), Some(Duration::from_millis(86_401_500)));
+        for bad in ["", "5", "00:61:00", "24:00:00", "00:00:-1", "00:00:00:00", "x:y:z"] {
+            assert_eq!(span(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Trouble that a test asks for, in the host's own words: what a request asks for, and how it is refused.
+//!
+//! Source: Azure Functions documentation, "Azure Functions HTTP trigger" (429 and 503 of a busy host).
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+use mlemu_engine::faults::{Asked, Trouble};
+
+/// What a request asks for: the path behind the first segment, which is most often `api`.
+pub fn asked(parts: &Parts) -> Asked {
+    let path = parts.uri.path().trim_matches('/');
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    let operation = if first == "admin" { "admin" } else { "call" };
+    let resource = if rest.is_empty() { first } else { rest };
+    Asked { service: "functions".into(), operation: operation.into(), resource: resource.to_owned() }
+}
+
+/// The host's own answer.
+pub fn answer(trouble: Trouble) -> Response {
+    let status = match trouble {
+        Trouble::Throttled => 429,
+        Trouble::Full => 503,
+        Trouble::Broken(status) => status,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_named_by_their_path() {
+        let said = |uri: &str| {
+            let Asked { operation, resource, .. } =
+                asked(&http::Request::builder().uri(uri).body(()).unwrap().into_parts().0);
+            format!("{operation} {resource}")
+        };
+        assert_eq!(said("/api/flowers/3"), "call flowers/3");
+        assert_eq!(said("/score"), "call score");
+        assert_eq!(said("/admin/host/status"), "admin host/status");
+        assert_eq!(answer(Trouble::Throttled).status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+}

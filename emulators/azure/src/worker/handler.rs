@@ -1,0 +1,224 @@
+//! Custom handlers: any program that listens on a port and answers by HTTP, in the place of a language worker.
+//!
+//! Source: Azure Functions documentation, "Azure Functions custom handlers".
+
+use super::ask;
+use super::index::{Index, Indexed, folders};
+use super::session::{NO_FUNCTION, error, listed};
+use super::{said, wrapped};
+use crate::HOST_VERSION;
+use crate::app::App;
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
+use mlemu_core::{Answer, Boxed, ResponseHead, Session};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Between two looks whether the handler listens.
+const LOOK: Duration = Duration::from_millis(25);
+/// After a connection broke off: how long the end of the process may take to be seen.
+const WAKE: Duration = Duration::from_millis(300);
+/// Headers of one connection, which must not travel on.
+const HOP_BY_HOP: [&str; 7] =
+    ["connection", "te", "trailer", "transfer-encoding", "upgrade", "keep-alive", "content-length"];
+
+/// A port that is kept for the handler until it listens there itself.
+pub(super) struct Port {
+    pub(super) address: SocketAddr,
+    _socket: TcpSocket,
+}
+
+impl Port {
+    pub(super) fn take() -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self { address: socket.local_addr()?, _socket: socket })
+    }
+}
+
+pub(super) struct HandlerSession {
+    command: Command,
+    port: Port,
+    app: Arc<App>,
+    folder: PathBuf,
+    revision: u64,
+    /// Largest answer in bytes.
+    limit: u64,
+    index: Index,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl HandlerSession {
+    pub(super) fn new(
+        command: Command,
+        port: Port,
+        app: Arc<App>,
+        folder: PathBuf,
+        revision: u64,
+        limit: u64,
+    ) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { command, port, app, folder, revision, limit, index: Index::default(), client }
+    }
+
+    async fn ask(&self, delivery: Delivery) -> SessionReply {
+        if delivery.invoke.attributes.iter().any(|(name, _)| *name == ask::INDEX) {
+            return SessionReply::Answer(listed(&self.index));
+        }
+        let name = &*delivery.invoke.target.name;
+        let Some(function) = self.index.get(name) else {
+            return SessionReply::Error(error(NO_FUNCTION, &format!("the app has no function `{name}`")));
+        };
+        let forwards = self.forwards(function);
+        let request = if forwards { self.forwarded(&delivery) } else { self.wrapped(function, &delivery) };
+        let Some(request) = request else {
+            return SessionReply::Error(error("InvalidRequest", "the request cannot be sent on"));
+        };
+        match self.client.request(request).await {
+            Ok(response) => self.read(function, &delivery, response, forwards).await,
+            Err(_) => broken_off().await,
+        }
+    }
+
+    /// Only functions of HTTP, in and out, get the request itself.
+    fn forwards(&self, function: &Indexed) -> bool {
+        let custom = self.app.host.custom.as_ref();
+        let wanted = custom.is_some_and(|custom| {
+            custom.enable_forwarding_http_request || custom.enable_proxying_http_request
+        });
+        wanted
+            && function.trigger.is("httpTrigger")
+            && function.others.iter().all(|binding| binding.is("http"))
+    }
+
+    fn forwarded(&self, delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
+        let head = delivery.invoke.head.as_ref();
+        let (method, target, headers) = if let Some(head) = head {
+            (head.method.clone(), head.target.clone(), head.headers.clone())
+        } else {
+            let path = format!("/{}/{}", self.app.host.prefix(), delivery.invoke.target.name);
+            (Method::POST, path.parse::<PathAndQuery>().ok()?, HeaderMap::new())
+        };
+        self.request(method, &target, headers, delivery.invoke.payload.clone(), delivery)
+    }
+
+    fn wrapped(&self, function: &Indexed, delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
+        let question = ask::question(function, delivery, &self.app);
+        let body = wrapped::request(&question.request).to_string();
+        let target = format!("/{}", function.name).parse().ok()?;
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+        self.request(Method::POST, &target, headers, body.into(), delivery)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        target: &PathAndQuery,
+        mut headers: HeaderMap,
+        body: Bytes,
+        delivery: &Delivery,
+    ) -> Option<Request<Full<Bytes>>> {
+        for name in HOP_BY_HOP {
+            headers.remove(name);
+        }
+        headers.insert("x-azure-functions-hostversion", HeaderValue::from_static(HOST_VERSION));
+        headers.insert("x-azure-functions-invocationid", HeaderValue::from_str(&delivery.invoke.id.0).ok()?);
+        let agent = HeaderValue::from_str(&format!("Azure-Functions-Host/{HOST_VERSION}")).ok()?;
+        headers.entry(header::USER_AGENT).or_insert(agent);
+        headers.remove(header::HOST);
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = format!("http://{}{target}", self.port.address).parse().ok()?;
+        *request.headers_mut() = headers;
+        Some(request)
+    }
+
+    async fn read(
+        &self,
+        function: &Indexed,
+        delivery: &Delivery,
+        response: Response<Incoming>,
+        forwards: bool,
+    ) -> SessionReply {
+        let (parts, body) = response.into_parts();
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return SessionReply::TooLarge { size: self.limit + 1, limit: self.limit };
+            }
+            Err(_) => return broken_off().await,
+        };
+        if forwards {
+            let mut headers = parts.headers;
+            for name in HOP_BY_HOP {
+                headers.remove(name);
+            }
+            let kind =
+                headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+            let head = Some(ResponseHead { status: parts.status, headers });
+            return SessionReply::Answer(Answer { body, content_type: kind, head, streamed: false });
+        }
+        if !parts.status.is_success() {
+            let said = String::from_utf8_lossy(&body).into_owned();
+            let message = format!("the handler answered {}: {said}", parts.status.as_u16());
+            return SessionReply::Error(error("HttpRequestException", &message));
+        }
+        let given =
+            wrapped::response(&body).map_err(|why| error("JsonReaderException", &why)).and_then(|response| {
+                let given = self.app.give(function, &response, &delivery.invoke.cause);
+                given.map(|()| response).map_err(|why| error("OutputBindingError", &why))
+            });
+        match given {
+            Ok(response) => SessionReply::Answer(said::answer(function, response)),
+            Err(why) => SessionReply::Error(why),
+        }
+    }
+}
+
+/// The process has ended, most likely: the engine is given the time to see it.
+async fn broken_off() -> SessionReply {
+    tokio::time::sleep(WAKE).await;
+    SessionReply::Error(error("HttpRequestException", "the handler's connection broke off"))
+}
+
+impl Session for HandlerSession {
+    fn command(&self) -> &Command {
+        &self.command
+    }
+
+    fn ready(&mut self) -> Boxed<'_, Result<(), ReportedError>> {
+        Box::pin(async {
+            let (functions, oddities) = folders(&self.folder, "custom").await;
+            while TcpStream::connect(self.port.address).await.is_err() {
+                tokio::time::sleep(LOOK).await;
+            }
+            self.index = Index { revision: self.revision, functions, oddities };
+            self.app.bring(self.index.clone());
+            Ok(())
+        })
+    }
+
+    fn invoke(&self, delivery: Delivery) -> Boxed<'_, SessionReply> {
+        Box::pin(async move { self.ask(delivery).await })
+    }
+
+    /// An answered request is over, as far as anybody outside can tell.
+    fn idle(&self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}

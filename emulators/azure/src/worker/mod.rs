@@ -1,0 +1,100 @@
+//! The stream protocol: a worker process opens one gRPC stream to its host, says which functions the app has, and
+//! runs them.
+//!
+//! [`messages`] is what is said, [`stream`] the connection, [`session`] the conversation; [`ask`] makes a request of an
+//! event and [`said`] an answer of a response. [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language needs and how its worker
+//! is started. Knows nothing of the paths that users call.
+//!
+//! Source: Azure Functions, the language worker protocol (`FunctionRpc.proto`).
+
+mod ask;
+mod clients;
+mod environment;
+mod handler;
+pub mod index;
+pub(crate) mod lines;
+pub(crate) mod messages;
+pub(crate) mod proto;
+mod said;
+mod session;
+mod stream;
+mod wrapped;
+
+pub(crate) use ask::{INDEX, PARAMS, URL, timer_event};
+pub(crate) use session::NO_FUNCTION;
+
+use crate::app::App;
+use crate::place::Place;
+use mlemu_core::runtime::{Command, Unsupported};
+use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session};
+use session::StreamSession;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The workers of one app.
+pub struct Workers {
+    pub app: Arc<App>,
+    pub place: Place,
+    /// Where the daemon may keep files for its instances.
+    pub folder: PathBuf,
+}
+
+impl Workers {
+    fn open_handler(
+        &self,
+        revision: &Arc<Revision>,
+        built: &Arc<Built>,
+    ) -> Result<Box<dyn Session>, std::io::Error> {
+        let port = handler::Port::take()?;
+        let mut env = environment::of(revision, built, &self.app, &self.place);
+        env.extend(environment::of_handler(port.address.port(), &built.code));
+        let custom = self.app.host.custom.clone().unwrap_or_default();
+        let mut args = built.program_args.clone();
+        args.extend(custom.description.arguments);
+        let folder = built.code.join(custom.description.working_directory);
+        let command = Command { program: built.program.clone(), args, env, folder };
+        let (app, code, limit) = (self.app.clone(), built.code.clone(), revision.limits.response);
+        let session = handler::HandlerSession::new(command, port, app, code, revision.number, limit);
+        Ok(Box::new(session))
+    }
+}
+
+impl Runtime for Workers {
+    fn needs(&self, revision: &Revision) -> Result<Needs, Unsupported> {
+        clients::needs(revision, &self.app)
+    }
+
+    fn open<'a>(
+        &'a self,
+        revision: &'a Arc<Revision>,
+        built: &'a Arc<Built>,
+        _instance: InstanceId,
+    ) -> Boxed<'a, Result<Box<dyn Session>, std::io::Error>> {
+        Box::pin(async move {
+            if self.app.language == "custom" {
+                return self.open_handler(revision, built);
+            }
+            let (address, line) = stream::listen().await?;
+            let (program, args) = clients::command(built, &self.folder, address, &self.app).await?;
+            let env = environment::of(revision, built, &self.app, &self.place);
+            let session = StreamSession {
+                command: Command { program, args, env, folder: built.code.clone() },
+                line,
+                app: self.app.clone(),
+                folder: built.code.clone(),
+                revision: revision.number,
+                index: index::Index::default(),
+            };
+            Ok(Box::new(session) as Box<dyn Session>)
+        })
+    }
+
+    /// Workers are not stopped between calls; past a function's time the whole worker is started anew.
+    fn keeping(&self, _revision: &Revision) -> Keeping {
+        Keeping { freezes: false, outlives_deadlines: false, concurrency: 1 }
+    }
+
+    fn lines(&self, record: &Record) -> Vec<String> {
+        lines::of(record, &self.app, &self.place)
+    }
+}

@@ -1,0 +1,178 @@
+//! The one stream between the host and a worker: a gRPC server of one method for each instance, on the loopback
+//! interface.
+
+use super::messages::StreamingMessage;
+use axum::body::Body;
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use http::{Request, Response, StatusCode, header};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::server::Grpc;
+use tonic::{Status, Streaming};
+
+const METHOD: &str = "/AzureFunctionsRpcMessages.FunctionRpc/EventStream";
+
+/// The host's end.
+pub(super) struct Line {
+    /// One call at a time listens.
+    pub(super) from_worker: tokio::sync::Mutex<mpsc::UnboundedReceiver<StreamingMessage>>,
+    pub(super) to_worker: mpsc::UnboundedSender<StreamingMessage>,
+    serving: AbortHandle,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// The worker's end, for the first that comes.
+struct End {
+    heard: mpsc::UnboundedSender<StreamingMessage>,
+    said: mpsc::UnboundedReceiver<StreamingMessage>,
+}
+
+type Free = Arc<Mutex<Option<End>>>;
+
+/// Opens a listener for one worker. It closes with the line.
+pub(super) async fn listen() -> std::io::Result<(SocketAddr, Line)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let (heard, from_worker) = mpsc::unbounded_channel();
+    let (to_worker, said) = mpsc::unbounded_channel();
+    let free: Free = Arc::new(Mutex::new(Some(End { heard, said })));
+    let serving = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    if let Ok((stream, _)) = accepted {
+                        connections.spawn(serve(stream, free.clone(), address));
+                    }
+                }
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    });
+    Ok((address, Line { from_worker: from_worker.into(), to_worker, serving: serving.abort_handle() }))
+}
+
+async fn serve(stream: TcpStream, free: Free, address: SocketAddr) {
+    // Without it an answer waits for the worker's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let free = free.clone();
+        async move { Ok::<_, Infallible>(answer(free, address, request.map(Body::new)).await) }
+    });
+    // A worker that breaks off is seen at the end of its stream.
+    let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(free: Free, address: SocketAddr, request: Request<Body>) -> Response<Body> {
+    let named = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let strange = named.is_some_and(|named| named != address.to_string() && !is_localhost(&named, address));
+    if strange || request.headers().contains_key(header::ORIGIN) {
+        return status(StatusCode::FORBIDDEN);
+    }
+    if request.uri().path() != METHOD {
+        return status(StatusCode::NOT_FOUND);
+    }
+    let mut server =
+        Grpc::new(Spelled).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX);
+    let talk = tower::service_fn(move |request| {
+        let end = free.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move { end.map(|end| tonic::Response::new(talk(end, request))).ok_or_else(taken) }
+    });
+    server.streaming(talk, request).await.map(Body::new)
+}
+
+fn is_localhost(named: &str, address: SocketAddr) -> bool {
+    named == format!("localhost:{}", address.port())
+}
+
+fn taken() -> Status {
+    Status::already_exists("this host has its worker")
+}
+
+fn status(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    response
+}
+
+/// Listens until the worker ends its stream or says what is no message, and speaks meanwhile.
+fn talk(
+    end: End,
+    request: tonic::Request<Streaming<StreamingMessage>>,
+) -> impl Stream<Item = Result<StreamingMessage, Status>> + Send + 'static {
+    let End { heard, mut said } = end;
+    let mut worker = request.into_inner();
+    let (out, spoken) = mpsc::channel(16);
+    tokio::spawn(async move {
+        // However it ends, both halves end: a sane worker ends itself then.
+        loop {
+            let goes_on = tokio::select! {
+                message = worker.next() => match message {
+                    Some(Ok(message)) => heard.send(message).is_ok(),
+                    Some(Err(_)) | None => false,
+                },
+                message = said.recv() => match message {
+                    Some(message) => out.send(Ok(message)).await.is_ok(),
+                    None => false,
+                },
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    });
+    futures_util::stream::unfold(spoken, |mut spoken| async { Some((spoken.recv().await?, spoken)) })
+}
+
+/// Messages as prost spells them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spelled;
+
+impl Codec for Spelled {
+    type Encode = StreamingMessage;
+    type Decode = StreamingMessage;
+    type Encoder = Spelled;
+    type Decoder = Spelled;
+
+    fn encoder(&mut self) -> Spelled {
+        Spelled
+    }
+
+    fn decoder(&mut self) -> Spelled {
+        Spelled
+    }
+}
+
+impl Encoder for Spelled {
+    type Item = StreamingMessage;
+    type Error = Status;
+
+    fn encode(&mut self, item: StreamingMessage, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        item.encode(into).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+impl Decoder for Spelled {
+    type Item = StreamingMessage;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<StreamingMessage>, Status> {
+        let bytes = from.copy_to_bytes(from.remaining());
+        StreamingMessage::decode(bytes).map(Some).map_err(|error| Status::invalid_argument(error.to_string()))
+    }
+}

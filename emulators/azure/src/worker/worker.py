@@ -1,0 +1,144 @@
+"""Stands where the vendor's proxy worker stands: one stream to the host, the vendor's own runtime behind it.
+
+Arguments are those of every language worker; before them comes a descriptor of the messages.
+"""
+
+import argparse
+import asyncio
+import base64
+import importlib
+import logging
+import os
+import sys
+import threading
+import types
+
+PACKAGE = "AzureFunctionsRpcMessages"
+MESSAGES = (
+    "worker_init_request",
+    "functions_metadata_request",
+    "function_load_request",
+    "invocation_request",
+    "function_environment_reload_request",
+)
+# What the vendor's own modules say is for those who work on them.
+VENDORS = ("azure.functions", "azure_functions_runtime", "azure_functions_runtime_v1", "grpc", "asyncio")
+
+
+def messages(path):
+    """The classes of all messages, under their names, as a generated module would have them."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    with open(path, encoding="ascii") as file:
+        files = descriptor_pb2.FileDescriptorSet.FromString(base64.b64decode(file.read()))
+    pool = descriptor_pool.DescriptorPool()
+    for one in files.file:
+        pool.Add(one)
+    own = pool.FindFileByName(next(one.name for one in files.file if one.package == PACKAGE))
+    module = types.SimpleNamespace()
+    for name, descriptor in own.message_types_by_name.items():
+        setattr(module, name, message_factory.GetMessageClass(descriptor))
+    return module
+
+
+def runtime():
+    """The vendor's runtime for this folder: decorators where the file for them is there, else function.json."""
+    script = os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
+    is_newer = os.path.exists(os.path.join(os.getcwd(), script))
+    return importlib.import_module("azure_functions_runtime" if is_newer else "azure_functions_runtime_v1")
+
+
+class Lines(logging.Handler):
+    """Log records become lines of the console: there they keep their order with what is printed."""
+
+    def emit(self, record):
+        if record.name.startswith(VENDORS) and record.levelno < logging.WARNING:
+            return
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except Exception:  # A record that cannot be formatted must not end the function.
+            self.handleError(record)
+
+
+def tell(exception):
+    """A failure as the host writes it."""
+    text = "Result: Failure\nException: %s\nStack: %s" % (exception.message, exception.stack_trace)
+    print(text.rstrip(), file=sys.stderr, flush=True)
+
+
+class Worker:
+    def __init__(self, options, protos, stream):
+        self.options, self.protos, self.stream = options, protos, stream
+        self.runtime = None
+        self.tasks = set()
+        self.writing = asyncio.Lock()
+
+    async def say(self, request_id, **content):
+        async with self.writing:
+            await self.stream.write(self.protos.StreamingMessage(request_id=request_id, **content))
+
+    async def run(self):
+        start = self.protos.StartStream(worker_id=self.options.worker_id)
+        await self.say(self.options.request_id, start_stream=start)
+        async for message in self.stream:
+            kind = message.WhichOneof("content")
+            if kind == "worker_terminate":
+                return
+            if kind == "worker_status_request":
+                await self.say(message.request_id, worker_status_response=self.protos.WorkerStatusResponse())
+            elif kind in MESSAGES:
+                task = asyncio.create_task(self.answer(kind, message))
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+
+    async def answer(self, kind, message):
+        if self.runtime is None:
+            self.runtime = runtime()
+            self.runtime.start_threadpool_executor()
+        properties = {"host": self.options.host, "protos": self.protos}
+        request = types.SimpleNamespace(request=message, properties=properties)
+        said = await getattr(self.runtime, kind)(request)
+        name = {"functions_metadata_request": "function_metadata_response"}.get(
+            kind, kind.replace("_request", "_response"))
+        if said.HasField("result") and said.result.HasField("exception"):
+            tell(said.result.exception)
+        sys.stdout.flush()
+        await self.say(message.request_id, **{name: said})
+
+
+def options():
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--messages", required=True)
+    for name, short in (("functions-uri", None), ("functions-worker-id", "worker_id"),
+                        ("functions-request-id", "request_id")):
+        parser.add_argument("--" + name, dest=short, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    return parser.parse_known_args()[0]
+
+
+async def main():
+    said = options()
+    sys.path.insert(0, os.getcwd())
+    import grpc
+
+    protos = messages(said.messages)
+    logging.getLogger().addHandler(Lines())
+    logging.getLogger().setLevel(logging.INFO)
+    target = said.functions_uri.split("://", 1)[-1].rstrip("/")
+    unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1),
+                 ("grpc.enable_http_proxy", 0)]
+    async with grpc.aio.insecure_channel(target, options=unlimited) as channel:
+        method = channel.stream_stream(
+            "/%s.FunctionRpc/EventStream" % PACKAGE,
+            request_serializer=protos.StreamingMessage.SerializeToString,
+            response_deserializer=protos.StreamingMessage.FromString)
+        await Worker(said, protos, method()).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+    # Threads of the function that still run must not keep a dismissed worker alive.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if threading.active_count() > 1:
+        os._exit(0)

@@ -1,0 +1,69 @@
+//! Queue Storage from its own client library, and functions that work queues off and fill them.
+
+use super::clients;
+use super::house::{House, Plan, is};
+use serde_json::json;
+
+/// Takes a row, doubles it into another queue, and fails where it is told to.
+const APP: &str = r#"
+import logging
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+@app.queue_trigger(arg_name="row", queue_name="rows", connection="AzureWebJobsStorage")
+@app.queue_output(arg_name="twice", queue_name="%Doubled%", connection="AzureWebJobsStorage")
+def double(row: func.QueueMessage, twice: func.Out[str]) -> None:
+    text = row.get_body().decode()
+    logging.info("ROW %s %s", text, row.dequeue_count)
+    if text == "bad":
+        raise ValueError("no such row")
+    twice.set(text * 2)
+
+@app.queue_trigger(arg_name="row", queue_name="doubled", connection="AzureWebJobsStorage")
+def show(row: func.QueueMessage) -> None:
+    logging.info("DOUBLED %s", row.get_body().decode())
+"#;
+const SETTINGS: &str = r#"{"Values": {"FUNCTIONS_WORKER_RUNTIME": "python", "Doubled": "doubled",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true"}}"#;
+
+fn house() -> House {
+    let plan = Plan::new().file("rows/host.json", r#"{"version": "2.0"}"#).file("rows/function_app.py", APP);
+    let plan = plan.file("rows/local.settings.json", SETTINGS);
+    plan.arg("--azure-port").arg("0").arg("--queue-port").arg("0").up()
+}
+
+#[test]
+fn queues_and_messages_by_the_client_library() {
+    let Some(python) = clients::azure_python() else { return };
+    let house = Plan::new().arg("--queue-port").arg("0").up();
+    python.drive(&house, "azure_queue.py", "queues");
+    python.drive(&house, "azure_queue.py", "messages");
+}
+
+#[test]
+fn queues_start_functions_and_functions_fill_queues() {
+    let Some(python) = clients::azure_python() else { return };
+    let house = house();
+    let said = |function: &str, text: &str| {
+        house.wait(0, text, |record| {
+            let line = record["what"]["log"]["text"].as_str().unwrap_or_default();
+            let warning = record["what"]["warning"]["text"].as_str().unwrap_or_default();
+            record["subject"]["function"]["name"] == function
+                && (line.contains(text) || warning.contains(text))
+        })
+    };
+    house.wait(0, "the app is up", |record| is(record, "rows", "ended"));
+    python.drive(&house, "azure_queue.py", "feed");
+    said("double", "ROW good 1");
+    said("show", "DOUBLED goodgood");
+    said("double", "ROW bad 5");
+    said("double", "Message has reached MaxDequeueCount of 5. Moving message to queue 'rows-poison'.");
+    let told = said("double", "is plain text (`plain text`)");
+    assert!(told["what"]["warning"]["text"].as_str().is_some_and(|text| text.contains("messageEncoding")));
+    assert_eq!(house.mlemu(&["wait"]).status.code(), Some(0));
+    let queues: serde_json::Value = house.ask("GET /_mlemu/queues", &json!(null)).json();
+    let poisoned = queues.to_string();
+    assert!(poisoned.contains("rows-poison"), "{poisoned}");
+}
