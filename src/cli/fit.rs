@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(of("aws", None), ["aws-lambda"]);
         assert_eq!(of("gcp", None), ["gcf-gen2"]);
         assert_eq!(of("gcp", Some("1")), ["gcf-gen1"]);
-        assert!(of("azure", None).is_empty());
+        assert!(of("nowhere", None).is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk::{self, Talk};
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::{Daemon, Options};
@@ -96,7 +96,10 @@ async fn alone(
     };
     Terminal::close(terminal).await;
     invoked?.map_err(|refused| match refused {
-        Refused::NoFunction { .. } => Complaint::not_found(refused.to_string()),
+        Refused::NoFunction { .. } => Complaint {
+            hint: talk::above(&config::root(&args.project.project)),
+            ..Complaint::not_found(refused.to_string())
+        },
         Refused::Engine(_) => Complaint::new(refused.to_string()),
     })
 }

@@ -13,6 +13,13 @@ use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
+/// What to do where not this folder has a daemon but one above it.
+pub fn above(root: &Path) -> Option<String> {
+    let folder = folders::locators();
+    let project = root.ancestors().skip(1).find(|above| locator::find(&folder, above).is_some())?;
+    Some(format!("one is up for {0}: go there, or say `--project {0}`", project.display()))
+}
+
 /// The daemon of a project.
 pub struct Talk {
     /// `http://127.0.0.1:PORT`
@@ -32,9 +39,7 @@ impl Talk {
         {
             (control, token)
         } else {
-            let folder = folders::locators();
-            // A project is meant in the folders below it too.
-            let located = root.ancestors().find_map(|root| locator::find(&folder, root))?;
+            let located = locator::find(&folders::locators(), root)?;
             (located.control, located.token)
         };
         let scope = said("MLEMU_URL").and_then(|_| said("MLEMU_SCOPE"));
@@ -49,8 +54,9 @@ impl Talk {
     /// The daemon, or a complaint that says how to start one.
     pub fn need(root: &Path) -> Result<Self, Complaint> {
         Self::find(root).ok_or_else(|| {
-            Complaint::unreachable(format!("no mlemu is up for a project in {} or above", root.display()))
-                .hint("start it with `mlemu up`, or name the project with --project")
+            let what = format!("no mlemu is up for the project in {}", root.display());
+            let usual = || "start it with `mlemu up`, or name the project with --project".into();
+            Complaint::unreachable(what).hint(above(root).unwrap_or_else(usual))
         })
     }
 

@@ -102,6 +102,10 @@ inputs = ["train.py"]
 outputs = ["model.joblib"]
 folder = "training"
 
+[persist]
+dir = ".state"
+durability = "durable"
+
 [watch]
 ignore = ["*.log", "data/**"]
 

@@ -158,7 +158,7 @@ fn requests_meet_in_one_instance_where_it_takes_several() {
     let house = house();
     let callers: Vec<_> = std::thread::scope(|scope| {
         let calls: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| call(&house, "GET meets", &[], b"").text().to_owned())).collect();
+            (0..3).map(|_| scope.spawn(|| call(&house, "GET meets", &[], b"").text().clone())).collect();
         calls.into_iter().map(|call| call.join().expect("an answer")).collect()
     });
     assert!(callers.iter().all(|pid| *pid == callers[0] && pid.parse::<u32>().is_ok()), "{callers:?}");

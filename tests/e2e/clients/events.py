@@ -11,7 +11,8 @@ import zipfile
 
 import boto3
 from botocore.config import Config
-from checks import refused, run, same, wait
+from checks import refused, run, same
+from pytest_mlemu import Mlemu
 
 config = Config(retries={"max_attempts": 0}, read_timeout=60)
 functions = boto3.client("lambda", config=config)
@@ -28,19 +29,19 @@ def arn(service, name):
     return f"arn:aws:{service}:{REGION}:000000000000:{name}"
 
 
-def control(path, body):
-    headers = {"Authorization": "Bearer " + os.environ["CONTROL_TOKEN"], "Content-Type": "application/json"}
-    request = urllib.request.Request(os.environ["CONTROL"] + path, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request) as answer:
-        return answer.read()
+mlemu = Mlemu(dict(os.environ))
+
+
+def wait(**until):
+    mlemu.wait(until, timeout=120)
 
 
 def frozen():
-    control("/_mlemu/clock", {"frozen": True})
+    mlemu.clock.freeze()
 
 
 def advance(span):
-    control("/_mlemu/clock", {"advance": span})
+    mlemu.clock.advance(span)
 
 
 def queue(name):
@@ -95,7 +96,7 @@ def destinations():
 def throttles():
     """Throttled until the event is too old, and not let in at all."""
     frozen()
-    control("/_mlemu/faults", {"match": {"service": "functions", "function": "Moody"}, "effect": "throttle"})
+    mlemu.fault("throttle", service="functions", function="Moody")
     functions.invoke(FunctionName="Moody", InvocationType="Event", Payload=b'{"n": 2}')
     advance("5h")
     same(sqs.receive_message(QueueUrl=queue("bad")).get("Messages", []), [])

@@ -19,6 +19,7 @@ use crate::instance::{self, Line, Order};
 use crate::parts::Parts;
 use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
 use pool::{Build, Member, Pool};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -48,7 +49,7 @@ pub(crate) enum Event {
     /// The instance is no more; `returned` are calls that it never began.
     Gone {
         instance: InstanceId,
-        returned: Vec<Box<Call>>,
+        returned: VecDeque<Box<Call>>,
         /// What its end was due to, kept until it is known here.
         due: Option<Due>,
     },
@@ -186,7 +187,7 @@ impl Dispatcher {
     }
 
     fn publish(&mut self, revision: Arc<Revision>, client: Arc<dyn Runtime>, why: Why) {
-        let mut waiting = std::collections::VecDeque::new();
+        let mut waiting = VecDeque::new();
         let mut warm = false;
         for pool in self.pools.iter_mut().filter(|pool| !pool.pinned && !pool.retired) {
             warm |= match why {
@@ -258,7 +259,7 @@ impl Dispatcher {
         }
     }
 
-    fn gone(&mut self, instance: InstanceId, returned: Vec<Box<Call>>) {
+    fn gone(&mut self, instance: InstanceId, returned: VecDeque<Box<Call>>) {
         self.instances.fetch_sub(1, Ordering::AcqRel);
         self.tell(instance, |pool| pool.gone(instance));
         let mut homeless = returned;

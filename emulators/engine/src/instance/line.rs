@@ -2,6 +2,7 @@
 
 use crate::dispatch::{Call, Event};
 use mlemu_core::{Due, InstanceId};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
@@ -57,14 +58,14 @@ impl Voice {
 /// However an instance ends, by a panic too, the last word is that it is gone.
 pub(crate) struct Line {
     pub(super) voice: Voice,
-    returned: Vec<Box<Call>>,
+    returned: VecDeque<Box<Call>>,
     due: Option<Due>,
 }
 
 impl Line {
     pub(crate) fn new(instance: InstanceId, dispatcher: mpsc::UnboundedSender<Event>) -> Self {
         let voice = Voice { instance, dispatcher, answered: Arc::default() };
-        Self { voice, returned: Vec::new(), due: None }
+        Self { voice, returned: VecDeque::new(), due: None }
     }
 
     pub(crate) fn answered(&self) -> Arc<Answered> {
@@ -78,7 +79,7 @@ impl Line {
 
     /// Another instance shall run this call: this one has not begun it.
     pub(super) fn give_back(&mut self, call: Box<Call>) {
-        self.returned.push(call);
+        self.returned.push_back(call);
     }
 }
 

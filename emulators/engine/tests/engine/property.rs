@@ -68,9 +68,10 @@ struct Run {
 
 impl Run {
     fn publish(&self) {
-        match self.crowd {
-            true => self.lab.publish_crowd(self.init),
-            false => self.lab.publish(self.init),
+        if self.crowd {
+            self.lab.publish_crowd(self.init);
+        } else {
+            self.lab.publish(self.init);
         }
     }
 
