@@ -153,7 +153,8 @@ fn run(seed: &str) -> Vec<String> {
 
 #[test]
 fn a_seed_and_a_still_clock_make_a_run_repeat() {
-    let (first, second, other) = (run("7"), run("7"), run("8"));
+    // The first run may install packages, which is told of once and moves the numbers of records.
+    let (other, first, second) = (run("8"), run("7"), run("7"));
     assert!(first.len() > 60, "{} lines", first.len());
     for text in ["TOLD", "WORK", "told to", "injected", "Scheduled Event", "MessageId", "UploadId"] {
         assert!(first.iter().any(|line| line.contains(text)), "no {text} in\n{}", first.join("\n"));
