@@ -209,14 +209,19 @@ async fn conversation(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
 
 /// HTTP/1: one request after the other.
 async fn requests(stream: Stream, door: Arc<Door>, place: Arc<Place>) {
-    let (hang_up, cut) = (stream.hang_up(), stream.cut());
+    let (hang_up, cut, ambiguous) = (stream.hang_up(), stream.cut(), stream.ambiguous());
     let progress = stream.progress();
     let (at, working) = (door.clone(), place.clone());
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let (door, work) = (at.clone(), working.work());
         request.extensions_mut().insert(hang_up.clone());
         let cut = cut.clone();
+        let is_ambiguous = ambiguous.take();
         async move {
+            if is_ambiguous {
+                let why = "the request has both a Content-Length and a Transfer-Encoding: send one of them";
+                return Ok(refusal(StatusCode::BAD_REQUEST, why).map(|body| work.until_sent(body)));
+            }
             let answer = guarded(&door, request, |request| door.service.answer(request)).await;
             if answer.extensions().get::<BreaksOff>().is_some() {
                 cut.sever();

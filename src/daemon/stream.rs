@@ -31,6 +31,32 @@ pub struct Stream {
 pub struct Progress {
     stream: Arc<TcpStream>,
     awaits: Arc<AtomicBool>,
+    ambiguous: Ambiguous,
+}
+
+/// Whether the head of the request says in two ways where its body ends. The server of HTTP takes the one that
+/// RFC 9112 prefers and hides the other; who sends both is mistaken, or tries something.
+#[derive(Clone, Default)]
+pub struct Ambiguous(Arc<AtomicBool>);
+
+impl Ambiguous {
+    /// Asked once for each request.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// Looks at what came first of a request; nearly always that is its whole head.
+    fn look(&self, first: &[u8]) {
+        let named = |line: &[u8], name: &str| {
+            line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let head = || first.split(|byte| *byte == b'\n').take_while(|line| !matches!(line, b"" | b"\r"));
+        if head().any(|line| named(line, "transfer-encoding:"))
+            && head().any(|line| named(line, "content-length:"))
+        {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Progress {
@@ -69,7 +95,8 @@ impl Stream {
     pub fn new(stream: TcpStream) -> Self {
         // Without it small answers wait 40 ms for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let progress = Progress { stream: Arc::new(stream), awaits: Arc::default() };
+        let progress =
+            Progress { stream: Arc::new(stream), awaits: Arc::default(), ambiguous: Ambiguous::default() };
         Self { progress, stall: None }
     }
 
@@ -93,6 +120,10 @@ impl Stream {
                 }
             })
         })
+    }
+
+    pub fn ambiguous(&self) -> Ambiguous {
+        self.progress.ambiguous.clone()
     }
 
     /// Can end the connection without a word.
@@ -130,8 +161,11 @@ impl AsyncRead for Stream {
         loop {
             ready!(self.progress.stream.poll_read_ready(context))?;
             match self.progress.stream.try_read_buf(into) {
-                Ok(_) => {
-                    self.progress.awaits.store(true, Ordering::Relaxed);
+                Ok(read) => {
+                    if !self.progress.awaits.swap(true, Ordering::Relaxed) {
+                        let filled = into.filled();
+                        self.progress.ambiguous.look(&filled[filled.len() - read..]);
+                    }
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

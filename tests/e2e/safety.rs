@@ -359,11 +359,7 @@ fn ambiguous_and_lying_bodies_are_refused() {
         "{INVOKE} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n\
          2\r\n{{}}\r\n0\r\n\r\n"
     );
-    let answer = http::raw(to, both.as_bytes()).expect("an answer");
-    assert!(
-        answer.status == 400 || answer.json()["event"] == serde_json::json!({}),
-        "the chunks count, or nothing"
-    );
+    assert_eq!(http::raw(to, both.as_bytes()).map(|answer| answer.status), Some(400), "two ends");
     let twice = format!(
         "{INVOKE} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}1"
     );
