@@ -50,7 +50,7 @@ impl Ambiguous {
         let named = |line: &[u8], name: &str| {
             line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
         };
-        let head = || first.split(|byte| *byte == b'\n').take_while(|line| !matches!(line, b"" | b"\r"));
+        let head = || first.split(|byte| *byte == b'\n').take_while(|line| !matches!(*line, [] | [b'\r']));
         if head().any(|line| named(line, "transfer-encoding:"))
             && head().any(|line| named(line, "content-length:"))
         {
