@@ -82,7 +82,8 @@ impl World {
         let target = if let Ok(target) = self.find(name) {
             target
         } else {
-            // Some clouds learn from an app what its functions are.
+            // A model may be in training, and some clouds learn from an app what its functions are.
+            self.ready().await;
             futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
             self.find(name)?
         };

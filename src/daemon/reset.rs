@@ -12,6 +12,7 @@ use mlemu_engine::{objects, queues};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// A moment to go back to. Cheap to keep: it shares the bytes of the objects.
 #[derive(Clone)]
@@ -23,13 +24,18 @@ pub struct Moment {
 }
 
 /// The moments that were kept.
-#[derive(Default)]
 pub struct Moments {
     /// When the project was ready.
-    ready: Mutex<Option<Arc<Moment>>>,
+    ready: watch::Sender<Option<Arc<Moment>>>,
     named: Mutex<BTreeMap<String, Arc<Moment>>>,
     /// Buckets that the project declares by now.
     declared: Mutex<Vec<BucketDeclaration>>,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { ready: watch::Sender::new(None), named: Mutex::default(), declared: Mutex::default() }
+    }
 }
 
 /// What goes back.
@@ -62,7 +68,17 @@ impl World {
     /// The project is ready: resets come back to this.
     pub(super) fn is_ready(&self) {
         let moment = Arc::new(self.moment());
-        *self.moments.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+        self.moments.ready.send_replace(Some(moment));
+    }
+
+    /// Completes when everything that the project declares is there, or never will be.
+    pub(super) async fn ready(&self) {
+        let mut ready = self.moments.ready.subscribe();
+        tokio::select! {
+            // The sender lives as long as the world.
+            _ = ready.wait_for(Option::is_some) => {}
+            () = self.ending.cancelled() => {}
+        }
     }
 
     /// A project that is read again may declare more than there was at first.
@@ -95,7 +111,7 @@ impl World {
 
     /// Goes back to when the project was ready. `cold`: the next calls are cold starts.
     pub async fn reset(&self, extent: Extent, cold: bool) {
-        let ready = self.moments.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ready = self.moments.ready.borrow().clone();
         if let Some(moment) = ready {
             self.restore(&moment, extent).await;
         }

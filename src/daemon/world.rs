@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio_util::sync::CancellationToken;
 
 /// How many records are kept for those who come late.
 const JOURNAL: usize = 10_000;
@@ -76,6 +77,8 @@ pub struct World {
     pub clock: Arc<SteeredClock>,
     pub schedules: Arc<Schedules>,
     pub(super) moments: Moments,
+    /// It ends, or has ended.
+    pub(super) ending: CancellationToken,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
     pub(super) plugged: Vec<Plugged>,
@@ -164,6 +167,7 @@ impl World {
             store: soil.store.clone(),
             clock,
             moments: Moments::default(),
+            ending: CancellationToken::new(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
             aliases: RwLock::default(),
@@ -248,6 +252,7 @@ impl World {
 
     /// Takes no more messages, and completes when no instance is left.
     pub async fn end(&self) {
+        self.ending.cancel();
         self.plugged.iter().for_each(|plugged| plugged.cloud.stop());
         self.schedules.stop();
         self.engine.shutdown().await;

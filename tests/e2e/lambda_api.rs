@@ -43,6 +43,11 @@ fn listing_tags_and_policies() {
 }
 
 #[test]
+fn a_runtime_that_is_not_here_is_told_at_once() {
+    case("cannot run");
+}
+
+#[test]
 fn queued_invocations_run() {
     let Some(house) = case("modes") else { return };
     let ended = house.wait_ended(0, "Declared");

@@ -3,7 +3,7 @@
 use crate::auth::Keys;
 use crate::events::{self, Events};
 use crate::gateway::Gateway;
-use crate::iam::Iam;
+use crate::iam::{self, Iam};
 use crate::lambda::aftermath::Aftermath;
 use crate::lambda::mapping::{Facts, Mappings};
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
@@ -49,6 +49,7 @@ pub struct Saved {
     mappings: Vec<(String, Facts)>,
     topics: sns::Saved,
     events: events::Saved,
+    iam: iam::Saved,
 }
 
 /// The services, plugged together.
@@ -304,6 +305,7 @@ impl Aws {
             mappings,
             topics: self.sns.saved(),
             events: self.events.saved(),
+            iam: self.iam.saved(),
         }
     }
 
@@ -312,6 +314,7 @@ impl Aws {
         self.s3.restore_notifications(&saved.notifications);
         self.sns.restore(&saved.topics);
         self.events.restore(&saved.events);
+        self.iam.restore(&saved.iam);
         if let Ok(mappings) = self.lambda.mappings() {
             mappings.restore(&saved.mappings);
         }
@@ -409,10 +412,10 @@ fn fetch(s3: &S3) -> FetchObject {
     Arc::new(move |bucket, key, version| {
         let s3 = s3.clone();
         Box::pin(async move {
-            let _ = version;
-            s3.read(&bucket, &key).await.map_err(|error| match error {
+            s3.read(&bucket, &key, version.as_deref()).await.map_err(|error| match error {
                 s3::ReadFault::NoSuchBucket => FetchFault::NoSuchBucket,
                 s3::ReadFault::NoSuchKey => FetchFault::NoSuchKey,
+                s3::ReadFault::NoSuchVersion => FetchFault::NoSuchVersion,
                 s3::ReadFault::Io(error) => FetchFault::Other(error.to_string()),
             })
         })

@@ -3,7 +3,7 @@
 
 use crate::Timestamp;
 use crate::id::{Cause, FunctionId, InstanceId, InvocationId};
-use crate::outcome::{FunctionFailure, Init, LogLine, Phase, Usage};
+use crate::outcome::{FunctionFailure, Init, LogLine, Usage};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,14 +170,4 @@ pub enum What {
 /// Where records go. `send` never blocks and never fails.
 pub trait Sink: Send + Sync {
     fn send(&self, at: Timestamp, subject: Subject, what: What);
-}
-
-impl What {
-    /// The length of the init that this record ends, if it ends one.
-    pub fn init_duration(&self) -> Option<(Duration, Phase)> {
-        match self {
-            What::InitEnded { init, .. } => Some((init.duration, init.phase)),
-            _ => None,
-        }
-    }
 }

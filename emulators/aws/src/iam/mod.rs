@@ -37,7 +37,11 @@ pub struct Iam {
     store: Mutex<Store>,
 }
 
-#[derive(Debug, Default)]
+/// What there is, at one moment.
+#[derive(Debug)]
+pub struct Saved(Store);
+
+#[derive(Clone, Debug, Default)]
 struct Store {
     roles: BTreeMap<String, Role>,
     /// By ARN.
@@ -110,6 +114,16 @@ impl Call<'_> {
 impl Iam {
     pub fn new(settings: Arc<Settings>, functions: Arc<dyn Functions>) -> Self {
         Self { settings, functions, store: Mutex::default() }
+    }
+
+    /// The roles and policies as they are now.
+    pub fn saved(&self) -> Saved {
+        Saved(self.store.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Goes back to them.
+    pub fn restore(&self, Saved(store): &Saved) {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone_from(store);
     }
 
     /// Whether a request that nobody signed is for STS or IAM: a form, or an action of their versions.

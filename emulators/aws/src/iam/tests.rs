@@ -169,3 +169,14 @@ fn whose_unsigned_request_it_is() {
     assert!(!claims("/", "multipart/form-data; boundary=b"));
     assert!(!claims("/bucket", form));
 }
+
+#[tokio::test]
+async fn a_reset_goes_back_to_the_roles_of_then() {
+    let bench = Bench::new();
+    let create = "Action=CreateRole&Version=2010-05-08&RoleName=made&AssumeRolePolicyDocument=%7B%7D";
+    let before = bench.iam.saved();
+    assert_eq!(bench.send(create).await.0, 200);
+    assert_eq!(bench.send(create).await.0, 409);
+    bench.iam.restore(&before);
+    assert_eq!(bench.send(create).await.0, 200, "it is gone");
+}

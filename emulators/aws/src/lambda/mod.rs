@@ -59,6 +59,8 @@ pub enum FetchFault {
     NoSuchBucket,
     #[error("The specified key does not exist.")]
     NoSuchKey,
+    #[error("The specified version does not exist.")]
+    NoSuchVersion,
     #[error("{0}")]
     Other(String),
 }

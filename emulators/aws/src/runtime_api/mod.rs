@@ -47,6 +47,11 @@ impl LambdaRuntime {
     }
 }
 
+/// Whether functions of `runtime` can run here.
+pub(crate) fn can_run(runtime: &str) -> Result<(), Unsupported> {
+    clients::can_run(runtime)
+}
+
 impl Runtime for LambdaRuntime {
     fn needs(&self, revision: &Revision) -> Result<Needs, Unsupported> {
         clients::needs(revision)

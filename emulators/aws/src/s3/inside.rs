@@ -1,10 +1,10 @@
 //! What the daemon asks of S3 without a request: files that a bucket begins with, and packages to deploy.
 
-use super::S3;
+use super::{S3, versions};
 use bytes::Bytes;
 use mlemu_core::Cause;
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin};
+use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin, Version, Which};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -24,6 +24,8 @@ pub enum ReadFault {
     NoSuchBucket,
     #[error("there is no such key")]
     NoSuchKey,
+    #[error("there is no such version")]
+    NoSuchVersion,
     #[error("cannot read the object: {0}")]
     Io(std::io::Error),
 }
@@ -65,14 +67,21 @@ impl S3 {
         Ok(())
     }
 
-    /// The bytes of an object in the default account.
-    pub async fn read(&self, bucket: &str, key: &str) -> Result<Bytes, ReadFault> {
+    /// The bytes of an object in the default account; of its newest version when none is named.
+    pub async fn read(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Bytes, ReadFault> {
         let objects = self.front.objects();
         let id = BucketId::new(&self.front.scope, bucket);
-        let object = objects.get(&id, key).map_err(|fault| match fault {
+        let which = match version.map(versions::name) {
+            None => Which::Newest,
+            Some(Ok(name)) => Which::Named(name),
+            Some(Err(_)) => return Err(ReadFault::NoSuchVersion),
+        };
+        let version = objects.version(&id, key, which).map_err(|fault| match fault {
             Fault::NoBucket { .. } => ReadFault::NoSuchBucket,
+            Fault::NoVersion { .. } => ReadFault::NoSuchVersion,
             _ => ReadFault::NoSuchKey,
         })?;
+        let Version::Object(object) = version else { return Err(ReadFault::NoSuchKey) };
         object.content.body.bytes().await.map_err(ReadFault::Io)
     }
 }

@@ -124,10 +124,6 @@ impl Flight {
             self.peak_memory = process.measure().peak_memory;
             process.kill().await;
         }
-        // It wanted more than that; what it held when it was killed is chance.
-        if let Err(FunctionFailure::OutOfMemory { limit }) = &result {
-            self.peak_memory = *limit;
-        }
         self.report(result, serves_on.then_some(&*process)).await;
         let settled = if serves_on { self.settle(&process).await } else { (Settled::Ended, false) };
         self.landed(settled)
@@ -212,6 +208,12 @@ impl Flight {
 
     /// Tells everybody how it ended, its caller first unless that wants the log. `process`: what lives on.
     async fn report(&mut self, result: Result, process: Option<&Process>) {
+        if let Err(FunctionFailure::OutOfMemory { limit }) = &result
+            && self.call.fault != Some(CallFault::OutOfMemory)
+        {
+            // It wanted more than that; what it held when it was killed is chance.
+            self.peak_memory = *limit;
+        }
         let mut usage = self.usage();
         // In a seeded run what the caller does next comes after what is recorded here.
         let early = !self.call.invoke.wants_log && !self.call.parts.ids.is_seeded();
