@@ -2,21 +2,19 @@
 
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
-use super::talk::{Talk, read};
+use super::talk;
 use super::{Reading, Repeating};
 use crate::config;
-use crate::daemon::control::scopes::ScopeLine;
 use crate::daemon::recording::Recording;
 use crate::daemon::{Daemon, Options};
+use crate::harness::Client;
 use crate::harness::environment::{Surroundings, Target};
 use crate::harness::guard::Guard;
 use crate::harness::script::write;
 use crate::harness::trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
-use bytes::Bytes;
 use clap::Args;
-use http::Method;
 use mlemu_core::Environment;
 use mlemu_sandbox::Foreground;
 use rustix::process::Signal;
@@ -71,9 +69,9 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     let mut ends = Ends::new()?;
     let root = config::root(&args.project);
     if args.reuse
-        && let Some(talk) = Talk::find(&root)
+        && let Some(daemon) = talk::find(&root)
     {
-        return attached(&talk, &args, &mut ends).await;
+        return attached(&daemon, &args, &mut ends).await;
     }
     let mut loaded = args.reading.load(&args.project)?;
     let guard = if args.offline_guard { Some(Guard::open().await) } else { None };
@@ -149,19 +147,17 @@ async fn beside(
 }
 
 /// Runs the command with the daemon that is already up, in a scope of its own.
-async fn attached(talk: &Talk, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
-    let path = format!("/_mlemu/scopes/exec-{}", std::process::id());
-    let made: ScopeLine = read(talk.call(Method::PUT, &path, Bytes::new()).await?).await?;
-    let (control, token) = talk.place();
+async fn attached(daemon: &Client, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
+    let made = daemon.make_scope(&format!("exec-{}", std::process::id())).await?;
     let target = Target {
-        scope: made.name,
+        scope: made.name.clone(),
         clouds: made.environment,
-        control: control.to_owned(),
-        token: token.to_owned(),
+        control: daemon.control().to_owned(),
+        token: daemon.token().to_owned(),
         functions: made.functions.into_iter().collect(),
     };
     let exit = command(args, &target, ends).await;
-    drop(talk.call(Method::DELETE, &path, Bytes::new()).await?);
+    daemon.end_scope(&made.name).await?;
     exit
 }
 

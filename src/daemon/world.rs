@@ -6,6 +6,7 @@
 
 use super::reset::Moments;
 use super::scope::ScopeName;
+use super::traces::Traces;
 use crate::clouds::{Cloud, Kind};
 use crate::config::Settings;
 use mlemu_bundle::Builder;
@@ -75,6 +76,7 @@ pub struct World {
     pub store: Option<Store>,
     pub clock: Arc<SteeredClock>,
     pub schedules: Arc<Schedules>,
+    pub(super) traces: Traces,
     pub(super) moments: Moments,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
@@ -163,6 +165,7 @@ impl World {
             queues,
             store: soil.store.clone(),
             clock,
+            traces: Traces::default(),
             moments: Moments::default(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
@@ -221,6 +224,12 @@ impl World {
         known.unwrap_or_else(|| said.to_owned())
     }
 
+    /// Whether a request of this world may have had the id.
+    pub fn may_know(&self, trace: &str) -> bool {
+        let past = || self.engine.history().after(0).iter().any(|past| *past.trace() == *trace);
+        self.traces.may_know(trace) || past()
+    }
+
     pub(super) fn alias(&self, name: &str) -> Option<FunctionId> {
         self.aliases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
@@ -229,6 +238,12 @@ impl World {
     pub fn repeat_by(&self, seed: u64) {
         self.engine.ids().seed(seed);
         self.engine.faults().seed(seed);
+    }
+
+    /// From now on chance decides, but for the dice of new faults, which fall as they always do.
+    pub fn repeat_no_more(&self) {
+        self.engine.ids().unseed();
+        self.engine.faults().seed(0);
     }
 
     /// From now on time passes so. Schedules look for their next times from there.

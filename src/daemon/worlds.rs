@@ -219,16 +219,23 @@ fn inside<'a>(
     cloud: &'a dyn Cloud,
     request: Request<Body>,
 ) -> BoxFuture<'a, Response<Body>> {
+    let meant = |said: &str| cloud.trace(said).unwrap_or_else(|| said.to_owned());
+    world.traces.remember_all(request.headers(), meant);
     let head = world.store.as_ref().map(|store| (store, promise::head(&request)));
     let answer: BoxFuture<'a, _> = if world.engine.faults().any() {
         Box::pin(meddle::answer(world, cloud, request))
     } else {
         cloud.answer(request)
     };
-    match head {
+    let answer: BoxFuture<'a, _> = match head {
         None => answer,
         Some((store, head)) => Box::pin(promise::kept(store, cloud, head, answer)),
-    }
+    };
+    Box::pin(async move {
+        let answer = answer.await;
+        world.traces.remember_all(answer.headers(), meant);
+        answer
+    })
 }
 
 fn refused(error: &ScopeError) -> Response<Body> {

@@ -1,7 +1,8 @@
 //! Queue Storage from its own client library, and functions that work queues off and fill them.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
+use super::plan::Plan;
 use serde_json::json;
 
 /// Takes a row, doubles it into another queue, and fails where it is told to.
@@ -31,13 +32,13 @@ const SETTINGS: &str = r#"{"Values": {"FUNCTIONS_WORKER_RUNTIME": "python", "Dou
 fn house() -> House {
     let plan = Plan::new().file("rows/host.json", r#"{"version": "2.0"}"#).file("rows/function_app.py", APP);
     let plan = plan.file("rows/local.settings.json", SETTINGS);
-    plan.arg("--azure-port").arg("0").arg("--queue-port").arg("0").up()
+    plan.up()
 }
 
 #[test]
 fn queues_and_messages_by_the_client_library() {
     let Some(python) = clients::azure_python() else { return };
-    let house = Plan::new().arg("--queue-port").arg("0").up();
+    let house = Plan::new().up();
     python.drive(&house, "azure_queue.py", "queues");
     python.drive(&house, "azure_queue.py", "messages");
 }

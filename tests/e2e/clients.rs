@@ -1,6 +1,7 @@
 //! The vendors' own clients, installed once into the build's cache, and the scripts that drive them.
 
-use super::house::{House, cache};
+use super::house::House;
+use super::plan::cache;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! `mlemu exec`: a command with functions of its own, in the environment that tests need.
 
-use super::house::Plan;
 use super::lives;
+use super::plan::Plan;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -151,7 +151,7 @@ fn workers_find_their_scopes_ready() {
 
 #[test]
 fn a_daemon_that_is_up_can_be_used() {
-    let house = plan().up();
+    let house = plan().program();
     let control = house.control().to_string();
     let output =
         house.mlemu(&["exec", "--reuse", "--", "sh", "-c", "echo $MLEMU_URL $MLEMU_FUNCTION_MY_ECHO_URL"]);

@@ -1,9 +1,8 @@
 //! The front ends of the harness, used as a new user would: a bare project, tests beside it, one command.
 
 use super::clients;
-use super::house::{Plan, cache};
-use mlemu::harness::{Ending, Session};
-use mlemu_core::Timestamp;
+use super::plan::{Plan, cache};
+use mlemu::harness::Session;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -315,17 +314,17 @@ fn a_session_inside_of_a_rust_test() {
             let key = format!("{round}.txt");
             let trace = mlemu.put("uploads", &key, "x").await.expect("put");
             mlemu.settled(&trace).await.expect("settled");
-            assert_eq!(mlemu.keys("seen", ""), [key.as_str()]);
+            assert_eq!(mlemu.keys("seen", "").await.expect("listed"), [key.as_str()]);
             assert_eq!(mlemu.get("seen", &key).await.expect("there"), "seen");
-            let ended = mlemu.invocations("Copies", Ending::As("ok".into()), 1).await.expect("ended");
+            let ended = mlemu.ended("Copies", "ok", 1).await.expect("ended");
             assert_eq!(ended[0].trace, trace);
-            mlemu.reset().await;
-            assert!(mlemu.keys("seen", "").is_empty());
+            mlemu.reset().await.expect("reset");
+            assert!(mlemu.keys("seen", "").await.expect("listed").is_empty());
         }
         let event = mlemu.event("aws/s3/put", &["bucket=uploads", "key=made.txt"]).expect("rendered");
         assert_eq!(mlemu.invoke("Copies", event).await.expect("invoked").status, "ok");
-        assert_eq!(mlemu.keys("seen", "made"), ["made.txt"]);
-        mlemu.freeze(Timestamp(0)).await;
+        assert_eq!(mlemu.keys("seen", "made").await.expect("listed"), ["made.txt"]);
+        mlemu.freeze("1970-01-01T00:00:00Z").await.expect("frozen");
         let began = std::time::Instant::now();
         let then = mlemu.advance(Duration::from_secs(6 * 3600)).await.expect("settled");
         assert_eq!(then.millis(), 6 * 3600 * 1000);

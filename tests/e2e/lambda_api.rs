@@ -1,7 +1,8 @@
 //! The Lambda API from boto3 and the AWS CLI, unmodified.
 
 use super::clients;
-use super::house::{House, Plan};
+use super::house::House;
+use super::plan::Plan;
 use serde_json::Value;
 
 const TEMPLATE: &str = "\

@@ -1,8 +1,9 @@
 //! The control API does what its OpenAPI file says: every operation is asked, and every answer is held against
 //! the schema of its status.
 
-use super::house::{House, Plan};
+use super::house::House;
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 
 const TEMPLATE: &str = "\

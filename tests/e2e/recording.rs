@@ -1,7 +1,7 @@
 //! A session with real clients becomes a test that finds what has changed since, and keeps no secret.
 
 use super::clients;
-use super::house::Plan;
+use super::plan::Plan;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31

@@ -1,6 +1,6 @@
 //! `mlemu test`, as its users run it.
 
-use super::house::Plan;
+use super::plan::Plan;
 use serde_json::Value;
 use std::process::Output;
 

@@ -27,22 +27,22 @@ const SHOWN: usize = 10;
 pub struct Steer {
     /// As the machine's clock again.
     #[serde(default)]
-    real: bool,
+    pub real: bool,
     /// Set to this time, RFC 3339. What would have fallen due on the way does so in its order, but for schedules.
     #[serde(default)]
-    now: Option<String>,
+    pub now: Option<String>,
     /// Stand still, or go on.
     #[serde(default)]
-    frozen: Option<bool>,
+    pub frozen: Option<bool>,
     /// So many times as fast as the machine's.
     #[serde(default)]
-    rate: Option<f64>,
+    pub rate: Option<f64>,
     /// Go forward by this much, e.g. `10m`; answers when everything that fell due on the way has settled.
     #[serde(default)]
-    advance: Option<String>,
+    pub advance: Option<String>,
     /// How long all of it may take, on the machine's clock.
     #[serde(default)]
-    timeout_ms: Option<u64>,
+    pub timeout_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -59,7 +59,7 @@ enum Wanted {
     One(WantedFault),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct FaultLine {
     pub number: u64,
     #[serde(rename = "match")]
@@ -71,7 +71,7 @@ pub struct FaultLine {
     pub struck: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Added {
     pub numbers: Vec<u64>,
 }

@@ -7,10 +7,10 @@
 pub mod clock;
 pub mod faults;
 pub mod invocations;
-mod objects;
+pub mod objects;
 pub mod queues;
-mod reset;
-mod schedules;
+pub mod reset;
+pub mod schedules;
 pub mod scopes;
 mod seed;
 mod stream;

@@ -4,9 +4,9 @@ use super::{Fault, In};
 use axum::Json;
 use axum::extract::Path;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ScheduleLine {
     pub id: String,
     pub function: String,

@@ -3,7 +3,7 @@
 use super::matching::{at, matches};
 use super::model::{Expectation, Subject};
 use super::snapshots::Snapshots;
-use crate::config::{Position, nearest};
+use crate::config::Position;
 use crate::daemon::control::invocations::Shown;
 use crate::daemon::control::queues;
 use crate::daemon::world::World;
@@ -151,18 +151,5 @@ fn fits(document: &Value, path: &str, wanted: &Value, snapshots: &Snapshots) -> 
     if document.is_string() {
         return matches(&json!({ path: wanted }), found.as_ref());
     }
-    matches(wanted, found.as_ref()).map_err(|why| why + &meant(document, path, found.as_ref()))
-}
-
-/// What the first word of a path that leads nowhere may have meant.
-fn meant(document: &Value, path: &str, found: Option<&Value>) -> String {
-    let first = path.split('.').next().unwrap_or_default();
-    let Some(known) = document.as_object().filter(|map| found.is_none() && !map.contains_key(first)) else {
-        return String::new();
-    };
-    let known: Vec<&str> = known.keys().map(String::as_str).collect();
-    match nearest(first, &known) {
-        Some(meant) => format!("; did you mean `{meant}`?"),
-        None => format!("; there are: {}", known.join(", ")),
-    }
+    matches(wanted, found.as_ref())
 }

@@ -25,8 +25,8 @@ pub struct Test {
     pub at: Position,
     /// The one cloud in which names are looked for; `None`: any.
     pub on: Option<String>,
-    /// Throws the dice of faults and makes fixtures.
-    pub seed: u64,
+    /// What the test repeats by: ids, the order of what starts by itself, the dice of faults, fixtures.
+    pub seed: Option<u64>,
     /// Emulated time stands still, here.
     pub clock: Option<String>,
     /// The first call of each function is a cold start.

@@ -1,7 +1,7 @@
 //! Does the steps of a test, in a world that is as new.
 
 use super::check::Bench;
-use super::model::{Invoke, Placed, Step, Suite, Test, moment, spell};
+use super::model::{Invoke, Placed, Step, Subject, Suite, Test, WaitFor, moment, spell};
 use super::read::{fill, fill_text};
 use super::snapshots::Snapshots;
 use crate::config::{ConfigError, bytes};
@@ -59,9 +59,9 @@ pub async fn test(
     let mut failures = Vec::new();
     world.reset(Extent::All, test.cold).await;
     world.steer(Course::Real).await;
-    match ground.seed {
+    match ground.seed.or(test.seed) {
         Some(seed) => world.repeat_by(seed),
-        None => world.engine.faults().seed(test.seed),
+        None => world.repeat_no_more(),
     }
     let addresses = world.addresses().into_iter();
     let names = addresses.map(|(cloud, address)| (format!("url.{cloud}"), address)).collect();
@@ -69,8 +69,8 @@ pub async fn test(
     match run.prepare().await {
         Err(why) => failures.push(suite.text.error(test.at, 1, why)),
         Ok(()) => {
-            for step in &test.steps {
-                let found = run.step(step).await;
+            for (number, step) in test.steps.iter().enumerate() {
+                let found = run.step(step, &test.steps[number + 1..]).await;
                 let stops = !matches!(step.what, Step::Expect(_)) && !found.is_empty();
                 failures.extend(found);
                 if stops {
@@ -153,7 +153,8 @@ impl Run<'_> {
         }
     }
 
-    async fn step(&self, step: &Placed<Step>) -> Vec<ConfigError> {
+    /// Does one step; `rest` are those that come after it.
+    async fn step(&self, step: &Placed<Step>, rest: &[Placed<Step>]) -> Vec<ConfigError> {
         if let Step::Expect(all) = &step.what {
             let bench = Bench { world: self.world, cloud: self.cloud() };
             let mut failures = Vec::new();
@@ -164,13 +165,13 @@ impl Run<'_> {
             }
             return failures;
         }
-        match self.does(&step.what).await {
+        match self.does(&step.what, rest).await {
             Ok(()) => Vec::new(),
             Err(why) => vec![self.suite.text.error(step.at, step.width, why)],
         }
     }
 
-    async fn does(&self, step: &Step) -> Result<(), String> {
+    async fn does(&self, step: &Step, rest: &[Placed<Step>]) -> Result<(), String> {
         match step {
             Step::Put(put) => {
                 let body = self.body(put.body.as_ref(), put.json.as_ref(), put.file.as_ref()).await?;
@@ -190,7 +191,13 @@ impl Run<'_> {
                 let event = self.event(invoke)?;
                 let wanted = Wanted { queue: invoke.queue, ..Wanted::default() };
                 let done = self.world.run(&self.function(&invoke.function)?, wanted, event).await;
-                done.map(drop).map_err(|refused| refused.to_string())
+                let done = done.map_err(|refused| refused.to_string())?;
+                if done.status == "error" && !rest.iter().any(|step| is_judged(&step.what, &invoke.function))
+                {
+                    let hint = "if it shall fail, expect it: `last: { status: error }`";
+                    return Err(format!("{} failed: {}\n{hint}", invoke.function, done.result));
+                }
+                Ok(())
             }
             Step::Wait(wanted) => {
                 let (conditions, timeout) = wanted.conditions()?;
@@ -282,12 +289,25 @@ impl Run<'_> {
         });
         let request = Request {
             params: params.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
-            seed: self.test.seed,
+            seed: self.ground.seed.or(self.test.seed).unwrap_or_default(),
             now: self.world.clock.now().0,
             count: 1,
             project_root: Some(self.ground.root.clone()),
             envelope: invoke.envelope.clone(),
         };
         library.render(name, &request).map(Bytes::from).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a later step says what shall have become of a function's invocations: then that decides.
+fn is_judged(later: &Step, function: &str) -> bool {
+    let is_it = |named: Option<&String>| named.is_none_or(|named| named == function);
+    match later {
+        Step::Wait(WaitFor::Until(until)) => until.status.is_some() && is_it(until.function.as_ref()),
+        Step::Expect(all) => all.iter().any(|one| match &one.subject {
+            Subject::Last { function } | Subject::Invocations { function, .. } => is_it(function.as_ref()),
+            _ => false,
+        }),
+        _ => false,
     }
 }

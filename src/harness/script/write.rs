@@ -19,7 +19,7 @@ pub fn text(session: &Session, world: &World) -> String {
     let secrets = Secrets::of(world);
     let mut text = String::from(
         "# Recorded by `mlemu record`; `mlemu replay` runs it. What differs from run to run is a wildcard.\n\
-         seed: 0\ntests:\n  - name: a recorded session\n    steps:\n",
+         tests:\n  - name: a recorded session\n    steps:\n",
     );
     for came in &session.came {
         let step = step(came, &secrets);
