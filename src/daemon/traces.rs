@@ -8,14 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const MOST: usize = 100_000;
 
 /// Headers of answers in which vendors tell a request's id, and of requests in which clients bring one.
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 7] = [
     "x-amz-request-id",
     "x-amzn-requestid",
     "x-amzn-trace-id",
     "x-cloud-trace-context",
-    "x-ms-request-id",
+    CLIENTS,
+    OWN,
     "traceparent",
 ];
+
+/// Where a client brings an id of its own, the service's is that of nothing else.
+const CLIENTS: &str = "x-ms-client-request-id";
+const OWN: &str = "x-ms-request-id";
 
 /// Those of one world.
 #[derive(Default)]
@@ -51,7 +56,8 @@ impl Traces {
 
     /// Every id that the head of a request or of an answer names.
     pub fn remember_all(&self, headers: &HeaderMap, meant: impl Fn(&str) -> String) {
-        for name in HEADERS {
+        let not_meant = |name: &str| name == OWN && headers.contains_key(CLIENTS);
+        for name in HEADERS.into_iter().filter(|name| !not_meant(name)) {
             if let Some(said) = headers.get(name).and_then(|value| value.to_str().ok()) {
                 self.remember(&meant(said));
             }

@@ -4,6 +4,7 @@
 //! its own clouds in front of them; what costs to make, the built packages and the walls around processes, is
 //! shared. [`World::new`] is the one place where a world is put together.
 
+use super::recording::Recorder;
 use super::reset::Moments;
 use super::scope::ScopeName;
 use super::traces::Traces;
@@ -77,6 +78,7 @@ pub struct World {
     pub clock: Arc<SteeredClock>,
     pub schedules: Arc<Schedules>,
     pub(super) traces: Traces,
+    pub(super) recorder: Recorder,
     pub(super) moments: Moments,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
@@ -166,6 +168,7 @@ impl World {
             store: soil.store.clone(),
             clock,
             traces: Traces::default(),
+            recorder: Recorder::default(),
             moments: Moments::default(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
@@ -221,7 +224,7 @@ impl World {
     /// The trace that a request's id or its trace header stands for.
     pub fn trace_of(&self, said: &str) -> String {
         let known = self.plugged.iter().find_map(|plugged| plugged.cloud.trace(said));
-        known.unwrap_or_else(|| said.to_owned())
+        known.unwrap_or_else(|| parent(said).unwrap_or(said).to_owned())
     }
 
     /// Whether a request of this world may have had the id.
@@ -267,4 +270,15 @@ impl World {
         self.schedules.stop();
         self.engine.shutdown().await;
     }
+}
+
+/// The trace that a `traceparent` is of.
+///
+/// Source: W3C, "Trace Context".
+fn parent(said: &str) -> Option<&str> {
+    let parts: Vec<&str> = said.split('-').collect();
+    let lengths = [2, 32, 16, 2];
+    let fits =
+        parts.len() == lengths.len() && parts.iter().zip(lengths).all(|(part, length)| part.len() == length);
+    fits.then(|| parts[1])
 }

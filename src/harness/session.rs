@@ -3,7 +3,7 @@
 use super::client::{Client, PATIENCE};
 use super::trouble::HarnessError;
 use crate::config::{self, Overrides};
-use crate::daemon::{Daemon, Options, Origin};
+use crate::daemon::{Daemon, Options, Origin, Reading};
 use bytes::Bytes;
 use mlemu_core::{Clock, Timestamp};
 use mlemu_fixtures::{Library, Param, Request};
@@ -19,6 +19,7 @@ pub struct Builder {
     program: Option<PathBuf>,
     cache: Option<PathBuf>,
     offline: bool,
+    watch: bool,
     patience: Duration,
     origin: Origin,
 }
@@ -39,6 +40,12 @@ impl Builder {
     /// Never reach for a package registry.
     pub fn offline(mut self) -> Self {
         self.offline = true;
+        self
+    }
+
+    /// What is saved in the project is live at once, as with `mlemu up`.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
         self
     }
 
@@ -66,7 +73,9 @@ impl Builder {
         let loaded = config::load(&self.project, &Overrides::default()).map_err(Box::new)?;
         let root = loaded.project.root.clone();
         let (program, offline, origin, cache) = (Some(program), self.offline, self.origin, self.cache);
-        let options = Options { offline, origin, program, cache, ..Options::private(loaded) };
+        let (watch, overrides) = (self.watch, Overrides::default());
+        let reading = Reading { start: self.project, overrides };
+        let options = Options { offline, watch, reading, origin, program, cache, ..Options::private(loaded) };
         let daemon = Daemon::start(options, |_| {}).await?;
         let client = Client::here(daemon.controls.clone(), daemon.worlds.token.clone());
         Ok(Session { client: client.patience(self.patience), daemon, root })
@@ -116,6 +125,7 @@ impl Session {
             program: None,
             cache: None,
             offline: false,
+            watch: false,
             patience: PATIENCE,
             origin: Origin::default(),
         }

@@ -238,7 +238,7 @@ fn a_timer_follows_the_clock_that_a_test_steers() {
 
 #[test]
 fn a_saved_file_restarts_the_worker_and_a_broken_one_is_shown() {
-    let house = plan().up();
+    let house = plan().watching().up();
     let before = call(&house, "GET /api/hello").json()["pid"].clone();
     let save = |text: &str| {
         let mark = house.mark();

@@ -52,6 +52,25 @@ fn the_command_calls_functions_and_reads_what_became_of_them() {
 }
 
 #[test]
+fn a_report_has_what_resets_wiped_and_what_other_scopes_did() {
+    let plan = plan();
+    let script = "
+        ask() { curl -sS --fail -XPOST -H \"Authorization: Bearer $MLEMU_TOKEN\" \"$MLEMU_URL/_mlemu/$1\" -d \"$2\"; }
+        for n in 1 2; do ask functions/my-echo/invoke $n && ask reset ''; done >said.txt
+        ask 'functions/my-echo/invoke?scope=w1' 3 >>said.txt";
+    exec(&plan, &["--report", "report.json", "--workers", "1"], script);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(plan.path("report.json")).expect("written")).expect("JSON");
+    let told = report["invocations"].as_array().expect("a list").iter();
+    let told: Vec<_> =
+        told.map(|one| (one["scope"].as_str(), one["event"].as_u64(), one["status"].as_str())).collect();
+    let first = Some("000000000000");
+    let expected =
+        [(first, 1), (first, 2), (Some("w1"), 3)].map(|(scope, event)| (scope, Some(event), Some("ok")));
+    assert_eq!(told, expected, "{report}");
+}
+
+#[test]
 fn other_verbs_find_the_daemon_that_they_run_in() {
     let plan = plan();
     let mlemu = env!("CARGO_BIN_EXE_mlemu");

@@ -187,7 +187,7 @@ fn the_second_generation_goes_on_past_its_deadline_and_the_first_is_stopped() {
 
 #[test]
 fn a_syntax_error_is_answered_with_its_traceback_and_mended() {
-    let house = Plan::new().file("main.py", MAIN).up();
+    let house = Plan::new().file("main.py", MAIN).watching().up();
     assert_eq!(call(&house, "GET hello", &[], b"").status, 207);
     let save = |text: &str| {
         let mark = house.mark();
@@ -323,4 +323,54 @@ fn every_fixture_is_taken_by_the_framework() {
             is(record, function, "log") && text.starts_with(&format!("heard {kind} "))
         });
     }
+}
+
+const TICKS: &str = "\
+import functions_framework
+
+@functions_framework.http
+def ticks(request):
+    return request.headers['x-cloudscheduler-scheduletime']
+
+@functions_framework.cloud_event
+def hears(event):
+    print('HEARD')
+";
+
+const TICKS_CONFIG: &str = "\
+[functions.ticks]
+provider = \"gcp\"
+handler = \"ticks\"
+runtime = \"python312\"
+triggers = [{ schedule = \"0 2 * * *\" }]
+
+[functions.hears]
+provider = \"gcp\"
+handler = \"hears\"
+runtime = \"python312\"
+triggers = [{ schedule = \"every 6 hours\" }]
+";
+
+/// The jobs of Cloud Scheduler are schedules like any other: listed, fired, and met by going forward in time.
+#[test]
+fn jobs_are_schedules_of_the_harness() {
+    let house = Plan::new().file("main.py", TICKS).file("mlemu.toml", TICKS_CONFIG).up();
+    house.freeze("2030-01-01T00:00:00Z");
+    let listed = house.does(house.client.schedules());
+    let said: Vec<_> = listed.iter().map(|one| (one.function.as_str(), one.expression.as_str())).collect();
+    assert_eq!(
+        said,
+        [("schedule-hears-0", "every 6 hours (Etc/UTC)"), ("schedule-ticks-0", "0 2 * * * (Etc/UTC)")]
+    );
+    house.does(house.client.fire(&listed[1].id));
+    house.idle();
+    house.advance("48h");
+    for (function, times, cause) in [("ticks", 3, "schedule"), ("hears", 8, "occurrence")] {
+        let known = house.known(function);
+        assert_eq!(known.len(), times, "{known:?}");
+        assert!(known.iter().all(|line| line["status"] == "ok" && line["cause"] == cause), "{known:?}");
+    }
+    let last = house.known("ticks")[2]["id"].as_str().expect("an id").to_owned();
+    let shown = house.does(house.client.invocation(&last));
+    assert_eq!(shown["result"], "2030-01-02T02:00:00Z", "{shown}");
 }

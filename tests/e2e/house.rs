@@ -37,6 +37,9 @@ impl Plan {
         if self.offline {
             builder = builder.offline();
         }
+        if self.watch {
+            builder = builder.watching();
+        }
         let session = runtime.block_on(builder.start()).unwrap_or_else(|error| panic!("{error}"));
         let client = Client::clone(&session);
         let places = session.addresses().into_iter().map(|(name, at)| (name.to_owned(), at)).collect();
@@ -140,6 +143,11 @@ impl House {
         self.places["azure"]
     }
 
+    /// Where a listener is that is called so.
+    pub fn place(&self, name: &str) -> SocketAddr {
+        self.places[name]
+    }
+
     pub fn control(&self) -> SocketAddr {
         self.control
     }
@@ -195,6 +203,12 @@ impl House {
     #[track_caller]
     pub fn idle(&self) {
         self.does(self.client.idle());
+    }
+
+    /// Waits until nothing is under way that does not only wait for its time.
+    #[track_caller]
+    pub fn still(&self) {
+        self.does(self.client.advance(Duration::ZERO));
     }
 
     /// Waits until nothing is under way of what one request caused.

@@ -88,7 +88,7 @@ fn identity_and_roles() {
 #[test]
 fn code_from_a_bucket_and_from_a_folder_that_is_watched() {
     let Some(python) = clients::python() else { return };
-    let house = plan().up();
+    let house = plan().watching().up();
     python.drive(&house, "lambda_api.py", "other sources");
     let mark = house.mark();
     std::fs::write(house.plan.path("hot/app.py"), "def handler(event, context):\n    return 'reloaded'\n")

@@ -27,6 +27,7 @@ pub struct Plan {
     pub(super) seed: Option<u64>,
     pub(super) clock: Option<String>,
     pub(super) offline: bool,
+    pub(super) watch: bool,
 }
 
 impl Plan {
@@ -40,6 +41,7 @@ impl Plan {
             seed: None,
             clock: None,
             offline: false,
+            watch: false,
         }
     }
 
@@ -75,6 +77,11 @@ impl Plan {
     /// No package registry is reached for.
     pub fn offline(self) -> Self {
         Self { offline: true, ..self }
+    }
+
+    /// What is saved is live at once.
+    pub fn watching(self) -> Self {
+        Self { watch: true, ..self }
     }
 
     /// One more argument of `mlemu up`.

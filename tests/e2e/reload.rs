@@ -1,9 +1,8 @@
 //! A saved file is live for the next request, and no request is lost while it becomes so.
 
-use super::house::is;
+use super::house::{House, is};
 use super::http;
 use super::plan::Plan;
-use super::program::Program;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::Path;
@@ -22,23 +21,24 @@ fn says(text: &str) -> String {
     format!("import os\n\ndef handler(event, context):\n    return ['{text}', os.getpid()]\n")
 }
 
-fn house() -> Program {
+fn house() -> House {
     Plan::new()
         .file("template.yaml", TEMPLATE)
         .file("first/app.py", &says("one"))
         .file("second/app.py", &says("other"))
-        .program()
+        .watching()
+        .up()
 }
 
 /// Invokes and returns the status, whether it is a function's error, and the document.
-fn invoke(house: &Program, function: &str) -> (u16, bool, Value) {
+fn invoke(house: &House, function: &str) -> (u16, bool, Value) {
     let line = format!("POST /2015-03-31/functions/{function}/invocations");
     let answer = http::send(house.aws(), &line, &[], b"{}");
     (answer.status, answer.header("x-amz-function-error").is_some(), answer.json())
 }
 
 #[track_caller]
-fn said(house: &Program, function: &str) -> (String, u64) {
+fn said(house: &House, function: &str) -> (String, u64) {
     let (status, failed, document) = invoke(house, function);
     assert_eq!((status, failed), (200, false), "{document}");
     (document[0].as_str().expect("text").to_owned(), document[1].as_u64().expect("a process"))
@@ -46,7 +46,7 @@ fn said(house: &Program, function: &str) -> (String, u64) {
 
 /// Saves and waits until it is live.
 #[track_caller]
-fn save(house: &Program, function: &str, save: impl FnOnce(&Path)) -> Value {
+fn save(house: &House, function: &str, save: impl FnOnce(&Path)) -> Value {
     let mark = house.mark();
     save(&house.plan.path(""));
     house.wait_published(mark, function)
@@ -121,7 +121,8 @@ fn a_running_request_ends_on_the_code_that_it_began_with() {
         .file("template.yaml", TEMPLATE)
         .file("first/app.py", &slow.replace("PORT", &address.port().to_string()))
         .file("second/app.py", &says("other"))
-        .program();
+        .watching()
+        .up();
     std::thread::scope(|scope| {
         let running = scope.spawn(|| said(&house, "First"));
         house.wait(0, "the handler has begun", |record| record["what"]["log"]["text"] == "begun");
@@ -175,7 +176,8 @@ fn a_function_whose_init_writes_beside_its_code_runs_and_rests() {
         .file("template.yaml", TEMPLATE)
         .file("first/app.py", writes)
         .file("second/app.py", &says("other"))
-        .program();
+        .watching()
+        .up();
     for _ in 0..2 {
         assert_eq!(said(&house, "First").0, "ran");
     }

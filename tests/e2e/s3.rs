@@ -261,7 +261,7 @@ fn shape(document: &Value) -> BTreeSet<String> {
 
 #[test]
 fn a_template_that_is_read_again_triggers_once() {
-    let house = house();
+    let house = plan().watching().up();
     let put = |key: &str| {
         let answer = http::send(house.aws(), &format!("PUT /uploads/{key}"), &[], b"1");
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -184,6 +184,14 @@ fn what_the_control_api_does_not_understand_it_says() {
     let answer = house.ask("POST /_mlemu/wait", &unknown);
     assert_eq!(answer.status, 404);
     assert!(answer.text().contains("there are: "), "{}", answer.text());
+    let said = house.mlemu(&["wait", "--trace", "nobody"]);
+    assert_eq!(said.status.code(), Some(3), "{said:?}");
+    assert!(
+        String::from_utf8_lossy(&said.stderr).contains("no request of this scope has had the id `nobody`"),
+        "{said:?}"
+    );
+    let read = http::send(house.aws(), "GET /inbox?list-type=2", &[], b"");
+    house.settled(read.header("x-amz-request-id").expect("an id"));
     assert_eq!(house.ask("GET /_mlemu/invocations/none", &Value::Null).status, 404);
     assert_eq!(http::send(house.control(), "POST /_mlemu/wait", &[], b"").status, 401);
 }

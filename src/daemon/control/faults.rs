@@ -191,6 +191,9 @@ pub async fn add(In(world): In, body: Bytes) -> Result<Json<Added>, Fault> {
     if let Some(seed) = seed {
         faults.seed(seed);
     }
+    for rule in &wanted {
+        world.did(|| Did::Fault(serde_json::json!(rule)));
+    }
     Ok(Json(Added { numbers: rules.into_iter().map(|rule| faults.add(rule)).collect() }))
 }
 

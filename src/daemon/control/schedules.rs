@@ -1,6 +1,7 @@
 //! `/_mlemu/schedules`: what starts by time alone, and starting it now.
 
 use super::{Fault, In};
+use crate::daemon::recording::Did;
 use axum::Json;
 use axum::extract::Path;
 use http::StatusCode;
@@ -27,6 +28,7 @@ pub async fn list(In(world): In) -> Json<Vec<ScheduleLine>> {
 
 pub async fn fire(In(world): In, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     if world.schedules.fire(&id).await {
+        world.did(|| Did::Fired(id));
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Fault(StatusCode::NOT_FOUND, format!("there is no schedule `{id}`")))

@@ -267,6 +267,20 @@ impl Client {
     }
 }
 
+/// Recording.
+impl Client {
+    /// From here on everything that happens is recorded.
+    pub async fn start_recording(&self) -> Answered<()> {
+        self.post("/_mlemu/recordings/start", Bytes::new()).await
+    }
+
+    /// What was recorded, as the text of a test file.
+    pub async fn stop_recording(&self) -> Answered<String> {
+        let answer = self.send(Method::POST, "/_mlemu/recordings/stop", Bytes::new()).await?;
+        Ok(String::from_utf8_lossy(&whole(answer).await?).into_owned())
+    }
+}
+
 /// Scopes.
 impl Client {
     /// A scope for tests that run beside others; it is made if it is not there.

@@ -7,6 +7,8 @@ use crate::config::Position;
 use crate::daemon::control::invocations::Shown;
 use crate::daemon::control::queues;
 use crate::daemon::world::World;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use mlemu_engine::history::Past;
 use mlemu_engine::settle::Which;
 use mlemu_engine::wait::{Key, Stored};
@@ -124,10 +126,12 @@ impl Bench<'_> {
         let size = object.content.size();
         let body =
             if size <= LARGEST { object.content.body.bytes().await.unwrap_or_default() } else { "".into() };
+        let base64 = BASE64_STANDARD.encode(&body);
         let body = String::from_utf8_lossy(&body).into_owned();
         let parsed: Option<Value> = serde_json::from_str(&body).ok();
         Ok(json!({
-            "exists": true, "size": size, "etag": object.content.etag.to_string(), "body": body, "json": parsed,
+            "exists": true, "size": size, "etag": object.content.etag.to_string(), "body": body,
+            "base64": base64, "json": parsed,
         }))
     }
 

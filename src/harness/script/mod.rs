@@ -4,6 +4,7 @@
 //! scope of their own, [`check`] looks at what came of them, and [`matching`] compares. [`schema`] describes files to editors. Nothing here prints.
 
 pub mod check;
+mod content;
 mod fields;
 pub mod matching;
 pub mod model;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 pub const FILE: [&str; 5] = ["seed", "clock", "on", "matrix", "tests"];
 pub const TEST: [&str; 10] =
     ["name", "seed", "clock", "cold", "memory", "on", "matrix", "faults", "steps", "expect"];
-pub const STEPS: [&str; 8] = ["put", "send", "invoke", "wait", "advance", "fault", "cold", "expect"];
+pub const STEPS: [&str; 10] =
+    ["put", "send", "invoke", "wait", "advance", "clock", "fault", "fire", "cold", "expect"];
 pub const SUBJECTS: [&str; 6] = ["last", "invocations", "object", "bucket", "queue", "logs"];
 /// Tests of one matrix.
 const MOST: usize = 1000;

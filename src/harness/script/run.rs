@@ -1,13 +1,15 @@
 //! Does the steps of a test, in a world that is as new.
 
 use super::check::Bench;
-use super::model::{Invoke, Placed, Step, Subject, Suite, Test, WaitFor, moment, spell};
+use super::content::{Content, decoded};
+use super::model::{Invoke, Placed, STILL, Step, Subject, Suite, Test, WaitFor, moment, spell};
 use super::read::{fill, fill_text};
 use super::snapshots::Snapshots;
 use crate::config::{ConfigError, bytes};
+use crate::daemon::control::clock::{Steer, steered};
 use crate::daemon::control::queues;
 use crate::daemon::control::wait::{Asked, Conditions, diagnose, until as read};
-use crate::daemon::invoke::Wanted;
+use crate::daemon::invoke::{Wanted, instead};
 use crate::daemon::reset::Extent;
 use crate::daemon::world::World;
 use crate::daemon::worlds::Worlds;
@@ -174,14 +176,14 @@ impl Run<'_> {
     async fn does(&self, step: &Step, rest: &[Placed<Step>]) -> Result<(), String> {
         match step {
             Step::Put(put) => {
-                let body = self.body(put.body.as_ref(), put.json.as_ref(), put.file.as_ref()).await?;
+                let body = self.body(&Content::of_put(put)).await?;
                 let bucket =
                     self.world.bucket(&put.bucket, self.cloud()).map_err(|fault| fault.to_string())?;
                 let done = self.world.put(&bucket.id, &put.key, body).await;
                 done.map(drop).map_err(|fault| fault.to_string())
             }
             Step::Send(send) => {
-                let body = self.body(send.body.as_ref(), send.json.as_ref(), send.file.as_ref()).await?;
+                let body = self.body(&Content::of_send(send)).await?;
                 let delay = send.delay.as_deref().map(spell).transpose()?;
                 let queue = self.world.topic(&send.queue, self.cloud()).map_err(|fault| fault.to_string())?;
                 let done = self.world.send(&queue, body, delay);
@@ -199,6 +201,11 @@ impl Run<'_> {
                 }
                 Ok(())
             }
+            Step::Wait(WaitFor::Word(word)) if word == STILL => {
+                let still = self.world.engine.settle().still();
+                let came = tokio::time::timeout(PATIENCE, still).await;
+                came.map_err(|_| "something still moves".into())
+            }
             Step::Wait(wanted) => {
                 let (conditions, timeout) = wanted.conditions()?;
                 let patience = timeout.as_deref().map(spell).transpose()?.unwrap_or(PATIENCE);
@@ -210,6 +217,18 @@ impl Run<'_> {
                 let went = tokio::time::timeout(PATIENCE, going).await;
                 went.map(drop).map_err(|_| "what fell due has not settled in time".into())
             }
+            Step::Clock(at) => {
+                let real = at == "real";
+                let now = (!real).then(|| at.strip_prefix("frozen:").unwrap_or(at).to_owned());
+                let steer = Steer { real, frozen: now.is_some().then_some(true), now, ..Steer::default() };
+                let steering = steered(self.world, &steer);
+                let steered = tokio::time::timeout(PATIENCE, steering).await;
+                steered
+                    .map_err(|_| "what fell due has not settled in time".to_owned())?
+                    .map_err(|fault| fault.1)
+            }
+            Step::Fire(id) if self.world.schedules.fire(id).await => Ok(()),
+            Step::Fire(id) => Err(self.no_schedule(id)),
             Step::Fault(fault) => {
                 self.world.engine.faults().add(fault.rule()?);
                 Ok(())
@@ -221,6 +240,12 @@ impl Run<'_> {
             }
             Step::Expect(_) => Ok(()),
         }
+    }
+
+    fn no_schedule(&self, id: &str) -> String {
+        let all = self.world.schedules.all();
+        let known: Vec<String> = all.iter().map(|(schedule, _)| schedule.id.to_string()).collect();
+        format!("there is no schedule `{id}`{}", instead(id, &known))
     }
 
     async fn wait(&self, until: Conditions, patience: Duration) -> Result<(), String> {
@@ -254,27 +279,26 @@ impl Run<'_> {
         Ok(until)
     }
 
-    async fn body(
-        &self,
-        text: Option<&String>,
-        json: Option<&Value>,
-        file: Option<&String>,
-    ) -> Result<Bytes, String> {
-        match (text, json, file) {
-            (Some(text), None, None) => Ok(Bytes::from(fill_text(text, &self.names))),
-            (None, Some(json), None) => Ok(Bytes::from(fill(json.clone(), &self.names).to_string())),
-            (None, None, Some(file)) => {
+    async fn body(&self, content: &Content<'_>) -> Result<Bytes, String> {
+        match (content.body, content.json, content.base64, content.file) {
+            (Some(text), None, None, None) => Ok(Bytes::from(fill_text(text, &self.names))),
+            (None, Some(json), None, None) => Ok(Bytes::from(fill(json.clone(), &self.names).to_string())),
+            (None, None, Some(base64), None) => decoded(base64),
+            (None, None, None, Some(file)) => {
                 // Beside the test, or in the project.
                 let beside = self.suite.text.path.with_file_name(file);
                 let path = if beside.exists() { beside } else { self.ground.root.join(file) };
                 let read = tokio::fs::read(&path).await;
                 read.map(Bytes::from).map_err(|error| format!("cannot read {file}: {error}"))
             }
-            _ => Err("give one of `body`, `json` and `file`".into()),
+            _ => Err("give one of `body`, `json`, `base64` and `file`".into()),
         }
     }
 
     fn event(&self, invoke: &Invoke) -> Result<Bytes, String> {
+        if let Some(base64) = &invoke.base64 {
+            return decoded(base64);
+        }
         let name = match &invoke.event {
             Some(Value::String(name)) => name,
             Some(event) => return Ok(Bytes::from(fill(event.clone(), &self.names).to_string())),

@@ -141,8 +141,12 @@ enum Step {
     Wait(WaitFor),
     /// Emulated time goes forward, e.g. by `6h`; ends when everything that fell due has settled.
     Advance(String),
+    /// Emulated time stands still, here, e.g. `2026-01-01T00:00:00Z`; `real`: it passes as the machine's.
+    Clock(String),
     /// What goes wrong from now on.
     Fault(WantedFault),
+    /// This schedule comes now.
+    Fire(String),
     /// This function's next call is a cold start.
     Cold(String),
     /// What shall be so now.
@@ -300,6 +304,6 @@ mod tests {
             assert_eq!(keys(of(&(first.to_uppercase() + rest))), sorted(known));
         }
         assert_eq!(of("Cloud")["enum"][0], "aws");
-        assert_eq!(keys(of("Invoke")), ["as", "event", "fn", "function", "params", "queue"]);
+        assert_eq!(keys(of("Invoke")), ["as", "base64", "event", "fn", "function", "params", "queue"]);
     }
 }
