@@ -280,7 +280,10 @@ fn listen(
                 Some(past) = pasts.recv() => note(Noted::Invocation(past)),
                 Some(told) = told.recv() => match told {
                     Told::Did(did) => note(Noted::Did(did)),
-                    Told::End(answer) => drop(answer.send(())),
+                    Told::End(answer) => {
+                        // Whoever asked may have given up.
+                        let _ = answer.send(());
+                    }
                 },
             }
         }

@@ -49,6 +49,9 @@ impl ScopeError {
     }
 }
 
+/// Hears of each world.
+type Tell = Box<dyn Fn(&Arc<World>) + Send + Sync>;
+
 /// A world that is there or is just being made; whoever comes meanwhile waits for the same one.
 #[derive(Default)]
 struct Place(OnceCell<Arc<World>>);
@@ -64,7 +67,7 @@ pub struct Worlds {
     project: Mutex<Arc<Project>>,
     others: Mutex<BTreeMap<Arc<str>, Arc<Place>>>,
     /// Told of each world that is made.
-    told: Mutex<Option<Box<dyn Fn(&Arc<World>) + Send + Sync>>>,
+    told: Mutex<Option<Tell>>,
 }
 
 impl Worlds {

@@ -2,6 +2,7 @@
 
 use super::{Fault, In, read, unreadable};
 use crate::config::duration;
+use crate::daemon::recording::Did;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Path;

@@ -227,8 +227,13 @@ impl Run<'_> {
                     .map_err(|_| "what fell due has not settled in time".to_owned())?
                     .map_err(|fault| fault.1)
             }
-            Step::Fire(id) if self.world.schedules.fire(id).await => Ok(()),
-            Step::Fire(id) => Err(self.no_schedule(id)),
+            Step::Fire(id) => {
+                if self.world.schedules.fire(id).await {
+                    Ok(())
+                } else {
+                    Err(self.no_schedule(id))
+                }
+            }
             Step::Fault(fault) => {
                 self.world.engine.faults().add(fault.rule()?);
                 Ok(())

@@ -200,7 +200,7 @@ impl Scheduler {
         let trace = self.shared.parts.pubsub.queues().ids().fresh("trace").hex();
         let cause = Cause::Schedule(trace.as_str().into());
         if let Some(fired) = self.begin(name, self.shared.parts.clock.now(), cause) {
-            // It ends early when the job is taken away meanwhile.
+            // It cannot fail but by a panic, which has been printed.
             let _ = fired.await;
         }
         self.show(name)
@@ -222,7 +222,10 @@ impl Scheduler {
             this.note(&job.name, |job| job.attempted(began, &ending));
             drop(pending);
         };
-        Some(tokio::spawn(async move { drop(stop.run_until_cancelled_owned(firing).await) }))
+        Some(tokio::spawn(async move {
+            // It ends early when the job is taken away meanwhile.
+            stop.run_until_cancelled_owned(firing).await;
+        }))
     }
 
     fn note(&self, name: &str, change: impl FnOnce(&mut Job)) {
