@@ -208,7 +208,9 @@ struct Sorting {
 
 fn sorted_out(list: Vec<Noted>) -> Session {
     let mut sorting = Sorting { roots: roots(&list), begun: HashMap::new(), session: Session::default() };
-    list.into_iter().for_each(|noted| sorting.take(noted));
+    for noted in list {
+        sorting.take(noted);
+    }
     let Sorting { begun, mut session, .. } = sorting;
     // A replay waits after each step: what came of one comes before what came of the next.
     session.past.sort_by_key(|one| (begun.get(&one.trace()).copied(), one.number));

@@ -75,7 +75,7 @@ impl Builder {
         let (program, offline, origin, cache) = (Some(program), self.offline, self.origin, self.cache);
         let (watch, overrides) = (self.watch, Overrides::default());
         let reading = Reading { start: self.project, overrides };
-        let options = Options { offline, watch, reading, origin, program, cache, ..Options::private(loaded) };
+        let options = Options { reading, offline, origin, watch, program, cache, ..Options::private(loaded) };
         let daemon = Daemon::start(options, |_| {}).await?;
         let client = Client::here(daemon.controls.clone(), daemon.worlds.token.clone());
         Ok(Session { client: client.patience(self.patience), daemon, root })

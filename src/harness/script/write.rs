@@ -99,7 +99,7 @@ fn written(at: Timestamp) -> String {
 fn spelled(by: Duration) -> String {
     let millis = by.as_millis();
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
-    let whole = units.iter().find(|(_, unit)| millis % unit == 0 && millis > 0);
+    let whole = units.iter().find(|(_, unit)| millis.is_multiple_of(*unit) && millis > 0);
     whole.map_or_else(|| format!("{millis}ms"), |(name, unit)| format!("{}{name}", millis / unit))
 }
 
