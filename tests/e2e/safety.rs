@@ -239,7 +239,7 @@ fn the_control_api_wants_its_token_and_changes_nothing_on_a_get() {
         {
             let answer = http::send(house.control(), line, &headers, b"");
             assert_eq!(answer.status, 401, "{line} with {given:?}");
-            assert!(!answer.text().contains(&token));
+            assert!(!answer.text().contains(token));
         }
     }
     let query = format!("GET /_mlemu/functions?token={token}");
@@ -252,7 +252,7 @@ fn the_control_api_wants_its_token_and_changes_nothing_on_a_get() {
     let cmdline = std::fs::read_to_string(format!("/proc/{}/cmdline", house.pid())).expect("alive");
     let records = house.records(0).iter().map(ToString::to_string).collect::<String>();
     assert!(
-        ![cmdline, records, house.said()].iter().any(|text| text.contains(&token)),
+        ![cmdline, records, house.said()].iter().any(|text| text.contains(token)),
         "the token is nowhere"
     );
 }
