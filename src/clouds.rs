@@ -128,7 +128,7 @@ pub const CLOUDS: &[Kind] = &[
         port: mlemu_azure::queue::PORT,
         plug: |ground| mlemu_azure::QueueStorage::new(ground),
         profiles: &[],
-        account: |_| None,
+        account: mlemu_azure::QueueStorage::account,
     },
 ];
 
@@ -408,11 +408,11 @@ impl Cloud for mlemu_azure::QueueStorage {
     }
 
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        mlemu_azure::trouble::asked(parts)
+        Self::asked(parts)
     }
 
     fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
-        mlemu_azure::trouble::answer(trouble)
+        Self::troubled(trouble)
     }
 
     fn environment(&self, _address: SocketAddr) -> Environment {

@@ -93,6 +93,7 @@ impl World {
     /// Invokes a function.
     pub async fn run(&self, target: &FunctionId, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
         let id = InvocationId(self.engine.ids().fresh("invocation").uuid().into());
+        self.traces.remember(&id.0);
         let invoke = Invoke {
             id: id.clone(),
             target: target.clone(),

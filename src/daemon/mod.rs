@@ -22,6 +22,7 @@ pub mod recording;
 pub mod reset;
 pub mod scope;
 mod stream;
+mod traces;
 pub mod world;
 pub mod worlds;
 
@@ -84,6 +85,8 @@ pub struct Options {
     pub persist: Option<Persist>,
     /// The binary to start as shim, if it is not this one.
     pub program: Option<PathBuf>,
+    /// Where installed packages and opened bundles are, if not in the user's cache.
+    pub cache: Option<PathBuf>,
 }
 
 impl Options {
@@ -120,6 +123,7 @@ impl Options {
             announce: false,
             persist: None,
             program: None,
+            cache: None,
         }
     }
 }
@@ -146,6 +150,8 @@ pub struct Daemon {
     /// The world that was there from the start.
     pub world: Arc<World>,
     pub control: SocketAddr,
+    /// The control API itself, for who is in this process.
+    pub controls: Arc<control::Control>,
     serving: Vec<Serving>,
     claim: Option<Claim>,
     folders: Folders,
@@ -155,7 +161,7 @@ pub struct Daemon {
 impl Daemon {
     pub async fn start(options: Options, watcher: impl FnOnce(&Arc<World>)) -> Result<Self, StartError> {
         allow_open_files();
-        let folders = Folders::open()?;
+        let folders = Folders::open(options.cache.clone())?;
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
         let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
@@ -164,11 +170,13 @@ impl Daemon {
         let soil = soil(&options, &folders, builder.clone(), store, &listeners)?;
         let worlds = Worlds::new(soil, options.loaded.project.clone())?;
         let mut serving = serve(listeners, &worlds)?;
-        let (control, listening) = open_control(&options, &worlds).await?;
+        let controls = Arc::new(control::Control::new(worlds.clone()));
+        let listening = open_control(&options, controls.clone()).await?;
+        let control = listening.address;
         serving.push(listening);
         let world = worlds.first.clone();
         watcher(&world);
-        let mut daemon = Self { worlds, world, control, serving, claim, folders, reload: None };
+        let mut daemon = Self { worlds, world, control, controls, serving, claim, folders, reload: None };
         if let Some(claim) = &daemon.claim {
             claim.announce(&daemon.located(&root))?;
         }
@@ -283,13 +291,11 @@ fn serve(
     each.collect()
 }
 
-async fn open_control(options: &Options, worlds: &Arc<Worlds>) -> Result<(SocketAddr, Serving), StartError> {
+async fn open_control(options: &Options, controls: Arc<control::Control>) -> Result<Serving, StartError> {
     let port = options.control.port;
     let failed = |source| StartError::Listen { what: "the control API".into(), port, source };
     let listener = listener::bind(options.host, options.control).await.map_err(failed)?;
-    let control = control::Control::new(worlds.clone());
-    let serving = listener::serve(listener, Arc::new(control)).map_err(failed)?;
-    Ok((serving.address, serving))
+    listener::serve(listener, controls).map_err(failed)
 }
 
 impl Daemon {

@@ -49,6 +49,8 @@ pub enum Extent {
     /// is under way.
     State,
     Buckets,
+    /// Queues with their messages and what they feed.
+    Queues,
     /// Functions that were created since are deleted.
     Functions,
     /// Records and what is known of invocations.
@@ -131,7 +133,8 @@ impl World {
             self.engine.gate().clear();
             self.engine.quiesce().await;
         }
-        if extent == Extent::All {
+        if matches!(extent, Extent::All) {
+            self.record_anew();
             self.engine.faults().clear();
             self.engine.ids().begin_again();
             self.engine.gate().open();
@@ -141,12 +144,14 @@ impl World {
         }
         if matches!(extent, Extent::All | Extent::State | Extent::Buckets) {
             self.objects.restore(&moment.objects);
+        }
+        if matches!(extent, Extent::All | Extent::State | Extent::Buckets | Extent::Queues) {
             for (plugged, saved) in self.plugged.iter().zip(&moment.clouds) {
                 plugged.cloud.restore(saved);
             }
             self.declare_what_is_missing().await;
         }
-        if matches!(extent, Extent::All | Extent::State) {
+        if matches!(extent, Extent::All | Extent::State | Extent::Queues) {
             self.queues.restore(&moment.queues);
         }
         if matches!(extent, Extent::All | Extent::Journal) {

@@ -2,7 +2,8 @@
 //! template; hours of waiting pass on the clock.
 
 use super::clients;
-use super::house::{House, Plan};
+use super::house::House;
+use super::plan::Plan;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31

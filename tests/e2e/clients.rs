@@ -1,6 +1,7 @@
 //! The vendors' own clients, installed once into the build's cache, and the scripts that drive them.
 
-use super::house::{House, cache};
+use super::house::House;
+use super::plan::cache;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,6 +9,7 @@ use std::process::{Command, Stdio};
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
 const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
 const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
+const JEST_PACKAGES: [&str; 1] = ["jest@30"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
 const AZURE_PYTHON_PACKAGES: [&str; 1] = ["azure-storage-queue>=12.12,<13"];
@@ -78,6 +80,14 @@ pub fn vitest() -> Option<Clients> {
     installed("vitest", &VITEST_PACKAGES, |folder| {
         let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
         run(Command::new("npm").args(npm).arg(folder).args(VITEST_PACKAGES))
+    })
+}
+
+/// Jest, as in the project that it will be used in; says why when there is none.
+pub fn jest() -> Option<Clients> {
+    installed("jest", &JEST_PACKAGES, |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(JEST_PACKAGES))
     })
 }
 

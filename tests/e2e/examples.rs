@@ -2,8 +2,8 @@
 //! end of their language installed from its folder here.
 
 use super::clients;
-use super::house::Plan;
-use mlemu::harness::{Ending, Session};
+use super::plan::Plan;
+use mlemu::harness::Session;
 use std::process::Command;
 use std::time::Duration;
 
@@ -103,9 +103,9 @@ async fn sentiment_inside_of_a_rust_test() {
         let scores: serde_json::Value = serde_json::from_slice(&scored).expect("JSON");
         assert_eq!(scores["mood"], mood, "{review}");
     }
-    let ended = mlemu.invocations("review_stored", Ending::As("ok".into()), 2).await.expect("two");
+    let ended = mlemu.ended("review_stored", "ok", 2).await.expect("two");
     assert_eq!(ended.iter().map(|line| line.cold).collect::<Vec<_>>(), [Some(true), Some(false)]);
-    mlemu.reset().await;
-    assert!(mlemu.keys("scores", "").is_empty());
+    mlemu.reset().await.expect("reset");
+    assert!(mlemu.keys("scores", "").await.expect("listed").is_empty());
     mlemu.stop().await;
 }

@@ -1,8 +1,9 @@
 //! Cloud Storage from Google's own client libraries; uploads that start functions of either generation.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
 use serde_json::Value;
 
 const CONFIG: &str = r#"
@@ -36,13 +37,13 @@ def deleted(data, context):
 ";
 
 fn house() -> House {
-    Plan::new().file("mlemu.toml", CONFIG).file("main.py", MAIN).arg("--gcp-port").arg("0").up()
+    Plan::new().file("mlemu.toml", CONFIG).file("main.py", MAIN).up()
 }
 
 #[track_caller]
 fn case(name: &str) -> Option<House> {
     let python = clients::google_python()?;
-    let house = Plan::new().arg("--gcp-port").arg("0").up();
+    let house = Plan::new().up();
     python.drive(&house, "gcs.py", name);
     Some(house)
 }
@@ -65,7 +66,7 @@ fn preconditions() {
 #[test]
 fn the_client_for_node() {
     let Some(node) = clients::google_node() else { return };
-    node.drive(&Plan::new().arg("--gcp-port").arg("0").up(), "gcs.mjs", "");
+    node.drive(&Plan::new().up(), "gcs.mjs", "");
 }
 
 fn event(record: &Value) -> Option<Value> {
@@ -102,7 +103,7 @@ fn an_upload_and_a_removal_start_functions_with_their_own_kind_of_event() {
 
 #[test]
 fn malformed_requests_get_the_vendors_errors_and_the_daemon_lives() {
-    let house = Plan::new().arg("--gcp-port").arg("0").up();
+    let house = Plan::new().up();
     let ask =
         |line: &str, headers: &[(&str, &str)], body: &[u8]| http::send(house.gcp(), line, headers, body);
     assert_eq!(ask("POST /storage/v1/b", &[], br#"{"name":"pics"}"#).status, 200);

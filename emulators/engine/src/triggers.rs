@@ -204,7 +204,7 @@ fn fire_in_turn<I: Invoker>(
 ) -> impl Future<Output = ()> + Send {
     let Fact::Object(fact) = &occurrence.fact;
     let work = Work::Change { bucket: fact.bucket.clone(), key: fact.key.clone() };
-    let pending = turns.settle().enter_waiting(&fact.scope, trace(&occurrence.cause), work);
+    let pending = turns.settle().enter_waiting(&fact.scope, occurrence.cause.trace(), work);
     let moving = turns.moving();
     async move {
         let name = format!("change {:020} {} {}", occurrence.sequence, rule.target, rule.id);
@@ -215,7 +215,7 @@ fn fire_in_turn<I: Invoker>(
 }
 
 async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule: &Rule) {
-    let cause = Cause::Occurrence { sequence: occurrence.sequence, trace: trace(&occurrence.cause) };
+    let cause = Cause::Occurrence { sequence: occurrence.sequence, trace: occurrence.cause.trace() };
     let payload = rule.shape.event(occurrence, &rule.id);
     let (target, qualifier) = match &rule.target {
         Target::Function { id, qualifier } => (id.clone(), qualifier.clone()),
@@ -272,13 +272,6 @@ fn tell<I>(
     if let Err(fault) = queues.send(topic, new) {
         let text = format!("{topic} was not told of {}: {fault}", summary(occurrence));
         parts.sink.send(parts.clock.now(), subject, What::Warning { text });
-    }
-}
-
-fn trace(cause: &Cause) -> Arc<str> {
-    match cause {
-        Cause::Request(trace) | Cause::Occurrence { trace, .. } => trace.clone(),
-        Cause::Mlemu => "".into(),
     }
 }
 

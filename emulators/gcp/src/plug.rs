@@ -80,6 +80,7 @@ impl Gcp {
             clock: clock.clone(),
             settle: ground.engine.settle().clone(),
             pubsub: pubsub.clone(),
+            schedules: ground.schedules,
             scope: place.scope.clone(),
         });
         let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);

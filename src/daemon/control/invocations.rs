@@ -11,6 +11,7 @@ use http::{StatusCode, header};
 use mlemu_core::outcome::{Phase, StartKind};
 use mlemu_core::{Cause, InvocationId, LogLine, Usage};
 use mlemu_engine::history::{Course, Past};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -22,14 +23,27 @@ const MOST: usize = 1000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
-    function: Option<String>,
+    pub function: Option<String>,
     /// `queued`, `running`, or how it ended.
-    status: Option<String>,
-    trace: Option<String>,
+    pub status: Option<String>,
+    pub trace: Option<String>,
     /// Only those that arrived after this cursor.
     #[serde(default)]
-    since: u64,
-    limit: Option<usize>,
+    pub since: u64,
+    pub limit: Option<usize>,
+}
+
+impl Filter {
+    /// As the query of a request.
+    pub fn query(&self) -> String {
+        let texts = [("function", &self.function), ("status", &self.status), ("trace", &self.trace)];
+        let coded = |text: &String| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, coded(text.as_ref()?))));
+        let numbers =
+            [("since", Some(self.since.to_string())), ("limit", self.limit.map(|most| most.to_string()))];
+        let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name, number?)));
+        texts.chain(numbers).map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join("&")
+    }
 }
 
 /// One invocation in a list.
@@ -45,7 +59,7 @@ pub struct Line {
     pub status: String,
     /// The request that began the chain; empty where mlemu itself did.
     pub trace: String,
-    /// `request`, `occurrence` or `mlemu`.
+    /// `request`, `occurrence`, `schedule` or `mlemu`.
     pub cause: String,
     /// Microseconds since 1970.
     pub arrived: i64,
@@ -108,6 +122,7 @@ impl Line {
             cause: match past.cause {
                 Cause::Request(_) => "request",
                 Cause::Occurrence { .. } => "occurrence",
+                Cause::Schedule(_) => "schedule",
                 Cause::Mlemu => "mlemu",
             }
             .into(),

@@ -7,10 +7,10 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use http::StatusCode;
 use mlemu_engine::objects;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What everything that comes of a request is known by: `trace` of a wait and of a list of invocations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Traced {
     pub trace: String,
 }

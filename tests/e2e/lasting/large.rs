@@ -2,7 +2,8 @@
 
 use super::house;
 use super::talk::attempt;
-use crate::house::{House, Plan};
+use crate::plan::Plan;
+use crate::program::Program;
 use std::io::{Read, Write};
 use std::process::Command;
 
@@ -12,13 +13,13 @@ fn mebibytes() -> u64 {
 }
 
 /// The most memory that the daemon ever had, in MiB.
-fn peak(house: &House) -> u64 {
+fn peak(house: &Program) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
 }
 
-fn in_and_out(house: &House) {
+fn in_and_out(house: &Program) {
     let to = house.aws();
     assert_eq!(attempt(to, "PUT /large", &[], b"").expect("an answer").status, 200);
     let chunk: Vec<u8> = (0..1 << 20).map(|at: u32| (at % 251) as u8).collect();
@@ -47,7 +48,7 @@ fn in_and_out(house: &House) {
 
 #[test]
 fn through_memory() {
-    in_and_out(&Plan::new().up());
+    in_and_out(&Plan::new().program());
 }
 
 #[test]
@@ -85,7 +86,7 @@ impl Drop for Disk {
 fn a_full_disk_is_the_vendors_fault_and_the_daemon_lives() {
     let Some(disk) = Disk::of(12) else { return };
     let mut first = house(disk.0.path(), "durable");
-    let send = |house: &House, line: &str, body: &[u8]| {
+    let send = |house: &Program, line: &str, body: &[u8]| {
         let answer = attempt(house.aws(), line, &[], body).expect("an answer");
         (answer.status, answer.text())
     };

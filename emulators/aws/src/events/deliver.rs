@@ -74,7 +74,7 @@ async fn bury(front: &Front, rule: &Rule, target: &Target, body: String, why: &s
 }
 
 /// A rule by time is due.
-pub async fn by_schedule(front: &Front, bus: &str, name: &str, at: Timestamp) {
+pub async fn by_schedule(front: &Front, bus: &str, name: &str, at: Timestamp, cause: Cause) {
     let rule = front.store().rule_mut(Some(bus), name).map(|rule| rule.clone());
     let Ok(rule) = rule else { return };
     let said = Detail {
@@ -83,6 +83,5 @@ pub async fn by_schedule(front: &Front, bus: &str, name: &str, at: Timestamp) {
         resources: vec![rule.arn.clone()],
     };
     let event = Event::new(front.parts.ids.fresh("event"), &front.parts.settings, at, &said, "{}".into());
-    let cause = Cause::Request(event.id.as_str().into());
     to_targets(front, &rule, &event, cause).await;
 }

@@ -106,7 +106,8 @@ impl Functions {
 
     /// With connections to an emulator on its usual ports led to where ours is.
     fn pointed(&self, settings: &Environment) -> Environment {
-        let to = self.parts.storage.map(crate::queue::connection);
+        let prefix = self.parts.place.prefix();
+        let to = self.parts.storage.map(|address| crate::queue::connection(address, prefix));
         let meant = |value: &String| {
             value.trim().trim_end_matches(';').eq_ignore_ascii_case("UseDevelopmentStorage=true")
         };

@@ -9,6 +9,7 @@ use mlemu_engine::queues::Fault as Core;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
+    InternalError,
     InvalidInput,
     InvalidResourceName,
     InvalidXmlDocument,
@@ -28,6 +29,9 @@ pub(super) enum Code {
 impl Code {
     fn told(self) -> (u16, &'static str, &'static str) {
         match self {
+            Code::InternalError => {
+                (500, "InternalError", "The server encountered an internal error. Please retry the request.")
+            }
             Code::InvalidInput => (400, "InvalidInput", "One of the request inputs is not valid."),
             Code::InvalidResourceName => {
                 (400, "InvalidResourceName", "The specified resource name contains invalid characters.")

@@ -9,17 +9,20 @@ mod fault;
 pub(crate) mod feed;
 mod ops;
 mod routes;
+mod trouble;
 mod wire;
 
 use crate::place::Place;
 use axum::body::Body;
 use axum::response::Response;
-use fault::Code;
+use fault::{Code, Fault};
+use http::request::Parts;
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Limited};
 use mlemu_core::declare::FunctionDeclaration;
 use mlemu_core::{Environment, FunctionId, Strain};
 use mlemu_engine::Ground;
+use mlemu_engine::faults::{Asked, Trouble};
 use mlemu_engine::queues::{Fault as Core, Notes, Queues, Settings, TopicId};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -57,8 +60,12 @@ impl QueueStorage {
 
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
+        if !self.place.is_account(routes::account(&parts)) {
+            return Fault::from(Code::ResourceNotFound).response();
+        }
+        let request_id = self.queues.ids().fresh("queue request").uuid();
         let answered = match Limited::new(body, LARGEST).collect().await {
-            Ok(body) => self.run(&parts, body.to_bytes()).await,
+            Ok(body) => self.run(&parts, body.to_bytes(), &request_id).await,
             Err(_) => Err(Code::RequestBodyTooLarge.into()),
         };
         let mut response = answered.unwrap_or_else(|fault| fault.response());
@@ -69,7 +76,7 @@ impl QueueStorage {
         if let Some(id) = parts.headers.get("x-ms-client-request-id") {
             headers.insert("x-ms-client-request-id", id.clone());
         }
-        if let Ok(id) = HeaderValue::from_str(&self.queues.ids().fresh("queue request").uuid()) {
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert("x-ms-request-id", id);
         }
         response
@@ -92,24 +99,39 @@ impl QueueStorage {
 
     /// What a client is told that the service could not hear out.
     pub fn apology(strain: Strain) -> Response {
-        fault::Fault::from(match strain {
+        Fault::from(match strain {
             Strain::Slow => Code::OperationTimedOut,
             Strain::Crowded => Code::ServerBusy,
         })
         .response()
     }
 
+    /// What a request asks for, for tests that ask for trouble.
+    pub fn asked(parts: &Parts) -> Asked {
+        trouble::asked(parts)
+    }
+
+    /// How a request is refused because a test asked for it.
+    pub fn troubled(trouble: Trouble) -> Response {
+        trouble::answer(trouble)
+    }
+
+    /// The account that a request names, where it is not the one that every SDK knows.
+    pub fn account(parts: &Parts) -> Option<&str> {
+        Some(routes::account(parts)).filter(|account| !account.is_empty() && *account != ACCOUNT)
+    }
+
     /// Variables for client libraries and tools outside of functions.
     pub fn environment(&self) -> Environment {
-        let text = self.address.get().map(|address| connection(*address));
+        let text = self.address.get().map(|address| connection(*address, self.place.prefix()));
         text.map(|text| ("AZURE_STORAGE_CONNECTION_STRING".to_owned(), text)).into_iter().collect()
     }
 }
 
 /// What points an SDK here.
-pub(crate) fn connection(address: SocketAddr) -> String {
+pub(crate) fn connection(address: SocketAddr, prefix: &str) -> String {
     format!(
-        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};QueueEndpoint=http://{address}/{ACCOUNT};"
+        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};QueueEndpoint=http://{address}{prefix}/{ACCOUNT};"
     )
 }
 

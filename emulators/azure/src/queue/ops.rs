@@ -31,7 +31,8 @@ const EXPIRES: &str = "expires";
 type Query = BTreeMap<String, String>;
 
 impl QueueStorage {
-    pub(super) async fn run(&self, parts: &Parts, body: Bytes) -> Result<Response, Fault> {
+    /// `request_id`: what the answer calls the request.
+    pub(super) async fn run(&self, parts: &Parts, body: Bytes, request_id: &str) -> Result<Response, Fault> {
         let query = routes::query(parts);
         match routes::asked(parts, &query) {
             Asked::ListQueues => self.list(parts, &query),
@@ -45,7 +46,7 @@ impl QueueStorage {
                 self.queues.note(&self.topic(&queue), |notes, _| *notes = fresh)?;
                 Ok(done(204))
             }
-            Asked::Put(queue) => self.put(&queue, &query, parts, &body),
+            Asked::Put(queue) => self.put(&queue, &query, parts, &body, request_id),
             Asked::Get(queue) => self.get(&queue, &query).await,
             Asked::Peek(queue) => self.peek(&queue, &query),
             Asked::Clear(queue) => {
@@ -112,7 +113,14 @@ impl QueueStorage {
         Ok(response)
     }
 
-    fn put(&self, queue: &str, query: &Query, parts: &Parts, body: &[u8]) -> Result<Response, Fault> {
+    fn put(
+        &self,
+        queue: &str,
+        query: &Query,
+        parts: &Parts,
+        body: &[u8],
+        request_id: &str,
+    ) -> Result<Response, Fault> {
         let text = text_of(body)?;
         let delay = number(query, "visibilitytimeout", 0, 0..=LONGEST)?;
         let now = self.queues.clock().now();
@@ -124,7 +132,7 @@ impl QueueStorage {
         let expires = life.map_or(Timestamp(253_402_300_799_000_000), |life| now.plus(life));
         let id = self.queues.ids().fresh("message").uuid();
         let trace =
-            parts.headers.get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).unwrap_or(&id);
+            parts.headers.get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).unwrap_or(request_id);
         let new = NewMessage {
             id: id.as_str().into(),
             delay: Some(Duration::from_secs(delay)),

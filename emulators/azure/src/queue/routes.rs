@@ -1,6 +1,5 @@
 //! What a request asks for, by method, path and `comp`.
 
-use super::ACCOUNT;
 use http::Method;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -36,6 +35,11 @@ pub(super) fn query(parts: &Parts) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The account that a request names, by the first part of its path.
+pub(super) fn account(parts: &Parts) -> &str {
+    parts.uri.path().split('/').find(|part| !part.is_empty()).unwrap_or_default()
+}
+
 pub(super) fn asked(parts: &Parts, query: &BTreeMap<String, String>) -> Asked {
     let comp = query.get("comp").map_or("", String::as_str);
     let path: Vec<String> = parts
@@ -45,13 +49,7 @@ pub(super) fn asked(parts: &Parts, query: &BTreeMap<String, String>) -> Asked {
         .filter(|part| !part.is_empty())
         .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect();
-    let (account, rest) = match path.split_first() {
-        Some((account, rest)) => (account.as_str(), rest),
-        None => ("", &[][..]),
-    };
-    if account != ACCOUNT {
-        return Asked::Nowhere;
-    }
+    let Some((_, rest)) = path.split_first() else { return Asked::Nowhere };
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
     match (&parts.method, words.as_slice(), comp) {
         (&Method::GET, [], "list") => Asked::ListQueues,
@@ -91,7 +89,6 @@ mod tests {
         let update = of("PUT", "/devstoreaccount1/jobs/messages/a%2Fb?popreceipt=x&visibilitytimeout=0");
         assert_eq!(update, Asked::Update("jobs".into(), "a/b".into()));
         assert_eq!(of("GET", "/devstoreaccount1/jobs?comp=acl"), Asked::Missing);
-        assert_eq!(of("GET", "/other/jobs/messages"), Asked::Nowhere);
         assert_eq!(of("GET", "/"), Asked::Nowhere);
     }
 }

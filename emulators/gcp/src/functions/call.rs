@@ -35,8 +35,12 @@ impl Functions {
         };
         let mut headers = end_to_end(&parts.headers);
         let trace = forwarded(&mut headers, self.engine.ids());
+        let is_due = headers.contains_key("x-cloudscheduler");
         let head = RequestHead { method: parts.method, target: target.rest, headers };
         let mut invoke = invocation(entry, payload, &trace, self.engine.ids());
+        if is_due {
+            invoke.cause = Cause::Schedule(invoke.cause.trace());
+        }
         invoke.head = Some(Arc::new(head));
         let id = invoke.id.clone();
         let mut response = match self.engine.invoke(invoke).await {

@@ -99,11 +99,11 @@ fn schedule(front: &Arc<Front>, rule: &Rule) {
     let (weak, bus, name) = (Arc::downgrade(front), rule.bus.clone(), rule.name.clone());
     let starts = Starts::Other {
         name: rule.name.as_str().into(),
-        start: Arc::new(move |at| {
+        start: Arc::new(move |at, cause| {
             let (front, bus, name) = (weak.upgrade(), bus.clone(), name.clone());
             Box::pin(async move {
                 if let Some(front) = front {
-                    deliver::by_schedule(&front, &bus, &name, at).await;
+                    deliver::by_schedule(&front, &bus, &name, at, cause).await;
                 }
             })
         }),
