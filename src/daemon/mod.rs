@@ -11,6 +11,7 @@ pub mod folders;
 pub mod guard;
 mod hands;
 pub mod invoke;
+mod leftover;
 pub mod listener;
 pub mod locator;
 pub mod meddle;

@@ -63,6 +63,9 @@ impl World {
     pub(super) fn is_ready(&self) {
         let moment = Arc::new(self.moment());
         *self.moments.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+        // Whoever is told of changes, and whoever is called, is there.
+        self.objects.go_on();
+        self.engine.go_on();
     }
 
     /// A project that is read again may declare more than there was at first.
@@ -114,6 +117,7 @@ impl World {
             self.queues.forget_messages();
             self.engine.gate().clear();
             self.engine.quiesce().await;
+            self.engine.forget_calls();
         }
         if extent == Extent::All {
             self.engine.faults().clear();

@@ -4,7 +4,7 @@
 use super::listener::Service;
 use super::scope::{self, NoScope, Said, ScopeName};
 use super::world::{Soil, World};
-use super::{meddle, project, promise};
+use super::{leftover, meddle, project, promise};
 use crate::clouds::Cloud;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
@@ -219,6 +219,7 @@ fn inside<'a>(
     cloud: &'a dyn Cloud,
     request: Request<Body>,
 ) -> BoxFuture<'a, Response<Body>> {
+    let request = leftover::patient(request);
     let head = world.store.as_ref().map(|store| (store, promise::head(&request)));
     let answer: BoxFuture<'a, _> = if world.engine.faults().any() {
         Box::pin(meddle::answer(world, cloud, request))

@@ -81,6 +81,7 @@ impl Gcp {
             settle: ground.engine.settle().clone(),
             pubsub: pubsub.clone(),
             scope: place.scope.clone(),
+            shelf: ground.shelf.clone(),
         });
         let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);
         let told = pubsub.clone();
@@ -107,6 +108,7 @@ impl Gcp {
         self.pubsub.awake();
         self.storage.awake();
         self.tasks.awake();
+        self.scheduler.awake();
     }
 
     /// Told once where the listener is; functions are pointed there from then on.

@@ -87,6 +87,7 @@ impl Bench {
             settings: Arc::new(Settings::default()),
             reach: mailbox.clone(),
             schedules: schedules.clone(),
+            shelf: mlemu_engine::Shelf::default(),
         });
         Self { events, mailbox, clock, engine, schedules }
     }

@@ -12,7 +12,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let functions = FakeFunctions::new();
-        Self { iam: Iam::new(Arc::default(), functions.clone()), functions }
+        Self { iam: Iam::new(Arc::default(), functions.clone(), &mlemu_engine::Shelf::default()), functions }
     }
 
     async fn send(&self, form: &str) -> (u16, String) {

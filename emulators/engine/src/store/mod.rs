@@ -149,6 +149,11 @@ impl Store {
         self.shared.durability
     }
 
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        self.shared.folder.path()
+    }
+
     /// The shelf of one world.
     pub fn world(&self, name: &str) -> Shelf {
         Shelf::of(self.clone(), name)

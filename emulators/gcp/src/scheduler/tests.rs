@@ -37,7 +37,8 @@ async fn bench() -> Bench {
     pubsub.ensure_topic(TOPIC).unwrap();
     let said = Subscription { name: HEARD.into(), topic: TOPIC.into(), ..Subscription::default() };
     pubsub.create_subscription(said).unwrap();
-    let parts = Parts { clock: clock.clone(), settle: settle.clone(), pubsub: pubsub.clone(), scope };
+    let shelf = mlemu_engine::Shelf::default();
+    let parts = Parts { clock: clock.clone(), settle: settle.clone(), pubsub: pubsub.clone(), scope, shelf };
     Bench { scheduler: Scheduler::new(parts), pubsub, clock, settle }
 }
 
