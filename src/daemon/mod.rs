@@ -23,6 +23,7 @@ pub mod recording;
 pub mod reset;
 pub mod scope;
 mod stream;
+mod thrift;
 pub mod world;
 pub mod worlds;
 
@@ -39,6 +40,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 pub use world::Origin;
 use world::{Soil, World};
 use worlds::{Front, Worlds};
@@ -151,6 +153,8 @@ pub struct Daemon {
     claim: Option<Claim>,
     folders: Folders,
     reload: Option<project::Reload>,
+    /// Lives as long as the daemon.
+    _thrift: AbortOnDropHandle<()>,
 }
 
 impl Daemon {
@@ -169,7 +173,8 @@ impl Daemon {
         serving.push(listening);
         let world = worlds.first.clone();
         watcher(&world);
-        let mut daemon = Self { worlds, world, control, serving, claim, folders, reload: None };
+        let _thrift = thrift::start(world.clock.clone());
+        let mut daemon = Self { worlds, world, control, serving, claim, folders, reload: None, _thrift };
         if let Some(claim) = &daemon.claim {
             claim.announce(&daemon.located(&root))?;
         }
