@@ -12,6 +12,7 @@ pub fn resident() -> Option<u64> {
 /// Gives freed memory back to the system, which the allocator keeps for later otherwise. Blocking, for some
 /// milliseconds.
 #[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "the allocator's own call, which no crate wraps")]
 pub fn give_back() {
     // SAFETY: it takes the allocator's own locks, and nothing that is in use moves.
     unsafe { libc::malloc_trim(0) };

@@ -130,7 +130,9 @@ impl Events {
     /// Rules by time that were there when the daemon ended wait for their times again.
     pub fn awake(&self) {
         let rules = self.front.store().rules();
-        rules.iter().for_each(|rule| ops::rules::schedule(&self.front, rule));
+        for rule in &rules {
+            ops::rules::schedule(&self.front, rule);
+        }
     }
 
     /// Makes what a project declares, or puts it into the form that it is declared in now.

@@ -67,8 +67,8 @@ impl Line {
         let Some(ordered) = &mut message.ordered else { return false };
         let key = (group, ordered.dedupe.clone());
         if let Some(taken) = self.taken.iter().find(|taken| taken.key == key) {
-            ordered.number = taken.number.clone();
-            message.id = taken.id.clone();
+            ordered.number.clone_from(&taken.number);
+            message.id.clone_from(&taken.id);
             return true;
         }
         // By the clock, so that they grow over the end of a daemon too.
