@@ -173,8 +173,17 @@ impl Daemon {
         serving.push(listening);
         let world = worlds.first.clone();
         watcher(&world);
-        let _thrift = thrift::start(world.clock.clone());
-        let mut daemon = Self { worlds, world, control, serving, claim, folders, reload: None, _thrift };
+        let clock = world.clock.clone();
+        let mut daemon = Self {
+            worlds,
+            world,
+            control,
+            serving,
+            claim,
+            folders,
+            reload: None,
+            _thrift: thrift::start(clock),
+        };
         if let Some(claim) = &daemon.claim {
             claim.announce(&daemon.located(&root))?;
         }

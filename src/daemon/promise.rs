@@ -30,10 +30,9 @@ pub async fn kept(
 ) -> Response<Body> {
     let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let frees = head.method == Method::DELETE;
-    if !reads && !frees && store.is_failing() {
-        if let Err(unwritten) = store.retry().await {
-            return full(store, cloud, &head, &unwritten);
-        }
+    let needs_room = !reads && !frees && store.is_failing();
+    if needs_room && let Err(unwritten) = store.retry().await {
+        return full(store, cloud, &head, &unwritten);
     }
     let before = store.issued();
     let answer = answer.await;

@@ -381,7 +381,7 @@ async fn topics_and_who_listens_outlive_the_daemon() {
         topic: TOPIC.into(),
         protocol: "lambda".into(),
         endpoint: "arn:aws:lambda:us-east-1:000000000000:function:f".into(),
-        attributes: Default::default(),
+        attributes: std::collections::BTreeMap::default(),
     };
     bench.sns.declare(declared).unwrap();
     store.close();
