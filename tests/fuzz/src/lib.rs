@@ -29,11 +29,7 @@ const LIFE: u32 = 2000;
 struct Nothing;
 
 impl Build for Nothing {
-    fn build(
-        &self,
-        _: Needs,
-        _: mlemu_core::build::Progress,
-    ) -> Boxed<'_, Result<Arc<Built>, BuildFailure>> {
+    fn build(&self, _: Needs, _: mlemu_core::build::Progress) -> Boxed<'_, Result<Arc<Built>, BuildFailure>> {
         Box::pin(async { Err(BuildFailure { why: "nothing runs here".into(), hint: None }) })
     }
 
@@ -124,7 +120,10 @@ impl World {
             engine,
         };
         let world = Self { aws: Aws::new(ground), _folder: folder };
-        for form in ["Action=CreateQueue&QueueName=q", "Action=CreateTopic&Name=t&Version=2010-03-31"] {
+        for form in [
+            "Action=CreateQueue&QueueName=q&Version=2012-11-05",
+            "Action=CreateTopic&Name=t&Version=2010-03-31",
+        ] {
             let made = world.ask(form_of(form.as_bytes())).await;
             assert_eq!(made.status, 200, "{made:?}");
         }

@@ -11,7 +11,11 @@ fuzz_target!(|input: &[u8]| {
         let whole = post(world, Body::from(input.to_vec())).await;
         let cut = post(world, in_pieces(input, &[1, 3, 17, 200])).await;
         assert_eq!(whole.status, cut.status, "it depends on where the network cuts");
-        assert_eq!(whole.headers.get("etag"), cut.headers.get("etag"), "it depends on where the network cuts");
+        assert_eq!(
+            whole.headers.get("etag"),
+            cut.headers.get("etag"),
+            "it depends on where the network cuts"
+        );
     });
 });
 

@@ -8,8 +8,19 @@ use mlemu_fuzz::{Answer, World, run};
 
 /// Of buckets; what one takes it also tells.
 const KEPT: [&str; 14] = [
-    "/b?cors", "/b?tagging", "/b?lifecycle", "/b?versioning", "/b?notification", "/b?encryption", "/b?website",
-    "/b?publicAccessBlock", "/b?ownershipControls", "/b?acl", "/b?replication", "/b?logging", "/b/k?tagging",
+    "/b?cors",
+    "/b?tagging",
+    "/b?lifecycle",
+    "/b?versioning",
+    "/b?notification",
+    "/b?encryption",
+    "/b?website",
+    "/b?publicAccessBlock",
+    "/b?ownershipControls",
+    "/b?acl",
+    "/b?replication",
+    "/b?logging",
+    "/b/k?tagging",
     "/b/k?acl",
 ];
 const OTHERS: [&str; 4] = ["/b?delete", "/b/k?uploadId=none", "/b/k?restore", "/b?object-lock"];

@@ -30,7 +30,7 @@ pub async fn one(front: &Arc<Front>, call: &Call, mut request: Publish) -> Resul
     let said = request.message_deduplication_id.take();
     let message = message(&topic, request)?;
     let receipt = deliver::publish(front, message, said, call.cause.clone()).await?;
-    Ok(told(receipt))
+    Ok(Value::Object(told(receipt)))
 }
 
 pub async fn batch(front: &Arc<Front>, call: &Call, request: PublishBatch) -> Result<Value, Fault> {
@@ -50,9 +50,9 @@ pub async fn batch(front: &Arc<Front>, call: &Call, request: PublishBatch) -> Re
         };
         match sent {
             Ok(receipt) => {
-                let mut told = told(receipt);
-                told["Id"] = id.into();
-                successful.push(told);
+                let mut entry = Map::from_iter([("Id".to_owned(), id.into())]);
+                entry.extend(told(receipt));
+                successful.push(Value::Object(entry));
             }
             Err(fault) => failed.push(json!({
                 "Id": id, "Code": fault.code.word(), "Message": fault.text, "SenderFault": true,
@@ -62,12 +62,9 @@ pub async fn batch(front: &Arc<Front>, call: &Call, request: PublishBatch) -> Re
     Ok(json!({ "Successful": successful, "Failed": failed }))
 }
 
-fn told(receipt: Receipt) -> Value {
-    let mut told = json!({ "MessageId": receipt.id });
-    if let Some(number) = receipt.number {
-        told["SequenceNumber"] = number.into();
-    }
-    told
+fn told(receipt: Receipt) -> Map<String, Value> {
+    let number = receipt.number.map(|number| ("SequenceNumber".to_owned(), number.into()));
+    [("MessageId".to_owned(), receipt.id.into())].into_iter().chain(number).collect()
 }
 
 fn check_entries(entries: &[Publish]) -> Result<(), Fault> {
