@@ -188,7 +188,7 @@ def topics():
     same(sorted(one["Body"] for one in messages("heard", 10)), sorted(f"m{n}" for n in range(10)))
     refused("NotFound", 404, sns.publish, TopicArn=topic + "x", Message="m")
     refused("InvalidParameter", 400, sns.subscribe, TopicArn=topic, Protocol="https", Endpoint="https://example.com/")
-    refused("NotImplemented", 501, sns.create_topic, Name="a.fifo", Attributes={"FifoTopic": "true"})
+    refused("InvalidParameter", 400, sns.create_topic, Name="a.fifo")
     wait(idle=True)
     server.shutdown()
 
