@@ -78,6 +78,10 @@ pub trait Cloud: Send + Sync {
     fn asked(&self, parts: &Parts, body: &[u8]) -> Asked;
     /// How this vendor refuses it.
     fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body>;
+    /// How this vendor says that nothing more can be written; `why` is for people.
+    fn full(&self, asked: &Asked, parts: &Parts, _why: &str) -> Response<Body> {
+        self.troubled(asked, parts, Trouble::Full)
+    }
     /// Variables that point this vendor's SDKs here.
     fn environment(&self, address: SocketAddr) -> Environment;
 }
@@ -223,6 +227,10 @@ impl Cloud for mlemu_aws::Aws {
         mlemu_aws::trouble::answer(asked, parts, trouble, self.ids())
     }
 
+    fn full(&self, asked: &Asked, parts: &Parts, why: &str) -> Response<Body> {
+        mlemu_aws::trouble::full(asked, parts, why, self.ids())
+    }
+
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
     }
@@ -293,6 +301,10 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body> {
         mlemu_gcp::trouble::answer(asked, parts, trouble)
+    }
+
+    fn full(&self, asked: &Asked, parts: &Parts, why: &str) -> Response<Body> {
+        mlemu_gcp::trouble::full(asked, parts, why)
     }
 
     fn environment(&self, address: SocketAddr) -> Environment {

@@ -14,6 +14,7 @@ mod overlay;
 mod paths;
 pub mod plain;
 mod quantity;
+mod queued;
 mod schema;
 mod settings;
 mod start;

@@ -113,6 +113,18 @@ pub struct FunctionTable {
     pub tmp: Option<Spanned<Size>>,
     /// At most so many invocations at once; more are throttled.
     pub concurrency: Option<u32>,
+    /// Lambda: how often an asynchronous call that failed is tried again, 0 to 2; twice when nothing is said.
+    #[schemars(with = "Option<u8>")]
+    pub maximum_retry_attempts: Option<Spanned<u8>>,
+    /// Lambda: how long an asynchronous call is tried, 60 to 21600 seconds; six hours when nothing is said.
+    #[schemars(with = "Option<u32>")]
+    pub maximum_event_age_seconds: Option<Spanned<u32>>,
+    /// Lambda: who is told of asynchronous calls that went well: the name of a queue, or an ARN.
+    #[schemars(with = "Option<String>")]
+    pub on_success: Option<Spanned<String>>,
+    /// Lambda: who is told of asynchronous calls that failed for good: the name of a queue, or an ARN.
+    #[schemars(with = "Option<String>")]
+    pub on_failure: Option<Spanned<String>>,
     /// Cloud Functions: `1` or `2`, which is the default.
     #[schemars(with = "Option<u8>")]
     pub generation: Option<Spanned<u8>>,

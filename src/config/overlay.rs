@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::model::{FunctionTable, Provider};
 use super::native::Native;
+use super::queued::Queued;
 use super::{limits, paths, triggers};
 use mlemu_core::declare::{FunctionDeclaration, Project};
 use mlemu_core::function::Environment;
@@ -24,7 +25,9 @@ impl Native {
             Some(index) => project.functions[index].clone(),
             None => self.blank(name, &mut table)?,
         };
+        let queued = Queued::take(&mut table);
         self.overlay(&mut function, table, &mut project.warnings)?;
+        self.queued(&function, queued, project)?;
         match found {
             Some(index) => project.functions[index] = function,
             None => project.functions.push(function),

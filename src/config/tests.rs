@@ -66,6 +66,10 @@ memory = "1024MB"
 timeout = "30s"
 tmp = "512MB"
 concurrency = 1
+maximum_retry_attempts = 1
+maximum_event_age_seconds = 600
+on_success = "good"
+on_failure = "arn:aws:s3:::bad"
 env = { MODEL = "m.onnx" }
 triggers = [
     { http = "get /which_flower", payload = "1.0", cors = ["*"] },
@@ -158,6 +162,16 @@ fn every_key_arrives() {
     assert_eq!((function.source.as_path(), function.memory), (root, Some(1 << 30)));
     assert_eq!((function.timeout, function.tmp), (Some(Duration::from_secs(30)), Some(512 << 20)));
     assert_eq!((function.concurrency, function.from.line), (Some(1), 6));
+    let [queued] = project.resources.as_slice() else { panic!("one resource") };
+    let said: serde_json::Value = serde_json::from_str(&queued.properties).unwrap();
+    assert_eq!(
+        (queued.kind.as_str(), queued.name.as_str()),
+        ("AWS::Lambda::EventInvokeConfig", "which_flower")
+    );
+    assert_eq!((&said["MaximumRetryAttempts"], &said["MaximumEventAgeInSeconds"]), (&1.into(), &600.into()));
+    let told = &said["DestinationConfig"];
+    assert_eq!(told["OnSuccess"]["Destination"], "arn:aws:sqs:eu-central-1:123456789012:good");
+    assert_eq!(told["OnFailure"]["Destination"], "arn:aws:s3:::bad");
     assert_eq!((function.env["MODEL"].as_str(), function.env["SHARED"].as_str()), ("m.onnx", "1"));
     let [http, bucket, queue, schedule, url] = function.triggers.as_slice() else { panic!("five triggers") };
     assert!(
@@ -189,6 +203,17 @@ fn every_key_arrives() {
 
 #[test]
 fn keys_of_one_cloud_are_refused_in_another() {
+    let table = |runtime: &str, line: &str| {
+        refusal(&format!("[functions.f]\nruntime = \"{runtime}\"\nhandler = \"a.f\"\n{line}\n"))
+    };
+    for (runtime, line, why) in [
+        ("python3.12", "maximum_retry_attempts = 3", "at most twice"),
+        ("python3.12", "maximum_event_age_seconds = 59", "60 to 21600"),
+        ("python312", "provider = \"gcp\"\non_failure = \"q\"", "`on_failure` belongs to functions with"),
+    ] {
+        let shown = table(runtime, line);
+        assert!(shown.contains(why), "{shown}");
+    }
     let shown = refusal("[functions.score]\nsignature = \"event\"\n");
     assert!(shown.contains("`signature` belongs to functions with `provider = \"gcp\"`"), "{shown}");
     let shown = refusal(

@@ -11,6 +11,7 @@ pub mod folders;
 pub mod guard;
 mod hands;
 pub mod invoke;
+mod leftover;
 pub mod listener;
 pub mod locator;
 pub mod meddle;
@@ -22,6 +23,7 @@ pub mod recording;
 pub mod reset;
 pub mod scope;
 mod stream;
+mod thrift;
 mod traces;
 pub mod world;
 pub mod worlds;
@@ -39,6 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 pub use world::Origin;
 use world::{Soil, World};
 use worlds::{Front, Worlds};
@@ -156,6 +159,8 @@ pub struct Daemon {
     claim: Option<Claim>,
     folders: Folders,
     reload: Option<project::Reload>,
+    /// Lives as long as the daemon.
+    _thrift: AbortOnDropHandle<()>,
 }
 
 impl Daemon {
@@ -176,7 +181,18 @@ impl Daemon {
         serving.push(listening);
         let world = worlds.first.clone();
         watcher(&world);
-        let mut daemon = Self { worlds, world, control, controls, serving, claim, folders, reload: None };
+        let clock = world.clock.clone();
+        let mut daemon = Self {
+            worlds,
+            world,
+            control,
+            controls,
+            serving,
+            claim,
+            folders,
+            reload: None,
+            _thrift: thrift::start(clock),
+        };
         if let Some(claim) = &daemon.claim {
             claim.announce(&daemon.located(&root))?;
         }

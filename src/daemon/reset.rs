@@ -71,6 +71,9 @@ impl World {
     pub(super) fn is_ready(&self) {
         let moment = Arc::new(self.moment());
         self.moments.ready.send_replace(Some(moment));
+        // Whoever is told of changes, and whoever is called, is there.
+        self.objects.go_on();
+        self.engine.go_on();
     }
 
     /// Completes when everything that the project declares is there, or never will be.
@@ -132,6 +135,7 @@ impl World {
             self.queues.forget_messages();
             self.engine.gate().clear();
             self.engine.quiesce().await;
+            self.engine.forget_calls();
         }
         if matches!(extent, Extent::All) {
             self.record_anew();

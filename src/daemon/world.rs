@@ -127,6 +127,7 @@ impl World {
             policy: soil.policy.clone(),
         });
         let shelf = soil.store.as_ref().map(|store| store.world(&name.name)).unwrap_or_default();
+        engine.keep_calls_on(shelf.part("calls"));
         let (objects, queues) = cores(soil, &name, &shelf, clock.clone(), &ids)?;
         let objects = objects.counted_in(engine.settle().clone());
         let queues = queues

@@ -4,7 +4,7 @@
 use super::listener::Service;
 use super::scope::{self, NoScope, Said, ScopeName};
 use super::world::{Soil, World};
-use super::{meddle, project, promise};
+use super::{leftover, meddle, project, promise};
 use crate::clouds::Cloud;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
@@ -240,6 +240,7 @@ fn inside<'a>(
     cloud: &'a dyn Cloud,
     request: Request<Body>,
 ) -> BoxFuture<'a, Response<Body>> {
+    let request = leftover::patient(request);
     let meant = |said: &str| world.trace_of(said);
     world.traces.remember_all(request.headers(), meant);
     let head = world.store.as_ref().map(|store| (store, promise::head(&request)));

@@ -117,6 +117,11 @@ fn topics_reach_queues_functions_and_endpoints() {
 }
 
 #[test]
+fn topics_that_keep_an_order_and_a_bucket_that_hears_of_failures() {
+    case("ordered");
+}
+
+#[test]
 fn buckets_tell_topics_and_the_bus() {
     case("buckets");
 }

@@ -1,6 +1,7 @@
 //! What outlives the daemon: everything that it acknowledged, and nothing that it took back.
 
 mod comeback;
+mod events;
 mod exact;
 mod kills;
 mod large;

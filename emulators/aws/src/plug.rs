@@ -131,6 +131,7 @@ impl Aws {
                 sink: sink.clone(),
                 settings: settings.clone(),
                 reach: reach.clone(),
+                shelf: shelf.clone(),
             });
             let events = Events::new(events::Parts {
                 clock: clock.clone(),
@@ -139,10 +140,11 @@ impl Aws {
                 settings: settings.clone(),
                 reach: reach.clone(),
                 schedules: ground.schedules,
+                shelf: shelf.clone(),
             });
             let engine = ground.engine.clone();
             let functions = Arc::new(ground.engine);
-            let iam = Iam::new(settings.clone(), functions.clone());
+            let iam = Iam::new(settings.clone(), functions.clone(), &shelf);
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
             let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())).kept_on(&shelf));
             engine.cared_for_by("aws", Aftermath::new(Arc::downgrade(&lambda), reach));
@@ -162,6 +164,7 @@ impl Aws {
     pub async fn awake(&self) {
         self.lambda.awake().await;
         self.s3.awake();
+        self.events.awake();
     }
 
     pub(crate) fn lambda(&self) -> &Lambda {
@@ -378,6 +381,7 @@ impl Reach for Everything {
         match reach::service(arn) {
             "lambda" => aws.lambda.resolve(arn).is_some(),
             "sqs" => aws.sqs.resolve(arn).is_some(),
+            "s3" => aws.s3.has(arn),
             "sns" => aws.sns.has(arn),
             "events" => aws.events.has(arn),
             _ => false,
@@ -393,6 +397,7 @@ impl Reach for Everything {
                     started.map_err(|fault| Lost::because(fault.text))
                 }
                 "sqs" => aws.sqs.deliver(arn, letter).map_err(|fault| Lost::because(fault.why)),
+                "s3" => aws.s3.write(arn, letter).await.map_err(|fault| Lost::because(fault.to_string())),
                 "sns" => aws.sns.publish(arn, letter).await,
                 "events" => aws.events.put(Some(arn), letter).await,
                 other => Err(Lost::because(format!("mlemu does not have {other} as a receiver yet"))),

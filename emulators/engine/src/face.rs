@@ -7,6 +7,7 @@ use crate::faults::{CallFault, Fate, Faults};
 use crate::gate::Gate;
 use crate::history::{self, History};
 use crate::ids::Ids;
+use crate::owed::Owed;
 pub(crate) use crate::parts::Parts;
 pub use crate::registry::Routes;
 use crate::registry::{self, Registry};
@@ -88,6 +89,7 @@ struct Inner {
     gate: Gate,
     turns: Turns,
     carers: Carers,
+    owed: Owed,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -123,8 +125,8 @@ impl Engine {
             let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
             let (registry, gate) = (Registry::default(), Gate::default());
             let turns = Turns::new(parts.ids.clone(), settle.clone());
-            let carers = Carers::default();
-            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns, carers }
+            let (carers, owed) = (Carers::default(), Owed::default());
+            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns, carers, owed }
         });
         Self { inner }
     }
@@ -165,6 +167,10 @@ impl Engine {
 
     pub(crate) fn carers(&self) -> &Carers {
         &self.inner.carers
+    }
+
+    pub(crate) fn owed(&self) -> &Owed {
+        &self.inner.owed
     }
 
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations

@@ -142,7 +142,7 @@ impl Triggers {
 
     /// Replaces the rules of a bucket; none removes them. Only later commits concern the new ones.
     pub fn set(&self, bucket: &BucketId, rules: Vec<Rule>) {
-        let since = self.objects.sequence();
+        let since = self.objects.since();
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if rules.is_empty() {
             table.remove(bucket);
@@ -159,10 +159,12 @@ impl Triggers {
         let _ = done.wait_for(|done| *done >= wanted).await;
     }
 
-    /// The reading task; give it to a runtime. Commits made before this call are not seen.
+    /// The reading task; give it to a runtime. Commits made before this call are not seen, but for those that were left
+    /// when the daemon ended.
     pub fn run<I: Invoker>(&self, parts: TriggerParts<I>) -> impl Future<Output = ()> + Send + use<I> {
+        let since = self.objects.since();
         let changes = self.objects.changes();
-        self.done.send_replace(self.objects.sequence());
+        self.done.send_replace(since);
         read(self.clone(), changes, parts)
     }
 

@@ -82,6 +82,7 @@ impl Gcp {
             pubsub: pubsub.clone(),
             schedules: ground.schedules,
             scope: place.scope.clone(),
+            shelf: ground.shelf.clone(),
         });
         let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);
         let told = pubsub.clone();
@@ -108,6 +109,7 @@ impl Gcp {
         self.pubsub.awake();
         self.storage.awake();
         self.tasks.awake();
+        self.scheduler.awake();
     }
 
     /// Told once where the listener is; functions are pointed there from then on.

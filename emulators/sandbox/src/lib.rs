@@ -20,6 +20,7 @@ mod findings;
 mod foreground;
 #[cfg(target_os = "linux")]
 mod group;
+pub mod memory;
 #[cfg(target_os = "linux")]
 mod meter;
 #[cfg(target_os = "linux")]

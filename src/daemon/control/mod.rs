@@ -223,8 +223,17 @@ fn same(given: &[u8], wanted: &[u8]) -> bool {
     given.len() == wanted.len() && differing == 0
 }
 
-async fn health() -> impl IntoResponse {
-    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+async fn health(State(worlds): State<Arc<Worlds>>) -> impl IntoResponse {
+    let (durability, failing) = match worlds.store() {
+        None => ("memory", false),
+        Some(store) => (store.durability().word(), store.is_failing()),
+    };
+    let status = if failing { "unwritten" } else { "ok" };
+    Json(serde_json::json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "durability": durability,
+    }))
 }
 
 /// The one description of this API; tests hold the server to it.

@@ -7,6 +7,8 @@ use crate::program::Program;
 use std::io::{Read, Write};
 use std::process::Command;
 
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
 /// `MLEMU_LARGE_MIB`, or enough to be seen.
 fn mebibytes() -> u64 {
     std::env::var("MLEMU_LARGE_MIB").ok().and_then(|size| size.parse().ok()).unwrap_or(256)
@@ -82,6 +84,29 @@ impl Drop for Disk {
     }
 }
 
+/// The client writes far more than there is room for, and still reads why.
+#[test]
+fn a_large_upload_to_a_full_disk_hears_why() {
+    let Some(disk) = Disk::of(12) else { return };
+    let folder = disk.0.path().to_string_lossy().into_owned();
+    let plan = Plan::new().arg("--persist").arg(&folder).arg("--gcp-port").arg("0");
+    let house = plan.up();
+    assert_eq!(attempt(house.aws(), "PUT /large", &[], b"").expect("an answer").status, 200);
+    let gcp = house.gcp();
+    let made = attempt(gcp, "POST /storage/v1/b?project=p", &[JSON], br#"{"name": "large"}"#);
+    assert_eq!(made.expect("an answer").status, 200);
+    let body = vec![7; 40 << 20];
+    let upload = "POST /upload/storage/v1/b/large/o?uploadType=media&name=k";
+    for (to, line) in [(house.aws(), "PUT /large/k"), (gcp, upload)] {
+        let answer = attempt(to, line, &[], &body).expect("an answer, not a broken pipe");
+        let text = answer.text();
+        assert!((500..=599).contains(&answer.status), "{} {text}", answer.status);
+        for said in [&*folder, "No space left on device", "make room on that disk"] {
+            assert!(text.contains(said), "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_is_the_vendors_fault_and_the_daemon_lives() {
     let Some(disk) = Disk::of(12) else { return };
@@ -99,6 +124,10 @@ fn a_full_disk_is_the_vendors_fault_and_the_daemon_lives() {
     });
     let (number, status, text) = full.expect("it is full at last");
     assert!(number > 5 && (500..=599).contains(&status), "{number}: {status} {text}");
+    let place = std::fs::canonicalize(disk.0.path()).expect("a folder");
+    for said in [&*place.to_string_lossy(), "No space left on device", "make room on that disk"] {
+        assert!(text.contains(said), "{text}");
+    }
     // Nothing more is begun, and what is there can be read.
     assert!(send(&first, "PUT /small/another", &body).0 >= 500);
     assert_eq!(send(&first, "GET /small/before", b""), (200, "kept".into()));

@@ -1,6 +1,7 @@
 //! What the daemon asks of S3 without a request: files that a bucket begins with, and packages to deploy.
 
 use super::{S3, versions};
+use crate::reach::Letter;
 use bytes::Bytes;
 use mlemu_core::Cause;
 use mlemu_core::occurrence::Created;
@@ -65,6 +66,34 @@ impl S3 {
         };
         objects.put(bucket, new, |_| Ok::<_, Fault>(()))?;
         Ok(())
+    }
+
+    /// Whether there is such a bucket.
+    pub fn has(&self, arn: &str) -> bool {
+        self.front.objects().bucket(&self.bucket_of(arn)).is_ok()
+    }
+
+    fn bucket_of(&self, arn: &str) -> BucketId {
+        BucketId::new(&self.front.scope, arn.rsplit(':').next().unwrap_or_default())
+    }
+
+    /// Writes what a service of ours tells into the bucket of an ARN. Fails with [`Fault::NoBucket`].
+    pub async fn write(&self, arn: &str, letter: Letter) -> Result<(), Fault> {
+        let objects = self.front.objects();
+        let body = futures_util::stream::iter([Ok::<_, Fault>(letter.body)]);
+        let content = objects.receive(body, &[], u64::MAX).await?;
+        let new = NewObject {
+            key: letter.key.unwrap_or_default().into(),
+            content,
+            attributes: Attributes::default(),
+            how: Created::Put,
+            origin: Origin {
+                cause: letter.cause,
+                source_ip: "127.0.0.1".into(),
+                request_id: objects.ids().fresh("request").hex(),
+            },
+        };
+        objects.put(&self.bucket_of(arn), new, |_| Ok::<_, Fault>(())).map(drop)
     }
 
     /// The bytes of an object in the default account; of its newest version when none is named.

@@ -204,7 +204,10 @@ impl Pool {
             let Some(id) = self.spare.pop() else { return };
             let Some(member) = self.members.get_mut(&id) else { continue };
             let Doing::Serving(calls) = member.doing else { continue };
-            let Some(call) = self.queue.pop_front() else { return };
+            let Some(mut call) = self.queue.pop_front() else { return };
+            if let Some(permit) = &mut call.permit {
+                permit.begin();
+            }
             member.turn(Doing::Serving(calls + 1), &self.working);
             if calls + 1 < self.capacity {
                 self.spare.push(id);

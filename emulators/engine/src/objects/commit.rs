@@ -327,7 +327,9 @@ impl Store {
             request_id: origin.request_id,
         });
         let (sequence, epoch) = (self.sequence, self.epoch);
-        self.log.push(Occurrence { sequence, epoch, at, cause: origin.cause, fact });
+        if self.log.push(Occurrence { sequence, epoch, at, cause: origin.cause, fact }) {
+            self.diary.note(|| Item::Change(sequence));
+        }
         Ok(sequence)
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Item {
     Version(BucketId, Arc<str>, u64),
     Upload(BucketId, Arc<str>, UploadId),
     Part(BucketId, Arc<str>, UploadId, PartName),
+    /// A commit that somebody has still to act on.
+    Change(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,6 +138,7 @@ impl Store {
                 let part = upload(id, key, name)?.parts.get(part)?;
                 encode(&PartRecord { content: ContentRecord::of(&part.content), created: part.created })
             }
+            Item::Change(sequence) => encode(self.log.entry(*sequence)?),
         })
     }
 
@@ -245,6 +248,7 @@ impl Reader {
                 let upload = bucket.uploads.get_mut(&(key, upload)).ok_or_else(|| lost(&id))?;
                 upload.parts.insert(name, Arc::new(part));
             }
+            Item::Change(_) => self.store.log.leave(decode(bytes)?),
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ pub enum Fault {
     TooLarge { limit: u64 },
     #[error("the store was reset in the meantime")]
     Stale,
-    #[error("the disk failed: {why}")]
+    #[error("mlemu cannot keep the body: {why}")]
     Disk { why: String },
 }
 

@@ -28,6 +28,8 @@ const MOST_RETRIES: u64 = 5;
 pub(super) struct Job {
     pub name: String,
     said: Value,
+    /// A project declares it.
+    pub declared: bool,
     pub schedule: Schedule,
     attempted: Option<Timestamp>,
     /// Of the last attempt: a code of `google.rpc` and words.
@@ -75,7 +77,7 @@ impl Job {
         if said.get("state").is_none() {
             said["state"] = "ENABLED".into();
         }
-        Ok(Self { name, said, schedule, attempted: None, status: None })
+        Ok(Self { name, said, declared: false, schedule, attempted: None, status: None })
     }
 
     pub fn changed(&self, said: Value) -> Result<Self, Fault> {
@@ -88,7 +90,12 @@ impl Job {
             all.extend(said);
         }
         all["name"] = self.name.clone().into();
-        Ok(Self { attempted: self.attempted, status: self.status.clone(), ..Self::read(all)? })
+        let (attempted, status) = (self.attempted, self.status.clone());
+        Ok(Self { attempted, status, declared: self.declared, ..Self::read(all)? })
+    }
+
+    pub fn said(&self) -> &Value {
+        &self.said
     }
 
     pub fn is_enabled(&self) -> bool {

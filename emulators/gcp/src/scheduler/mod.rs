@@ -21,6 +21,7 @@ use job::{Attempt, Job};
 use mlemu_core::{Cause, Clock, Scope, Timestamp};
 use mlemu_engine::schedules::{Schedule, Schedules, Starts};
 use mlemu_engine::settle::{Settle, Work};
+use mlemu_engine::{Kept, Shelf};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,8 @@ pub struct Parts {
     pub pubsub: PubSub,
     pub schedules: Arc<Schedules>,
     pub scope: Arc<Scope>,
+    /// Where jobs outlive the daemon.
+    pub shelf: Shelf,
 }
 
 /// The service. A cheap handle; clones share it.
@@ -48,6 +51,8 @@ struct Shared {
     parts: Parts,
     post: Post,
     jobs: Mutex<BTreeMap<String, Entry>>,
+    /// What was said of those that no project declares, by their names.
+    kept: Kept<BTreeMap<String, Value>>,
 }
 
 struct Entry {
@@ -63,7 +68,8 @@ pub struct Saved(Vec<Job>);
 
 impl Scheduler {
     pub fn new(parts: Parts) -> Self {
-        Self { shared: Arc::new(Shared { parts, post: Post::new(), jobs: Mutex::default() }) }
+        let kept = Kept::on(parts.shelf.part("jobs"));
+        Self { shared: Arc::new(Shared { parts, post: Post::new(), jobs: Mutex::default(), kept }) }
     }
 
     /// Whether a path is of this API.
@@ -134,13 +140,16 @@ impl Scheduler {
             return Err(Fault::exists(format!("Job {name} already exists.")));
         }
         let job = Job::read(said)?;
-        self.put(job.clone());
+        self.put(job);
+        self.keep();
         self.show(&name)
     }
 
     /// A job that a project declares: it is as it is declared now.
     pub(crate) fn declare(&self, said: Value) -> Result<(), Fault> {
-        self.put(Job::read(said)?);
+        let mut job = Job::read(said)?;
+        job.declared = true;
+        self.put(job);
         Ok(())
     }
 
@@ -173,6 +182,24 @@ impl Scheduler {
         }
     }
 
+    /// Writes what has changed.
+    fn keep(&self) {
+        let jobs = self.jobs();
+        let own = jobs.values().map(|entry| &entry.job).filter(|job| !job.declared);
+        let said: BTreeMap<_, _> = own.map(|job| (job.name.clone(), job.said().clone())).collect();
+        let mut kept = self.shared.kept.lock();
+        if *kept != said {
+            *kept = said;
+        }
+    }
+
+    /// Goes on with the jobs that were there when the daemon ended.
+    pub fn awake(&self) {
+        let kept = self.shared.kept.lock().clone();
+        // Each was read once before.
+        kept.into_values().filter_map(|said| Job::read(said).ok()).for_each(|job| self.put(job));
+    }
+
     fn get(&self, name: &str) -> Result<Job, Fault> {
         let found = self.jobs().get(name).map(|entry| entry.job.clone());
         found.ok_or_else(|| Fault::not_found(format!("Job not found: {name}")))
@@ -185,12 +212,14 @@ impl Scheduler {
     fn change(&self, name: &str, said: Value) -> Result<Value, Fault> {
         let job = self.get(name)?.changed(said)?;
         self.put(job);
+        self.keep();
         self.show(name)
     }
 
     fn delete(&self, name: &str) -> Result<Value, Fault> {
         self.shared.parts.schedules.remove(name);
         let gone = self.jobs().remove(name);
+        self.keep();
         gone.map(|_| json!({})).ok_or_else(|| Fault::not_found(format!("Job not found: {name}")))
     }
 
@@ -241,6 +270,7 @@ impl Scheduler {
     pub fn restore(&self, saved: &Saved) {
         self.stop();
         saved.0.iter().cloned().for_each(|job| self.put(job));
+        self.keep();
     }
 
     /// Nothing falls due any more.

@@ -51,7 +51,9 @@ async fn bench() -> Bench {
     let said = Subscription { name: HEARD.into(), topic: TOPIC.into(), ..Subscription::default() };
     pubsub.create_subscription(said).unwrap();
     let (timing, settled, all) = (clock.clone(), settle.clone(), schedules.clone());
-    let parts = Parts { clock: timing, settle: settled, pubsub: pubsub.clone(), schedules: all, scope };
+    let shelf = mlemu_engine::Shelf::default();
+    let parts =
+        Parts { clock: timing, settle: settled, pubsub: pubsub.clone(), schedules: all, scope, shelf };
     Bench { scheduler: Scheduler::new(parts), pubsub, clock, settle, schedules }
 }
 

@@ -1,0 +1,55 @@
+//! Documents that S3 takes: configurations, lists of keys and of parts.
+#![no_main]
+
+use axum::body::Body;
+use http::{Method, Request};
+use libfuzzer_sys::fuzz_target;
+use mlemu_fuzz::{Answer, World, run};
+
+/// Of buckets; what one takes it also tells.
+const KEPT: [&str; 14] = [
+    "/b?cors",
+    "/b?tagging",
+    "/b?lifecycle",
+    "/b?versioning",
+    "/b?notification",
+    "/b?encryption",
+    "/b?website",
+    "/b?publicAccessBlock",
+    "/b?ownershipControls",
+    "/b?acl",
+    "/b?replication",
+    "/b?logging",
+    "/b/k?tagging",
+    "/b/k?acl",
+];
+const OTHERS: [&str; 4] = ["/b?delete", "/b/k?uploadId=none", "/b/k?restore", "/b?object-lock"];
+
+fuzz_target!(|input: &[u8]| {
+    let [which, document @ ..] = input else { return };
+    run(async |world| one(world, usize::from(*which), document).await);
+});
+
+async fn one(world: &World, which: usize, document: &[u8]) {
+    ask(world, Method::PUT, "/b/k", b"x").await;
+    if let Some(path) = KEPT.get(which % (KEPT.len() + OTHERS.len())) {
+        if ask(world, Method::PUT, path, document).await.status != 200 {
+            return;
+        }
+        let told = ask(world, Method::GET, path, b"").await;
+        assert_ne!(told.status.as_u16() / 100, 5, "{path}: {told:?}");
+        if told.status == 200 {
+            let again = ask(world, Method::PUT, path, &told.body).await;
+            assert_eq!(again.status, 200, "{path}: it does not take what it tells: {told:?} {again:?}");
+        }
+        return;
+    }
+    let path = OTHERS[which % OTHERS.len()];
+    let answer = ask(world, Method::POST, path, document).await;
+    assert!(answer.status != 500, "{path}: {answer:?}");
+}
+
+async fn ask(world: &World, method: Method, path: &str, body: &[u8]) -> Answer {
+    let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:4566");
+    world.ask(request.body(Body::from(body.to_vec())).expect("a request")).await
+}
