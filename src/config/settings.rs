@@ -52,7 +52,7 @@ impl Settings {
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
             "gcp" => self.gcp.clone(),
-            "azure" | mlemu_azure::QUEUE_FRONT => Place {
+            "azure" | mlemu_azure::BLOB_FRONT | mlemu_azure::QUEUE_FRONT => Place {
                 account: mlemu_azure::profile::SUBSCRIPTION.into(),
                 region: mlemu_azure::profile::REGION.into(),
             },

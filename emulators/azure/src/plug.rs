@@ -1,6 +1,7 @@
 //! The whole of this cloud behind one port, and what a project declares of it.
 
-use crate::QUEUE_FRONT;
+use crate::blob::BlobStorage;
+use crate::events::Hearers;
 use crate::functions::{self, Functions, FunctionsParts, fault};
 use crate::place::Place;
 use axum::body::Body;
@@ -8,7 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Ground;
 use mlemu_engine::sources::{SourceParts, Sources};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 /// The services, plugged together.
 pub struct Azure {
     functions: Arc<Functions>,
+    blobs: BlobStorage,
     place: Place,
     watch: bool,
 }
@@ -33,17 +35,22 @@ impl Azure {
             new_id: functions::new_id,
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
+        let blobs = BlobStorage::on(&ground);
+        let hearers = Hearers::new(ground.queues.clone(), blobs.clone(), parts.journal.clone());
+        let connection = crate::storage::connection(&ground);
         let functions = Functions::new(FunctionsParts {
             queues: ground.queues,
             sources,
-            storage: ground.fronts.get(QUEUE_FRONT).copied(),
+            blobs: blobs.clone(),
+            hearers,
+            connection,
             engine: ground.engine,
             place: place.clone(),
             folder: ground.folder,
             schedules: ground.schedules,
             enforce_keys: ground.strict_auth,
         });
-        Arc::new(Self { functions: Arc::new(functions), place, watch: ground.watch })
+        Arc::new(Self { functions: Arc::new(functions), blobs, place, watch: ground.watch })
     }
 
     /// Told once where the listener is.
@@ -68,6 +75,11 @@ impl Azure {
     /// Makes a declared function app real. Must be called inside a tokio runtime: its first worker starts here.
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
         self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())
+    }
+
+    /// Makes a declared container exist, with the files of its folder in it.
+    pub async fn declare_container(&self, declared: &BucketDeclaration) -> Result<(), String> {
+        self.blobs.declare_container(declared).await
     }
 
     /// Makes declared queues exist.

@@ -14,6 +14,8 @@ mod start;
 mod timer;
 
 use crate::app::App;
+use crate::blob::BlobStorage;
+use crate::events::Hearers;
 use crate::place::Place;
 use crate::worker::index::{Index, Indexed};
 use ::http::Request;
@@ -27,7 +29,6 @@ use mlemu_engine::schedules::Schedules;
 use mlemu_engine::sources::Sources;
 use mlemu_engine::{Engine, Ids};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -45,8 +46,10 @@ pub struct FunctionsParts {
     pub schedules: Arc<Schedules>,
     pub queues: Queues,
     pub sources: Sources,
-    /// Where Queue Storage listens, if it does.
-    pub storage: Option<SocketAddr>,
+    pub(crate) blobs: BlobStorage,
+    pub(crate) hearers: Hearers,
+    /// What points an SDK to this machine's storage.
+    pub connection: String,
     /// Callers need the keys that `authLevel` asks for.
     pub enforce_keys: bool,
 }
@@ -104,6 +107,7 @@ impl Functions {
 
     /// Nothing feeds a function any more.
     pub fn stop(&self) {
+        self.parts.hearers.stop();
         self.parts.sources.stop();
     }
 
