@@ -332,6 +332,10 @@ impl Cloud for mlemu_azure::Azure {
         self.withdraw(function);
     }
 
+    fn restore(&self, _saved: &Saved) {
+        self.resume();
+    }
+
     fn stop(&self) {
         self.stop();
     }

@@ -9,6 +9,7 @@
 
 mod aws_events;
 mod azure_blob;
+mod azure_events;
 mod azure_functions;
 mod azure_queue;
 mod cli;

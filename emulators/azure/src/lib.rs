@@ -15,8 +15,9 @@ pub mod trouble;
 pub mod worker;
 
 pub use blob::BlobStorage;
-pub use plug::Azure;
+pub use plug::{Azure, SUBSCRIPTIONS, check_subscription};
 pub use queue::QueueStorage;
+pub use storage::ACCOUNTS;
 pub use storage::address::account as storage_account;
 
 /// Where Core Tools listen.

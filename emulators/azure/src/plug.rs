@@ -2,6 +2,7 @@
 
 use crate::blob::BlobStorage;
 use crate::events::Hearers;
+use crate::events::subscription::Subscription;
 use crate::functions::{self, Functions, FunctionsParts, fault};
 use crate::place::Place;
 use axum::body::Body;
@@ -13,8 +14,30 @@ use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Ground;
 use mlemu_engine::sources::{SourceParts, Sources};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// The option with the event subscriptions of a project: resources by their names, in JSON.
+pub const SUBSCRIPTIONS: &str = "subscriptions";
+
+/// Makes what a project declares, and goes on with what was kept.
+fn subscribe(hearers: &Hearers, declared: &str) {
+    let all: BTreeMap<String, Value> = serde_json::from_str(declared).unwrap_or_default();
+    for (name, said) in all {
+        // Whoever read the project's file has read these too.
+        if let Ok(one) = Subscription::read(&name, &said) {
+            let _ = hearers.declare(one);
+        }
+    }
+    hearers.sync();
+}
+
+/// Says what is wrong with a declared subscription.
+pub fn check_subscription(name: &str, said: &Value) -> Result<(), String> {
+    Subscription::read(name, said).map(drop)
+}
 
 /// The services, plugged together.
 pub struct Azure {
@@ -36,7 +59,10 @@ impl Azure {
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
         let blobs = BlobStorage::on(&ground);
-        let hearers = Hearers::new(ground.queues.clone(), blobs.clone(), parts.journal.clone());
+        let own = blobs.accounts.scope(blobs.accounts.own());
+        let sink = parts.journal.clone();
+        let hearers = Hearers::new(ground.queues.clone(), blobs.clone(), sources.clone(), sink, own);
+        subscribe(&hearers, ground.options.get(SUBSCRIPTIONS).map_or("", String::as_str));
         let connection = crate::storage::connection(&ground);
         let functions = Functions::new(FunctionsParts {
             queues: ground.queues,
@@ -89,6 +115,11 @@ impl Azure {
 
     pub fn withdraw(&self, function: &FunctionId) {
         self.functions.forget(function);
+    }
+
+    /// After the stores have gone back: who is told of blobs is what they say.
+    pub fn resume(&self) {
+        self.functions.resume();
     }
 
     /// Nothing feeds a function any more.

@@ -1,17 +1,20 @@
 //! Azure Functions as its users see it: function apps behind routes, and the host's own API.
 //!
 //! [`declare`] makes a project's apps, [`start`] sees to it that an app's functions are known, [`http`] takes calls by
-//! their [`route`], [`admin`] is the API of tools, [`keys`] who may call, [`timer`] what starts by time, and [`fault`]
+//! their [`route`], [`admin`] is the API of tools, [`keys`] who may call, [`timer`] what starts by time, [`webhooks`] and
+//! [`grid`] what Event Grid does, and [`fault`]
 //! has the vendor's words for what went wrong.
 
 mod admin;
 mod declare;
 pub mod fault;
+mod grid;
 mod http;
 mod keys;
 pub(crate) mod route;
 mod start;
 mod timer;
+mod webhooks;
 
 use crate::app::App;
 use crate::blob::BlobStorage;
@@ -73,6 +76,9 @@ impl Functions {
         if path == "/" {
             return fault::page(WELCOME);
         }
+        if let Some(name) = grid::subscription(path).map(str::to_owned) {
+            return self.administer(admin::Admin::Subscription(name), request).await;
+        }
         match admin::route(request.method(), path) {
             Some(asked) => self.administer(asked, request).await,
             None => self.call(request).await,
@@ -103,6 +109,11 @@ impl Functions {
         let index = app.index()?;
         let found = index.get(&function.name).filter(|found| found.trigger.is("httpTrigger"))?;
         Some(url_of(found, &app, &self.parts.place))
+    }
+
+    /// After the stores have gone back: who is told of blobs is what they say.
+    pub fn resume(&self) {
+        self.parts.hearers.sync();
     }
 
     /// Nothing feeds a function any more.

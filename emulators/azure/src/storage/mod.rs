@@ -21,7 +21,7 @@ use account::Accounts;
 use mlemu_engine::Ground;
 
 /// What a project says of accounts of its own: `name:key` pairs.
-pub(crate) const ACCOUNTS: &str = "accounts";
+pub const ACCOUNTS: &str = "accounts";
 
 pub(crate) fn accounts(ground: &Ground) -> Accounts {
     let place = Place::new(&ground.account, &ground.region, &ground.prefix);
