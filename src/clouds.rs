@@ -128,11 +128,18 @@ pub const CLOUDS: &[Kind] = &[
         account: |_| None,
     },
     Kind {
+        name: mlemu_azure::BLOB_FRONT,
+        port: mlemu_azure::blob::PORT,
+        plug: |ground| mlemu_azure::BlobStorage::new(ground),
+        profiles: &[],
+        account: mlemu_azure::storage_account,
+    },
+    Kind {
         name: mlemu_azure::QUEUE_FRONT,
         port: mlemu_azure::queue::PORT,
         plug: |ground| mlemu_azure::QueueStorage::new(ground),
         profiles: &[],
-        account: mlemu_azure::QueueStorage::account,
+        account: mlemu_azure::storage_account,
     },
 ];
 
@@ -337,6 +344,10 @@ impl Cloud for mlemu_azure::Azure {
         self.withdraw(function);
     }
 
+    fn restore(&self, _saved: &Saved) {
+        self.resume();
+    }
+
     fn stop(&self) {
         self.stop();
     }
@@ -346,8 +357,7 @@ impl Cloud for mlemu_azure::Azure {
     }
 
     fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
-        let why = format!("mlemu does not have containers of this cloud yet: {}", bucket.name);
-        Box::pin(std::future::ready(Err(why)))
+        Box::pin(self.declare_container(bucket))
     }
 
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
@@ -379,10 +389,56 @@ impl Cloud for mlemu_azure::Azure {
     }
 }
 
-impl Cloud for mlemu_azure::QueueStorage {
+impl Cloud for mlemu_azure::BlobStorage {
     fn bound(&self, address: SocketAddr) {
         self.bound(address);
     }
+
+    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn admits_origin(&self, _parts: &Parts) -> bool {
+        false
+    }
+
+    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
+        Self::apology(strain)
+    }
+
+    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
+        self.declare(function)
+    }
+
+    fn withdraw(&self, _function: &FunctionId) {}
+
+    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(self.declare_container(bucket))
+    }
+
+    fn lines(&self, _record: &Record) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
+        mlemu_azure::Azure::failure(failure)
+    }
+
+    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
+        mlemu_azure::trouble::of_storage(parts, "blob")
+    }
+
+    fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
+        mlemu_azure::trouble::storage_answer(trouble)
+    }
+
+    fn environment(&self, _address: SocketAddr) -> Environment {
+        self.environment()
+    }
+}
+
+impl Cloud for mlemu_azure::QueueStorage {
+    fn bound(&self, _address: SocketAddr) {}
 
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
         Box::pin(self.answer(request))
@@ -420,11 +476,11 @@ impl Cloud for mlemu_azure::QueueStorage {
     }
 
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        Self::asked(parts)
+        mlemu_azure::trouble::of_storage(parts, "queue")
     }
 
     fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
-        Self::troubled(trouble)
+        mlemu_azure::trouble::storage_answer(trouble)
     }
 
     fn environment(&self, _address: SocketAddr) -> Environment {

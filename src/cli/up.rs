@@ -38,7 +38,7 @@ pub struct UpArgs {
     /// Port of Azure Functions [default: 7071, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     azure_port: Option<u16>,
-    /// Port of Azure Blob Storage, which is not there yet
+    /// Port of Azure Blob Storage [default: 10000, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     blob_port: Option<u16>,
     /// Port of Azure Queue Storage [default: 10001, or the next free one; 0: any]
@@ -124,6 +124,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         ("aws", args.aws_port.or(said.aws)),
         ("gcp", args.gcp_port.or(said.gcp)),
         ("azure", args.azure_port.or(said.azure)),
+        (mlemu_azure::BLOB_FRONT, args.blob_port.or(said.blob)),
         (mlemu_azure::QUEUE_FRONT, args.queue_port.or(said.queue)),
     ];
     for (cloud, port) in wishes {

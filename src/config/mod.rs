@@ -3,6 +3,7 @@
 //! `mlemu.toml` is the project's own word; templates of AWS SAM and CloudFormation are detected and read as they
 //! are, and so are function apps of Azure and functions that Google's functions-framework marks in their code. Whatever the file, the product is [`mlemu_core::declare::Project`].
 
+mod azure;
 mod dotenv;
 mod error;
 mod import;

@@ -34,6 +34,7 @@ pub struct Model {
     pub watch: WatchTable,
     pub aws: AwsTable,
     pub gcp: GcpTable,
+    pub azure: AzureTable,
     pub ports: Ports,
     pub persist: PersistTable,
 }
@@ -258,6 +259,34 @@ pub struct GcpTable {
     pub project: Option<String>,
     /// `us-central1` when nothing is said.
     pub region: Option<String>,
+}
+
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AzureTable {
+    /// Keys of storage accounts beside `devstoreaccount1`, in base64, by the accounts' names.
+    pub accounts: BTreeMap<String, String>,
+    /// Who is told of new and deleted blobs, by names of their own.
+    #[schemars(with = "BTreeMap<String, SubscriptionTable>")]
+    pub subscriptions: Named<SubscriptionTable>,
+}
+
+/// Subscribes to the events of blobs, as an event subscription of Event Grid does.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SubscriptionTable {
+    /// A function's name, or an address on this machine, e.g. `http://127.0.0.1:9000/hook`.
+    pub to: String,
+    /// `Microsoft.Storage.BlobCreated`, `Microsoft.Storage.BlobDeleted`; both when nothing is said.
+    pub events: Vec<String>,
+    /// Only blobs of this container.
+    pub container: Option<String>,
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Only names that end so.
+    pub suffix: Option<String>,
+    /// `EventGridSchema`, which is the default, or `CloudEventSchemaV1_0`.
+    pub schema: Option<String>,
 }
 
 /// What outlives the daemon.

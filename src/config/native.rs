@@ -52,6 +52,7 @@ impl Native {
             region: aws.region.clone().unwrap_or_else(|| REGION.into()),
             account: aws.account.as_ref().map_or_else(|| ACCOUNT.into(), |account| account.get_ref().clone()),
             gcp: self.gcp(),
+            azure: azure::options(&self.model.azure),
             ports: self.model.ports.clone(),
             s3_event_version: aws.s3_event_version.clone(),
             watch_ignore: self.model.watch.ignore.clone(),
@@ -91,6 +92,11 @@ impl Native {
             match self.prepare(table) {
                 Ok(prepare) => project.prepare.push(prepare),
                 Err(finding) => findings.push(finding),
+            }
+        }
+        for (name, table) in &self.model.azure.subscriptions {
+            if let Err(why) = azure::check(name.get_ref(), table) {
+                findings.push(self.fault(name.span(), format!("subscription `{}`: {why}", name.get_ref())));
             }
         }
         findings.extend(self.shared_env(project).err());

@@ -17,6 +17,8 @@ pub struct Settings {
     pub account: String,
     /// Google Cloud's project and region.
     pub gcp: Place,
+    /// What is said to Azure's services, by their options.
+    pub azure: BTreeMap<String, String>,
     pub ports: Ports,
     /// The version that S3's events name, where the project says one.
     pub s3_event_version: Option<String>,
@@ -44,6 +46,9 @@ impl Default for Place {
 impl Settings {
     /// What is said to `cloud` alone.
     pub fn options(&self, cloud: &str) -> BTreeMap<String, String> {
+        if cloud.starts_with("azure") {
+            return self.azure.clone();
+        }
         let version = self.s3_event_version.clone().filter(|_| cloud == "aws");
         version.map(|version| ("s3_event_version".to_owned(), version)).into_iter().collect()
     }
@@ -52,7 +57,7 @@ impl Settings {
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
             "gcp" => self.gcp.clone(),
-            "azure" | mlemu_azure::QUEUE_FRONT => Place {
+            "azure" | mlemu_azure::BLOB_FRONT | mlemu_azure::QUEUE_FRONT => Place {
                 account: mlemu_azure::profile::SUBSCRIPTION.into(),
                 region: mlemu_azure::profile::REGION.into(),
             },
@@ -67,6 +72,7 @@ impl Default for Settings {
             region: REGION.into(),
             account: ACCOUNT.into(),
             gcp: Place::default(),
+            azure: BTreeMap::new(),
             ports: Ports::default(),
             s3_event_version: None,
             watch_ignore: Vec::new(),

@@ -123,6 +123,17 @@ parameters = { Stage = "dev" }
 project = "demo-flowers"
 region = "europe-west1"
 
+[azure.accounts]
+flowers = "a2V5"
+
+[azure.subscriptions.uploads]
+to = "http://127.0.0.1:9/hook"
+events = ["Microsoft.Storage.BlobCreated"]
+container = "uploads"
+prefix = "in/"
+suffix = ".jpg"
+schema = "CloudEventSchemaV1_0"
+
 [ports]
 aws = 0
 gcp = 8085
@@ -196,9 +207,22 @@ fn every_key_arrives() {
     assert_eq!(prepare.outputs, [root.join("training/model.joblib")]);
     assert_eq!((settings.region.as_str(), settings.account.as_str()), ("eu-central-1", "123456789012"));
     assert_eq!((settings.ports.aws, settings.ports.control), (Some(0), Some(4600)));
+    let azure = settings.options("azure-blob");
+    assert_eq!(azure[mlemu_azure::ACCOUNTS], "flowers:a2V5");
+    let told: serde_json::Value = serde_json::from_str(&azure[mlemu_azure::SUBSCRIPTIONS]).expect("JSON");
+    let filter = &told["uploads"]["filter"];
+    assert_eq!(filter["subjectBeginsWith"], "/blobServices/default/containers/uploads/blobs/in/");
     assert_eq!((settings.watch_ignore.len(), project.queues[0].max_receives), (2, Some(3)));
     assert_eq!(files, [root.join(".env"), root.join("mlemu.toml")]);
     assert_eq!(project.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn events_go_to_nobody_elsewhere() {
+    let to = |to: &str| refusal(&format!("[azure.subscriptions.hook]\nto = \"{to}\"\n"));
+    let shown = to("https://example.com/");
+    assert!(shown.contains("subscription `hook`: `https://example.com/` is not on this machine"), "{shown}");
+    assert!(to("").contains("names no function"));
 }
 
 #[test]

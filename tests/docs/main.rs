@@ -71,6 +71,16 @@ fn diabetes_azure() {
 }
 
 #[test]
+fn sentiment_azure() {
+    play("examples/sentiment-azure/README.md", "examples/sentiment-azure", &[]);
+}
+
+#[test]
+fn which_flower_azure() {
+    play("examples/which-flower-azure/README.md", "examples/which-flower-azure", &[]);
+}
+
+#[test]
 fn azure() {
     play("docs/guides/azure.md", "", &[]);
 }

@@ -12,7 +12,8 @@ const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
 const JEST_PACKAGES: [&str; 1] = ["jest@30"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
-const AZURE_PYTHON_PACKAGES: [&str; 1] = ["azure-storage-queue>=12.12,<13"];
+const AZURE_PYTHON_PACKAGES: [&str; 2] = ["azure-storage-blob>=12.24,<13", "azure-storage-queue>=12.12,<13"];
+const AZURE_NODE_PACKAGES: [&str; 2] = ["@azure/storage-blob@12.32.0", "@azure/storage-queue@12.30.0"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
 
 /// A folder with clients in it.
@@ -58,12 +59,20 @@ pub fn google_python() -> Option<Clients> {
     })
 }
 
-/// Azure's client library of queues for Python; says why when there is none.
+/// Azure's client libraries of storage for Python; says why when there are none.
 pub fn azure_python() -> Option<Clients> {
     installed("azure-python", &AZURE_PYTHON_PACKAGES, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(AZURE_PYTHON_PACKAGES))
+    })
+}
+
+/// Azure's client libraries of storage for Node; says why when there are none.
+pub fn azure_node() -> Option<Clients> {
+    installed("azure-node", &AZURE_NODE_PACKAGES, |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(AZURE_NODE_PACKAGES))
     })
 }
 
@@ -194,6 +203,7 @@ impl Clients {
         command.env("HOME", &self.folder).env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_PAGER", "");
         command.env("CLIENTS", self.folder.join("package.json")).envs(house.env());
         command.env("MLEMU_URL", format!("http://{}", house.control())).env("MLEMU_TOKEN", house.token());
+        command.env("MLEMU_PID", house.pid().to_string());
         command.env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python"));
         command.current_dir(house.plan.path("")).stdin(Stdio::null())
     }

@@ -148,6 +148,10 @@ impl House {
         self.places[name]
     }
 
+    pub fn blob(&self) -> SocketAddr {
+        self.places["azure-blob"]
+    }
+
     pub fn control(&self) -> SocketAddr {
         self.control
     }

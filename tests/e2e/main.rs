@@ -9,6 +9,8 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod aws_events;
+mod azure_blob;
+mod azure_events;
 mod azure_functions;
 mod azure_queue;
 mod cli;

@@ -47,11 +47,19 @@ impl Plan {
 
     /// A copy of an example, without what only its first run makes.
     pub fn of_example(name: &str) -> Self {
+        Self::copy_of(&example(name))
+    }
+
+    /// Copies of all examples side by side: some use files of others.
+    pub fn of_all_examples() -> Self {
+        Self::copy_of(&example(""))
+    }
+
+    fn copy_of(from: &Path) -> Self {
         let plan = Self::new();
-        let from = example(name);
-        let walk = ignore::WalkBuilder::new(&from).hidden(false).require_git(false).build();
+        let walk = ignore::WalkBuilder::new(from).hidden(false).require_git(false).build();
         for entry in walk.map(|entry| entry.expect("readable")).filter(|entry| entry.path().is_file()) {
-            let to = plan.path("").join(entry.path().strip_prefix(&from).expect("below it"));
+            let to = plan.path("").join(entry.path().strip_prefix(from).expect("below it"));
             std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
             std::fs::copy(entry.path(), to).expect("copied");
         }

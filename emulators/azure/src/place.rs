@@ -38,13 +38,6 @@ impl Place {
         &self.prefix
     }
 
-    /// Whether a storage account is here: the one that every SDK knows, or one that is named as this scope is.
-    pub fn is_account(&self, name: &str) -> bool {
-        name == crate::queue::ACCOUNT
-            || self.prefix.ends_with(&format!("/{name}"))
-            || *self.scope.account == *name
-    }
-
     /// Where paths begin, e.g. `http://localhost:7071`.
     pub fn base(&self) -> String {
         format!("http://{}{}", self.authority(), self.prefix)

@@ -8,8 +8,11 @@ use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
 
+/// How often a blob is tried where nothing is said.
+const TRIES: u32 = 5;
+
 /// As far as mlemu follows it. What it does not know is passed over, as the host does.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HostFile {
     /// Before every route; `None`: `api`.
     pub route_prefix: Option<String>,
@@ -17,6 +20,8 @@ pub struct HostFile {
     /// The process that takes the place of a language worker.
     pub custom: Option<CustomHandler>,
     pub queues: Manner,
+    /// How often a blob is tried before it is put aside.
+    pub blob_tries: u32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -48,6 +53,12 @@ pub enum Unreadable {
     CustomHandler(String),
 }
 
+impl Default for HostFile {
+    fn default() -> Self {
+        Self { route_prefix: None, timeout: None, custom: None, queues: Manner::default(), blob_tries: TRIES }
+    }
+}
+
 impl HostFile {
     pub fn read(text: &str) -> Result<Self, Unreadable> {
         let text = text.trim_start_matches('\u{feff}').trim();
@@ -74,7 +85,15 @@ impl HostFile {
         };
         let prefix = said["extensions"]["http"]["routePrefix"].as_str();
         let route_prefix = prefix.map(|prefix| prefix.trim_matches('/').to_owned());
-        Ok(Self { route_prefix, timeout, custom, queues: manner(&said["extensions"]["queues"]) })
+        let tries = said["extensions"]["blobs"]["poisonBlobThreshold"].as_u64();
+        let tries = tries.and_then(|tries| u32::try_from(tries).ok()).filter(|tries| *tries > 0);
+        Ok(Self {
+            route_prefix,
+            timeout,
+            custom,
+            queues: manner(&said["extensions"]["queues"]),
+            blob_tries: tries.unwrap_or(TRIES),
+        })
     }
 
     pub fn prefix(&self) -> &str {

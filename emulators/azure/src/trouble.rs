@@ -17,6 +17,28 @@ pub fn asked(parts: &Parts) -> Asked {
     Asked { service: "functions".into(), operation: operation.into(), resource: resource.to_owned() }
 }
 
+/// What a request to Blob or Queue Storage asks for: its method and `comp`, and what comes after the account.
+pub fn of_storage(parts: &Parts, service: &str) -> Asked {
+    let query = crate::storage::address::query(parts);
+    let rest = crate::storage::address::Address::read(parts).map(|address| address.rest).unwrap_or_default();
+    let comp = query.get("comp").map_or("", String::as_str);
+    let operation = format!("{} {comp}", parts.method).trim().to_ascii_lowercase();
+    Asked { service: service.to_owned().into(), operation: operation.into(), resource: rest }
+}
+
+/// The storage services' own answer.
+pub fn storage_answer(trouble: Trouble) -> Response {
+    use crate::storage::fault::{Fault, code};
+    let mut fault = Fault::from(match trouble {
+        Trouble::Throttled => code::ServerBusy,
+        Trouble::Full | Trouble::Broken(_) => code::InternalError,
+    });
+    if let Trouble::Broken(status) = trouble {
+        fault.status = status;
+    }
+    fault.response("", mlemu_core::Timestamp(0))
+}
+
 /// The host's own answer.
 pub fn answer(trouble: Trouble) -> Response {
     let status = match trouble {

@@ -38,6 +38,8 @@ pub enum Described {
     Permitted,
     /// Until when it must stay.
     Retained,
+    /// It is kept as it is now, whatever becomes of its key.
+    Kept,
 }
 
 /// One commit of an object store.

@@ -152,7 +152,8 @@ pub(super) fn name(change: ObjectChange) -> &'static str {
         ObjectChange::Described(Described::Tagged) => "ObjectTagging:Put",
         ObjectChange::Described(Described::Untagged) => "ObjectTagging:Delete",
         ObjectChange::Described(Described::Permitted) => "ObjectAcl:Put",
-        ObjectChange::Described(Described::Retained) => "ObjectRetention:Put",
+        // Nobody keeps single versions by hand here.
+        ObjectChange::Described(Described::Retained | Described::Kept) => "ObjectRetention:Put",
     }
 }
 

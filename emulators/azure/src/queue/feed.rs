@@ -151,6 +151,11 @@ impl BatchShape for Fed {
     }
 }
 
+/// A text as the host puts it into a queue of its own.
+pub(crate) fn encoded(text: &[u8]) -> Vec<u8> {
+    STANDARD.encode(text).into_bytes()
+}
+
 /// Sends what a function gave to an output binding.
 pub(crate) fn send(
     queues: &Queues,

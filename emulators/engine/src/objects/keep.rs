@@ -38,6 +38,7 @@ pub(super) enum Item {
 enum PieceRecord {
     Inline(Bytes),
     File { name: String, from: u64, to: u64 },
+    Zeros(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +85,7 @@ impl ContentRecord {
             Piece::File { file, range } => {
                 PieceRecord::File { name: file.name(), from: range.start, to: range.end }
             }
+            Piece::Zeros(len) => PieceRecord::Zeros(*len),
         };
         Self {
             pieces: content.body.pieces().iter().map(piece).collect(),
@@ -186,6 +188,7 @@ impl Reader {
         for piece in record.pieces {
             pieces.push(match piece {
                 PieceRecord::Inline(bytes) => Piece::Inline(bytes),
+                PieceRecord::Zeros(len) => Piece::Zeros(len),
                 PieceRecord::File { name, from, to } => {
                     let known = || Arc::new(self.files.known(&name));
                     let file = self.opened.entry(name.clone()).or_insert_with(known).clone();

@@ -29,7 +29,7 @@ mod version;
 
 pub use body::Body;
 pub use bucket::{BucketId, BucketView, Documents};
-pub use commit::{Deletion, NewObject};
+pub use commit::{Deletion, Extent, NewObject};
 pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Listed, Page, VersionPage};
 pub use log::Changes;
