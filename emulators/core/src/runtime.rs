@@ -116,6 +116,11 @@ pub trait Runtime: Send + Sync {
         Keeping::default()
     }
 
+    /// The profile of the product that this revision runs on, by name; none when nothing is known of it.
+    fn profile(&self, _revision: &Revision) -> &str {
+        ""
+    }
+
     /// What this vendor's log says for a record, line by line; empty where it says nothing.
     fn lines(&self, record: &Record) -> Vec<String>;
 }

@@ -108,6 +108,9 @@ pub trait Confined: Send + Sync {
         self.measure().peak_memory
     }
 
+    /// From now on its processes may take so many CPUs together; `None`: as much as there is.
+    fn grant(&self, _cpus: Option<f64>) {}
+
     /// Completes once everything written before this call has been given to the [`Output`].
     fn drain(&self) -> Boxed<'_, ()>;
 
