@@ -2,6 +2,7 @@
 
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
+use super::simulate::{For, SimulateArgs};
 use super::talk::{Talk, read};
 use super::{Reading, Repeating};
 use crate::config;
@@ -48,6 +49,8 @@ pub struct ExecArgs {
     #[arg(long, conflicts_with = "reuse")]
     offline_guard: bool,
     #[command(flatten)]
+    simulate: SimulateArgs,
+    #[command(flatten)]
     repeating: Repeating,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
@@ -86,6 +89,7 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     let scope = loaded.settings.account.clone();
     let options = Options {
         faithful: args.faithful,
+        simulating: args.simulate.wanted(&loaded.settings, For::Tests),
         origin: args.repeating.origin(),
         offline: args.reading.offline,
         ..Options::private(loaded)

@@ -125,7 +125,9 @@ async fn fit(
 /// Whether a function is declared for the product that a profile is of; the second generation is usual.
 fn is_of(profile: &Profile, function: &FunctionDeclaration) -> bool {
     let declared = function.options.get("generation").and_then(|said| said.parse().ok()).unwrap_or(2);
-    profile.cloud == function.cloud && profile.generation.is_none_or(|generation| generation == declared)
+    !profile.on_request
+        && profile.cloud == function.cloud
+        && profile.generation.is_none_or(|generation| generation == declared)
 }
 
 fn by_events(function: &FunctionDeclaration) -> bool {

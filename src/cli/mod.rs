@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod completions;
+mod cold;
 mod config;
 mod doctor;
 mod ends;
@@ -16,6 +17,7 @@ mod ps;
 mod queue;
 mod record;
 mod schema;
+mod simulate;
 mod talk;
 mod test;
 mod up;
@@ -118,6 +120,8 @@ enum Verb {
     Invoke(invoke::InvokeArgs),
     /// Show what functions wrote
     Logs(logs::LogsArgs),
+    /// Make the next call of a function a cold start
+    Cold(cold::ColdArgs),
     /// List the functions of a running project
     Ps(ProjectArgs),
     /// Print the variables that point SDKs and tools at a running project
@@ -182,6 +186,7 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Up(args) => block_on(up::run(args, printer)),
         Verb::Invoke(args) => block_on(invoke::run(args, printer)),
         Verb::Logs(args) => block_on(logs::run(args, printer)),
+        Verb::Cold(args) => block_on(cold::run(args, printer)),
         Verb::Ps(args) => block_on(ps::run(args, printer)),
         Verb::Env(args) => block_on(env::run(args, printer)),
         Verb::Exec(args) => block_on(exec::run(args, printer)),

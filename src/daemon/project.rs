@@ -129,6 +129,8 @@ impl World {
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
         let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
+        let kept = function.options.get(config::MIN_INSTANCES).and_then(|count| count.parse().ok());
+        self.engine.provide(&id, kept.unwrap_or_default());
         self.schedules.withdraw(&id);
         for (index, trigger) in function.triggers.iter().enumerate() {
             let TriggerDeclaration::Schedule { expression } = trigger else { continue };

@@ -27,6 +27,8 @@ pub struct Terms {
     keep_alive: Option<Spread>,
     /// The figures of it that nobody has verified, by name.
     pub unverified: Vec<String>,
+    /// Those that say nothing that could be understood: they are taken as not said.
+    pub unreadable: Vec<String>,
 }
 
 /// CPUs by memory.
@@ -79,13 +81,14 @@ pub enum ColdStarts {
 }
 
 impl Terms {
-    /// What a profile says; figures that cannot be read are taken as not said, and named in `unverified`.
+    /// What a profile says.
     pub fn of(profile: &Profile) -> Self {
         let mut terms = Self { profile: profile.name.clone(), ..Self::default() };
         let Some(section) = profile.figures.get(SECTION) else { return terms };
         for (name, figure) in section {
-            let read = terms.take(name, &figure.v);
-            if !read || profile.is_unverified(&figure.src) {
+            if !terms.take(name, &figure.v) {
+                terms.unreadable.push(name.clone());
+            } else if profile.is_unverified(&figure.src) {
                 terms.unverified.push(name.clone());
             }
         }
@@ -207,6 +210,6 @@ mod tests {
         let terms = terms(r#"{"placement_ms": {"v": "soon", "src": "page"}, "keep_alive_min": {"v": -5, "src": "page"}}"#);
         assert_eq!(terms.placement("python", 0.5), Duration::ZERO);
         assert_eq!(terms.keep_alive(0.5), None);
-        assert_eq!(terms.unverified, ["keep_alive_min", "placement_ms"]);
+        assert_eq!(terms.unreadable, ["keep_alive_min", "placement_ms"]);
     }
 }

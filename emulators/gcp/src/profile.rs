@@ -26,6 +26,14 @@ pub enum Generation {
 }
 
 impl Generation {
+    /// The name of its profile.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Generation::First => "gcf-gen1",
+            Generation::Second => "gcf-gen2",
+        }
+    }
+
     /// Largest request and largest answer of an HTTP function, in bytes.
     pub fn payload(self) -> u64 {
         match self {

@@ -11,6 +11,7 @@ use crate::fence::Fence;
 use crate::order::Ended;
 use crate::tree::{self, Known, Size};
 use mlemu_core::Reading;
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,29 @@ struct Memo {
     shares: Shares,
     /// The one process that the last look found.
     alone: Option<Known>,
+    spent: Spent,
+}
+
+/// CPU time of processes that come and go.
+#[derive(Default)]
+struct Spent {
+    known: HashMap<i32, Duration>,
+    /// Of those that have gone, as far as it was seen.
+    gone: Duration,
+}
+
+impl Spent {
+    fn count(&mut self, now: impl Iterator<Item = (i32, Duration)>) -> Duration {
+        let now: HashMap<i32, Duration> = now.collect();
+        // A number that was given again begins anew.
+        let left = |(pid, before): (&i32, &Duration)| match now.get(pid) {
+            Some(time) if time >= before => None,
+            _ => Some(*before),
+        };
+        self.gone += self.known.iter().filter_map(left).sum::<Duration>();
+        self.known = now;
+        self.gone + self.known.values().sum::<Duration>()
+    }
 }
 
 impl Memo {
@@ -82,6 +106,19 @@ impl Meter {
             memo.cpu = memo.cpu.max(cpu);
         }
         memo.reading()
+    }
+
+    /// CPU time of all processes so far, as exact as it can be had often. `None`: it has ended.
+    pub fn spent(&self) -> Option<Duration> {
+        let mut memo = self.memo();
+        if memo.ended {
+            return None;
+        }
+        if let Some(account) = self.fence.account.as_ref().and_then(|group| group.cpu_time().ok()) {
+            return Some(account);
+        }
+        let processes = self.processes();
+        Some(memo.spent.count(processes.into_iter().filter_map(|pid| Some((pid, tree::own_cpu_time(pid)?)))))
     }
 
     /// The peak alone. A process that was alone at the watchdog's last look is asked for it, the one thing
@@ -228,6 +265,18 @@ mod tests {
         assert!(shares.are_old(&[1, 2], 1011));
         assert!(!shares.are_old(&[1, 2], 500));
         assert!(shares.are_old(&[1, 3], 1000));
+    }
+
+    #[test]
+    fn the_time_of_who_has_gone_is_not_lost() {
+        let millis = |times: &[(i32, u64)]| {
+            times.iter().map(|(pid, time)| (*pid, Duration::from_millis(*time))).collect::<Vec<_>>()
+        };
+        let mut spent = Spent::default();
+        let mut count = |times: &[(i32, u64)]| spent.count(millis(times).into_iter()).as_millis();
+        assert_eq!(count(&[(1, 10), (2, 5)]), 15);
+        assert_eq!(count(&[(1, 12)]), 17);
+        assert_eq!(count(&[(1, 12), (2, 1)]), 18, "another process of the same number");
     }
 
     #[test]

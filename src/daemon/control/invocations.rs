@@ -69,6 +69,9 @@ pub struct Lines {
 pub struct PhaseLine {
     pub phase: &'static str,
     pub ms: f64,
+    /// It was not measured: the cloud would take so long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
 }
 
 /// One invocation with everything that is known of it.
@@ -158,15 +161,19 @@ impl Shown {
 
 /// In the order in which they came. An init inside of the handler's time is shown before the handler without it.
 fn phases(usage: &Usage) -> Vec<PhaseLine> {
-    let mut phases = vec![PhaseLine { phase: "queued", ms: millis(usage.queued) }];
+    let mut phases = vec![PhaseLine { phase: "queued", ms: millis(usage.queued), simulated: false }];
     let mut handler = usage.handler;
     if let Some(init) = usage.init {
-        phases.push(PhaseLine { phase: "init", ms: millis(init.duration) });
+        if let Some(simulated) = init.simulated {
+            phases.push(PhaseLine { phase: "placement", ms: millis(simulated.placement), simulated: true });
+            phases.push(PhaseLine { phase: "fetch", ms: millis(simulated.fetch), simulated: true });
+        }
+        phases.push(PhaseLine { phase: "init", ms: millis(init.duration), simulated: false });
         if init.phase == Phase::Invoke {
             handler = handler.saturating_sub(init.duration);
         }
     }
-    phases.push(PhaseLine { phase: "handler", ms: millis(handler) });
+    phases.push(PhaseLine { phase: "handler", ms: millis(handler), simulated: false });
     phases
 }
 
