@@ -108,7 +108,8 @@ async fn fit(
         timeout: function.timeout,
         by_events: by_events(function),
     };
-    let standings = profiles.iter().map(|profile| {
+    let shown = profiles.iter().filter(|profile| !profile.on_request || targets.contains(&profile.name));
+    let standings = shown.map(|profile| {
         let findings = profile.judge(&load);
         Standing {
             profile: profile.name.clone(),
@@ -123,7 +124,7 @@ async fn fit(
 }
 
 /// Whether a function is declared for the product that a profile is of; the second generation is usual.
-fn is_of(profile: &Profile, function: &FunctionDeclaration) -> bool {
+pub(super) fn is_of(profile: &Profile, function: &FunctionDeclaration) -> bool {
     let declared = function.options.get("generation").and_then(|said| said.parse().ok()).unwrap_or(2);
     !profile.on_request
         && profile.cloud == function.cloud

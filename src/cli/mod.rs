@@ -3,6 +3,7 @@
 mod completions;
 mod cold;
 mod config;
+mod cost;
 mod doctor;
 mod ends;
 mod env;
@@ -16,10 +17,12 @@ mod profiles;
 mod ps;
 mod queue;
 mod record;
+mod rig;
 mod schema;
 mod simulate;
 mod talk;
 mod test;
+mod tune;
 mod up;
 mod wait;
 
@@ -142,6 +145,10 @@ enum Verb {
     Events(events::EventsArgs),
     /// Weigh functions and hold them against the clouds' limits
     Fit(fit::FitArgs),
+    /// Measure a function at several memory sizes: time, price, and which one is best
+    Tune(tune::TuneArgs),
+    /// What functions cost: as they were called here, or as you assume they will be
+    Cost(cost::CostArgs),
     /// Show the limits, prices and timings of the clouds, and where they are from
     Profiles(profiles::ProfilesArgs),
     /// Show the project as mlemu reads it
@@ -196,6 +203,8 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),
         Verb::Fit(args) => block_on(fit::run(args, printer)),
+        Verb::Tune(args) => block_on(tune::run(args, printer)),
+        Verb::Cost(args) => block_on(cost::run(args, printer)),
         Verb::Profiles(args) => profiles::run(&args, printer),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Schema(args) => schema::run(&args, printer),

@@ -82,11 +82,15 @@ impl World {
         let target = if let Ok(target) = self.find(name) {
             target
         } else {
-            // Some clouds learn from an app what its functions are.
-            futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
+            self.known().await;
             self.find(name)?
         };
         self.run(&target, wanted, event).await
+    }
+
+    /// Completes when every function is known: some clouds learn from an app what its functions are.
+    pub async fn known(&self) {
+        futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
     }
 
     /// Invokes a function.

@@ -2,8 +2,12 @@
 
 pub(crate) mod fit;
 pub mod human;
+pub(crate) mod load;
+pub(crate) mod plot;
+pub(crate) mod price;
 pub mod print;
 pub mod project;
 pub(crate) mod suite;
 pub mod table;
 pub mod terminal;
+pub(crate) mod tuned;

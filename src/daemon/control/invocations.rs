@@ -53,8 +53,12 @@ pub struct Line {
     /// From handing over the event to the answer, in milliseconds.
     pub handler_ms: Option<f64>,
     pub cold: Option<bool>,
+    /// Of the init that it waited for, in milliseconds.
+    pub init_ms: Option<f64>,
     /// In bytes.
     pub peak_memory: Option<u64>,
+    /// In bytes.
+    pub memory_limit: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -118,7 +122,9 @@ impl Line {
             ended: ended.map(|ended| ended.at.0),
             handler_ms: usage.map(|usage| millis(usage.handler)),
             cold: usage.map(|usage| usage.start == StartKind::Cold),
+            init_ms: usage.and_then(|usage| usage.init).map(|init| millis(init.duration)),
             peak_memory: usage.map(|usage| usage.peak_memory),
+            memory_limit: usage.map(|usage| usage.memory_limit),
         }
     }
 }
