@@ -63,10 +63,8 @@ pub async fn run(args: CostArgs, printer: Printer) -> Result<Exit, Complaint> {
     } else {
         recorded(&args, lines(&args).await?)?
     };
-    let costs: Vec<Costs> = loads
-        .into_iter()
-        .map(|(of, load)| Costs::new(of, load, tariffs(), args.free_tier))
-        .collect();
+    let costs: Vec<Costs> =
+        loads.into_iter().map(|(of, load)| Costs::new(of, load, tariffs(), args.free_tier)).collect();
     if let Some(file) = &args.html {
         let pages: Vec<String> = costs.iter().map(Costs::html).collect();
         std::fs::write(file, pages.join("\n"))

@@ -83,7 +83,7 @@ fn missing(project: &Project) -> impl Iterator<Item = String> {
     missing.map(|path| path.strip_prefix(&project.root).unwrap_or(&path).display().to_string())
 }
 
-async fn fit(
+pub(super) async fn fit(
     function: &FunctionDeclaration,
     profiles: &[Profile],
     targets: &[String],
@@ -139,7 +139,7 @@ fn by_events(function: &FunctionDeclaration) -> bool {
 }
 
 /// What would be uploaded: without any vendor's client, and with the developer's packages.
-fn needs(function: &FunctionDeclaration) -> Needs {
+pub(super) fn needs(function: &FunctionDeclaration) -> Needs {
     let runtime = function.runtime.as_str();
     let language = if let Some(version) = runtime.strip_prefix("python") {
         Language::Python { version: pointed(version) }

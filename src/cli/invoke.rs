@@ -80,8 +80,7 @@ async fn alone(
     };
     loaded.project.warnings = warnings_for(&name, &loaded.project);
     let simulating = args.simulate.wanted(&loaded.settings, For::People);
-    let options =
-        Options { offline: args.project.reading.offline, simulating, ..Options::private(loaded) };
+    let options = Options { offline: args.project.reading.offline, simulating, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::Steps, shared));
     let started = Daemon::start(options, open).await;

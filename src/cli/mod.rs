@@ -1,7 +1,7 @@
 //! The command line: one file a verb.
 
-mod completions;
 mod cold;
+mod completions;
 mod config;
 mod cost;
 mod doctor;
@@ -13,10 +13,12 @@ pub mod exit;
 mod fit;
 mod invoke;
 mod logs;
+mod profile_init;
 mod profiles;
 mod ps;
 mod queue;
 mod record;
+mod report;
 mod rig;
 mod schema;
 mod simulate;
@@ -145,10 +147,14 @@ enum Verb {
     Events(events::EventsArgs),
     /// Weigh functions and hold them against the clouds' limits
     Fit(fit::FitArgs),
+    /// Show where a function's cold start goes: runtime, packages, model, first call
+    ProfileInit(profile_init::ProfileInitArgs),
     /// Measure a function at several memory sizes: time, price, and which one is best
     Tune(tune::TuneArgs),
     /// What functions cost: as they were called here, or as you assume they will be
     Cost(cost::CostArgs),
+    /// One page about all functions for a pull request, held against the project's budgets
+    Report(report::ReportArgs),
     /// Show the limits, prices and timings of the clouds, and where they are from
     Profiles(profiles::ProfilesArgs),
     /// Show the project as mlemu reads it
@@ -203,7 +209,9 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),
         Verb::Fit(args) => block_on(fit::run(args, printer)),
+        Verb::ProfileInit(args) => block_on(profile_init::run(args, printer)),
         Verb::Tune(args) => block_on(tune::run(args, printer)),
+        Verb::Report(args) => block_on(report::run(args, printer)),
         Verb::Cost(args) => block_on(cost::run(args, printer)),
         Verb::Profiles(args) => profiles::run(&args, printer),
         Verb::Config(args) => config::run(&args, printer),

@@ -19,8 +19,7 @@ pub struct Rig {
 }
 
 /// As it would be in the cloud: its CPU held, its cold starts told.
-pub const AS_THERE: Simulating =
-    Simulating { cpu: true, cold_starts: ColdStarts::Typical, sleeps: false };
+pub const AS_THERE: Simulating = Simulating { cpu: true, cold_starts: ColdStarts::Typical, sleeps: false };
 
 impl Rig {
     /// Starts a daemon with this function alone.
@@ -135,9 +134,8 @@ pub fn chosen(loaded: &Loaded, name: Option<&str>) -> Result<FunctionDeclaration
             _ => Err(Complaint::usage(format!("which function? There are: {}", names.join(", ")))),
         };
     };
-    let meant = |function: &&FunctionDeclaration| {
-        function.name == name || function.alias.as_deref() == Some(name)
-    };
+    let meant =
+        |function: &&FunctionDeclaration| function.name == name || function.alias.as_deref() == Some(name);
     functions.iter().find(meant).cloned().ok_or_else(|| {
         let hint = match nearest(name, &names) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -90,8 +90,7 @@ async fn once(args: &TestArgs, root: &Path, printer: Printer) -> Result<Exit, Co
     let loaded = args.reading.load(&args.project)?;
     let origin = Origin { seed: args.seed, clock: None };
     let simulating = args.simulate.wanted(&loaded.settings, For::Tests);
-    let options =
-        Options { offline: args.reading.offline, origin, simulating, ..Options::private(loaded) };
+    let options = Options { offline: args.reading.offline, origin, simulating, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |world: &_| terminal = Some(Terminal::open(printer, Show::Steps, world));
     let started = Daemon::start(options, open).await;

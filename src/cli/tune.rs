@@ -81,7 +81,8 @@ pub async fn run(args: TuneArgs, printer: Printer) -> Result<Exit, Complaint> {
         std::fs::write(file, tuned.html())
             .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
     }
-    let text = if printer.json { serde_json::to_string_pretty(&tuned).unwrap_or_default() } else { tuned.text() };
+    let text =
+        if printer.json { serde_json::to_string_pretty(&tuned).unwrap_or_default() } else { tuned.text() };
     printer.result(&text);
     let all_failed = samples.iter().all(|one| one.failed.is_some());
     Ok(if all_failed { Exit::Failed } else { Exit::Ok })

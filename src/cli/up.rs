@@ -203,10 +203,13 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
 
 /// What is made as it is in the cloud, so that nobody takes it for this machine's own speed.
 fn simulated(simulation: &Simulation) -> Option<String> {
-    let cpu = simulation.cpu.then(|| "functions get the CPU that goes with their memory (`--cpu off`: all of it)");
+    let cpu =
+        simulation.cpu.then(|| "functions get the CPU that goes with their memory (`--cpu off`: all of it)");
     let starts = match simulation.cold_starts {
         ColdStarts::Off => None,
-        ColdStarts::Typical | ColdStarts::Sampled if simulation.sleeps => Some("cold starts take as long as there"),
+        ColdStarts::Typical | ColdStarts::Sampled if simulation.sleeps => {
+            Some("cold starts take as long as there")
+        }
         ColdStarts::Typical | ColdStarts::Sampled => Some("cold starts are told as they would be there"),
     };
     let both: Vec<&str> = [cpu, starts].into_iter().flatten().collect();

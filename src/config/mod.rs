@@ -27,7 +27,7 @@ pub(crate) use import::node::{Kind as NodeKind, Map, Node};
 pub use import::samconfig::assignments;
 pub(crate) use import::yaml::parse as parse_yaml;
 pub use overlay::MIN_INSTANCES;
-pub use quantity::{bytes, duration};
+pub use quantity::{Size, Span, bytes, duration};
 pub(crate) use schema::without_null;
 pub use schema::{nearest, schema};
 pub use settings::{BudgetTable, CpuHeld, Durability, Passing, Place as Seat, Ports, Settings, Starts};

@@ -52,7 +52,9 @@ pub fn profiles(settings: &Settings) -> Result<Vec<Profile>, String> {
             }
             let unread = Terms::of(profile).unreadable;
             if let Some(figure) = unread.first() {
-                return Err(format!("[profiles.{name}.simulation]: `{figure}` cannot be read as what it is for"));
+                return Err(format!(
+                    "[profiles.{name}.simulation]: `{figure}` cannot be read as what it is for"
+                ));
             }
         }
     }
@@ -61,13 +63,14 @@ pub fn profiles(settings: &Settings) -> Result<Vec<Profile>, String> {
 
 /// A profile by its name, and its cloud where several have one of that name.
 fn find<'a>(profiles: &'a [Profile], name: &str, cloud: Option<&str>) -> Result<&'a Profile, String> {
-    let fits = |profile: &&Profile| {
-        profile.name == name && cloud.is_none_or(|cloud| profile.cloud == cloud)
-    };
+    let fits = |profile: &&Profile| profile.name == name && cloud.is_none_or(|cloud| profile.cloud == cloud);
     profiles.iter().find(fits).ok_or_else(|| {
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         let meant = nearest(name, &names).map(|meant| format!("; did you mean `{meant}`?"));
-        format!("there is no profile `{name}`{}", meant.unwrap_or_else(|| format!("; there are {}", names.join(", "))))
+        format!(
+            "there is no profile `{name}`{}",
+            meant.unwrap_or_else(|| format!("; there are {}", names.join(", ")))
+        )
     })
 }
 

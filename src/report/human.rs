@@ -156,8 +156,8 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::{cold, failure, harmless, own_words, short};
     use mlemu_core::outcome::{Init, Phase};
-    use mlemu_core::{Simulated, What};
     use mlemu_core::record::Status;
+    use mlemu_core::{Simulated, What};
     use std::time::Duration;
 
     #[test]

@@ -108,7 +108,10 @@ impl Costs {
         let bills = tariffs.iter().map(|tariff| Bill::of(&load, tariff, free)).collect();
         let mut notes: Vec<String> = tariffs.iter().map(Tariff::note).collect();
         notes.push(if free { "a month's free tier is taken off" } else { "no free tier" }.to_owned());
-        notes.push("the machine's price is unverified, and whether one machine can take the load is not asked".into());
+        notes.push(
+            "the machine's price is unverified, and whether one machine can take the load is not asked"
+                .into(),
+        );
         Self { schema_version: 1, of, load, free_tier: free, bills, notes, tariffs }
     }
 
@@ -129,11 +132,15 @@ impl Costs {
     pub fn html(&self) -> String {
         let lines = self.tariffs.iter().map(|tariff| Line {
             name: tariff.profile.clone(),
-            points: volumes().map(|requests| {
-                (requests, Load { requests_per_month: requests, ..self.load }.price(tariff, self.free_tier))
-            })
-            .filter(|(_, usd)| *usd > 0.0)
-            .collect(),
+            points: volumes()
+                .map(|requests| {
+                    (
+                        requests,
+                        Load { requests_per_month: requests, ..self.load }.price(tariff, self.free_tier),
+                    )
+                })
+                .filter(|(_, usd)| *usd > 0.0)
+                .collect(),
         });
         let machine = self.bills.iter().filter_map(|bill| bill.machine_usd).fold(f64::NAN, f64::max);
         let always = Line {
@@ -150,7 +157,10 @@ impl Costs {
         let rows: Vec<_> = self.bills.iter().map(cells).collect();
         let notes: String =
             self.notes.iter().map(|note| format!("<p class=\"quiet\">{}</p>\n", escape(note))).collect();
-        page(&format!("What {} costs", self.of), &format!("{}\n{}\n{notes}", plot.svg(), html_table(&HEAD, &rows)))
+        page(
+            &format!("What {} costs", self.of),
+            &format!("{}\n{}\n{notes}", plot.svg(), html_table(&HEAD, &rows)),
+        )
     }
 }
 
@@ -158,7 +168,8 @@ fn volumes() -> impl Iterator<Item = f64> {
     (0..=STEPS).map(|step| FEWEST * (MOST / FEWEST).powf(f64::from(step) / f64::from(STEPS)))
 }
 
-const HEAD: [&str; 6] = ["CLOUD", "GB-S", "USD/MONTH", "USD/MILLION", "MACHINE/MONTH", "MACHINE IS CHEAPER FROM"];
+const HEAD: [&str; 6] =
+    ["CLOUD", "GB-S", "USD/MONTH", "USD/MILLION", "MACHINE/MONTH", "MACHINE IS CHEAPER FROM"];
 
 fn cells(bill: &Bill) -> Vec<String> {
     vec![
@@ -202,7 +213,9 @@ mod tests {
     fn at_the_break_even_both_cost_the_same() {
         let costs = costs(LOAD, false);
         for (bill, tariff) in costs.bills.iter().zip(&costs.tariffs) {
-            let (Some(machine), Some(requests)) = (bill.machine_usd, bill.break_even_requests) else { continue };
+            let (Some(machine), Some(requests)) = (bill.machine_usd, bill.break_even_requests) else {
+                continue;
+            };
             let there = Load { requests_per_month: requests, ..LOAD }.price(tariff, false);
             assert!((there - machine).abs() < 0.01, "{}: {there} {machine}", bill.profile);
         }

@@ -38,7 +38,13 @@ impl Axis {
     fn of(values: impl Iterator<Item = f64> + Clone, logarithmic: bool) -> Self {
         let values = values.filter(|value| value.is_finite() && (!logarithmic || *value > 0.0));
         let (from, to) = values.fold((f64::INFINITY, 0.0_f64), |(from, to), at| (from.min(at), to.max(at)));
-        let from = if !from.is_finite() { 1.0 } else if logarithmic { from } else { 0.0 };
+        let from = if !from.is_finite() {
+            1.0
+        } else if logarithmic {
+            from
+        } else {
+            0.0
+        };
         Self { from, to: if to > from { to } else { from + 1.0 }, logarithmic }
     }
 
@@ -81,26 +87,61 @@ impl Plot {
         );
         for tick in across.ticks() {
             let (at, low) = (x(tick), HEIGHT - BOTTOM);
-            let _ = write!(svg, "<path d=\"M{at:.1} {TOP}V{low}\" stroke=\"#e2e8f0\"/><text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>", low + 16.0, number(tick));
+            let _ = write!(
+                svg,
+                "<path d=\"M{at:.1} {TOP}V{low}\" stroke=\"#e2e8f0\"/><text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                low + 16.0,
+                number(tick)
+            );
         }
         for tick in up.ticks() {
             let (at, right) = (y(tick), WIDTH - RIGHT);
-            let _ = write!(svg, "<path d=\"M{LEFT} {at:.1}H{right}\" stroke=\"#e2e8f0\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", LEFT - 6.0, at + 4.0, number(tick));
+            let _ = write!(
+                svg,
+                "<path d=\"M{LEFT} {at:.1}H{right}\" stroke=\"#e2e8f0\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                LEFT - 6.0,
+                at + 4.0,
+                number(tick)
+            );
         }
         for (index, line) in self.lines.iter().enumerate() {
             let color = COLORS[index % COLORS.len()];
             let path: Vec<String> =
                 line.points.iter().map(|(at, value)| format!("{:.1} {:.1}", x(*at), y(*value))).collect();
-            let _ = write!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>", path.join("L"));
+            let _ = write!(
+                svg,
+                "<path d=\"M{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>",
+                path.join("L")
+            );
             for (at, value) in line.points.iter().filter(|_| line.points.len() < 20) {
-                let _ = write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{color}\"/>", x(*at), y(*value));
+                let _ = write!(
+                    svg,
+                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{color}\"/>",
+                    x(*at),
+                    y(*value)
+                );
             }
             let below = TOP + 14.0 + 18.0 * index as f64;
-            let _ = write!(svg, "<text x=\"{}\" y=\"{below}\" fill=\"{color}\">{}</text>", WIDTH - RIGHT + 10.0, escape(&line.name));
+            let _ = write!(
+                svg,
+                "<text x=\"{}\" y=\"{below}\" fill=\"{color}\">{}</text>",
+                WIDTH - RIGHT + 10.0,
+                escape(&line.name)
+            );
         }
         let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
-        let _ = write!(svg, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>", HEIGHT - 10.0, escape(&self.x));
-        let _ = write!(svg, "<text transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">{}</text></svg>", HEIGHT / 2.0, escape(&self.y));
+        let _ = write!(
+            svg,
+            "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            HEIGHT - 10.0,
+            escape(&self.x)
+        );
+        let _ = write!(
+            svg,
+            "<text transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">{}</text></svg>",
+            HEIGHT / 2.0,
+            escape(&self.y)
+        );
         svg
     }
 }
@@ -162,7 +203,12 @@ mod tests {
 
     #[test]
     fn nothing_odd_breaks_it() {
-        for points in [vec![], vec![(0.0, 0.0)], vec![(1.0, 1.0), (1.0, 1.0)], vec![(f64::NAN, 1.0), (2.0, f64::INFINITY)]] {
+        for points in [
+            vec![],
+            vec![(0.0, 0.0)],
+            vec![(1.0, 1.0), (1.0, 1.0)],
+            vec![(f64::NAN, 1.0), (2.0, f64::INFINITY)],
+        ] {
             for logarithmic in [false, true] {
                 let svg = plot(logarithmic, points.clone());
                 assert!(!svg.contains("inf"), "{svg}");

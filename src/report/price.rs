@@ -93,13 +93,11 @@ impl Tariff {
     pub fn of(profile: &Profile) -> Option<Self> {
         let figure = |name: &str| profile.figure(&format!("billing.{name}"));
         let number = |name: &str| figure(name).and_then(|figure| figure.v.as_f64());
-        let unverified = |(name, figure): (&String, &Figure)| {
-            profile.is_unverified(&figure.src).then(|| name.clone())
-        };
+        let unverified =
+            |(name, figure): (&String, &Figure)| profile.is_unverified(&figure.src).then(|| name.clone());
         let per_gb = number("per_gb_s_x86").or(number("per_gb_s")).or(number("per_gib_s"))?;
-        let free = |name: &str| {
-            figure("free_month").and_then(|figure| figure.v[name].as_f64()).unwrap_or_default()
-        };
+        let free =
+            |name: &str| figure("free_month").and_then(|figure| figure.v[name].as_f64()).unwrap_or_default();
         let step = number("memory_round_mb").unwrap_or_default();
         Some(Self {
             profile: profile.name.clone(),
@@ -136,7 +134,8 @@ impl Tariff {
         let steps = (millis / self.round_ms - 1e-6).ceil().max(1.0);
         let seconds = steps * self.round_ms / 1e3;
         let memory = if self.memory_step > 0.0 {
-            ((used.peak / self.memory_step).ceil() * self.memory_step).clamp(self.memory_step, self.memory_max)
+            ((used.peak / self.memory_step).ceil() * self.memory_step)
+                .clamp(self.memory_step, self.memory_max)
         } else {
             used.memory
         };

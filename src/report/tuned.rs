@@ -324,7 +324,9 @@ mod tests {
         let reference = Reference::read("1024MB=4.0s warm").expect("understood");
         assert_eq!(reference, Reference { memory: 1024, time: Duration::from_secs(4), cold: false });
         let tuned = Tuned::new("f", &tariff(), &samples(), Some(reference), (true, false));
-        let at = |memory: u64| tuned.rows.iter().find(|row| row.memory_mb == memory).and_then(|row| row.warm_p50_ms);
+        let at = |memory: u64| {
+            tuned.rows.iter().find(|row| row.memory_mb == memory).and_then(|row| row.warm_p50_ms)
+        };
         assert!((at(1024).unwrap() - 4000.0).abs() < 1.0);
         assert!((at(1769).unwrap() - 2320.0).abs() < 1.0);
         assert_eq!(tuned.confidence.level, Level::High);

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub const PROFILES: &[&str] = &[
     include_str!("../profiles/consumption-2026-11-21.json"),
     include_str!("../profiles/flex-2026-11-21.json"),
+    include_str!("../profiles/seed-2019.json"),
 ];
 
 pub const MIB: u64 = 1024 * 1024;

@@ -167,10 +167,13 @@ mod tests {
     fn a_larger_share_is_never_a_smaller_value() {
         for spread in [
             read(r#"{"p50": 10, "sigma": 1.5}"#),
-            read(r#"{"mixture": [{"weight": 1, "mu": 1, "sigma": 0.1}, {"weight": 3, "mu": 4, "sigma": 1}]}"#),
+            read(
+                r#"{"mixture": [{"weight": 1, "mu": 1, "sigma": 0.1}, {"weight": 3, "mu": 4, "sigma": 1}]}"#,
+            ),
             read(r#"{"points": [[2, 0.0], [8, 0.1], [50, 1.0]]}"#),
         ] {
-            let values: Vec<f64> = (0..=100).map(|percent| spread.quantile(f64::from(percent) / 100.0)).collect();
+            let values: Vec<f64> =
+                (0..=100).map(|percent| spread.quantile(f64::from(percent) / 100.0)).collect();
             assert!(values.windows(2).all(|pair| pair[0] <= pair[1]), "{spread:?}");
             assert!(values.iter().all(|value| value.is_finite()));
             assert!(spread.is_sound());

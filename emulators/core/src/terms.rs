@@ -36,8 +36,12 @@ pub struct Terms {
 #[serde(untagged)]
 enum Cpu {
     Fixed(f64),
-    Slope { per_mb: f64, max: f64 },
-    Tiers(BTreeMap<u64, f64>),
+    Slope {
+        per_mb: f64,
+        max: f64,
+    },
+    /// By MB.
+    Tiers(BTreeMap<String, f64>),
 }
 
 /// CPUs that an instance may take.
@@ -118,8 +122,11 @@ impl Terms {
             Cpu::Fixed(cpus) => *cpus,
             Cpu::Slope { per_mb, max } => (mib * per_mb).min(*max),
             Cpu::Tiers(tiers) => {
-                let next = tiers.iter().find(|(size, _)| **size as f64 >= mib);
-                next.or(tiers.last_key_value()).map(|(_, cpus)| *cpus)?
+                let tiers = tiers.iter().filter_map(|(size, cpus)| Some((size.parse::<f64>().ok()?, *cpus)));
+                let mut tiers: Vec<(f64, f64)> = tiers.collect();
+                tiers.sort_by(|a, b| a.0.total_cmp(&b.0));
+                let next = tiers.iter().find(|(size, _)| *size >= mib);
+                next.or(tiers.last()).map(|(_, cpus)| *cpus)?
             }
         };
         (then > 0.0).then(|| Shares { init: then.max(self.init_cpu), then })
@@ -179,13 +186,18 @@ mod tests {
 
     #[test]
     fn cpu_goes_with_memory_in_each_form() {
-        let slope = terms(r#"{"vcpu": {"v": {"per_mb": 0.001, "max": 2}, "src": "page"},
-            "init_vcpu": {"v": 1, "src": "page"}}"#);
+        let slope = terms(
+            r#"{"vcpu": {"v": {"per_mb": 0.001, "max": 2}, "src": "page"},
+            "init_vcpu": {"v": 1, "src": "page"}}"#,
+        );
         assert_eq!(slope.shares(500 * MIB), Some(Shares { init: 1.0, then: 0.5 }));
         assert_eq!(slope.shares(9_000 * MIB), Some(Shares { init: 2.0, then: 2.0 }));
         let tiers = terms(r#"{"vcpu": {"v": {"128": 0.083, "1024": 0.583}, "src": "page"}}"#);
         let then = |mib: u64| tiers.shares(mib * MIB).map(|shares| shares.then);
-        assert_eq!((then(64), then(128), then(129), then(4096)), (Some(0.083), Some(0.083), Some(0.583), Some(0.583)));
+        assert_eq!(
+            (then(64), then(128), then(129), then(4096)),
+            (Some(0.083), Some(0.083), Some(0.583), Some(0.583))
+        );
         let fixed = terms(r#"{"vcpu": {"v": 1, "src": "belief"}}"#);
         assert_eq!(fixed.shares(MIB), Some(Shares { init: 1.0, then: 1.0 }));
         assert_eq!(fixed.unverified, ["vcpu"]);
@@ -207,7 +219,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_taken_for_a_figure() {
-        let terms = terms(r#"{"placement_ms": {"v": "soon", "src": "page"}, "keep_alive_min": {"v": -5, "src": "page"}}"#);
+        let terms = terms(
+            r#"{"placement_ms": {"v": "soon", "src": "page"}, "keep_alive_min": {"v": -5, "src": "page"}}"#,
+        );
         assert_eq!(terms.placement("python", 0.5), Duration::ZERO);
         assert_eq!(terms.keep_alive(0.5), None);
         assert_eq!(terms.unreadable, ["keep_alive_min", "placement_ms"]);

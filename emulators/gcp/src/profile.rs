@@ -6,8 +6,11 @@ use mlemu_core::Limits;
 use std::time::Duration;
 
 /// What is known of both generations, with its sources: limits, prices, timings.
-pub const PROFILES: &[&str] =
-    &[include_str!("../profiles/gen1-2026-11-21.json"), include_str!("../profiles/gen2-2026-11-21.json")];
+pub const PROFILES: &[&str] = &[
+    include_str!("../profiles/gen1-2026-11-21.json"),
+    include_str!("../profiles/gen2-2026-11-21.json"),
+    include_str!("../profiles/seed-2019.json"),
+];
 
 pub const MIB: u64 = 1024 * 1024;
 pub const DEFAULT_MEMORY: u64 = 256 * MIB;

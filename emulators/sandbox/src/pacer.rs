@@ -92,7 +92,8 @@ impl Pacer {
     /// From now on `who` may take so many CPUs; `None`: as many as there are.
     pub fn pace(&self, who: &Arc<dyn Paced>, cpus: Option<f64>) {
         let mut runners = self.lane.lock();
-        let known = runners.all.iter().position(|runner| std::ptr::addr_eq(runner.who.as_ptr(), Arc::as_ptr(who)));
+        let known =
+            runners.all.iter().position(|runner| std::ptr::addr_eq(runner.who.as_ptr(), Arc::as_ptr(who)));
         match (known, cpus) {
             (Some(at), Some(cpus)) => runners.all[at].credit.share = cpus,
             (Some(at), None) => {
@@ -149,7 +150,9 @@ impl Lane {
             let undisturbed = |runners: &mut Runners| !runners.closed && !runners.changed;
             runners = if next.is_finite() {
                 let wait = Duration::from_secs_f64((next - self::now()).max(0.0));
-                self.change.wait_timeout_while(runners, wait, undisturbed).map_or_else(|e| e.into_inner().0, |woken| woken.0)
+                self.change
+                    .wait_timeout_while(runners, wait, undisturbed)
+                    .map_or_else(|e| e.into_inner().0, |woken| woken.0)
             } else {
                 self.change.wait_while(runners, undisturbed).unwrap_or_else(PoisonError::into_inner)
             };

@@ -158,7 +158,8 @@ pub fn own_cpu_time(process: i32) -> Option<Duration> {
     let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
     // SAFETY: both write to a place of ours, and a process that is gone is an error.
     let read = unsafe {
-        libc::clock_getcpuclockid(process, &raw mut clock) == 0 && libc::clock_gettime(clock, &raw mut time) == 0
+        libc::clock_getcpuclockid(process, &raw mut clock) == 0
+            && libc::clock_gettime(clock, &raw mut time) == 0
     };
     let seconds = u64::try_from(time.tv_sec).ok()?;
     read.then(|| Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))

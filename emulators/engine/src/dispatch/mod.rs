@@ -114,7 +114,17 @@ impl Dispatcher {
         reserved: Option<u32>,
     ) -> Self {
         let halt = CancellationToken::new();
-        Self { parts, mailbox, pools: Vec::new(), next_pool: 1, reserved, provided: 0, instances, working, halt }
+        Self {
+            parts,
+            mailbox,
+            pools: Vec::new(),
+            next_pool: 1,
+            reserved,
+            provided: 0,
+            instances,
+            working,
+            halt,
+        }
     }
 
     pub(crate) async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>) {
