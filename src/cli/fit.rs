@@ -6,6 +6,7 @@ use crate::clouds;
 use crate::config::nearest;
 use crate::daemon::folders;
 use crate::daemon::project::pointed;
+use crate::daemon::simulating::is_of;
 use crate::report::fit::{Fit, Standing};
 use crate::report::print::{Printer, Tone};
 use clap::Args;
@@ -121,14 +122,6 @@ pub(super) async fn fit(
     });
     let standings = standings.collect();
     Ok(Fit::new(&function.name, &function.runtime, weight, standings))
-}
-
-/// Whether a function is declared for the product that a profile is of; the second generation is usual.
-pub(super) fn is_of(profile: &Profile, function: &FunctionDeclaration) -> bool {
-    let declared = function.options.get("generation").and_then(|said| said.parse().ok()).unwrap_or(2);
-    !profile.on_request
-        && profile.cloud == function.cloud
-        && profile.generation.is_none_or(|generation| generation == declared)
 }
 
 fn by_events(function: &FunctionDeclaration) -> bool {

@@ -3,11 +3,11 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use super::fit::{is_of, needs};
+use super::fit::needs;
 use super::rig::{AS_THERE, Rig, chosen};
 use crate::config::{self, Loaded};
 use crate::daemon::folders;
-use crate::daemon::simulating::profiles;
+use crate::daemon::simulating::{is_of, profiles};
 use crate::report::imports::{Attribution, Import, NODE_HOOK, Package, Start};
 use crate::report::print::Printer;
 use bytes::Bytes;

@@ -2,11 +2,11 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::fit::{fit, is_of};
+use super::fit::fit;
 use super::rig::{AS_THERE, Rig};
 use crate::config::{self, Loaded, Settings};
 use crate::daemon::folders;
-use crate::daemon::simulating::profiles;
+use crate::daemon::simulating::{is_of, profiles};
 use crate::report::price::{Tariff, Used};
 use crate::report::print::Printer;
 use crate::report::pull::{Measured, Report, judge};

@@ -3,10 +3,9 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use super::fit::is_of;
 use super::rig::{AS_THERE, Rig, chosen};
 use crate::config;
-use crate::daemon::simulating::profiles;
+use crate::daemon::simulating::{is_of, profiles};
 use crate::report::price::Tariff;
 use crate::report::print::{Printer, Tone};
 use crate::report::tuned::{Reference, Samples, Tuned};

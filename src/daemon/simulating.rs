@@ -3,6 +3,8 @@
 use super::StartError;
 use crate::clouds;
 use crate::config::{Settings, nearest};
+use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::profile::{Load, Measure};
 use mlemu_core::{ColdStarts, Profile, Terms};
 use mlemu_engine::Simulation;
 use std::collections::BTreeMap;
@@ -61,6 +63,28 @@ pub fn profiles(settings: &Settings) -> Result<Vec<Profile>, String> {
     Ok(profiles)
 }
 
+/// What a function's own cloud would say to a source folder of so many bytes, in its own words; `None`: nothing.
+pub fn refusal(profiles: &[Profile], function: &FunctionDeclaration, unzipped: u64) -> Option<String> {
+    let profile = profiles.iter().find(|profile| is_of(profile, function))?;
+    let findings = profile.judge(&Load { unzipped, ..Load::default() });
+    let refused =
+        findings.into_iter().find(|found| found.what == Measure::Unzipped && found.refuses && !found.fits)?;
+    let says = refused.says.unwrap_or_else(|| "the package is too large".into());
+    let megabytes = unzipped as f64 / 1_048_576.0;
+    Some(format!(
+        "{} would not be taken by {}: {says} ({megabytes:.0} MB without what it installs; see `mlemu fit`)",
+        function.name, profile.name
+    ))
+}
+
+/// Whether a function is declared for the product that a profile is of; the second generation is usual.
+pub fn is_of(profile: &Profile, function: &FunctionDeclaration) -> bool {
+    let declared = function.options.get("generation").and_then(|said| said.parse().ok()).unwrap_or(2);
+    !profile.on_request
+        && profile.cloud == function.cloud
+        && profile.generation.is_none_or(|generation| generation == declared)
+}
+
 /// A profile by its name, and its cloud where several have one of that name.
 fn find<'a>(profiles: &'a [Profile], name: &str, cloud: Option<&str>) -> Result<&'a Profile, String> {
     let fits = |profile: &&Profile| profile.name == name && cloud.is_none_or(|cloud| profile.cloud == cloud);
@@ -114,6 +138,35 @@ mod tests {
         let said = |settings: &Settings| profiles(settings).expect_err("refused");
         assert!(said(&settings("aws-lamda", "vcpu", json!(1))).contains("did you mean `aws-lambda`?"));
         assert!(said(&settings("aws-lambda", "vcpu", json!("much"))).contains("`vcpu` cannot be read"));
+    }
+
+    #[test]
+    fn a_source_that_is_too_large_is_refused_in_its_clouds_words() {
+        let profiles = clouds::profiles().expect("profiles");
+        let loaded = |cloud: &str| FunctionDeclaration {
+            cloud: cloud.into(),
+            name: "score".into(),
+            alias: None,
+            runtime: "python3.12".into(),
+            handler: "app.score".into(),
+            source: ".".into(),
+            memory: None,
+            timeout: None,
+            tmp: None,
+            env: mlemu_core::Environment::new(),
+            concurrency: None,
+            triggers: Vec::new(),
+            options: BTreeMap::new(),
+            from: mlemu_core::declare::Provenance::default(),
+        };
+        let said = refusal(&profiles, &loaded("aws"), 300 * MIB).expect("refused");
+        assert!(said.contains("Unzipped size must be smaller than 262144000 bytes"), "{said}");
+        assert_eq!(refusal(&profiles, &loaded("aws"), 200 * MIB), None);
+        assert_eq!(
+            refusal(&profiles, &loaded("gcp"), 300 * MIB),
+            None,
+            "the second generation has no such limit"
+        );
     }
 
     #[test]

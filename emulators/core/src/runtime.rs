@@ -90,11 +90,13 @@ pub struct Keeping {
     pub outlives_deadlines: bool,
     /// How many events it takes at a time, at least one.
     pub concurrency: usize,
+    /// Files in its scratch folder are memory.
+    pub tmp_is_memory: bool,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { freezes: true, outlives_deadlines: false, concurrency: 1 }
+        Self { freezes: true, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false }
     }
 }
 

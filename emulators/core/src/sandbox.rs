@@ -54,6 +54,8 @@ pub struct SandboxSpec {
     pub cpu: Option<f64>,
     /// Size of the private `/tmp`, in bytes.
     pub tmp: u64,
+    /// Files in it count as memory.
+    pub tmp_is_memory: bool,
     /// Name of the scratch folder, so that a process started again in the same instance finds its files.
     pub tmp_name: String,
     pub output: Arc<dyn Output>,

@@ -21,6 +21,8 @@ pub struct Meter {
     shim: i32,
     /// The private `/tmp`, where it is a file system of its own.
     tmp: Option<OwnedFd>,
+    /// Files in it are memory.
+    tmp_counts: bool,
     /// In bytes.
     limit: u64,
     memo: Mutex<Memo>,
@@ -76,7 +78,12 @@ struct Shares {
 
 impl Meter {
     pub fn new(fence: Fence, shim: i32, tmp: Option<OwnedFd>, limit: u64) -> Self {
-        Self { fence, shim, tmp, limit, memo: Mutex::default() }
+        Self { fence, shim, tmp, tmp_counts: false, limit, memo: Mutex::default() }
+    }
+
+    /// With the files in `/tmp` as memory, where a cloud has them there.
+    pub fn counting_tmp(self, counts: bool) -> Self {
+        Self { tmp_counts: counts, ..self }
     }
 
     fn memo(&self) -> MutexGuard<'_, Memo> {
@@ -127,7 +134,7 @@ impl Meter {
     pub fn peak(&self) -> u64 {
         let mut memo = self.memo();
         if !memo.ended {
-            match memo.alone.as_ref().and_then(Known::size) {
+            match memo.alone.as_ref().filter(|_| !self.tmp_counts).and_then(Known::size) {
                 Some(size) => memo.peak = memo.peak.max(size.peak_resident),
                 None => drop(self.look(&mut memo)),
             }
@@ -152,11 +159,12 @@ impl Meter {
             own_memories(processes.iter().filter_map(|pid| Some((*pid, tree::size(*pid)?))).collect());
         let tree = Tree::of(&sizes);
         let charge = self.charge();
-        let mut memory = charge.max(tree.memory(&mut memo.shares));
+        let files = if self.tmp_counts { self.tmp_used() } else { 0 };
+        let mut memory = charge.max(tree.memory(&mut memo.shares) + files);
         // Nothing shall die for an estimate.
         if memory > self.limit && tree.processes.len() > 1 {
             memo.shares = Shares::default();
-            memory = charge.max(tree.memory(&mut memo.shares));
+            memory = charge.max(tree.memory(&mut memo.shares) + files);
         }
         // A tree caught while it vanishes says nothing.
         if !tree.processes.is_empty() {
@@ -174,7 +182,8 @@ impl Meter {
 
     fn charge(&self) -> u64 {
         let Some(charge) = self.fence.memory.as_ref().and_then(|group| group.charge().ok()) else { return 0 };
-        let in_tmp = if charge.shared == 0 { 0 } else { self.tmp_used().min(charge.shared) };
+        let in_tmp =
+            if self.tmp_counts || charge.shared == 0 { 0 } else { self.tmp_used().min(charge.shared) };
         charge.anonymous + charge.shared - in_tmp
     }
 

@@ -108,7 +108,8 @@ impl Processes {
         match first_report(&mut reports, launched.shim).await {
             Some(Report::Started { .. }) => {
                 let line = Line { reports, lifeline };
-                let running = Running::new(launched, line, spec.memory, drain, self.guards.clone());
+                let running =
+                    Running::new(launched, line, spec.memory, spec.tmp_is_memory, drain, self.guards.clone());
                 if self.guards.pacer.is_some() && spec.cpu.is_some() {
                     running.grant(spec.cpu);
                 }

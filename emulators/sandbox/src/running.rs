@@ -106,12 +106,14 @@ impl Running {
         mut launched: Launched,
         line: Line,
         limit: u64,
+        tmp_is_memory: bool,
         drain: Drain,
         Guards { watchdog, pacer }: Guards,
     ) -> Self {
         let fence = launched.fence.clone();
         let inner = Arc::new(Inner {
-            meter: Meter::new(fence.clone(), launched.shim, launched.tmp.take(), limit),
+            meter: Meter::new(fence.clone(), launched.shim, launched.tmp.take(), limit)
+                .counting_tmp(tmp_is_memory),
             fence,
             limit,
             left: AtomicU64::new(limit),

@@ -159,6 +159,7 @@ fn spec(plan: &Plan, command: &mlemu_core::runtime::Command, log: Arc<Log>) -> S
         memory: limits.memory,
         cpu: plan.conditions.cpu.map(|shares| shares.init),
         tmp: limits.tmp,
+        tmp_is_memory: plan.client.keeping(&plan.revision).tmp_is_memory,
         tmp_name: tmp_name(plan),
         output: log,
     }

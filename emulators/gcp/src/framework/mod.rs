@@ -108,7 +108,8 @@ impl Runtime for Framework {
 
     fn keeping(&self, _revision: &Revision) -> Keeping {
         let first = self.traits.generation == Generation::First;
-        Keeping { freezes: first, outlives_deadlines: !first, concurrency: self.traits.concurrency as usize }
+        let concurrency = self.traits.concurrency as usize;
+        Keeping { freezes: first, outlives_deadlines: !first, concurrency, tmp_is_memory: true }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

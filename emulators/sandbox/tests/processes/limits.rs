@@ -15,6 +15,10 @@ pub const TESTS: &[Test] = &[
     ("borrowed_memory_counts_once", borrowed_memory_counts_once),
     ("files_in_tmp_are_no_memory_and_have_a_limit", files_in_tmp_are_no_memory_and_have_a_limit),
     (
+        "files_in_tmp_are_memory_where_a_cloud_has_them_there",
+        files_in_tmp_are_memory_where_a_cloud_has_them_there,
+    ),
+    (
         "a_full_tmp_refuses_every_byte_until_it_has_room_again",
         a_full_tmp_refuses_every_byte_until_it_has_room_again,
     ),
@@ -136,6 +140,26 @@ fn files_in_tmp_are_no_memory_and_have_a_limit() {
         (spec.tmp, spec.tmp_name) = (16 * MIB, "small".into());
         let _small = stage.start(spec).await;
         said.wait_for("refused StorageFull").await;
+    });
+}
+
+fn files_in_tmp_are_memory_where_a_cloud_has_them_there() {
+    everywhere(|stage| async move {
+        if !stage.processes.limits_tmp() {
+            eprintln!("skipped: mounting is not allowed here");
+            return;
+        }
+        let (mut spec, _) = spec(&["fill", "large", "30"]);
+        (spec.memory, spec.tmp, spec.tmp_is_memory) = (48 * MIB, 64 * MIB, true);
+        let running = stage.start(spec).await;
+        assert_eq!(soon(running.ended()).await, Ending::OutOfMemory);
+        let (mut spec, said) = crate::stage::spec(&["fill", "small", "20"]);
+        (spec.memory, spec.tmp, spec.tmp_is_memory) = (64 * MIB, 64 * MIB, true);
+        spec.tmp_name = "counted".into();
+        let running = stage.start(spec).await;
+        said.wait_for("filled").await;
+        let reading = running.measure();
+        assert!((20 * MIB..50 * MIB).contains(&reading.memory), "{reading:?}");
     });
 }
 

@@ -54,6 +54,7 @@ pub fn spec(args: &[&str]) -> (SandboxSpec, Arc<Said>) {
         memory: 256 * MIB,
         cpu: None,
         tmp: 16 * MIB,
+        tmp_is_memory: false,
         tmp_name: format!("{}-scratch", args[0]),
         output: said.clone(),
     };
