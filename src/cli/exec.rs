@@ -2,6 +2,7 @@
 
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
+use super::simulate::{For, SimulateArgs};
 use super::talk;
 use super::{Reading, Repeating};
 use crate::config;
@@ -42,6 +43,8 @@ pub struct Surrounded {
     /// and fail if somebody did
     #[arg(long)]
     offline_guard: bool,
+    #[command(flatten)]
+    simulate: SimulateArgs,
     #[command(flatten)]
     repeating: Repeating,
     /// Scale functions as the cloud does instead of to this machine's cores
@@ -104,6 +107,7 @@ async fn surrounded(
     let scope = loaded.settings.account.clone();
     let options = Options {
         faithful: how.faithful,
+        simulating: how.simulate.wanted(&loaded.settings, For::Tests),
         origin: how.repeating.origin(),
         offline: how.reading.offline,
         ..Options::private(loaded)

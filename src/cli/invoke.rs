@@ -3,6 +3,7 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
+use super::simulate::{For, SimulateArgs};
 use super::talk;
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
@@ -28,6 +29,8 @@ pub struct InvokeArgs {
     /// Do not wait for the answer (needs a running project)
     #[arg(long)]
     queue: bool,
+    #[command(flatten)]
+    simulate: SimulateArgs,
     #[command(flatten)]
     project: ProjectArgs,
 }
@@ -75,7 +78,8 @@ async fn alone(
         None => only(names)?,
     };
     loaded.project.warnings = warnings_for(&name, &loaded.project);
-    let options = Options { offline: args.project.reading.offline, ..Options::private(loaded) };
+    let simulating = args.simulate.wanted(&loaded.settings, For::People);
+    let options = Options { offline: args.project.reading.offline, simulating, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::Steps, shared));
     let started = Daemon::start(options, open).await;

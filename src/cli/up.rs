@@ -2,6 +2,7 @@
 
 use super::ends::Ends;
 use super::exit::{Complaint, Exit};
+use super::simulate::{For, SimulateArgs};
 use super::{Reading, Repeating};
 use crate::config;
 use crate::config::Durability;
@@ -13,7 +14,8 @@ use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use crate::report::terminal::{Show, Terminal};
 use clap::Args;
-use mlemu_core::{Record, What};
+use mlemu_core::{ColdStarts, Record, What};
+use mlemu_engine::Simulation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -50,6 +52,8 @@ pub struct UpArgs {
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
+    #[command(flatten)]
+    simulate: SimulateArgs,
     #[command(flatten)]
     repeating: Repeating,
     /// Verify request signatures and function keys instead of accepting any credentials
@@ -152,6 +156,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         offline: args.reading.offline,
         faithful: args.faithful,
         strict_auth: args.strict_auth,
+        simulating: args.simulate.wanted(&loaded.settings, For::People),
         origin: args.repeating.origin(),
         watch: !args.no_watch,
         build_ahead: true,
@@ -186,12 +191,30 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
+    if let Some(note) = simulated(&daemon.world.engine.parts().policy.simulation) {
+        lines.push(note);
+    }
     if let Some(note) = still_installing(&daemon.world.journal.past()) {
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     let ready = printer.paint(Tone::Good, "ready");
     lines.push(format!("{ready}  control http://{}  (Ctrl-C ends it)", daemon.control));
     lines.join("\n")
+}
+
+/// What is made as it is in the cloud, so that nobody takes it for this machine's own speed.
+fn simulated(simulation: &Simulation) -> Option<String> {
+    let cpu =
+        simulation.cpu.then(|| "functions get the CPU that goes with their memory (`--cpu off`: all of it)");
+    let starts = match simulation.cold_starts {
+        ColdStarts::Off => None,
+        ColdStarts::Typical | ColdStarts::Sampled if simulation.sleeps => {
+            Some("cold starts take as long as there")
+        }
+        ColdStarts::Typical | ColdStarts::Sampled => Some("cold starts are told as they would be there"),
+    };
+    let both: Vec<&str> = [cpu, starts].into_iter().flatten().collect();
+    (!both.is_empty()).then(|| format!("as in the cloud: {}", both.join("; ")))
 }
 
 fn still_installing(past: &[Arc<Record>]) -> Option<String> {

@@ -28,10 +28,11 @@ pub use error::{ConfigError, Place, Snippet};
 pub(crate) use import::node::{Kind as NodeKind, Map, Node};
 pub use import::samconfig::assignments;
 pub(crate) use import::yaml::parse as parse_yaml;
-pub use quantity::{bytes, duration};
+pub use overlay::MIN_INSTANCES;
+pub use quantity::{Size, Span, bytes, duration};
 pub(crate) use schema::without_null;
 pub use schema::{nearest, schema};
-pub use settings::{Durability, Place as Seat, Ports, Settings};
+pub use settings::{BudgetTable, CpuHeld, Durability, Passing, Place as Seat, Ports, Settings, Starts};
 pub use text::{Position, SourceText};
 
 use import::{Template, World, detect, samconfig};

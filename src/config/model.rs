@@ -37,7 +37,23 @@ pub struct Model {
     pub azure: AzureTable,
     pub ports: Ports,
     pub persist: PersistTable,
+    pub simulate: SimulateTable,
+    /// Figures of your own in the clouds' profiles, as `[profiles.aws-lambda.simulation]`; `mlemu profiles show` names them.
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, BTreeMap<String, Figure>>>")]
+    pub profiles: Figures,
+    /// What functions may take at most, by their names; `mlemu report` fails beyond it.
+    #[schemars(with = "BTreeMap<String, BudgetTable>")]
+    pub budgets: Named<BudgetTable>,
 }
+
+/// By profile, section and name.
+pub type Figures = BTreeMap<String, BTreeMap<String, BTreeMap<String, serde_json::Value>>>;
+
+/// A value of a profile: a number, a text, a list or a table, as the profile has it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it stands for any value in the schema")]
+#[schemars(transparent)]
+struct Figure(serde_json::Value);
 
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -138,6 +154,8 @@ pub struct FunctionTable {
     /// Cloud Functions: most requests at a time in one instance; one when nothing is said.
     #[schemars(with = "Option<u32>")]
     pub instance_concurrency: Option<Spanned<u32>>,
+    /// So many instances are there from the start and are kept however long nobody calls.
+    pub min_instances: Option<u32>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.
@@ -298,6 +316,79 @@ pub struct PersistTable {
     pub dir: Option<Spanned<PathBuf>>,
     /// `disk` survives the daemon however it ends, `durable` also a loss of power.
     pub durability: Durability,
+}
+
+/// What is made as it would be in the cloud.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulateTable {
+    /// `share` holds each function to the CPU that its cloud gives to its memory, `off` lets it run at full speed; when
+    /// nothing is said, `share` for `up` and `invoke` and `off` for tests.
+    pub cpu: Option<CpuHeld>,
+    /// What a cold start would take before your code runs: not told (`off`), the median (`typical`), or drawn
+    /// (`sampled`).
+    pub cold_starts: Option<Starts>,
+    /// `virtual` only tells it, `real` also waits for it.
+    pub time: Option<Passing>,
+    /// Profiles to take instead of functions' own, e.g. `azure-consumption = "azure-flex"`.
+    pub profiles: BTreeMap<String, String>,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum CpuHeld {
+    Share,
+    Off,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Starts {
+    Off,
+    Typical,
+    Sampled,
+}
+
+impl From<Starts> for mlemu_core::ColdStarts {
+    fn from(said: Starts) -> Self {
+        match said {
+            Starts::Off => Self::Off,
+            Starts::Typical => Self::Typical,
+            Starts::Sampled => Self::Sampled,
+        }
+    }
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Passing {
+    Virtual,
+    Real,
+}
+
+/// What a function may take at most.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetTable {
+    /// A whole cold start, e.g. `"3s"`.
+    pub cold: Option<Span>,
+    /// 95 of 100 warm calls, e.g. `"800ms"`.
+    pub warm_p95: Option<Span>,
+    /// Memory at its peak, e.g. `"800MB"`.
+    pub memory: Option<Size>,
+    /// The unzipped package, e.g. `"200MB"`.
+    pub size: Option<Size>,
+    /// A million warm calls, in US dollars at list price.
+    pub price_per_million: Option<f64>,
 }
 
 /// What an answer promises of what it changed.

@@ -1,7 +1,7 @@
 //! `mlemu.toml`: read, checked, and laid over what was detected.
 
 use super::error::ConfigError;
-use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
+use super::model::{BucketTable, BudgetTable, Model, PrepareTable, Provider, QueueTable};
 use super::settings::{ACCOUNT, Place, REGION, Settings};
 use super::text::SourceText;
 use super::{dotenv, limits, paths, plain, schema};
@@ -58,7 +58,14 @@ impl Native {
             watch_ignore: self.model.watch.ignore.clone(),
             persist: self.model.persist.dir.as_ref().map(|dir| paths::join(&self.root, dir.get_ref())),
             durability: self.model.persist.durability,
+            simulate: self.model.simulate.clone(),
+            figures: self.model.profiles.clone(),
+            budgets: self.budgets(),
         }
+    }
+
+    fn budgets(&self) -> BTreeMap<String, BudgetTable> {
+        self.model.budgets.iter().map(|(name, budget)| (name.get_ref().clone(), budget.clone())).collect()
     }
 
     fn gcp(&self) -> Place {

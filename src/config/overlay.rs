@@ -12,6 +12,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use toml::Spanned;
 
+/// The option of a declaration that says how many instances are kept.
+pub const MIN_INSTANCES: &str = "min_instances";
+
 impl Native {
     /// Reads one table; `found`: where the function is that it changes.
     pub(super) fn function(
@@ -118,6 +121,9 @@ impl Native {
                 .map(|said| ("instance_concurrency", said.span(), said.into_inner().to_string())),
         ];
         self.options(function, options.into_iter().flatten())?;
+        if let Some(count) = table.min_instances {
+            function.options.insert(MIN_INSTANCES.into(), count.to_string());
+        }
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))

@@ -53,7 +53,9 @@ impl Search<'_> {
             let name: &str = key.get_ref();
             let known = schema["properties"].get(name);
             let inside = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            match known.or_else(|| schema.get("additionalProperties").filter(|any| any.is_object())) {
+            match known
+                .or_else(|| schema.get("additionalProperties").filter(|any| any.is_object() || *any == true))
+            {
                 Some(schema) => self.value(value.get_ref(), schema, &inside),
                 None => self.unknown(key.span(), name, schema, path),
             }
@@ -92,7 +94,7 @@ impl Search<'_> {
 }
 
 fn is_map(schema: &Value) -> bool {
-    schema.get("additionalProperties").is_some_and(Value::is_object)
+    schema.get("additionalProperties").is_some_and(|any| any.is_object() || *any == true)
 }
 
 /// The schema itself, or the alternative of it that fits.

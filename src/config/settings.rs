@@ -1,6 +1,6 @@
 //! What a project says about the daemon rather than about its functions.
 
-pub use super::model::{Durability, Ports};
+pub use super::model::{BudgetTable, CpuHeld, Durability, Figures, Passing, Ports, SimulateTable, Starts};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// AWS region.
     pub region: String,
@@ -27,6 +27,11 @@ pub struct Settings {
     /// Where state is kept; `None`: it ends with the daemon.
     pub persist: Option<PathBuf>,
     pub durability: Durability,
+    pub simulate: SimulateTable,
+    /// The project's own figures in the clouds' profiles.
+    pub figures: Figures,
+    /// By function.
+    pub budgets: BTreeMap<String, BudgetTable>,
 }
 
 /// Where a cloud's resources are.
@@ -78,6 +83,9 @@ impl Default for Settings {
             watch_ignore: Vec::new(),
             persist: None,
             durability: Durability::default(),
+            simulate: SimulateTable::default(),
+            figures: Figures::new(),
+            budgets: BTreeMap::new(),
         }
     }
 }

@@ -87,6 +87,7 @@ generation = 1
 signature = "event"
 retry = true
 instance_concurrency = 1
+min_instances = 2
 triggers = [{ topic = "news" }]
 
 [buckets.uploads]
@@ -112,6 +113,23 @@ durability = "durable"
 
 [watch]
 ignore = ["*.log", "data/**"]
+
+[simulate]
+cpu = "share"
+cold_starts = "sampled"
+time = "real"
+profiles = { azure-consumption = "azure-flex" }
+
+[profiles.aws-lambda.simulation]
+placement_ms = { p50 = 80, sigma = 0.2 }
+fetch_ms_per_mb = 12
+
+[budgets.which_flower]
+cold = "3s"
+warm_p95 = "800ms"
+memory = "800MB"
+size = "200MB"
+price_per_million = 12.5
 
 [aws]
 region = "eu-central-1"
@@ -158,6 +176,7 @@ fn every_key_arrives() {
             vec![
                 ("generation", "1"),
                 ("instance_concurrency", "1"),
+                ("min_instances", "2"),
                 ("retry", "true"),
                 ("signature", "event")
             ]
@@ -167,6 +186,11 @@ fn every_key_arrives() {
         (settings.gcp.account.as_str(), settings.gcp.region.as_str()),
         ("demo-flowers", "europe-west1")
     );
+    assert_eq!(settings.figures["aws-lambda"]["simulation"]["fetch_ms_per_mb"], 12);
+    assert_eq!(settings.simulate.profiles["azure-consumption"], "azure-flex");
+    let budget = &settings.budgets["which_flower"];
+    assert_eq!(budget.warm_p95.map(|span| span.0), Some(Duration::from_millis(800)));
+    assert_eq!((budget.memory.map(|size| size.0), budget.price_per_million), (Some(800 << 20), Some(12.5)));
     assert_eq!((project.name.as_str(), project.root.as_path()), ("flowers", root));
     assert_eq!((function.cloud.as_str(), function.name.as_str()), ("aws", "which_flower"));
     assert_eq!((function.handler.as_str(), function.runtime.as_str()), ("index.which_flower", "python3.12"));

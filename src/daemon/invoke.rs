@@ -84,10 +84,15 @@ impl World {
         } else {
             // A model may be in training, and some clouds learn from an app what its functions are.
             self.ready().await;
-            futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
+            self.known().await;
             self.find(name)?
         };
         self.run(&target, wanted, event).await
+    }
+
+    /// Completes when every function is known: some clouds learn from an app what its functions are.
+    pub async fn known(&self) {
+        futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
     }
 
     /// Invokes a function.

@@ -22,6 +22,7 @@ mod promise;
 pub mod recording;
 pub mod reset;
 pub mod scope;
+pub mod simulating;
 mod stream;
 mod thrift;
 mod traces;
@@ -35,6 +36,7 @@ use listener::{Serving, Wish};
 use locator::{Claim, Located, LocatorError};
 use mlemu_engine::{Durability, Policy, Store, StoreError};
 use rustix::process::{Resource, Rlimit};
+use simulating::Simulating;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -77,6 +79,7 @@ pub struct Options {
     /// Scale as the cloud does, not as this machine can.
     pub faithful: bool,
     pub strict_auth: bool,
+    pub simulating: Simulating,
     /// What a run repeats by.
     pub origin: Origin,
     pub watch: bool,
@@ -120,6 +123,7 @@ impl Options {
             offline: false,
             faithful: false,
             strict_auth: false,
+            simulating: Simulating::default(),
             origin: Origin::default(),
             watch: false,
             build_ahead: false,
@@ -143,6 +147,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("preparing the project failed: {why}")]
     Prepare { why: String, hint: Option<String> },
+    #[error("the clouds' profiles cannot be used: {why}")]
+    Profile { why: String },
     #[error("{from}: {why}")]
     Refused { from: String, why: String },
 }
@@ -263,6 +269,7 @@ fn soil(
     // Side by side they would be made in any order.
     policy.build_ahead = options.build_ahead && options.origin.seed.is_none();
     policy.watch_ignore.clone_from(&options.loaded.settings.watch_ignore);
+    policy.simulation = options.simulating.made(&options.loaded.settings)?;
     if options.faithful {
         policy.local_cap = None;
     }

@@ -81,6 +81,21 @@ fn which_flower_azure() {
 }
 
 #[test]
+fn cold_starts() {
+    play("docs/guides/cold-starts.md", "", &[]);
+}
+
+#[test]
+fn cost() {
+    play("docs/guides/cost.md", "", &[]);
+}
+
+#[test]
+fn tuning() {
+    play("docs/guides/tuning.md", "", &[]);
+}
+
+#[test]
 fn azure() {
     play("docs/guides/azure.md", "", &[]);
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 28] = [
+const VERBS: [&str; 34] = [
     "up",
     "invoke",
     "exec",
@@ -21,6 +21,7 @@ const VERBS: [&str; 28] = [
     "replay",
     "wait",
     "logs",
+    "cold",
     "ps",
     "env",
     "queue",
@@ -36,7 +37,12 @@ const VERBS: [&str; 28] = [
     "fit",
     "profiles",
     "profiles list",
+    "profiles replay",
     "profiles show",
+    "profile-init",
+    "tune",
+    "cost",
+    "report",
     "config",
     "schema",
     "doctor",

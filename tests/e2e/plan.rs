@@ -119,6 +119,8 @@ impl Plan {
         for name in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
+        // What is tested here is not how long work takes in a cloud.
+        command.env("MLEMU_CPU", "off");
         command.env("MLEMU_CACHE", cache().join("cache")).env("XDG_RUNTIME_DIR", self.runtime.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command

@@ -90,11 +90,13 @@ pub struct Keeping {
     pub outlives_deadlines: bool,
     /// How many events it takes at a time, at least one.
     pub concurrency: usize,
+    /// Files in its scratch folder are memory.
+    pub tmp_is_memory: bool,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { freezes: true, outlives_deadlines: false, concurrency: 1 }
+        Self { freezes: true, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false }
     }
 }
 
@@ -114,6 +116,11 @@ pub trait Runtime: Send + Sync {
     /// How instances of this revision are kept.
     fn keeping(&self, _revision: &Revision) -> Keeping {
         Keeping::default()
+    }
+
+    /// The profile of the product that this revision runs on, by name; none when nothing is known of it.
+    fn profile(&self, _revision: &Revision) -> &str {
+        ""
     }
 
     /// What this vendor's log says for a record, line by line; empty where it says nothing.

@@ -249,6 +249,12 @@ impl Engine {
         self.inner.registry.reserve(id, concurrency)
     }
 
+    /// From now on so many instances of the newest revision are there, whether or not they are called, as far as
+    /// there is room for them. `false`: there is no such function.
+    pub fn provide(&self, id: &FunctionId, instances: usize) -> bool {
+        self.inner.registry.provide(id, instances)
+    }
+
     pub fn function(&self, id: &FunctionId) -> Option<FunctionView> {
         self.inner.registry.get(id).map(|function| function.view())
     }

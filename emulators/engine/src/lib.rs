@@ -15,6 +15,7 @@ mod admission;
 pub mod aids;
 pub mod care;
 pub mod clock;
+mod conditions;
 mod dispatch;
 mod face;
 pub mod faults;
@@ -40,6 +41,7 @@ pub mod wait;
 mod watch;
 
 pub use clock::{SteeredClock, SystemClock};
+pub use conditions::Simulation;
 pub use dispatch::Interrupt;
 pub use face::{Draft, Engine, FunctionView, Routes};
 pub use faults::Faults;

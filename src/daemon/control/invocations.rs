@@ -67,8 +67,12 @@ pub struct Line {
     /// From handing over the event to the answer, in milliseconds.
     pub handler_ms: Option<f64>,
     pub cold: Option<bool>,
+    /// Of the init that it waited for, in milliseconds.
+    pub init_ms: Option<f64>,
     /// In bytes.
     pub peak_memory: Option<u64>,
+    /// In bytes.
+    pub memory_limit: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,6 +87,9 @@ pub struct Lines {
 pub struct PhaseLine {
     pub phase: &'static str,
     pub ms: f64,
+    /// It was not measured: the cloud would take so long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
 }
 
 /// One invocation with everything that is known of it.
@@ -130,7 +137,9 @@ impl Line {
             ended: ended.map(|ended| ended.at.0),
             handler_ms: usage.map(|usage| millis(usage.handler)),
             cold: usage.map(|usage| usage.start == StartKind::Cold),
+            init_ms: usage.and_then(|usage| usage.init).map(|init| millis(init.duration)),
             peak_memory: usage.map(|usage| usage.peak_memory),
+            memory_limit: usage.map(|usage| usage.memory_limit),
         }
     }
 }
@@ -173,15 +182,19 @@ impl Shown {
 
 /// In the order in which they came. An init inside of the handler's time is shown before the handler without it.
 fn phases(usage: &Usage) -> Vec<PhaseLine> {
-    let mut phases = vec![PhaseLine { phase: "queued", ms: millis(usage.queued) }];
+    let mut phases = vec![PhaseLine { phase: "queued", ms: millis(usage.queued), simulated: false }];
     let mut handler = usage.handler;
     if let Some(init) = usage.init {
-        phases.push(PhaseLine { phase: "init", ms: millis(init.duration) });
+        if let Some(simulated) = init.simulated {
+            phases.push(PhaseLine { phase: "placement", ms: millis(simulated.placement), simulated: true });
+            phases.push(PhaseLine { phase: "fetch", ms: millis(simulated.fetch), simulated: true });
+        }
+        phases.push(PhaseLine { phase: "init", ms: millis(init.duration), simulated: false });
         if init.phase == Phase::Invoke {
             handler = handler.saturating_sub(init.duration);
         }
     }
-    phases.push(PhaseLine { phase: "handler", ms: millis(handler) });
+    phases.push(PhaseLine { phase: "handler", ms: millis(handler), simulated: false });
     phases
 }
 

@@ -127,6 +127,7 @@ mod tests {
             peak_memory: 40 * MIB,
             memory_limit: 128 * MIB,
             enforcement: Enforcement::Cgroup2,
+            cpu: None,
         };
         let line = report("ID", status, &usage);
         line.split("Max Memory Used: 40 MB\t").nth(1).unwrap_or_default().to_owned()

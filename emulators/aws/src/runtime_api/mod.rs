@@ -80,6 +80,10 @@ impl Runtime for LambdaRuntime {
         })
     }
 
+    fn profile(&self, _revision: &Revision) -> &str {
+        "aws-lambda"
+    }
+
     fn lines(&self, record: &Record) -> Vec<String> {
         lines::of(record)
     }

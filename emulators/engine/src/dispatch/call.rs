@@ -96,6 +96,7 @@ impl Call {
             peak_memory: 0,
             memory_limit: revision.limits.memory,
             enforcement: parts.sandbox.enforcement(),
+            cpu: None,
         };
         let result = Err(FunctionFailure::NotStartable { why });
         let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };

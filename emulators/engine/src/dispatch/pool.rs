@@ -1,6 +1,7 @@
 //! The calls and instances of one revision.
 
 use super::{Call, Interrupt, Orders};
+use crate::conditions;
 use crate::instance::{Answered, Order};
 use crate::parts::Parts;
 use futures_util::FutureExt;
@@ -20,7 +21,14 @@ pub(super) enum Build {
     /// The next call starts it: nobody needed it yet, or it failed.
     OnCall,
     Running,
-    Done(Arc<Built>),
+    Done(Startable),
+}
+
+/// What instances are started from.
+pub(crate) struct Startable {
+    pub(super) built: Arc<Built>,
+    /// Bytes of its zipped package, where they are known.
+    pub(super) packed: Option<u64>,
 }
 
 pub(super) struct Pool {
@@ -58,11 +66,18 @@ pub(super) struct Member {
     leaves: bool,
     /// Ends it at once.
     halt: CancellationToken,
+    /// It is kept however long nobody calls it.
+    provided: bool,
 }
 
 impl Member {
-    pub(super) fn new(orders: Orders, answered: Arc<Answered>, halt: CancellationToken) -> Self {
-        Self { orders, doing: Doing::Starting, at_work: None, answered, leaves: false, halt }
+    pub(super) fn new(
+        orders: Orders,
+        answered: Arc<Answered>,
+        halt: CancellationToken,
+        provided: bool,
+    ) -> Self {
+        Self { orders, doing: Doing::Starting, at_work: None, answered, leaves: false, halt, provided }
     }
 
     /// How many calls it takes in a moment.
@@ -243,8 +258,15 @@ impl Pool {
     }
 
     /// Whether an instance shall start although no call waits.
-    pub(super) fn wants_warmth(&self) -> bool {
-        self.warm && !self.retired && matches!(self.build, Build::Done(_)) && self.members.is_empty()
+    pub(super) fn wants_warmth(&self, provided: usize) -> bool {
+        let wanted = (self.warm && self.members.is_empty()) || self.lacks(provided);
+        wanted && !self.retired && matches!(self.build, Build::Done(_))
+    }
+
+    /// Whether it has fewer than that many instances which are kept.
+    pub(super) fn lacks(&self, provided: usize) -> bool {
+        let kept = |member: &&Member| member.provided && member.doing != Doing::Leaving && !member.leaves;
+        !self.pinned && self.members.values().filter(kept).count() < provided
     }
 
     /// Whether an instance of it got through its init.
@@ -340,7 +362,7 @@ pub(super) async fn build(
     parts: Parts,
     revision: Arc<Revision>,
     client: Arc<dyn Runtime>,
-) -> Result<Arc<Built>, BuildFailure> {
+) -> Result<Startable, BuildFailure> {
     let subject = Subject {
         function: Some(revision.function.clone()),
         revision: Some(revision.label.as_str().into()),
@@ -348,8 +370,10 @@ pub(super) async fn build(
     };
     let began = parts.clock.elapsed();
     let said_something = Arc::<AtomicBool>::default();
+    let mut packed = None;
     let result = match client.needs(&revision) {
         Ok(needs) => {
+            let weighed = needs.clone();
             let (told, subject, said) = (parts.clone(), subject.clone(), said_something.clone());
             let progress = move |what| {
                 said.store(true, Ordering::Relaxed);
@@ -357,9 +381,13 @@ pub(super) async fn build(
             };
             let work = parts.build.build(needs, Arc::new(progress));
             // Calls wait for this result: it must come, whatever happens.
-            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+            let built = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
                 Err(BuildFailure { why: "the build broke off: this is a fault of mlemu".into(), hint: None })
-            })
+            });
+            if built.is_ok() {
+                packed = conditions::packed(&parts, &revision, weighed).await;
+            }
+            built
         }
         Err(unsupported) => Err(BuildFailure { why: unsupported.why, hint: unsupported.hint }),
     };
@@ -375,5 +403,5 @@ pub(super) async fn build(
         }
         Err(failure) => parts.record(subject, What::BuildFailed { why: failure.to_string() }),
     }
-    result
+    result.map(|built| Startable { built, packed })
 }

@@ -279,6 +279,7 @@ impl Flight {
             peak_memory: self.peak_memory,
             memory_limit: self.plan.revision.limits.memory,
             enforcement: parts.sandbox.enforcement(),
+            cpu: self.plan.conditions.cpu.map(|shares| shares.then),
         }
     }
 

@@ -10,6 +10,7 @@ mod line;
 mod log;
 mod process;
 
+use crate::conditions::Conditions;
 use crate::dispatch::Call;
 use crate::parts::Parts;
 use alarm::{Alarm, Emulated, Real};
@@ -34,6 +35,7 @@ pub(crate) struct Plan {
     pub(crate) revision: Arc<Revision>,
     pub(crate) client: Arc<dyn Runtime>,
     pub(crate) built: Arc<Built>,
+    pub(crate) conditions: Conditions,
 }
 
 pub(crate) enum Order {
@@ -139,7 +141,7 @@ impl Instance {
         };
         let limit = plan.revision.limits.init;
         let (init, started) = process::init(parts, plan, log, limit, Phase::Init, stop).await;
-        self.startup = init.duration;
+        self.startup = init.duration + plan.conditions.pause();
         match started {
             Ok(process) => {
                 self.untold = Some(init);
@@ -194,7 +196,7 @@ impl Instance {
             self.process.as_deref().filter(|_| self.keeping.freezes),
             &mut self.frozen,
             &self.parts,
-            &mut self.keep,
+            self.plan.conditions.keep.map(|keep| (keep, &mut self.keep)),
             &mut alarm,
         );
         let next = tokio::select! {
@@ -297,11 +299,17 @@ async fn idle(
     freezes: Option<&Process>,
     frozen: &mut bool,
     parts: &Parts,
-    keep: &mut Alarm<Emulated>,
+    keep: Option<(Duration, &mut Alarm<Emulated>)>,
     alarm: &mut Alarm<Real>,
 ) -> Due {
     let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
-    let keep = keep.at(parts.clock.now().plus(parts.policy.keep_alive));
+    let used = parts.clock.now();
+    let keep = async move {
+        match keep {
+            Some((keep, alarm)) => alarm.at(used.plus(keep)).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::pin!(keep);
     if let Some(process) = freezes {
         tokio::select! {

@@ -4,6 +4,7 @@
 mod building;
 mod caring;
 mod concurrency;
+mod conditions;
 mod crowds;
 mod endings;
 mod fake;

@@ -102,9 +102,14 @@ impl Runtime for Framework {
 
     /// The first generation stops instances between requests; the second throttles them, and leaves work
     /// alone whose caller has given up.
+    fn profile(&self, _revision: &Revision) -> &str {
+        self.traits.generation.profile()
+    }
+
     fn keeping(&self, _revision: &Revision) -> Keeping {
         let first = self.traits.generation == Generation::First;
-        Keeping { freezes: first, outlives_deadlines: !first, concurrency: self.traits.concurrency as usize }
+        let concurrency = self.traits.concurrency as usize;
+        Keeping { freezes: first, outlives_deadlines: !first, concurrency, tmp_is_memory: true }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -53,6 +53,7 @@ pub fn policy() -> Policy {
         freeze_after: millis(20),
         account_concurrency: 1000,
         build_ahead: true,
+        simulation: mlemu_engine::Simulation::default(),
     }
 }
 

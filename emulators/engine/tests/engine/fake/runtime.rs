@@ -63,7 +63,16 @@ impl Runtime for FakeRuntime {
     /// events at a time.
     fn keeping(&self, revision: &Revision) -> Keeping {
         let steady = revision.runtime == "steady";
-        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency: concurrency(revision) }
+        Keeping {
+            freezes: !steady,
+            outlives_deadlines: steady,
+            concurrency: concurrency(revision),
+            tmp_is_memory: false,
+        }
+    }
+
+    fn profile(&self, _revision: &Revision) -> &str {
+        "fake"
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {
