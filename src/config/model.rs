@@ -125,6 +125,9 @@ pub struct FunctionTable {
     /// Cloud Functions: most requests at a time in one instance; one when nothing is said.
     #[schemars(with = "Option<u32>")]
     pub instance_concurrency: Option<Spanned<u32>>,
+    /// Cloud Functions: so many instances are always there, without a call.
+    #[schemars(with = "Option<u32>")]
+    pub min_instances: Option<Spanned<u32>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.

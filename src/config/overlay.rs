@@ -113,6 +113,7 @@ impl Native {
             table
                 .instance_concurrency
                 .map(|said| ("instance_concurrency", said.span(), said.into_inner().to_string())),
+            table.min_instances.map(|said| ("min_instances", said.span(), said.into_inner().to_string())),
         ];
         self.options(function, options.into_iter().flatten())?;
         if let Some(tables) = table.triggers {

@@ -83,6 +83,7 @@ generation = 1
 signature = "event"
 retry = true
 instance_concurrency = 1
+min_instances = 1
 triggers = [{ topic = "news" }]
 
 [buckets.uploads]
@@ -143,6 +144,7 @@ fn every_key_arrives() {
             vec![
                 ("generation", "1"),
                 ("instance_concurrency", "1"),
+                ("min_instances", "1"),
                 ("retry", "true"),
                 ("signature", "event")
             ]

@@ -20,6 +20,7 @@ pub(crate) mod project;
 mod promise;
 pub mod recording;
 pub mod reset;
+mod rooted;
 pub mod scope;
 mod stream;
 pub mod world;
@@ -68,6 +69,8 @@ pub struct Options {
     /// Wished ports by cloud name; a cloud that is used and not named gets its usual one.
     pub ports: BTreeMap<&'static str, Wish>,
     pub control: Wish,
+    /// Functions that shall have the root of a port of their own; 0: any.
+    pub served: Vec<(String, u16)>,
     /// Never reach for a package registry.
     pub offline: bool,
     /// Scale as the cloud does, not as this machine can.
@@ -111,6 +114,7 @@ impl Options {
             host: Ipv4Addr::LOCALHOST.into(),
             ports: CLOUDS.iter().map(|kind| (kind.name, any)).collect(),
             control: any,
+            served: Vec::new(),
             offline: false,
             faithful: false,
             strict_auth: false,
@@ -134,6 +138,8 @@ pub enum StartError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("`{function}` cannot have a port of its own: {why}")]
+    Served { function: String, why: String },
     #[error("preparing the project failed: {why}")]
     Prepare { why: String, hint: Option<String> },
     #[error("{from}: {why}")]
@@ -146,6 +152,8 @@ pub struct Daemon {
     /// The world that was there from the start.
     pub world: Arc<World>,
     pub control: SocketAddr,
+    /// Functions at the root of their own ports.
+    pub served: Vec<(String, SocketAddr)>,
     serving: Vec<Serving>,
     claim: Option<Claim>,
     folders: Folders,
@@ -166,9 +174,11 @@ impl Daemon {
         let mut serving = serve(listeners, &worlds)?;
         let (control, listening) = open_control(&options, &worlds).await?;
         serving.push(listening);
+        let (served, rooted) = rooted::open(&options, &worlds).await?;
+        serving.extend(rooted);
         let world = worlds.first.clone();
         watcher(&world);
-        let mut daemon = Self { worlds, world, control, serving, claim, folders, reload: None };
+        let mut daemon = Self { worlds, world, control, served, serving, claim, folders, reload: None };
         if let Some(claim) = &daemon.claim {
             claim.announce(&daemon.located(&root))?;
         }

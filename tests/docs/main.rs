@@ -71,6 +71,11 @@ fn diabetes_azure() {
 }
 
 #[test]
+fn diabetes_gcf() {
+    play("examples/diabetes-gcf/README.md", "examples/diabetes-gcf", &[]);
+}
+
+#[test]
 fn azure() {
     play("docs/guides/azure.md", "", &[]);
 }

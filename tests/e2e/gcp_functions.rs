@@ -284,6 +284,11 @@ def second(event):
 
 def first(data, context):
     print('heard', context.event_type, sorted(data))
+
+@functions_framework.http
+def asked(request):
+    print('heard', request.method, request.full_path, dict(request.headers).get('X-Own'), request.get_data(as_text=True))
+    return 'OK'
 ";
 
 const LISTENER_CONFIG: &str = "\
@@ -318,6 +323,10 @@ fn every_fixture_is_taken_by_the_framework() {
         ("gcp/pubsub/push", "first", "google.pubsub.topic.publish".into()),
         ("gcp/pubsub/from-storage", "second", published.into()),
         ("gcp/scheduler", "second", published.into()),
+        ("gcp/scheduler", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/pubsub/push", "second", published.into()),
+        ("gcp/pubsub/from-storage", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/http", "asked", "GET /".into()),
     ] {
         let mark = house.mark();
         let output = house.mlemu(&["invoke", function, "--event", fixture]);
@@ -328,4 +337,10 @@ fn every_fixture_is_taken_by_the_framework() {
             is(record, function, "log") && text.starts_with(&format!("heard {kind} "))
         });
     }
+    let mark = house.mark();
+    let words = ["invoke", "asked", "--event", "gcp/http", "-p", "method=PUT", "-p", "path=/a%20b"];
+    let more = ["-p", "query.x=1", "-p", "headers.X-Own=yes", "-p", "body=red"];
+    let output = house.mlemu(&[&words[..], &more[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    house.wait(mark, "the request", |record| record["what"]["log"]["text"] == "heard PUT /a b?x=1 yes red");
 }

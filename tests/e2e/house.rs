@@ -163,6 +163,11 @@ impl House {
         self.address(&self.ready["clouds"]["gcp"])
     }
 
+    /// The port of a function's own.
+    pub fn served(&self, function: &str) -> SocketAddr {
+        self.address(&self.ready["served"][function])
+    }
+
     pub fn azure(&self) -> SocketAddr {
         self.address(&self.ready["clouds"]["azure"])
     }

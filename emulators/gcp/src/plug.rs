@@ -3,7 +3,7 @@
 use crate::framework::Signature;
 use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
-use crate::functions::{Functions, new_id, routes};
+use crate::functions::{Functions, deploy, new_id, routes};
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
 use crate::scheduler::{self, Scheduler};
@@ -21,11 +21,12 @@ use mlemu_engine::triggers::{TriggerParts, Triggers};
 use mlemu_engine::{Engine, Ground};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::task::AbortHandle;
 
 /// What a reset goes back to, beside the shared cores.
 pub struct Saved {
+    functions: deploy::All,
     pubsub: pubsub::Saved,
     storage: storage::Saved,
     tasks: tasks::Saved,
@@ -34,24 +35,32 @@ pub struct Saved {
 
 /// The services, plugged together.
 pub struct Gcp {
-    engine: Engine,
-    functions: Functions,
+    pub(crate) engine: Engine,
+    pub(crate) functions: Functions,
     storage: Storage,
     pubsub: PubSub,
     sources: Sources,
     tasks: Tasks,
     scheduler: Scheduler,
-    place: Place,
+    pub(crate) place: Place,
     watch: bool,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
+    /// For what goes on after its request was answered.
+    pub(crate) this: Weak<Self>,
 }
 
 impl Gcp {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
         let place = Place::new(&ground.account, &ground.region).behind(&ground.prefix);
-        let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
+        let functions = Functions::new(
+            ground.engine.clone(),
+            place.clone(),
+            ground.folder,
+            ground.objects.clone(),
+            &ground.shelf,
+        );
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
         let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
@@ -88,7 +97,8 @@ impl Gcp {
         let storage = storage::Parts { objects, triggers, clock, sink, place: here, pubsub: told, shelf };
         let storage = Storage::new(storage);
         let (engine, watch) = (ground.engine, ground.watch);
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             engine,
             functions,
             storage,
@@ -107,6 +117,7 @@ impl Gcp {
         self.pubsub.awake();
         self.storage.awake();
         self.tasks.awake();
+        self.redeploy(&deploy::All::default());
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -116,6 +127,9 @@ impl Gcp {
 
     /// Functions come first: their paths begin with a project's name, which no API does.
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        if PubSub::is_grpc(&request) && Tasks::is_grpc(request.uri().path()) {
+            return self.tasks.grpc(request).await;
+        }
         if PubSub::is_grpc(&request) {
             return self.pubsub.grpc(request).await;
         }
@@ -126,13 +140,28 @@ impl Gcp {
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
-            (None, Some(admin)) => self.functions.administer(admin, request).await,
+            (None, Some(admin)) => self.administer(admin, request).await,
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
+    }
+
+    /// Where a function is reached by HTTP.
+    pub fn function_url(&self, function: &FunctionId) -> String {
+        self.place.url_of(&function.name)
+    }
+
+    /// The path below which everything is the function's, e.g. `/demo-mlemu/us-central1/score`.
+    pub fn root_of(&self, function: &str) -> String {
+        self.place.path_of(function)
+    }
+
+    /// Whether a host is the one of this project's functions, e.g. `us-central1-demo-mlemu.cloudfunctions.net`.
+    pub fn is_host(&self, host: &str) -> bool {
+        routes::is_host(host, &self.place)
     }
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
@@ -146,7 +175,15 @@ impl Gcp {
 
     /// Makes a declared function real, with its triggers.
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
-        let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
+        self.declare_watched(function, self.watch)
+    }
+
+    pub(crate) fn declare_watched(
+        &self,
+        function: &FunctionDeclaration,
+        watch: bool,
+    ) -> Result<FunctionId, String> {
+        let id = self.functions.declare(function, watch).map_err(|refused| refused.to_string())?;
         self.storage.unsubscribe(&id);
         self.pubsub.unfeed(&id, &self.sources);
         self.scheduler.withdraw(&self.job_prefix(&id));
@@ -232,6 +269,7 @@ impl Gcp {
     /// What of this cloud is in none of the shared cores.
     pub fn saved(&self) -> Saved {
         Saved {
+            functions: self.functions.deployments.known().clone(),
             pubsub: self.pubsub.saved(),
             storage: self.storage.saved(),
             tasks: self.tasks.saved(),
@@ -240,6 +278,8 @@ impl Gcp {
     }
 
     pub fn restore(&self, saved: &Saved) {
+        let were = std::mem::replace(&mut *self.functions.deployments.known(), saved.functions.clone());
+        self.redeploy(&were);
         self.pubsub.restore(&saved.pubsub);
         self.storage.restore(&saved.storage);
         self.tasks.restore(&saved.tasks);

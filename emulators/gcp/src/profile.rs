@@ -14,6 +14,8 @@ pub const DEFAULT_MEMORY: u64 = 256 * MIB;
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a container may take until it listens: Cloud Run's startup probe, 240 s by default.
 pub const STARTUP: Duration = Duration::from_secs(240);
+/// How long an instance without requests is kept: Cloud Run documentation, "About instance autoscaling".
+pub const IDLE: Duration = Duration::from_mins(15);
 /// Project and region where nothing says otherwise. `demo-` promises never to mean a real project.
 pub const PROJECT: &str = "demo-mlemu";
 pub const REGION: &str = "us-central1";

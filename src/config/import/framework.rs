@@ -5,7 +5,6 @@
 //! here that is `mlemu.toml`.
 
 use super::Imported;
-use crate::config::FILE;
 use mlemu_core::Environment;
 use mlemu_core::declare::{FunctionDeclaration, Project, Provenance};
 use serde_json::Value;
@@ -35,8 +34,9 @@ pub fn yield_to_named(project: &mut Project) {
         let same = |other: &FunctionDeclaration| {
             (&other.cloud, &other.source, &other.handler) == (&found.cloud, &found.source, &found.handler)
         };
-        let detected =
-            found.cloud == "gcp" && found.name == found.handler && !found.from.file.ends_with(FILE);
+        let said = found.from.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let in_code = matches!(said, "py" | "js" | "mjs" | "cjs" | "ts");
+        let detected = found.cloud == "gcp" && found.name == found.handler && in_code;
         !(detected && named.iter().any(|other| other.name != found.name && same(other)))
     });
 }

@@ -11,6 +11,7 @@ mod cors;
 pub mod detect;
 mod events;
 pub mod framework;
+pub mod gcloud;
 mod functions;
 mod globals;
 #[cfg(test)]

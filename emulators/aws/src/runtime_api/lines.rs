@@ -22,7 +22,7 @@ pub(super) fn of(record: &Record) -> Vec<String> {
         What::InitEnded { init, status } => vec![init_report(init.duration, init.phase, status)],
         What::Started => vec![format!("START RequestId: {id} Version: {version}")],
         What::Log(line) => vec![line.text.clone()],
-        What::Ended { status, usage } => {
+        What::Ended { status, usage, .. } => {
             let mut lines = cause(id, record.at, status);
             lines.push(format!("END RequestId: {id}"));
             lines.push(report(id, status, usage));

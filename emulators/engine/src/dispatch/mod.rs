@@ -281,7 +281,9 @@ impl Dispatcher {
     /// How many instances may live at once.
     fn cap(&self) -> usize {
         let local = self.parts.policy.local_cap.unwrap_or(usize::MAX);
-        let reserved = self.reserved.map_or(usize::MAX, |limit| limit as usize);
+        // A reservation counts calls, and an instance takes several where its vendor says so.
+        let capacity = self.pools.last().map_or(1, |pool| pool.capacity);
+        let reserved = self.reserved.map_or(usize::MAX, |limit| (limit as usize).div_ceil(capacity));
         local.min(reserved)
     }
 
@@ -342,6 +344,7 @@ impl Dispatcher {
             revision: pool.revision.clone(),
             client: pool.client.clone(),
             built: built.clone(),
+            alive: self.instances.clone(),
         };
         let halt = self.halt.child_token();
         let line = Line::new(id, self.mailbox.clone());

@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 /// A call that a reload has moved so often waits for the instance that is starting.
 const MOST_MOVES: u32 = 1;
 
+/// So many instances more are started for those that ended before they had a call.
+const SECOND_CHANCES: usize = 3;
+
 /// Whether the revision can start.
 pub(super) enum Build {
     /// The next call starts it: nobody needed it yet, or it failed.
@@ -39,7 +42,11 @@ pub(super) struct Pool {
     /// Those with a free place, longest unused first.
     spare: Vec<InstanceId>,
     /// How many calls a member takes at a time.
-    capacity: usize,
+    pub(super) capacity: usize,
+    /// So many members are kept although no call waits.
+    least: usize,
+    /// How many were started for that since the last call: those that end by themselves are not started for ever.
+    ahead: usize,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
     /// A call has been handed to one of its instances.
@@ -72,6 +79,11 @@ impl Member {
             Doing::Serving(calls) => calls.min(self.answered.count()),
             Doing::Leaving => 0,
         }
+    }
+
+    /// Whether it is to end.
+    fn ends(&self) -> bool {
+        self.leaves || self.doing == Doing::Leaving
     }
 
     /// Whether it may get calls, now or when others have ended.
@@ -126,7 +138,7 @@ impl Pool {
         pinned: bool,
         working: Arc<AtomicUsize>,
     ) -> Self {
-        let capacity = client.keeping(&revision).concurrency.max(1);
+        let keeping = client.keeping(&revision);
         Self {
             key,
             revision,
@@ -138,7 +150,9 @@ impl Pool {
             queue: VecDeque::new(),
             members: HashMap::new(),
             spare: Vec::new(),
-            capacity,
+            capacity: keeping.concurrency.max(1),
+            least: if pinned { 0 } else { keeping.least },
+            ahead: 0,
             warm: false,
             served: false,
             working,
@@ -155,6 +169,7 @@ impl Pool {
 
     pub(super) fn started(&mut self, id: InstanceId, mut member: Member) {
         self.warm = false;
+        self.ahead += usize::from(self.queue.is_empty());
         member.turn(Doing::Starting, &self.working);
         self.members.insert(id, member);
     }
@@ -210,6 +225,7 @@ impl Pool {
                 self.spare.push(id);
             }
             self.served = true;
+            self.ahead = 0;
             if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
             {
@@ -241,7 +257,11 @@ impl Pool {
 
     /// Whether an instance shall start although no call waits.
     pub(super) fn wants_warmth(&self) -> bool {
-        self.warm && !self.retired && matches!(self.build, Build::Done(_)) && self.members.is_empty()
+        let staying = self.members.values().filter(|member| !member.ends()).count();
+        let short = staying < self.least && self.ahead < self.least + SECOND_CHANCES;
+        (short || self.warm && self.members.is_empty())
+            && !self.retired
+            && matches!(self.build, Build::Done(_))
     }
 
     /// Whether an instance of it got through its init.

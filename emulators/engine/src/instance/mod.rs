@@ -19,9 +19,10 @@ use futures_util::{FutureExt, StreamExt};
 pub(crate) use line::{Answered, Line};
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
-use mlemu_core::{Boxed, Built, Due, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, What};
+use mlemu_core::{Boxed, Built, Due, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, Timestamp, What};
 use process::{Process, Trouble};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) revision: Arc<Revision>,
     pub(crate) client: Arc<dyn Runtime>,
     pub(crate) built: Arc<Built>,
+    /// How many instances of its function there are.
+    pub(crate) alive: Arc<AtomicUsize>,
 }
 
 pub(crate) enum Order {
@@ -190,11 +193,12 @@ impl Instance {
             }
         };
         let mut alarm = self.alarm();
+        let kept_until = self.kept_until();
         let idle = idle(
             self.process.as_deref().filter(|_| self.keeping.freezes),
             &mut self.frozen,
             &self.parts,
-            &mut self.keep,
+            (&mut self.keep, kept_until),
             &mut alarm,
         );
         let next = tokio::select! {
@@ -213,6 +217,13 @@ impl Instance {
         };
         self.alarms.push(alarm);
         next
+    }
+
+    /// Until when it is kept without work. `None`: it is one of those that shall always be there.
+    fn kept_until(&self) -> Option<Timestamp> {
+        let spare = self.plan.alive.load(Ordering::Acquire) > self.keeping.least;
+        let idle = self.keeping.idle.unwrap_or(self.parts.policy.keep_alive);
+        spare.then(|| self.parts.clock.now().plus(idle))
     }
 
     fn alarm(&mut self) -> Alarm<Real> {
@@ -297,11 +308,16 @@ async fn idle(
     freezes: Option<&Process>,
     frozen: &mut bool,
     parts: &Parts,
-    keep: &mut Alarm<Emulated>,
+    (keep, until): (&mut Alarm<Emulated>, Option<Timestamp>),
     alarm: &mut Alarm<Real>,
 ) -> Due {
     let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
-    let keep = keep.at(parts.clock.now().plus(parts.policy.keep_alive));
+    let keep = async {
+        match until {
+            Some(until) => keep.at(until).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::pin!(keep);
     if let Some(process) = freezes {
         tokio::select! {

@@ -14,4 +14,5 @@ mod property;
 mod records;
 mod reload;
 mod stopping;
+mod warmth;
 mod watching;

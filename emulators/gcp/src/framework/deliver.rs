@@ -2,6 +2,7 @@
 
 use super::Signature;
 use super::cloudevent::{self, Binary};
+use super::described::{Described, described};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -37,6 +38,8 @@ pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> 
     let (method, target, mut headers, body) = if let Some(head) = &invoke.head {
         let RequestHead { method, target, headers } = &**head;
         (method.clone(), target.clone(), end_to_end(headers), invoke.payload.clone())
+    } else if let Some(Described { method, target, headers, body }) = described(&invoke.payload, signature) {
+        (method, target, headers, body)
     } else {
         let Binary { headers, body } = event(&invoke.payload, signature);
         (Method::POST, PathAndQuery::from_static("/"), headers, body)

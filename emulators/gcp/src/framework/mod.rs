@@ -9,6 +9,7 @@
 mod clients;
 mod cloudevent;
 mod deliver;
+mod described;
 mod environment;
 pub mod lines;
 mod port;
@@ -19,8 +20,8 @@ pub(crate) use environment::{emulators, revision_name};
 pub(crate) use session::STATUS_HEADER;
 
 use crate::place::Place;
-use crate::profile::Generation;
-use mlemu_core::runtime::{Command, Unsupported};
+use crate::profile::{self, Generation};
+use mlemu_core::runtime::{Command, Unsupported, Unwrapped};
 use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session};
 use port::Reservation;
 use session::PushSession;
@@ -67,6 +68,8 @@ pub struct Traits {
     pub signature: Signature,
     /// Most requests at a time in one instance.
     pub concurrency: u32,
+    /// So many instances are always there.
+    pub least: u32,
 }
 
 /// The runtimes of one function.
@@ -104,7 +107,17 @@ impl Runtime for Framework {
     /// alone whose caller has given up.
     fn keeping(&self, _revision: &Revision) -> Keeping {
         let first = self.traits.generation == Generation::First;
-        Keeping { freezes: first, outlives_deadlines: !first, concurrency: self.traits.concurrency as usize }
+        Keeping {
+            freezes: first,
+            outlives_deadlines: !first,
+            concurrency: self.traits.concurrency as usize,
+            idle: Some(profile::IDLE),
+            least: self.traits.least as usize,
+        }
+    }
+
+    fn unwrapped(&self, line: &str) -> Option<Unwrapped> {
+        lines::unwrapped(line)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

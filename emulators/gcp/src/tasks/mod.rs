@@ -5,6 +5,7 @@
 //!
 //! Source: Cloud Tasks, "REST reference", version 2; "Create HTTP target tasks".
 
+mod grpc;
 mod queue;
 mod round;
 mod routes;
