@@ -168,7 +168,11 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
 fn served(text: &str) -> Result<(String, u16), String> {
     let (name, port) = text.split_once('=').ok_or("write it like `score=8080`")?;
     let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
-    if name.is_empty() { Err("the name of a function is missing".into()) } else { Ok((name.to_owned(), port)) }
+    if name.is_empty() {
+        Err("the name of a function is missing".into())
+    } else {
+        Ok((name.to_owned(), port))
+    }
 }
 
 /// That the daemon is ready, for programs.

@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn a_service_knows_names_of_its_own() {
         let verdict = |headers: &[(&str, &str)]| {
-            let request = headers.iter().fold(Request::builder().uri("/"), |r, (name, value)| r.header(*name, *value));
+            let request =
+                headers.iter().fold(Request::builder().uri("/"), |r, (name, value)| r.header(*name, *value));
             let (parts, ()) = request.body(()).expect("a request").into_parts();
             check(&parts, 4566, |host| host == "own.example", |_| false)
         };

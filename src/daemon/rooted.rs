@@ -62,7 +62,8 @@ pub async fn open(
     for (function, port) in &options.served {
         let failed = |source| StartError::Listen { what: format!("`{function}`"), port: *port, source };
         let rooted = rooted(options, worlds, function)?;
-        let listener = listener::bind(options.host, Wish { port: *port, exact: true }).await.map_err(failed)?;
+        let listener =
+            listener::bind(options.host, Wish { port: *port, exact: true }).await.map_err(failed)?;
         let serving = listener::serve(listener, Arc::new(rooted)).map_err(failed)?;
         addresses.push((function.clone(), serving.address));
         all.push(serving);
@@ -80,7 +81,9 @@ fn rooted(options: &Options, worlds: &Arc<Worlds>, function: &str) -> Result<Roo
     });
     let Some((kind, root)) = found else {
         let cloud = declared.map_or("of a cloud that is not open", |declared| declared.cloud.as_str());
-        return Err(refused(format!("it is {cloud}, and only functions of gcp have whole paths to themselves")));
+        return Err(refused(format!(
+            "it is {cloud}, and only functions of gcp have whole paths to themselves"
+        )));
     };
     let first = worlds.first.cloud_named(kind.name).clone();
     let front = Front { worlds: worlds.clone(), first, cloud: kind.name, account: kind.account };

@@ -10,7 +10,8 @@ const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
 const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
-const GOOGLE_FUNCTIONS_PACKAGES: [&str; 2] = ["google-cloud-functions>=1.20,<2", "google-cloud-tasks>=2.19,<3"];
+const GOOGLE_FUNCTIONS_PACKAGES: [&str; 2] =
+    ["google-cloud-functions>=1.20,<2", "google-cloud-tasks>=2.19,<3"];
 const AZURE_PYTHON_PACKAGES: [&str; 1] = ["azure-storage-queue>=12.12,<13"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
 

@@ -48,7 +48,8 @@ fn upload(house: &House, files: &[(&str, &str)]) -> Value {
     let given = ask(house, &format!("POST {API}/functions:generateUploadUrl"), &json!({})).json();
     let url = given["uploadUrl"].as_str().expect("an address");
     let path = url.split_once(&house.gcp().to_string()).expect("our own address").1;
-    let sent = http::send(house.gcp(), &format!("PUT {path}"), &[("Content-Type", "application/zip")], &zip(files));
+    let sent =
+        http::send(house.gcp(), &format!("PUT {path}"), &[("Content-Type", "application/zip")], &zip(files));
     assert_eq!(sent.status, 200, "{}", sent.text());
     given["storageSource"].clone()
 }
@@ -84,7 +85,10 @@ fn a_function_is_deployed_changed_and_removed() {
     let source = upload(&house, &[("main.py", MAIN), ("requirements.txt", "")]);
     let create = format!("POST {API}/functions?functionId=greeter");
     let made = done(&house, &ask(&house, &create, &function(&source)));
-    assert_eq!((&made["response"]["state"], &made["response"]["labels"]["stage"]), (&json!("ACTIVE"), &json!("test")));
+    assert_eq!(
+        (&made["response"]["state"], &made["response"]["labels"]["stage"]),
+        (&json!("ACTIVE"), &json!("test"))
+    );
     let hello = || http::send(house.gcp(), "GET /demo-mlemu/us-central1/greeter", &[], b"").text();
     assert_eq!(hello(), "hello you");
     let again = ask(&house, &create, &function(&source));
@@ -96,12 +100,24 @@ fn a_function_is_deployed_changed_and_removed() {
     assert_eq!(hello(), "hello all");
     let code = upload(&house, &[("main.py", &MAIN.replace("'hello '", "'welcome '"))]);
     let change = json!({ "buildConfig": { "source": { "storageSource": code } } });
-    done(&house, &ask(&house, &format!("PATCH {API}/functions/greeter?updateMask=build_config.source"), &change));
+    done(
+        &house,
+        &ask(&house, &format!("PATCH {API}/functions/greeter?updateMask=build_config.source"), &change),
+    );
     assert_eq!(hello(), "welcome all");
     let shown = ask(&house, &format!("GET {API}/functions/greeter"), &Value::Null).json();
-    assert_eq!((&shown["labels"]["stage"], &shown["buildConfig"]["runtime"]), (&json!("test"), &json!("python311")));
+    assert_eq!(
+        (&shown["labels"]["stage"], &shown["buildConfig"]["runtime"]),
+        (&json!("test"), &json!("python311"))
+    );
     let url = ask(&house, &format!("POST {API}/functions/greeter:generateDownloadUrl"), &json!({})).json();
-    let path = url["downloadUrl"].as_str().expect("an address").split_once(&house.gcp().to_string()).expect("ours").1.to_owned();
+    let path = url["downloadUrl"]
+        .as_str()
+        .expect("an address")
+        .split_once(&house.gcp().to_string())
+        .expect("ours")
+        .1
+        .to_owned();
     assert!(http::send(house.gcp(), &format!("GET {path}"), &[], b"").status == 200);
     let removed = done(&house, &ask(&house, &format!("DELETE {API}/functions/greeter"), &Value::Null));
     assert_eq!(removed["response"]["@type"], "type.googleapis.com/google.protobuf.Empty");
@@ -120,11 +136,14 @@ fn the_first_version_deploys_functions_of_events() {
         "availableMemoryMb": 256, "timeout": "60s", "sourceUploadUrl": url,
         "eventTrigger": { "eventType": "google.pubsub.topic.publish", "resource": "projects/demo-mlemu/topics/news" },
     });
-    let made = done(&house, &ask(&house, "POST /v1/projects/demo-mlemu/locations/us-central1/functions", &document));
+    let made =
+        done(&house, &ask(&house, "POST /v1/projects/demo-mlemu/locations/us-central1/functions", &document));
     assert_eq!(made["response"]["eventTrigger"]["resource"], "projects/demo-mlemu/topics/news", "{made}");
     let publish = "POST /v1/projects/demo-mlemu/topics/news:publish";
     assert_eq!(ask(&house, publish, &json!({ "messages": [{ "data": "cmVk" }] })).status, 200);
-    house.wait(0, "the message", |record| record["what"]["log"]["text"] == "TOLD google.cloud.pubsub.topic.v1.messagePublished");
+    house.wait(0, "the message", |record| {
+        record["what"]["log"]["text"] == "TOLD google.cloud.pubsub.topic.v1.messagePublished"
+    });
 }
 
 #[test]
@@ -145,7 +164,13 @@ fn what_cannot_be_deployed_is_refused_or_fails() {
     let answer = http::send(house.gcp(), &create("greeter"), &[], b"not json");
     assert_eq!(answer.status, 400);
     let given = ask(&house, &format!("POST {API}/functions:generateUploadUrl"), &json!({})).json();
-    let path = given["uploadUrl"].as_str().expect("an address").split_once(&house.gcp().to_string()).expect("ours").1.to_owned();
+    let path = given["uploadUrl"]
+        .as_str()
+        .expect("an address")
+        .split_once(&house.gcp().to_string())
+        .expect("ours")
+        .1
+        .to_owned();
     http::send(house.gcp(), &format!("PUT {path}"), &[], b"no archive");
     assert_eq!(refused(&create("greeter"), &function(&given["storageSource"])), invalid);
     assert_eq!(refused(&format!("PATCH {API}/functions/none"), &json!({})).0, 404);
@@ -188,9 +213,19 @@ fn gcloud_lists_describes_calls_and_deletes() {
     let listed = gcloud(&["functions", "list", "--format=value(name)"]);
     assert!(listed.contains("greeter") && listed.contains("told"), "{listed}");
     let region = "--region=us-central1";
-    let shown = gcloud(&["functions", "describe", "told", region, "--v2", "--format=value(buildConfig.entryPoint)"]);
+    let shown =
+        gcloud(&["functions", "describe", "told", region, "--v2", "--format=value(buildConfig.entryPoint)"]);
     assert_eq!(shown.trim(), "told");
-    let called = gcloud(&["functions", "call", "greeter", region, "--no-gen2", "--data", "{}", "--format=value(result)"]);
+    let called = gcloud(&[
+        "functions",
+        "call",
+        "greeter",
+        region,
+        "--no-gen2",
+        "--data",
+        "{}",
+        "--format=value(result)",
+    ]);
     assert_eq!(called.trim(), "hello gcloud");
     gcloud(&["functions", "delete", "told", region, "--gen2", "--quiet"]);
     let listed = gcloud(&["functions", "list", "--format=value(name)"]);
@@ -198,7 +233,8 @@ fn gcloud_lists_describes_calls_and_deletes() {
     gcloud(&["pubsub", "topics", "create", "seeds"]);
     gcloud(&["pubsub", "subscriptions", "create", "bed", "--topic=seeds"]);
     gcloud(&["pubsub", "topics", "publish", "seeds", "--message=poppy"]);
-    let pulled = gcloud(&["pubsub", "subscriptions", "pull", "bed", "--auto-ack", "--format=value(message.data)"]);
+    let pulled =
+        gcloud(&["pubsub", "subscriptions", "pull", "bed", "--auto-ack", "--format=value(message.data)"]);
     assert_eq!(pulled.trim(), "cG9wcHk=");
 }
 

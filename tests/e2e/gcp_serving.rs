@@ -102,18 +102,17 @@ fn call(house: &House, path: &str) -> Answer {
 
 #[test]
 fn a_function_at_the_root_of_its_own_port_and_at_its_own_host() {
-    let house = Plan::new()
-        .file("main.py", MAIN)
-        .arg("--gcp-port")
-        .arg("0")
-        .arg("--serve")
-        .arg("hello=0")
-        .up();
+    let house =
+        Plan::new().file("main.py", MAIN).arg("--gcp-port").arg("0").arg("--serve").arg("hello=0").up();
     let served = house.served("hello");
     assert_eq!(http::send(served, "GET /a%20b/c?x=1", &[], b"").text(), "/a b/c?x=1");
     assert_eq!(http::send(served, "GET /", &[], b"").text(), "/?");
     let foreign = [("Host", "evil.example")];
-    assert_eq!(http::send_exactly(served, "GET /", &foreign, b"").status, 421, "it is guarded like every port");
+    assert_eq!(
+        http::send_exactly(served, "GET /", &foreign, b"").status,
+        421,
+        "it is guarded like every port"
+    );
     let own = [("Host", "us-central1-demo-mlemu.cloudfunctions.net")];
     assert_eq!(http::send_exactly(house.gcp(), "GET /hello/x?y", &own, b"").text(), "/x?y");
     let other = [("Host", "us-central1-other.cloudfunctions.net")];
@@ -123,7 +122,9 @@ fn a_function_at_the_root_of_its_own_port_and_at_its_own_host() {
 #[test]
 fn only_functions_of_google_have_ports_of_their_own() {
     let plan = Plan::new().file("mlemu.toml", "[functions.f]\nruntime = \"python3.12\"\nhandler = \"a.b\"\n");
-    let refused = plan.mlemu(&["up", "--gcp-port", "0", "--aws-port", "0", "--control-port", "0", "--serve", "f=0"]).output();
+    let refused = plan
+        .mlemu(&["up", "--gcp-port", "0", "--aws-port", "0", "--control-port", "0", "--serve", "f=0"])
+        .output();
     let refused = refused.expect("it runs");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("`f` cannot have a port of its own"), "{said}");
@@ -145,7 +146,9 @@ fn lines_belong_to_their_own_requests() {
         calls.into_iter().map(|call| call.join().expect("an answer")).collect()
     });
     for (id, name) in ids.iter().zip(["a", "b", "c"]) {
-        house.wait(0, "its end", |record| is(record, "talks", "ended") && record["subject"]["invocation"] == id.as_str());
+        house.wait(0, "its end", |record| {
+            is(record, "talks", "ended") && record["subject"]["invocation"] == id.as_str()
+        });
         let lines: Vec<String> = house
             .records(0)
             .iter()
@@ -169,8 +172,11 @@ fn the_first_generation_begins_and_ends_in_the_log() {
     let ended = house.wait_ended(0, "pot");
     assert_eq!(ended["http_status"], 418, "{ended}");
     let logs = String::from_utf8_lossy(&house.mlemu(&["logs", "pot"]).stdout).into_owned();
-    let texts: Vec<&str> = logs.lines().map(|line| line.split_once(" | ").map_or(line, |(_, text)| text)).collect();
-    let at = |text: &str| texts.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {logs}"));
+    let texts: Vec<&str> =
+        logs.lines().map(|line| line.split_once(" | ").map_or(line, |(_, text)| text)).collect();
+    let at = |text: &str| {
+        texts.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {logs}"))
+    };
     let order = [
         at("Function execution started"),
         at("short and stout"),

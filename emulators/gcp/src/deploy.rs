@@ -5,6 +5,7 @@ use crate::functions::deploy::operations::{Operation, Verb};
 use crate::functions::deploy::{All, Deployed, document, first, mask};
 use crate::functions::fault::{Fault, json as answered};
 use crate::functions::routes::{Admin, Version};
+use crate::neighbours;
 use crate::pubsub::wire::known::rfc3339;
 use axum::body::Body;
 use axum::response::Response;
@@ -57,7 +58,7 @@ impl Gcp {
             Admin::DownloadUrl { function } => self.download_url(&function, &parts),
             Admin::Runtimes => Ok(self.runtimes()),
             // Everybody may do everything here.
-            Admin::Policy => Ok(json!({ "version": 1, "etag": "ACAB", "bindings": [] })),
+            Admin::Policy => Ok(neighbours::policy()),
             other => return self.functions.administer(other, Request::from_parts(parts, body)).await,
         };
         said.map_or_else(|fault| fault.response(), |document| answered(StatusCode::OK, &document))
@@ -71,19 +72,15 @@ impl Gcp {
         let name = document::checked_name(&named, document::is_first(&document))?.to_owned();
         if self.functions.entry(&name).is_some() {
             let whole = self.functions.whole_name(&name);
-            return Err(Fault::exists(format!("Could not create Cloud Function {whole}. A function with this name already exists")));
+            return Err(Fault::exists(format!(
+                "Could not create Cloud Function {whole}. A function with this name already exists"
+            )));
         }
         let folder = self.code(&document).await?;
         self.begin(Change { version, verb: Verb::Create, name, document, folder })
     }
 
-    async fn update(
-        &self,
-        version: Version,
-        name: &str,
-        parts: &Parts,
-        body: Body,
-    ) -> Result<Value, Fault> {
+    async fn update(&self, version: Version, name: &str, parts: &Parts, body: Body) -> Result<Value, Fault> {
         let entry = self.functions.entry(name).ok_or_else(|| self.functions.no_function(name))?;
         let said = read(body).await?;
         let mask = query(parts, "updateMask").unwrap_or_default();
@@ -93,7 +90,9 @@ impl Gcp {
         document["createTime"] = old["createTime"].clone();
         let source = &document["buildConfig"]["source"]["storageSource"];
         let known = self.functions.deployments.known().get(name).cloned();
-        let same = known.as_ref().is_some_and(|known| known.document["buildConfig"]["source"]["storageSource"] == *source);
+        let same = known
+            .as_ref()
+            .is_some_and(|known| known.document["buildConfig"]["source"]["storageSource"] == *source);
         let revision = self.engine.function(&entry.id).map(|view| view.latest);
         let folder = match (known, revision) {
             (Some(known), _) if same || source.is_null() => known.folder,
@@ -183,7 +182,9 @@ impl Gcp {
 
     fn operation(&self, id: &str) -> Result<Value, Fault> {
         let known = self.functions.deployments.operations.named(id);
-        known.map(|known| known.shown()).ok_or_else(|| Fault::not_found(format!("Operation {id} was not found")))
+        known
+            .map(|known| known.shown())
+            .ok_or_else(|| Fault::not_found(format!("Operation {id} was not found")))
     }
 
     fn operation_on(&self, version: Version, verb: Verb, name: &str) -> Operation {
@@ -210,7 +211,9 @@ impl Gcp {
         let known = known.ok_or_else(|| self.functions.no_function(name))?;
         let source = &known.document["buildConfig"]["source"]["storageSource"];
         let text = |key: &str| source[key].as_str().unwrap_or_default().to_owned();
-        let object = percent_encoding::utf8_percent_encode(&text("object"), percent_encoding::NON_ALPHANUMERIC).to_string();
+        let object =
+            percent_encoding::utf8_percent_encode(&text("object"), percent_encoding::NON_ALPHANUMERIC)
+                .to_string();
         let url = format!("{}/storage/v1/b/{}/o/{object}?alt=media", self.base(parts), text("bucket"));
         Ok(json!({ "downloadUrl": url }))
     }

@@ -4,6 +4,7 @@ mod courier;
 mod deploy;
 pub mod framework;
 pub mod functions;
+mod neighbours;
 mod place;
 mod plug;
 pub mod profile;

@@ -4,6 +4,7 @@ use crate::framework::Signature;
 use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
 use crate::functions::{Functions, deploy, new_id, routes};
+use crate::neighbours;
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
 use crate::scheduler::{self, Scheduler};
@@ -12,8 +13,8 @@ use crate::tasks::{self, Tasks};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::Request;
 use http::request::Parts;
+use http::{Request, StatusCode};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
 use mlemu_engine::sources::{SourceParts, Sources};
@@ -136,11 +137,15 @@ impl Gcp {
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
+        let asked_around = neighbours::answer(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
             (None, Some(admin)) => self.administer(admin, request).await,
+            (None, None) if asked_around.is_some() => {
+                fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
+            }
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
@@ -357,6 +362,10 @@ impl Gcp {
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDTASKS", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDSCHEDULER", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBUILD", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("{base}storage/v1/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", base),
         ];

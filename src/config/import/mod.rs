@@ -11,8 +11,8 @@ mod cors;
 pub mod detect;
 mod events;
 pub mod framework;
-pub mod gcloud;
 mod functions;
+pub mod gcloud;
 mod globals;
 #[cfg(test)]
 mod hostile;

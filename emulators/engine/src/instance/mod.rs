@@ -19,7 +19,9 @@ use futures_util::{FutureExt, StreamExt};
 pub(crate) use line::{Answered, Line};
 use log::Log;
 use mlemu_core::outcome::{Init, Phase};
-use mlemu_core::{Boxed, Built, Due, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, Timestamp, What};
+use mlemu_core::{
+    Boxed, Built, Due, FunctionFailure, InstanceId, Keeping, Revision, Runtime, Subject, Timestamp, What,
+};
 use process::{Process, Trouble};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

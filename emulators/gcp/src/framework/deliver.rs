@@ -37,7 +37,8 @@ pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> Option<Request<Full<Bytes>>> {
     let (method, target, mut headers, body) = if let Some(head) = &invoke.head {
         let RequestHead { method, target, headers } = &**head;
-        (method.clone(), target.clone(), end_to_end(headers), invoke.payload.clone())
+        let (headers, body) = delivered(end_to_end(headers), &invoke.payload, signature);
+        (method.clone(), target.clone(), headers, body)
     } else if let Some(Described { method, target, headers, body }) = described(&invoke.payload, signature) {
         (method, target, headers, body)
     } else {
@@ -58,6 +59,20 @@ pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> 
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Some(request)
+}
+
+/// A structured event for a background function comes as Eventarc sends it: its framework reads no other form.
+fn delivered(headers: HeaderMap, payload: &Bytes, signature: Signature) -> (HeaderMap, Bytes) {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if signature == Signature::Background
+        && kind.starts_with(b"application/cloudevents+json")
+        && let Some(Binary { headers: own, body }) = cloudevent::binary(payload)
+    {
+        let mut headers = headers;
+        headers.extend(own);
+        return (headers, body);
+    }
+    (headers, payload.clone())
 }
 
 /// Events reach functions in the binary form; a function of HTTP gets its payload as it is.

@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn wrapped_lines_say_whose_they_are() {
         let of = |line: &str| {
-            unwrapped(line).map(|said| (said.text, said.invocation.map(|id| id.to_string()).unwrap_or_default()))
+            unwrapped(line)
+                .map(|said| (said.text, said.invocation.map(|id| id.to_string()).unwrap_or_default()))
         };
         let labels = r#""logging.googleapis.com/labels": {"execution_id": "abc"}"#;
         let span = r#""logging.googleapis.com/spanId": "7""#;
@@ -167,7 +168,10 @@ mod tests {
             enforcement: mlemu_core::Enforcement::None,
         };
         let said = |status, code| ended(&status, &usage, code);
-        assert_eq!(said(Status::Ok, Some(404)), "Function execution took 12 ms, finished with status code: 404");
+        assert_eq!(
+            said(Status::Ok, Some(404)),
+            "Function execution took 12 ms, finished with status code: 404"
+        );
         assert_eq!(said(Status::Ok, None), "Function execution took 12 ms, finished with status: 'ok'");
         let crash = Status::Error { kind: "crash".into() };
         assert_eq!(said(crash, None), "Function execution took 12 ms, finished with status: 'crash'");

@@ -5,8 +5,8 @@ use super::fault::Fault;
 use super::{Functions, guess};
 use crate::framework::{Framework, Signature, Traits};
 use crate::profile::{self, Generation};
-use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::build::without_commands;
+use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::{FunctionId, Limits, Revision, Runtime, Sink, Source, Subject};
 use mlemu_engine::Draft;
 use std::sync::Arc;
@@ -33,7 +33,9 @@ impl Functions {
         let subject = Subject { function: Some(id), ..Subject::default() };
         let progress = move |what| journal.send(clock.now(), subject.clone(), what);
         let built = parts.build.build(needs, Arc::new(progress)).await;
-        built.map(drop).map_err(|failure| Fault::invalid(format!("Build failed: {}", without_commands(&failure.why))))
+        built
+            .map(drop)
+            .map_err(|failure| Fault::invalid(format!("Build failed: {}", without_commands(&failure.why))))
     }
 
     /// Makes a declared function exist, or be as it is declared now. Its folder runs in place; `watch` reloads
@@ -80,7 +82,9 @@ pub enum Refused {
     Generation { word: String },
     #[error("an instance takes 1 to {most} requests at a time{}, not {word}", if *.most == 1 { " in the first generation" } else { "" })]
     Concurrency { word: String, most: u32 },
-    #[error("`{word}` is no number of instances to keep: it is at most the number of instances that there may be")]
+    #[error(
+        "`{word}` is no number of instances to keep: it is at most the number of instances that there may be"
+    )]
     Least { word: String },
 }
 

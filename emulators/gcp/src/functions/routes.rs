@@ -25,23 +25,52 @@ pub enum Version {
 /// An operation of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admin {
-    List { version: Version },
-    Get { version: Version, function: String },
-    Call { function: String },
-    Create { version: Version },
-    Update { version: Version, function: String },
-    Delete { version: Version, function: String },
-    Operations { version: Version },
-    Operation { id: String },
+    List {
+        version: Version,
+    },
+    Get {
+        version: Version,
+        function: String,
+    },
+    Call {
+        function: String,
+    },
+    Create {
+        version: Version,
+    },
+    Update {
+        version: Version,
+        function: String,
+    },
+    Delete {
+        version: Version,
+        function: String,
+    },
+    Operations {
+        version: Version,
+    },
+    Operation {
+        id: String,
+    },
     /// Asks where code may be sent.
-    UploadUrl { version: Version },
+    UploadUrl {
+        version: Version,
+    },
     /// Code that is sent there.
-    Upload { name: String },
-    DownloadUrl { function: String },
+    Upload {
+        name: String,
+    },
+    DownloadUrl {
+        function: String,
+    },
     Runtimes,
     Policy,
-    Locations { version: Version },
-    Unsupported { operation: String },
+    Locations {
+        version: Version,
+    },
+    Unsupported {
+        operation: String,
+    },
 }
 
 /// Either form: `REGION-PROJECT.cloudfunctions.…/NAME/rest`, or `/PROJECT/REGION/NAME/rest` on any host.

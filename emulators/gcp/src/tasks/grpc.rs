@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::Request;
 use prost::Message;
-use prost_reflect::{DeserializeOptions, DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use serde_json::{Value, json};
@@ -167,7 +167,8 @@ impl Tasks {
         let method = method.ok_or_else(|| Fault::unimplemented(&format!("{SERVICE}{name}")))?;
         let said = read(method.asks, message)?;
         let path = format!("/v2/{}", (method.path)(&said));
-        let wrong = || Fault::invalid(format!("`{}` is no name of a queue or task", path.trim_start_matches("/v2/")));
+        let wrong =
+            || Fault::invalid(format!("`{}` is no name of a queue or task", path.trim_start_matches("/v2/")));
         let target = routes::target(&path).ok_or_else(wrong)?;
         written(method.says, self.run(method.op, &target, (method.body)(said))?)
     }

@@ -83,7 +83,9 @@ pub fn lines(path: &Path, text: &str, project: &str) -> Vec<Line> {
     }
     // Steps of another form than is known deploy nothing here.
     let Ok(document) = yaml::parse(&SourceText::new(path, text)) else { return Vec::new() };
-    for (key, value) in document.get("substitutions").and_then(|said| said.as_map()).into_iter().flat_map(|map| map.iter()) {
+    for (key, value) in
+        document.get("substitutions").and_then(|said| said.as_map()).into_iter().flat_map(|map| map.iter())
+    {
         if let Some(value) = value.as_text() {
             variables.learn(&key.text, value);
         }
@@ -103,7 +105,11 @@ fn in_step(step: &Node, variables: &Variables) -> Vec<Line> {
     let words: Vec<String> =
         args.iter().filter_map(|arg| arg.as_text()).map(|arg| variables.put_into(arg)).collect();
     let image = text("name").unwrap_or_default();
-    let program = text("entrypoint").unwrap_or(if image.contains("cloud-sdk") || image.contains("gcloud") { "gcloud" } else { "" });
+    let program = text("entrypoint").unwrap_or(if image.contains("cloud-sdk") || image.contains("gcloud") {
+        "gcloud"
+    } else {
+        ""
+    });
     match program {
         "gcloud" => {
             let rest = shell::deployment(&words);

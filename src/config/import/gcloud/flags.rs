@@ -13,12 +13,21 @@ use std::path::{Path, PathBuf};
 
 /// Flags without a value.
 const SWITCHES: [&str; 12] = [
-    "gen2", "no-gen2", "retry", "trigger-http", "allow-unauthenticated", "no-allow-unauthenticated", "quiet", "q",
-    "async", "serve-all-traffic-latest-revision", "clear-env-vars", "clear-labels",
+    "gen2",
+    "no-gen2",
+    "retry",
+    "trigger-http",
+    "allow-unauthenticated",
+    "no-allow-unauthenticated",
+    "quiet",
+    "q",
+    "async",
+    "serve-all-traffic-latest-revision",
+    "clear-env-vars",
+    "clear-labels",
 ];
 const FINALIZED: [&str; 2] = ["google.storage.object.finalize", "google.cloud.storage.object.v1.finalized"];
-const PUBLISHED: [&str; 2] =
-    ["google.cloud.pubsub.topic.v1.messagePublished", "google.pubsub.topic.publish"];
+const PUBLISHED: [&str; 2] = ["google.cloud.pubsub.topic.v1.messagePublished", "google.pubsub.topic.publish"];
 /// Files that make a folder one of a function.
 const MAINS: [&str; 4] = ["main.py", "package.json", "index.js", "function.js"];
 
@@ -67,7 +76,9 @@ impl Flags {
 pub fn read(words: &[String], root: &Path, folder: &Path) -> (Option<FunctionDeclaration>, Vec<String>) {
     let flags = Flags::of(words);
     let mut warnings = Vec::new();
-    let Some(name) = &flags.name.clone() else { return (None, vec!["this deployment names no function".into()]) };
+    let Some(name) = &flags.name.clone() else {
+        return (None, vec!["this deployment names no function".into()]);
+    };
     let known = |text: &str| !text.contains('$');
     if !known(name) {
         return (None, vec![format!("`{name}` is left out: its name is not known before it is deployed")]);
@@ -75,12 +86,17 @@ pub fn read(words: &[String], root: &Path, folder: &Path) -> (Option<FunctionDec
     let (values, unknown): (Vec<_>, Vec<_>) = flags.values.into_iter().partition(|(_, value)| known(value));
     let unknown: Vec<&str> = unknown.iter().map(|(flag, _)| flag.as_str()).collect();
     if let Some(flag) = unknown.iter().find(|flag| matches!(**flag, "runtime" | "entry-point")) {
-        return (None, vec![format!("`{name}` is left out: its --{flag} is not known before it is deployed")]);
+        return (
+            None,
+            vec![format!("`{name}` is left out: its --{flag} is not known before it is deployed")],
+        );
     }
     let flags = Flags { values, ..flags };
-    let interesting = |flag: &&str| !matches!(*flag, "region" | "project" | "service-account" | "run-service-account");
+    let interesting =
+        |flag: &&str| !matches!(*flag, "region" | "project" | "service-account" | "run-service-account");
     for flag in unknown.iter().filter(|flag| interesting(flag)) {
-        warnings.push(format!("--{flag} of `{name}` is not known before it is deployed; say it in mlemu.toml"));
+        warnings
+            .push(format!("--{flag} of `{name}` is not known before it is deployed; say it in mlemu.toml"));
     }
     let Some(runtime) = flags.get("runtime") else {
         let what = "has no --runtime: it is taken to be there already";
@@ -101,9 +117,9 @@ pub fn read(words: &[String], root: &Path, folder: &Path) -> (Option<FunctionDec
         handler: flags.get("entry-point").unwrap_or(name).to_owned(),
         source: source(&flags, root, folder),
         memory: flags.get("memory").and_then(memory),
-        timeout: flags.get("timeout").and_then(|text| {
-            quantity::duration(text).or_else(|| quantity::duration(&format!("{text}s")))
-        }),
+        timeout: flags
+            .get("timeout")
+            .and_then(|text| quantity::duration(text).or_else(|| quantity::duration(&format!("{text}s")))),
         tmp: None,
         env: variables(&flags, folder),
         concurrency: number("max-instances"),
@@ -114,7 +130,12 @@ pub fn read(words: &[String], root: &Path, folder: &Path) -> (Option<FunctionDec
     (Some(function), warnings)
 }
 
-fn options(flags: &Flags, first: bool, concurrency: Option<u32>, least: Option<u32>) -> BTreeMap<String, String> {
+fn options(
+    flags: &Flags,
+    first: bool,
+    concurrency: Option<u32>,
+    least: Option<u32>,
+) -> BTreeMap<String, String> {
     let mut options = BTreeMap::from([("generation".to_owned(), if first { "1" } else { "2" }.to_owned())]);
     let counts = [("instance_concurrency", concurrency), ("min_instances", least.filter(|least| *least > 0))];
     options.extend(counts.into_iter().filter_map(|(key, count)| Some((key.to_owned(), count?.to_string()))));
@@ -144,7 +165,9 @@ fn variables(flags: &Flags, folder: &Path) -> Environment {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         if let Ok(document) = yaml::parse(&SourceText::new(&path, &text)) {
             let pairs = document.as_map().into_iter().flat_map(|map| map.iter());
-            env.extend(pairs.filter_map(|(key, value)| Some((key.text.clone(), value.as_text()?.to_owned()))));
+            env.extend(
+                pairs.filter_map(|(key, value)| Some((key.text.clone(), value.as_text()?.to_owned()))),
+            );
         }
     }
     for flag in ["set-env-vars", "update-env-vars"] {
@@ -183,14 +206,14 @@ fn trigger(flags: &Flags, first: bool) -> (Option<TriggerDeclaration>, Option<St
     if let Some(name) = flags.get("trigger-bucket") {
         return (bucket(name, FINALIZED[usize::from(!first)]), None);
     }
-    let filters: BTreeMap<&str, &str> = flags
-        .all("trigger-event-filters")
-        .flat_map(listed)
-        .filter_map(|pair| pair.split_once('='))
-        .collect();
+    let filters: BTreeMap<&str, &str> =
+        flags.all("trigger-event-filters").flat_map(listed).filter_map(|pair| pair.split_once('=')).collect();
     let event = flags.get("trigger-event").or_else(|| filters.get("type").copied());
     let Some(event) = event else { return (None, None) };
-    let resource = flags.get("trigger-resource").or_else(|| filters.get("bucket").copied()).or_else(|| filters.get("topic").copied());
+    let resource = flags
+        .get("trigger-resource")
+        .or_else(|| filters.get("bucket").copied())
+        .or_else(|| filters.get("topic").copied());
     let event = newer(event);
     match resource {
         Some(resource) if event.contains("storage.object.") => (bucket(resource, &event), None),

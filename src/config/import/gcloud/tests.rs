@@ -43,14 +43,20 @@ fn a_script() {
     assert!(matches!(&stored.triggers[..], [TriggerDeclaration::Bucket { bucket, events, .. }]
         if bucket == "garden" && events[0] == "google.storage.object.finalize"));
     assert!(matches!(&told.triggers[..], [TriggerDeclaration::Queue { queue, .. }] if queue == "news"));
-    assert_eq!(warnings, ["deploy.sh:12: `$UNKNOWN` is left out: its name is not known before it is deployed"]);
+    assert_eq!(
+        warnings,
+        ["deploy.sh:12: `$UNKNOWN` is left out: its name is not known before it is deployed"]
+    );
 }
 
 #[test]
 fn a_makefile() {
     let text = "NAME := score\nRUNTIME ?= python313\n\ndeploy:\n\t@gcloud functions deploy $(NAME) --runtime=$(RUNTIME) --trigger-http\n\tgcloud functions deploy $(shell git branch) --runtime=python313\n";
     let (functions, warnings, _) = of(&[("Makefile", text)]);
-    assert_eq!((functions.len(), functions[0].name.as_str(), functions[0].runtime.as_str()), (1, "score", "python313"));
+    assert_eq!(
+        (functions.len(), functions[0].name.as_str(), functions[0].runtime.as_str()),
+        (1, "score", "python313")
+    );
     assert_eq!(warnings.len(), 1);
 }
 

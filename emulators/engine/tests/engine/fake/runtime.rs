@@ -5,8 +5,8 @@ use super::script::{self, Step};
 use super::world::{Delivered, World};
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply, Unsupported, Unwrapped};
 use mlemu_core::{
-    Answer, Boxed, Built, Ending, InstanceId, InvocationId, Keeping, Language, Needs, Record, Revision, Runtime, Session,
-    What,
+    Answer, Boxed, Built, Ending, InstanceId, InvocationId, Keeping, Language, Needs, Record, Revision,
+    Runtime, Session, What,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

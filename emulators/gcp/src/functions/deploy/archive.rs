@@ -9,9 +9,7 @@ use axum::body::Body;
 use futures_util::StreamExt;
 use mlemu_core::occurrence::Created;
 use mlemu_core::{Build, Cause, PackageFault, Unpacked};
-use mlemu_engine::objects::{
-    Attributes, BucketId, ChecksumKind, Content, Fault as Core, NewObject, Origin,
-};
+use mlemu_engine::objects::{Attributes, BucketId, ChecksumKind, Content, Fault as Core, NewObject, Origin};
 use serde_json::{Value, json};
 
 /// Where uploads are sent.
@@ -52,7 +50,8 @@ impl Deployments {
     pub(crate) async fn upload(&self, place: &Place, name: &str, body: Body) -> Result<(), Fault> {
         let broken = |_| Fault::invalid("The request's body broke off.");
         let chunks = body.into_data_stream().map(|chunk| chunk.map_err(broken));
-        let content: Content = self.objects.receive::<_, Fault>(chunks, &[ChecksumKind::Crc32c], LARGEST).await?;
+        let content: Content =
+            self.objects.receive::<_, Fault>(chunks, &[ChecksumKind::Crc32c], LARGEST).await?;
         let bucket = BucketId::new(&place.scope, &bucket_name(place));
         // It is there from the second upload on.
         let _ = self.objects.create_bucket(&place.scope, bucket.name());

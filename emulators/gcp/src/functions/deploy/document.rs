@@ -118,7 +118,12 @@ fn event(trigger: &Value) -> Result<Option<TriggerDeclaration>, Fault> {
     if STORAGE.iter().any(|prefix| kind.starts_with(prefix)) {
         let bucket = filter("bucket").ok_or_else(|| Fault::invalid("eventFilters must name a bucket"))?;
         let events = vec![kind.to_owned()];
-        return Ok(Some(TriggerDeclaration::Bucket { bucket: bucket.into(), events, prefix: None, suffix: None }));
+        return Ok(Some(TriggerDeclaration::Bucket {
+            bucket: bucket.into(),
+            events,
+            prefix: None,
+            suffix: None,
+        }));
     }
     if PUBSUB.contains(&kind) {
         let topic = trigger["pubsubTopic"].as_str().or_else(|| filter("topic"));

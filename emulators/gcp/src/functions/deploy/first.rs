@@ -25,7 +25,8 @@ pub(crate) fn to_second(place: &Place, said: &Value) -> Result<Value, Fault> {
     }
     if let Some(timeout) = said["timeout"].as_str() {
         let seconds = timeout.strip_suffix('s').and_then(|number| number.parse::<f64>().ok());
-        let seconds = seconds.ok_or_else(|| Fault::invalid(format!("`{timeout}` is no timeout: write it like 60s")))?;
+        let seconds =
+            seconds.ok_or_else(|| Fault::invalid(format!("`{timeout}` is no timeout: write it like 60s")))?;
         service.insert("timeoutSeconds".into(), (seconds as u64).into());
     }
     if let Some(megabytes) = said["availableMemoryMb"].as_u64() {
@@ -58,7 +59,8 @@ fn source(place: &Place, said: &Value) -> Result<Option<Value>, Fault> {
     }
     let Some(url) = said["sourceArchiveUrl"].as_str() else { return Ok(None) };
     let path = url.strip_prefix("gs://").and_then(|path| path.split_once('/'));
-    let (bucket, object) = path.ok_or_else(|| Fault::invalid("sourceArchiveUrl must be gs://BUCKET/OBJECT"))?;
+    let (bucket, object) =
+        path.ok_or_else(|| Fault::invalid("sourceArchiveUrl must be gs://BUCKET/OBJECT"))?;
     Ok(Some(json!({ "bucket": bucket, "object": object })))
 }
 

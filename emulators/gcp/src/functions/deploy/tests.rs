@@ -28,7 +28,9 @@ fn a_document_declares_a_function() {
     assert_eq!((declared.env["A"].as_str(), declared.timeout.unwrap().as_secs()), ("b", 30));
     let options: Vec<_> = declared.options.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(options, ["generation=2", "instance_concurrency=8", "min_instances=1", "retry=true"]);
-    assert!(matches!(&declared.triggers[..], [TriggerDeclaration::Bucket { bucket, .. }] if bucket == "garden"));
+    assert!(
+        matches!(&declared.triggers[..], [TriggerDeclaration::Bucket { bucket, .. }] if bucket == "garden")
+    );
 }
 
 #[test]
@@ -51,10 +53,18 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn names_and_amounts() {
-    for (name, first, second) in
-        [("score", true, true), ("Score_1", true, false), ("1a", false, false), ("a-", false, false), ("", false, false)]
-    {
-        assert_eq!((checked_name(name, true).is_ok(), checked_name(name, false).is_ok()), (first, second), "{name}");
+    for (name, first, second) in [
+        ("score", true, true),
+        ("Score_1", true, false),
+        ("1a", false, false),
+        ("a-", false, false),
+        ("", false, false),
+    ] {
+        assert_eq!(
+            (checked_name(name, true).is_ok(), checked_name(name, false).is_ok()),
+            (first, second),
+            "{name}"
+        );
     }
     assert_eq!((bytes("256M"), bytes("1Gi"), bytes("64Ki")), (Ok(256 << 20), Ok(1 << 30), Ok(64 << 10)));
     for wrong in ["", "M", "0M", "-1M", "1T", "99999999999999999999G", "17179869184G"] {
@@ -80,7 +90,9 @@ fn the_first_version_says_the_same() {
     assert_eq!(*source, json!({ "bucket": "gcf-v2-uploads-demo-p-europe-west1", "object": "x.zip" }));
     let declared = declaration("f", &document, Path::new("/code")).unwrap();
     assert_eq!((declared.options["retry"].as_str(), declared.concurrency), ("true", Some(2)));
-    assert!(matches!(&declared.triggers[..], [TriggerDeclaration::Queue { queue, .. }] if queue.ends_with("/t")));
+    assert!(
+        matches!(&declared.triggers[..], [TriggerDeclaration::Queue { queue, .. }] if queue.ends_with("/t"))
+    );
     let elsewhere = json!({ "sourceUploadUrl": "http://evil.example/x.zip" });
     assert!(first::to_second(&place, &elsewhere).is_err());
 }
