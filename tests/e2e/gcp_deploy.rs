@@ -194,7 +194,7 @@ fn googles_own_client_for_python() {
 
 /// The command line as it is, with nothing but what `mlemu env` says.
 #[test]
-fn gcloud_lists_describes_calls_and_deletes() {
+fn gcloud_deploys_lists_describes_calls_and_deletes() {
     if Command::new("gcloud").arg("--version").output().is_err() {
         eprintln!("skipped: there is no gcloud");
         return;
@@ -203,7 +203,11 @@ fn gcloud_lists_describes_calls_and_deletes() {
     let house = Plan::new().file("main.py", MAIN).file("mlemu.toml", config).arg("--gcp-port").arg("0").up();
     let gcloud = |words: &[&str]| {
         let mut command = Command::new("gcloud");
-        command.args(words).envs(house.env()).env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
+        command
+            .current_dir(house.plan.path(""))
+            .args(words)
+            .envs(house.env())
+            .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
         command.env("CLOUDSDK_CONFIG", house.plan.path(".gcloud"));
         let output = command.output().expect("gcloud runs");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -230,12 +234,20 @@ fn gcloud_lists_describes_calls_and_deletes() {
     gcloud(&["functions", "delete", "told", region, "--gen2", "--quiet"]);
     let listed = gcloud(&["functions", "list", "--format=value(name)"]);
     assert!(!listed.contains("told"), "{listed}");
+    std::fs::write(house.plan.path("requirements.txt"), "").expect("written");
+    let code = ["--source=.", "--runtime=python311", "--entry-point=hello", "--trigger-http"];
+    for (name, generation) in [("early", "--no-gen2"), ("late", "--gen2")] {
+        let words = ["functions", "deploy", name, region, generation, "--allow-unauthenticated"];
+        gcloud(&[&words[..], &code[..]].concat());
+        let hello = http::send(house.gcp(), &format!("GET /demo-mlemu/us-central1/{name}"), &[], b"").text();
+        assert_eq!(hello, "hello nobody");
+    }
     gcloud(&["pubsub", "topics", "create", "seeds"]);
     gcloud(&["pubsub", "subscriptions", "create", "bed", "--topic=seeds"]);
     gcloud(&["pubsub", "topics", "publish", "seeds", "--message=poppy"]);
     let pulled =
         gcloud(&["pubsub", "subscriptions", "pull", "bed", "--auto-ack", "--format=value(message.data)"]);
-    assert_eq!(pulled.trim(), "cG9wcHk=");
+    assert_eq!(pulled.trim(), "poppy");
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Gcp {
             Admin::UploadUrl { version } => Ok(self.upload_url(version, &parts)),
             Admin::Upload { name } => self.upload(&name, body).await,
             Admin::DownloadUrl { function } => self.download_url(&function, &parts),
-            Admin::Runtimes => Ok(self.runtimes()),
+            Admin::Runtimes => Ok(runtimes()),
             // Everybody may do everything here.
             Admin::Policy => Ok(neighbours::policy()),
             other => return self.functions.administer(other, Request::from_parts(parts, body)).await,
@@ -218,15 +218,6 @@ impl Gcp {
         Ok(json!({ "downloadUrl": url }))
     }
 
-    fn runtimes(&self) -> Value {
-        let both = |(name, shown): &(&str, &str)| {
-            ["GEN_1", "GEN_2"].map(|environment| {
-                json!({ "name": name, "displayName": shown, "stage": "GA", "environment": environment })
-            })
-        };
-        json!({ "runtimes": RUNTIMES.iter().flat_map(both).collect::<Vec<_>>() })
-    }
-
     /// Where this client reaches us.
     fn base(&self, parts: &Parts) -> String {
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
@@ -237,6 +228,15 @@ impl Gcp {
     fn now(&self) -> String {
         rfc3339(self.engine.parts().clock.now())
     }
+}
+
+fn runtimes() -> Value {
+    let both = |(name, shown): &(&str, &str)| {
+        ["GEN_1", "GEN_2"].map(|environment| {
+            json!({ "name": name, "displayName": shown, "stage": "GA", "environment": environment })
+        })
+    };
+    json!({ "runtimes": RUNTIMES.iter().flat_map(both).collect::<Vec<_>>() })
 }
 
 async fn read(body: Body) -> Result<Value, Fault> {

@@ -5,8 +5,8 @@ use super::cloudevent::{self, Binary};
 use super::described::{Described, described};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, Uri};
+use http::uri::PathAndQuery;
+use http::{Method, Request};
 use http_body_util::Full;
 use mlemu_core::{Invoke, RequestHead};
 use std::net::SocketAddr;
@@ -48,15 +48,10 @@ pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> 
     if let Ok(id) = HeaderValue::from_str(&invoke.id.0) {
         headers.insert(EXECUTION_ID, id);
     }
-    let uri = Uri::builder()
-        .scheme(Scheme::HTTP)
-        .authority(Authority::try_from(to.to_string()).ok()?)
-        .path_and_query(target)
-        .build()
-        .ok()?;
+    headers.entry(header::HOST).or_insert(HeaderValue::from_str(&to.to_string()).ok()?);
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
-    *request.uri_mut() = uri;
+    *request.uri_mut() = target.into();
     *request.headers_mut() = headers;
     Some(request)
 }

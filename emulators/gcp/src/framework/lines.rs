@@ -9,7 +9,7 @@ use mlemu_core::runtime::Unwrapped;
 use mlemu_core::{InvocationId, Record, Usage, What};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 
 pub(crate) fn of(record: &Record, traits: Traits) -> Vec<String> {
     let first = traits.generation == Generation::First;
@@ -63,7 +63,7 @@ pub(crate) fn unwrapped(line: &str) -> Option<Unwrapped> {
     struct Labels {
         execution_id: String,
         #[serde(flatten)]
-        others: BTreeMap<String, IgnoredAny>,
+        others: Map<String, Value>,
     }
     #[derive(Deserialize)]
     struct Entry {
@@ -73,7 +73,7 @@ pub(crate) fn unwrapped(line: &str) -> Option<Unwrapped> {
         #[serde(rename = "logging.googleapis.com/spanId")]
         _span: Option<IgnoredAny>,
         #[serde(flatten)]
-        others: BTreeMap<String, IgnoredAny>,
+        others: Map<String, Value>,
     }
     if !line.starts_with('{') || !line.contains("\"execution_id\"") {
         return None;

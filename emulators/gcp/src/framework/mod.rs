@@ -8,6 +8,7 @@
 
 mod clients;
 mod cloudevent;
+mod connections;
 mod deliver;
 mod described;
 mod environment;
