@@ -31,6 +31,8 @@ pub(super) enum Came {
 struct Line {
     sender: SendRequest<Body>,
     driver: Connection<TokioIo<TcpStream>, Body>,
+    /// The server has closed it.
+    over: bool,
 }
 
 #[derive(Default)]
@@ -62,7 +64,7 @@ impl Connections {
         let Some(mut line) = self.line().await else { return Came::Broken };
         let came = line.ask(request, limit).await;
         if let Came::Answer(..) = came
-            && !line.sender.is_closed()
+            && !line.over
         {
             self.keep(line);
         }
@@ -111,12 +113,15 @@ impl Line {
         let stream = TcpStream::connect(to).await.ok()?;
         stream.set_nodelay(true).ok()?;
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-        Some(Self { sender, driver })
+        Some(Self { sender, driver, over: false })
     }
 
     /// Whether it takes a request; else the server has closed it.
     async fn is_ready(&mut self) -> bool {
-        let Self { sender, driver } = self;
+        let Self { sender, driver, over } = self;
+        if *over {
+            return false;
+        }
         tokio::select! {
             biased;
             _ = driver => false,
@@ -125,13 +130,13 @@ impl Line {
     }
 
     async fn ask(&mut self, request: Request<Body>, limit: usize) -> Came {
-        let Self { sender, driver } = self;
+        let Self { sender, driver, over } = self;
         let mut answer = pin!(answer(sender, request, limit));
         tokio::select! {
             biased;
             came = &mut answer => return came,
             // The server closes it behind the answer, which may be here already.
-            _ = driver => {}
+            _ = driver => *over = true,
         }
         answer.await
     }
@@ -199,13 +204,11 @@ mod tests {
             ("200 one".into(), "404 two".into())
         );
         assert_eq!(*count.lock().unwrap(), 1);
-        // Its end is on its way, or here.
-        while locked(&connections.idle).lines.last_mut().is_some_and(|(_, line)| !line.sender.is_closed()) {
-            let mut line = locked(&connections.idle).lines.pop().unwrap();
-            let _ = line.1.is_ready().await;
-            tokio::task::yield_now().await;
-            locked(&connections.idle).lines.push(line);
-        }
+        let (round, mut line) = locked(&connections.idle).lines.pop().unwrap();
+        // Its end is on its way.
+        let _ = (&mut line.driver).await;
+        line.over = true;
+        locked(&connections.idle).lines.push((round, line));
         assert_eq!(said(&connections).await, "200 one");
         assert_eq!(*count.lock().unwrap(), 2);
     }

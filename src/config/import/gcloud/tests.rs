@@ -60,7 +60,7 @@ fn a_makefile() {
     assert_eq!(warnings.len(), 1);
 }
 
-const BUILD: &str = r#"
+const BUILD: &str = r"
 substitutions:
   _NAME: score
 steps:
@@ -83,7 +83,7 @@ steps:
     echo hello
     gcloud functions deploy told --runtime python311 \
       --trigger-topic news
-"#;
+";
 
 #[test]
 fn cloud_build() {
