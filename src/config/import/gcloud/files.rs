@@ -1,7 +1,7 @@
 //! Where deployments may be written down, and the commands in such files.
 
 use super::shell::{self, Variables};
-use crate::config::import::node::Node;
+use crate::config::import::node::{Map, Node};
 use crate::config::import::yaml;
 use crate::config::text::SourceText;
 use ignore::WalkBuilder;
@@ -84,7 +84,7 @@ pub fn lines(path: &Path, text: &str, project: &str) -> Vec<Line> {
     // Steps of another form than is known deploy nothing here.
     let Ok(document) = yaml::parse(&SourceText::new(path, text)) else { return Vec::new() };
     for (key, value) in
-        document.get("substitutions").and_then(|said| said.as_map()).into_iter().flat_map(|map| map.iter())
+        document.get("substitutions").and_then(|said| said.as_map()).into_iter().flat_map(Map::iter)
     {
         if let Some(value) = value.as_text() {
             variables.learn(&key.text, value);
@@ -110,16 +110,12 @@ fn in_step(step: &Node, variables: &Variables) -> Vec<Line> {
     } else {
         ""
     });
-    match program {
-        "gcloud" => {
-            let rest = shell::deployment(&words);
-            rest.map(|words| Line { number: step.at.line, words, folder }).into_iter().collect()
-        }
-        _ => {
-            let lines = args.iter().filter_map(|arg| Some((arg.as_text()?, arg.at.line)));
-            lines.flat_map(|(script, line)| in_text(script, line, variables, &folder)).collect()
-        }
+    if program == "gcloud" {
+        let rest = shell::deployment(&words);
+        return rest.map(|words| Line { number: step.at.line, words, folder }).into_iter().collect();
     }
+    let lines = args.iter().filter_map(|arg| Some((arg.as_text()?, arg.at.line)));
+    lines.flat_map(|(script, line)| in_text(script, line, variables, &folder)).collect()
 }
 
 /// `first`: the number of the text's first line.

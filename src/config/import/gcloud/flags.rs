@@ -2,6 +2,7 @@
 //!
 //! Source: the reference of `gcloud functions deploy`.
 
+use crate::config::import::node::Map;
 use crate::config::import::yaml;
 use crate::config::paths;
 use crate::config::quantity;
@@ -164,7 +165,7 @@ fn variables(flags: &Flags, folder: &Path) -> Environment {
         let path = paths::join(folder, Path::new(file));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         if let Ok(document) = yaml::parse(&SourceText::new(&path, &text)) {
-            let pairs = document.as_map().into_iter().flat_map(|map| map.iter());
+            let pairs = document.as_map().into_iter().flat_map(Map::iter);
             env.extend(
                 pairs.filter_map(|(key, value)| Some((key.text.clone(), value.as_text()?.to_owned()))),
             );

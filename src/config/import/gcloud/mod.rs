@@ -12,7 +12,7 @@ mod tests;
 use super::Imported;
 use crate::config::paths;
 use files::{Found, Line};
-use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::declare::{FunctionDeclaration, Provenance};
 use std::path::{Path, PathBuf};
 
 /// What a project's own deployments say, and the files that say it. `project`: Google's name of it.
@@ -37,8 +37,7 @@ fn deploy(root: &Path, path: &Path, shown: &Path, line: Line, imported: &mut Imp
     let (function, warnings) = flags::read(&line.words, root, &folder);
     imported.warnings.extend(warnings.into_iter().map(|what| format!("{at}: {what}")));
     let Some(mut function) = function else { return };
-    function.from.file = shown.to_owned();
-    function.from.line = line.number;
+    function.from = Provenance { file: shown.to_owned(), line: line.number };
     let same = |other: &&FunctionDeclaration| other.name == function.name;
     match imported.functions.iter().find(same) {
         // Once for each stage, most likely: they differ in what is no matter here.

@@ -119,7 +119,6 @@ fn words(line: &str) -> Vec<String> {
                     word.get_or_insert_default().push(next);
                 }
             }
-            (Some(_), letter) => word.get_or_insert_default().push(letter),
             (None, '\'' | '"') => {
                 quote = Some(letter);
                 word.get_or_insert_default();
@@ -131,7 +130,7 @@ fn words(line: &str) -> Vec<String> {
                 words.push(if doubled { format!("{letter}{letter}") } else { letter.to_string() });
             }
             (None, letter) if letter.is_whitespace() => words.extend(word.take()),
-            (None, letter) => word.get_or_insert_default().push(letter),
+            (_, letter) => word.get_or_insert_default().push(letter),
         }
     }
     words.extend(word);
