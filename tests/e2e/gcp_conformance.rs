@@ -88,6 +88,8 @@ fn house(runtime: &str) -> House {
     plan.file("package.json", package).file("index.js", NODE).up()
 }
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// One fact as a CloudEvent and as the older form of the same.
 struct Fact {
     name: &'static str,
@@ -202,7 +204,7 @@ fn facts() -> Vec<Fact> {
 
 /// What a function said that it got.
 #[track_caller]
-fn got(house: &House, function: &str, headers: &[(&str, &str)], body: &Value, what: &str) -> Value {
+fn got(house: &House, function: &str, headers: Headers<'_>, body: &Value, what: &str) -> Value {
     let mark = house.mark();
     let line = format!("POST /demo-mlemu/us-central1/{function}");
     let answer = http::send(house.gcp(), &line, headers, body.to_string().as_bytes());
@@ -244,7 +246,7 @@ fn events_in_all_forms(house: &House) {
     for Fact { name, cloud, legacy } in facts() {
         let (headers, data) = binary(&cloud);
         let headers: Vec<_> = headers.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let forms: [(&str, &[(&str, &str)], &Value); 3] = [
+        let forms: [(&str, Headers<'_>, &Value); 3] = [
             ("structured", &STRUCTURED, &structured(&cloud)),
             ("binary", &headers, &data),
             ("legacy", &JSON, &legacy),
