@@ -22,14 +22,16 @@ def tick():
         pause.wait(0.001)
         ticks += 1
 
-threading.Thread(target=tick, daemon=True).start()
-
 @functions_framework.http
 def hello(request):
     return request.path + '?' + request.query_string.decode()
 
 @functions_framework.http
 def ticking(request):
+    # The server has forked since this file was loaded, and threads stay behind.
+    if ticks == 0:
+        threading.Thread(target=tick, daemon=True).start()
+        pause.wait(0.1)
     return str(ticks)
 
 @functions_framework.http
