@@ -66,6 +66,14 @@ pub trait Cloud: Send + Sync {
     fn function_url(&self, _address: SocketAddr, _function: &FunctionId) -> Option<String> {
         None
     }
+    /// Where a function has whatever is asked below to itself, without a slash at the end; `None`: nowhere.
+    fn root_of(&self, _function: &str) -> Option<String> {
+        None
+    }
+    /// Whether a host is a name of this cloud's own, which only its vendor can give to an address.
+    fn is_host(&self, _host: &str) -> bool {
+        false
+    }
     /// The trace that a header of this vendor stands for; `None`: it is none of its headers.
     fn trace(&self, _header: &str) -> Option<String> {
         None
@@ -300,6 +308,18 @@ impl Cloud for mlemu_gcp::Gcp {
 
     fn stop(&self) {
         self.stop();
+    }
+
+    fn function_url(&self, _address: SocketAddr, function: &FunctionId) -> Option<String> {
+        Some(self.function_url(function))
+    }
+
+    fn root_of(&self, function: &str) -> Option<String> {
+        Some(self.root_of(function))
+    }
+
+    fn is_host(&self, host: &str) -> bool {
+        self.is_host(host)
     }
 
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {

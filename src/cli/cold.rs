@@ -2,14 +2,10 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
-use crate::daemon::control::FunctionLine;
 use crate::report::print::Printer;
-use bytes::Bytes;
 use clap::Args;
-use http::Method;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 #[derive(Debug, Args)]
 pub struct ColdArgs {
@@ -20,17 +16,13 @@ pub struct ColdArgs {
 }
 
 pub async fn run(args: ColdArgs, printer: Printer) -> Result<Exit, Complaint> {
-    let talk = Talk::need(&config::root(&args.project.project))?;
+    let client = talk::need(&config::root(&args.project.project))?;
     let names = match args.function {
         Some(name) => vec![name],
-        None => {
-            let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
-            functions.into_iter().map(|function| function.name).collect()
-        }
+        None => client.functions().await?.into_iter().map(|function| function.name).collect(),
     };
     for name in &names {
-        let path = format!("/_mlemu/functions/{}/cold", utf8_percent_encode(name, NON_ALPHANUMERIC));
-        drop(talk.call(Method::POST, &path, Bytes::new()).await?);
+        client.cold(name).await?;
         printer.say(&format!("the next call of {name} is a cold start"));
     }
     Ok(Exit::Ok)

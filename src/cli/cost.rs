@@ -2,14 +2,16 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
 use crate::daemon::control::invocations::{Line, Lines};
 use crate::daemon::simulating::profiles;
 use crate::report::load::{Costs, Load};
 use crate::report::price::Tariff;
 use crate::report::print::Printer;
+use bytes::Bytes;
 use clap::Args;
+use http::Method;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -116,7 +118,7 @@ async fn lines(args: &CostArgs) -> Result<Vec<Line>, Complaint> {
         return Ok(trail.invocations);
     }
     let root = config::root(&args.project.project);
-    let talk = Talk::need(&root).map_err(|complaint| {
+    let client = talk::need(&root).map_err(|complaint| {
         complaint.hint(
             "start it with `mlemu up` and call something, or assume: `mlemu cost --duration 120ms --memory 512MB`",
         )
@@ -124,7 +126,8 @@ async fn lines(args: &CostArgs) -> Result<Vec<Line>, Complaint> {
     let mut all = Vec::new();
     let mut since = 0;
     loop {
-        let lines: Lines = talk.get(&format!("/_mlemu/invocations?limit=1000&since={since}")).await?;
+        let path = format!("/_mlemu/invocations?limit=1000&since={since}");
+        let lines: Lines = client.ask(Method::GET, &path, Bytes::new()).await?;
         let done = lines.invocations.is_empty() || lines.cursor == since;
         since = lines.cursor;
         all.extend(lines.invocations);

@@ -49,6 +49,9 @@ pub struct UpArgs {
     /// Port of the control API [default: 4600, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     control_port: Option<u16>,
+    /// Give a function of Google Cloud the root of a port of its own; 0: any. Can be said several times
+    #[arg(long, value_name = "NAME=PORT", value_parser = served)]
+    serve: Vec<(String, u16)>,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
@@ -153,6 +156,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         host: args.host,
         ports,
         control,
+        served: args.serve.clone(),
         offline: args.reading.offline,
         faithful: args.faithful,
         strict_auth: args.strict_auth,
@@ -166,12 +170,28 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
     })
 }
 
+/// `NAME=PORT`
+fn served(text: &str) -> Result<(String, u16), String> {
+    let (name, port) = text.split_once('=').ok_or("write it like `score=8080`")?;
+    let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    if name.is_empty() {
+        Err("the name of a function is missing".into())
+    } else {
+        Ok((name.to_owned(), port))
+    }
+}
+
 /// That the daemon is ready, for programs.
 fn ready(daemon: &Daemon) -> String {
     let clouds: BTreeMap<_, _> =
         daemon.addresses().map(|(name, address)| (name, format!("http://{address}"))).collect();
     let control = format!("http://{}", daemon.control);
-    serde_json::json!({ "ready": true, "clouds": clouds, "control": control }).to_string()
+    let mut ready = serde_json::json!({ "ready": true, "clouds": clouds, "control": control });
+    if !daemon.served.is_empty() {
+        let served = daemon.served.iter().map(|(name, address)| (name.as_str(), format!("http://{address}")));
+        ready["served"] = served.collect::<BTreeMap<_, _>>().into_iter().collect();
+    }
+    ready.to_string()
 }
 
 /// The same for people. `asked`: the clouds whose port somebody chose.
@@ -189,6 +209,9 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
             _ => String::new(),
         };
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
+    }
+    for (name, address) in &daemon.served {
+        lines.push(format!("{}  http://{address}", printer.paint(Tone::Strong, name)));
     }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
     if let Some(note) = simulated(&daemon.world.engine.parts().policy.simulation) {

@@ -108,6 +108,7 @@ fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     loading.templates(native.as_ref())?;
     known_parameters(&overrides.parameters, &loading.parameters)?;
     loading.apps()?;
+    loading.deployments()?;
     loading.framework()?;
     loading.finish(native)
 }
@@ -202,12 +203,27 @@ impl Loading<'_> {
         merge::absorb(&mut self.loaded, imported, self.root)
     }
 
-    /// Adds what the code itself declares, unless a template says what it is.
+    /// Adds what scripts deploy. A template's function of the same name is another cloud's, most likely.
+    fn deployments(&mut self) -> Result<(), ConfigError> {
+        let (mut imported, files) = import::gcloud::read(self.root, &self.loaded.settings.gcp.account);
+        let known = &self.loaded.project.functions;
+        imported.functions.retain(|found| known.iter().all(|other| other.name != found.name));
+        self.loaded.files.extend(files);
+        merge::absorb(&mut self.loaded, imported, self.root)
+    }
+
+    /// Adds what the code itself declares, unless a template or a deployment says what it is.
     fn framework(&mut self) -> Result<(), ConfigError> {
-        if !self.loaded.project.functions.is_empty() {
+        let known = &self.loaded.project.functions;
+        if known.iter().any(|function| function.cloud != "gcp") {
             return Ok(());
         }
-        let (imported, files) = import::framework::read(self.root);
+        let (mut imported, files) = import::framework::read(self.root);
+        imported.functions.retain(|found| {
+            known.iter().all(|other| {
+                other.name != found.name && (&other.source, &other.handler) != (&found.source, &found.handler)
+            })
+        });
         self.loaded.files.extend(files);
         merge::absorb(&mut self.loaded, imported, self.root)
     }

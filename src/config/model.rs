@@ -155,7 +155,8 @@ pub struct FunctionTable {
     #[schemars(with = "Option<u32>")]
     pub instance_concurrency: Option<Spanned<u32>>,
     /// So many instances are there from the start and are kept however long nobody calls.
-    pub min_instances: Option<u32>,
+    #[schemars(with = "Option<u32>")]
+    pub min_instances: Option<Spanned<u32>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.

@@ -122,7 +122,7 @@ impl Native {
         ];
         self.options(function, options.into_iter().flatten())?;
         if let Some(count) = table.min_instances {
-            function.options.insert(MIN_INSTANCES.into(), count.to_string());
+            function.options.insert(MIN_INSTANCES.into(), count.get_ref().to_string());
         }
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {

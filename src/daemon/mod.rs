@@ -21,6 +21,7 @@ pub(crate) mod project;
 mod promise;
 pub mod recording;
 pub mod reset;
+mod rooted;
 pub mod scope;
 pub mod simulating;
 mod stream;
@@ -74,6 +75,8 @@ pub struct Options {
     /// Wished ports by cloud name; a cloud that is used and not named gets its usual one.
     pub ports: BTreeMap<&'static str, Wish>,
     pub control: Wish,
+    /// Functions that shall have the root of a port of their own; 0: any.
+    pub served: Vec<(String, u16)>,
     /// Never reach for a package registry.
     pub offline: bool,
     /// Scale as the cloud does, not as this machine can.
@@ -120,6 +123,7 @@ impl Options {
             host: Ipv4Addr::LOCALHOST.into(),
             ports: CLOUDS.iter().map(|kind| (kind.name, any)).collect(),
             control: any,
+            served: Vec::new(),
             offline: false,
             faithful: false,
             strict_auth: false,
@@ -145,6 +149,8 @@ pub enum StartError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("`{function}` cannot have a port of its own: {why}")]
+    Served { function: String, why: String },
     #[error("preparing the project failed: {why}")]
     Prepare { why: String, hint: Option<String> },
     #[error("the clouds' profiles cannot be used: {why}")]
@@ -161,6 +167,8 @@ pub struct Daemon {
     pub control: SocketAddr,
     /// The control API itself, for who is in this process.
     pub controls: Arc<control::Control>,
+    /// Functions at the root of their own ports.
+    pub served: Vec<(String, SocketAddr)>,
     serving: Vec<Serving>,
     claim: Option<Claim>,
     folders: Folders,
@@ -185,6 +193,8 @@ impl Daemon {
         let listening = open_control(&options, controls.clone()).await?;
         let control = listening.address;
         serving.push(listening);
+        let (served, rooted) = rooted::open(&options, &worlds).await?;
+        serving.extend(rooted);
         let world = worlds.first.clone();
         watcher(&world);
         let clock = world.clock.clone();
@@ -193,6 +203,7 @@ impl Daemon {
             world,
             control,
             controls,
+            served,
             serving,
             claim,
             folders,

@@ -279,6 +279,10 @@ impl Service for Front {
         }
     }
 
+    fn is_host(&self, host: &str) -> bool {
+        self.first.is_host(host)
+    }
+
     fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body> {
         self.first.apology(strain, parts)
     }

@@ -53,7 +53,7 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
             let what = "is not there yet and was answered as not implemented";
             (Tone::Warn, format!("{} {what}", whose.join(" ")))
         }
-        What::Ended { status, usage } => (tone(status), truth(status, usage)),
+        What::Ended { status, usage, .. } => (tone(status), truth(status, usage)),
         What::Occurred { summary, .. } => (Tone::Quiet, summary.clone()),
         What::InstanceGone { why } if verbose => (Tone::Quiet, format!("instance gone: {why}")),
         _ => return None,

@@ -71,6 +71,11 @@ fn diabetes_azure() {
 }
 
 #[test]
+fn diabetes_gcf() {
+    play("examples/diabetes-gcf/README.md", "examples/diabetes-gcf", &[]);
+}
+
+#[test]
 fn sentiment_azure() {
     play("examples/sentiment-azure/README.md", "examples/sentiment-azure", &[]);
 }

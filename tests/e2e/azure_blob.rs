@@ -1,7 +1,8 @@
 //! Blob Storage from its own client libraries, and functions that blobs start and that make blobs.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
+use super::plan::Plan;
 
 /// Makes a blob of each that comes, and fails where it is told to.
 const APP: &str = r#"
@@ -36,18 +37,14 @@ const CONFIG: &str = "[buckets.uploads]\nprovider = \"azure\"\nseed = \"seed\"\n
 fn house() -> House {
     let plan = Plan::new().file("shop/host.json", r#"{"version": "2.0"}"#).file("shop/function_app.py", APP);
     let plan = plan.file("shop/local.settings.json", SETTINGS).file("mlemu.toml", CONFIG);
-    open(plan.file("seed/labels.txt", "labels").arg("--azure-port").arg("0")).up()
-}
-
-fn open(plan: Plan) -> Plan {
-    plan.arg("--blob-port").arg("0").arg("--queue-port").arg("0")
+    plan.file("seed/labels.txt", "labels").up()
 }
 
 #[track_caller]
 fn cases(names: &[&str]) {
     let Some(python) = clients::azure_python() else { return };
     for name in names {
-        let house = open(Plan::new()).up();
+        let house = Plan::new().up();
         python.drive(&house, "azure_blob.py", name);
     }
 }
@@ -71,9 +68,9 @@ fn leases_snapshots_copies_and_batches_by_the_client_library() {
 fn signatures_are_verified() {
     cases(&["sas"]);
     let Some(python) = clients::azure_python() else { return };
-    let strict = open(Plan::new()).arg("--strict-auth").up();
+    let strict = Plan::new().arg("--strict-auth").program();
     python.drive(&strict, "azure_blob.py", "public");
-    python.drive(&open(Plan::new()).arg("--strict-auth").up(), "azure_blob.py", "sas");
+    python.drive(&Plan::new().arg("--strict-auth").program(), "azure_blob.py", "sas");
 }
 
 #[test]
@@ -84,7 +81,7 @@ fn large_blobs_do_not_stay_in_memory() {
 #[test]
 fn the_client_library_for_node() {
     let Some(node) = clients::azure_node() else { return };
-    node.drive(&open(Plan::new()).up(), "azure_blob.mjs", "");
+    node.drive(&Plan::new().up(), "azure_blob.mjs", "");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Events of blobs, as Event Grid tells them: to functions, to addresses with their handshakes, in both schemas.
 
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -98,8 +99,7 @@ fn request(reader: &mut impl BufRead) -> Option<Heard> {
 fn house(config: &str) -> House {
     let plan = Plan::new().file("shop/host.json", r#"{"version": "2.0"}"#).file("shop/function_app.py", APP);
     let plan = plan.file("shop/local.settings.json", SETTINGS).file("mlemu.toml", config);
-    let house =
-        plan.arg("--azure-port").arg("0").arg("--blob-port").arg("0").arg("--queue-port").arg("0").up();
+    let house = plan.up();
     house.wait(0, "the app is up", |record| is(record, "shop", "ended"));
     house
 }

@@ -12,6 +12,8 @@ const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
 const JEST_PACKAGES: [&str; 1] = ["jest@30"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
+const GOOGLE_FUNCTIONS_PACKAGES: [&str; 2] =
+    ["google-cloud-functions>=1.20,<2", "google-cloud-tasks>=2.19,<3"];
 const AZURE_PYTHON_PACKAGES: [&str; 2] = ["azure-storage-blob>=12.24,<13", "azure-storage-queue>=12.12,<13"];
 const AZURE_NODE_PACKAGES: [&str; 2] = ["@azure/storage-blob@12.32.0", "@azure/storage-queue@12.30.0"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
@@ -56,6 +58,15 @@ pub fn google_python() -> Option<Clients> {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_PYTHON_PACKAGES))
+    })
+}
+
+/// Google's client libraries for functions and tasks; says why when there are none.
+pub fn google_functions() -> Option<Clients> {
+    installed("google-functions", &GOOGLE_FUNCTIONS_PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_FUNCTIONS_PACKAGES))
     })
 }
 

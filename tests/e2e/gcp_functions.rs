@@ -284,6 +284,11 @@ def second(event):
 
 def first(data, context):
     print('heard', context.event_type, sorted(data))
+
+@functions_framework.http
+def asked(request):
+    print('heard', request.method, request.full_path, dict(request.headers).get('X-Own'), request.get_data(as_text=True))
+    return 'OK'
 ";
 
 const LISTENER_CONFIG: &str = "\
@@ -313,6 +318,10 @@ fn every_fixture_is_taken_by_the_framework() {
         ("gcp/pubsub/push", "first", "google.pubsub.topic.publish".into()),
         ("gcp/pubsub/from-storage", "second", published.into()),
         ("gcp/scheduler", "second", published.into()),
+        ("gcp/scheduler", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/pubsub/push", "second", published.into()),
+        ("gcp/pubsub/from-storage", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/http", "asked", "GET /?".into()),
     ] {
         let mark = house.mark();
         let output = house.mlemu(&["invoke", function, "--event", fixture]);
@@ -322,6 +331,49 @@ fn every_fixture_is_taken_by_the_framework() {
             let text = record["what"]["log"]["text"].as_str().unwrap_or_default();
             is(record, function, "log") && text.starts_with(&format!("heard {kind} "))
         });
+    }
+    let mark = house.mark();
+    let words = ["invoke", "asked", "--event", "gcp/http", "-p", "method=PUT", "-p", "path=/a%20b"];
+    let more = ["-p", "query.x=1", "-p", "headers.X-Own=yes", "-p", "body=red"];
+    let output = house.mlemu(&[&words[..], &more[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    house.wait(mark, "the request", |record| record["what"]["log"]["text"] == "heard PUT /a b?x=1 yes red");
+}
+
+/// One model file, one payload of one fixture, two clouds; how Google's twin is deployed is read from its script.
+#[test]
+fn twins_in_diabetes_predict_the_same_on_aws_and_google() {
+    let read = |name: &str| {
+        let path = super::plan::example(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let config = "[[prepare]]\nrun = [\"python\", \"train.py\"]\nrequirements = [\"scikit-learn>=1.6,<2\", \"joblib>=1.5,<2\"]\n\
+                  folder = \"one\"\noutputs = [\"model.joblib\", \"../two/model.joblib\"]\n\
+                  [functions.diabetes-aws]\nruntime = \"python3.12\"\nhandler = \"app.predict\"\nsource = \"one\"\n\
+                  memory = \"1024MB\"\ntimeout = \"30s\"\n";
+    let house = Plan::new()
+        .file("mlemu.toml", config)
+        .file("one/app.py", &read("diabetes/app.py"))
+        .file("one/requirements.txt", &read("diabetes/requirements.txt"))
+        .file("one/diabetes.py", &read("diabetes/train.py"))
+        .file(
+            "one/train.py",
+            "import shutil, diabetes\ndiabetes.main()\nshutil.copy('model.joblib', '../two')\n",
+        )
+        .file("two/deploy.sh", &read("diabetes-gcf/deploy.sh"))
+        .file("two/main.py", &read("diabetes-gcf/main.py"))
+        .file("two/requirements.txt", &read("diabetes-gcf/requirements.txt"))
+        .up();
+    let said = |function: &str, more: &[&str]| {
+        let output = house.mlemu(&[&["-q", "invoke", function, "--event", "ml/tabular"], more].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{function}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str::<Value>(&text).expect("JSON")
+    };
+    for more in [&[][..], &["-p", "age=40", "-p", "bmi=22"]] {
+        let first = said("diabetes-aws", more);
+        assert!(first["prediction"].is_number(), "{first}");
+        assert_eq!(first, said("diabetes-gcf", more));
     }
 }
 

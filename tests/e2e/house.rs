@@ -47,6 +47,8 @@ impl Plan {
         runtime.spawn(follow(client.clone(), records.clone()));
         House {
             control: session.control_address(),
+            pid: std::process::id(),
+            served: BTreeMap::new(),
             client,
             places,
             records,
@@ -121,7 +123,10 @@ pub struct House {
     pub client: Client,
     /// Where each cloud listens.
     pub(super) places: BTreeMap<String, SocketAddr>,
+    /// Where functions have ports of their own.
+    pub(super) served: BTreeMap<String, SocketAddr>,
     pub(super) control: SocketAddr,
+    pub(super) pid: u32,
     pub(super) records: Arc<Records>,
     /// Where the daemon is in this process.
     pub(super) _session: Option<Session>,
@@ -131,12 +136,22 @@ pub struct House {
 
 /// Where it is.
 impl House {
+    /// Of the process that the daemon is in.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     pub fn aws(&self) -> SocketAddr {
         self.places["aws"]
     }
 
     pub fn gcp(&self) -> SocketAddr {
         self.places["gcp"]
+    }
+
+    /// The port of a function's own.
+    pub fn served(&self, function: &str) -> SocketAddr {
+        self.served[function]
     }
 
     pub fn azure(&self) -> SocketAddr {

@@ -44,11 +44,16 @@ impl Plan {
             let url = url.as_str().unwrap_or_else(|| panic!("no address in {ready}"));
             url.trim_start_matches("http://").parse().expect("an address")
         };
-        let clouds = ready["clouds"].as_object().expect("clouds").iter();
+        let addresses = |what: &str| {
+            let all = ready[what].as_object().into_iter().flatten();
+            all.map(|(name, url)| (name.clone(), address(url))).collect()
+        };
         let house = House {
             client: Client::new(ready["control"].as_str().expect("an address"), token(&self)),
-            places: clouds.map(|(name, url)| (name.clone(), address(url))).collect(),
+            places: addresses("clouds"),
             control: address(&ready["control"]),
+            pid: child.id(),
+            served: addresses("served"),
             records,
             _session: None,
             runtime: runtime(),
@@ -92,10 +97,6 @@ fn text(said: &Mutex<String>) -> String {
 }
 
 impl Program {
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the daemon lives");
     }

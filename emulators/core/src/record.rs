@@ -137,6 +137,9 @@ pub enum What {
     Ended {
         status: Status,
         usage: Usage,
+        /// The status of the HTTP answer, where there was one.
+        #[serde(rename = "http_status", skip_serializing_if = "Option::is_none")]
+        answered: Option<u16>,
     },
     InstanceGone {
         why: String,

@@ -3,7 +3,8 @@
 use crate::framework::Signature;
 use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
-use crate::functions::{Functions, new_id, routes};
+use crate::functions::{Functions, deploy, new_id, routes};
+use crate::neighbours;
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
 use crate::scheduler::{self, Scheduler};
@@ -12,8 +13,8 @@ use crate::tasks::{self, Tasks};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::Request;
 use http::request::Parts;
+use http::{Request, StatusCode};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
 use mlemu_engine::sources::{SourceParts, Sources};
@@ -21,11 +22,12 @@ use mlemu_engine::triggers::{TriggerParts, Triggers};
 use mlemu_engine::{Engine, Ground};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::task::AbortHandle;
 
 /// What a reset goes back to, beside the shared cores.
 pub struct Saved {
+    functions: deploy::All,
     pubsub: pubsub::Saved,
     storage: storage::Saved,
     tasks: tasks::Saved,
@@ -34,24 +36,32 @@ pub struct Saved {
 
 /// The services, plugged together.
 pub struct Gcp {
-    engine: Engine,
-    functions: Functions,
+    pub(crate) engine: Engine,
+    pub(crate) functions: Functions,
     storage: Storage,
     pubsub: PubSub,
     sources: Sources,
     tasks: Tasks,
     scheduler: Scheduler,
-    place: Place,
+    pub(crate) place: Place,
     watch: bool,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
+    /// For what goes on after its request was answered.
+    pub(crate) this: Weak<Self>,
 }
 
 impl Gcp {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
         let place = Place::new(&ground.account, &ground.region).behind(&ground.prefix);
-        let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
+        let functions = Functions::new(
+            ground.engine.clone(),
+            place.clone(),
+            ground.folder,
+            ground.objects.clone(),
+            &ground.shelf,
+        );
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
         let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
@@ -90,7 +100,8 @@ impl Gcp {
         let storage = storage::Parts { objects, triggers, clock, sink, place: here, pubsub: told, shelf };
         let storage = Storage::new(storage);
         let (engine, watch) = (ground.engine, ground.watch);
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             engine,
             functions,
             storage,
@@ -110,6 +121,7 @@ impl Gcp {
         self.storage.awake();
         self.tasks.awake();
         self.scheduler.awake();
+        self.redeploy(&deploy::All::default());
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -119,23 +131,45 @@ impl Gcp {
 
     /// Functions come first: their paths begin with a project's name, which no API does.
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        if PubSub::is_grpc(&request) && Tasks::is_grpc(request.uri().path()) {
+            return self.tasks.grpc(request).await;
+        }
         if PubSub::is_grpc(&request) {
             return self.pubsub.grpc(request).await;
         }
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
+        let asked_around = neighbours::answer(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
-            (None, Some(admin)) => self.functions.administer(admin, request).await,
+            (None, Some(admin)) => self.administer(admin, request).await,
+            (None, None) if asked_around.is_some() => {
+                fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
+            }
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
+    }
+
+    /// Where a function is reached by HTTP.
+    pub fn function_url(&self, function: &FunctionId) -> String {
+        self.place.url_of(&function.name)
+    }
+
+    /// The path below which everything is the function's, e.g. `/demo-mlemu/us-central1/score`.
+    pub fn root_of(&self, function: &str) -> String {
+        self.place.path_of(function)
+    }
+
+    /// Whether a host is the one of this project's functions, e.g. `us-central1-demo-mlemu.cloudfunctions.net`.
+    pub fn is_host(&self, host: &str) -> bool {
+        routes::is_host(host, &self.place)
     }
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
@@ -149,7 +183,15 @@ impl Gcp {
 
     /// Makes a declared function real, with its triggers.
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
-        let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
+        self.declare_watched(function, self.watch)
+    }
+
+    pub(crate) fn declare_watched(
+        &self,
+        function: &FunctionDeclaration,
+        watch: bool,
+    ) -> Result<FunctionId, String> {
+        let id = self.functions.declare(function, watch).map_err(|refused| refused.to_string())?;
         self.storage.unsubscribe(&id);
         self.pubsub.unfeed(&id, &self.sources);
         self.scheduler.withdraw(&self.job_prefix(&id));
@@ -235,6 +277,7 @@ impl Gcp {
     /// What of this cloud is in none of the shared cores.
     pub fn saved(&self) -> Saved {
         Saved {
+            functions: self.functions.deployments.known().clone(),
             pubsub: self.pubsub.saved(),
             storage: self.storage.saved(),
             tasks: self.tasks.saved(),
@@ -243,6 +286,8 @@ impl Gcp {
     }
 
     pub fn restore(&self, saved: &Saved) {
+        let were = std::mem::replace(&mut *self.functions.deployments.known(), saved.functions.clone());
+        self.redeploy(&were);
         self.pubsub.restore(&saved.pubsub);
         self.storage.restore(&saved.storage);
         self.tasks.restore(&saved.tasks);
@@ -320,6 +365,10 @@ impl Gcp {
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDTASKS", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDSCHEDULER", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBUILD", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("{base}storage/v1/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", base),
         ];

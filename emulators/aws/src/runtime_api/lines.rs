@@ -21,7 +21,7 @@ pub(super) fn of(record: &Record) -> Vec<String> {
         What::InitEnded { init, status } => vec![init_report(init.duration, init.phase, status)],
         What::Started => vec![format!("START RequestId: {id} Version: {version}")],
         What::Log(line) => vec![line.text.clone()],
-        What::Ended { status, usage } => {
+        What::Ended { status, usage, .. } => {
             if never_began(usage) {
                 return Vec::new();
             }

@@ -115,21 +115,6 @@ impl QueueStorage {
         storage::answer::apology(strain)
     }
 
-    /// What a request asks for, for tests that ask for trouble.
-    pub fn asked(parts: &Parts) -> Asked {
-        trouble::asked(parts)
-    }
-
-    /// How a request is refused because a test asked for it.
-    pub fn troubled(trouble: Trouble) -> Response {
-        trouble::answer(trouble)
-    }
-
-    /// The account that a request names, where it is not the one that every SDK knows.
-    pub fn account(parts: &Parts) -> Option<&str> {
-        Some(routes::account(parts)).filter(|account| !account.is_empty() && *account != ACCOUNT)
-    }
-
     /// Variables for client libraries and tools outside of functions.
     pub fn environment(&self) -> Environment {
         Environment::from([("AZURE_STORAGE_CONNECTION_STRING".to_owned(), self.connection.to_string())])

@@ -95,7 +95,7 @@ impl Runtime for Workers {
     }
 
     fn keeping(&self, _revision: &Revision) -> Keeping {
-        Keeping { freezes: false, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false }
+        Keeping { freezes: false, ..Keeping::default() }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -99,7 +99,7 @@ impl Call {
             cpu: None,
         };
         let result = Err(FunctionFailure::NotStartable { why });
-        let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
+        let ended = What::Ended { status: Status::of(&result), usage: usage.clone(), answered: None };
         parts.record(self.subject(revision), ended);
         self.remember(result.clone(), Some(usage.clone()));
         self.complete(Outcome {

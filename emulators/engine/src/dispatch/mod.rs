@@ -306,7 +306,9 @@ impl Dispatcher {
     /// How many instances may live at once.
     fn cap(&self) -> usize {
         let local = self.parts.policy.local_cap.unwrap_or(usize::MAX);
-        let reserved = self.reserved.map_or(usize::MAX, |limit| limit as usize);
+        // A reservation counts calls, and an instance takes several where its vendor says so.
+        let capacity = self.pools.last().map_or(1, |pool| pool.capacity);
+        let reserved = self.reserved.map_or(usize::MAX, |limit| (limit as usize).div_ceil(capacity));
         local.min(reserved)
     }
 

@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// A call that a reload has moved so often waits for the instance that is starting.
 const MOST_MOVES: u32 = 1;
 
+/// So many instances more are started for those that ended before they had a call.
+const SECOND_CHANCES: usize = 3;
+
 /// Whether the revision can start.
 pub(super) enum Build {
     /// The next call starts it: nobody needed it yet, or it failed.
@@ -47,7 +50,11 @@ pub(super) struct Pool {
     /// Those with a free place, longest unused first.
     spare: Vec<InstanceId>,
     /// How many calls a member takes at a time.
-    capacity: usize,
+    pub(super) capacity: usize,
+    /// So many members are kept although no call waits.
+    least: usize,
+    /// How many were started for that since the last call: those that end by themselves are not started for ever.
+    ahead: usize,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
     /// A call has been handed to one of its instances.
@@ -87,6 +94,11 @@ impl Member {
             Doing::Serving(calls) => calls.min(self.answered.count()),
             Doing::Leaving => 0,
         }
+    }
+
+    /// Whether it is to end.
+    fn ends(&self) -> bool {
+        self.leaves || self.doing == Doing::Leaving
     }
 
     /// Whether it may get calls, now or when others have ended.
@@ -141,7 +153,7 @@ impl Pool {
         pinned: bool,
         working: Arc<AtomicUsize>,
     ) -> Self {
-        let capacity = client.keeping(&revision).concurrency.max(1);
+        let keeping = client.keeping(&revision);
         Self {
             key,
             revision,
@@ -153,7 +165,9 @@ impl Pool {
             queue: VecDeque::new(),
             members: HashMap::new(),
             spare: Vec::new(),
-            capacity,
+            capacity: keeping.concurrency.max(1),
+            least: if pinned { 0 } else { keeping.least },
+            ahead: 0,
             warm: false,
             served: false,
             working,
@@ -170,6 +184,7 @@ impl Pool {
 
     pub(super) fn started(&mut self, id: InstanceId, mut member: Member) {
         self.warm = false;
+        self.ahead += usize::from(self.queue.is_empty());
         member.turn(Doing::Starting, &self.working);
         self.members.insert(id, member);
     }
@@ -228,6 +243,7 @@ impl Pool {
                 self.spare.push(id);
             }
             self.served = true;
+            self.ahead = 0;
             if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
             {
@@ -259,14 +275,15 @@ impl Pool {
 
     /// Whether an instance shall start although no call waits.
     pub(super) fn wants_warmth(&self, provided: usize) -> bool {
-        let wanted = (self.warm && self.members.is_empty()) || self.lacks(provided);
+        let most = provided.max(self.least) + SECOND_CHANCES;
+        let wanted = (self.warm && self.members.is_empty()) || (self.lacks(provided) && self.ahead < most);
         wanted && !self.retired && matches!(self.build, Build::Done(_))
     }
 
-    /// Whether it has fewer than that many instances which are kept.
+    /// Whether it has fewer than that many instances which are kept, or than its runtime wants.
     pub(super) fn lacks(&self, provided: usize) -> bool {
-        let kept = |member: &&Member| member.provided && member.doing != Doing::Leaving && !member.leaves;
-        !self.pinned && self.members.values().filter(kept).count() < provided
+        let kept = |member: &&Member| member.provided && !member.ends();
+        !self.pinned && self.members.values().filter(kept).count() < provided.max(self.least)
     }
 
     /// Whether an instance of it got through its init.

@@ -229,7 +229,9 @@ impl Flight {
             usage.peak_memory = process.peak_memory();
             self.peak_memory = usage.peak_memory;
         }
-        let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
+        let answered =
+            result.as_ref().ok().and_then(|answer| answer.head.as_ref()).map(|head| head.status.as_u16());
+        let ended = What::Ended { status: Status::of(&result), usage: usage.clone(), answered };
         self.log.end(&self.call.invoke.id, ended);
         self.call.remember(result.clone(), Some(usage.clone()));
         if !early {

@@ -15,4 +15,5 @@ mod property;
 mod records;
 mod reload;
 mod stopping;
+mod warmth;
 mod watching;

@@ -116,11 +116,8 @@ impl Functions {
         })
     }
 
-    pub(super) fn no_function(&self, name: &str) -> Fault {
-        let (project, region) = (self.place.project(), self.place.region());
-        Fault::not_found(format!(
-            "Resource 'projects/{project}/locations/{region}/functions/{name}' was not found"
-        ))
+    pub(crate) fn no_function(&self, name: &str) -> Fault {
+        Fault::not_found(format!("Resource '{}' was not found", self.whole_name(name)))
     }
 }
 

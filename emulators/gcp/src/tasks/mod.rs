@@ -5,6 +5,7 @@
 //!
 //! Source: Cloud Tasks, "REST reference", version 2; "Create HTTP target tasks".
 
+mod grpc;
 mod queue;
 mod round;
 mod routes;
@@ -232,7 +233,8 @@ impl Tasks {
         let shown = |one: &mlemu_engine::queues::Peeked| {
             let mut task: Value = serde_json::from_slice(&one.message.body).unwrap_or_default();
             task["dispatchCount"] = one.count.into();
-            if let Sight::Delayed { until } = one.sight {
+            // Until it is tried, it is due when its creator said.
+            if let (Sight::Delayed { until }, 1..) = (one.sight, one.count) {
                 task["scheduleTime"] = queue::rfc3339(until).into();
             }
             task
