@@ -291,7 +291,7 @@ fn jest_alone_and_inside_of_exec() {
         .file("tests/two.test.js", JEST)
         .file("package.json", JEST_CONFIG);
     linked(&plan, &jest);
-    let jest = ["node", "--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--workers", "2"];
+    let jest = ["node", "--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--maxWorkers=2"];
     for wrapper in [&[][..], &[env!("CARGO_BIN_EXE_mlemu"), "exec", "--"]] {
         let words = [wrapper, &jest].concat();
         let mut command = Command::new(words[0]);

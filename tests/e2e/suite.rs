@@ -188,7 +188,7 @@ fn a_call_that_fails_fails_its_test_unless_that_is_expected() {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("FAILED nobody expects it to fail") && said.contains("a.mlemu.yaml:3:14"),
+        said.contains("FAILED nobody expects it to fail") && said.contains("a.mlemu.yaml:3:15"),
         "{said}"
     );
     assert!(said.contains("Works failed: ") && said.contains("never works"), "{said}");
