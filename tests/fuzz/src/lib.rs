@@ -86,7 +86,7 @@ impl Answer {
     }
 }
 
-/// The services, with a bucket `b`, a queue `q` and a topic `t`.
+/// The services, with a bucket `box`, a queue `q` and a topic `t`.
 pub struct World {
     aws: Arc<Aws>,
     _folder: tempfile::TempDir,
@@ -126,7 +126,7 @@ impl World {
             let made = world.ask(form_of(service, form.as_bytes())).await;
             assert_eq!(made.status, 200, "{made:?}");
         }
-        let bucket = Request::put("/b").header("host", "127.0.0.1:4566").body(Body::empty());
+        let bucket = Request::put("/box").header("host", "127.0.0.1:4566").body(Body::empty());
         assert_eq!(world.ask(bucket.expect("a request")).await.status, 200);
         world
     }

@@ -8,22 +8,22 @@ use mlemu_fuzz::{Answer, World, run};
 
 /// Of buckets; what one takes it also tells.
 const KEPT: [&str; 14] = [
-    "/b?cors",
-    "/b?tagging",
-    "/b?lifecycle",
-    "/b?versioning",
-    "/b?notification",
-    "/b?encryption",
-    "/b?website",
-    "/b?publicAccessBlock",
-    "/b?ownershipControls",
-    "/b?acl",
-    "/b?replication",
-    "/b?logging",
-    "/b/k?tagging",
-    "/b/k?acl",
+    "/box?cors",
+    "/box?tagging",
+    "/box?lifecycle",
+    "/box?versioning",
+    "/box?notification",
+    "/box?encryption",
+    "/box?website",
+    "/box?publicAccessBlock",
+    "/box?ownershipControls",
+    "/box?acl",
+    "/box?replication",
+    "/box?logging",
+    "/box/k?tagging",
+    "/box/k?acl",
 ];
-const OTHERS: [&str; 4] = ["/b?delete", "/b/k?uploadId=none", "/b/k?restore", "/b?object-lock"];
+const OTHERS: [&str; 4] = ["/box?delete", "/box/k?uploadId=none", "/box/k?restore", "/box?object-lock"];
 
 fuzz_target!(|input: &[u8]| {
     let [which, document @ ..] = input else { return };
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 async fn one(world: &World, which: usize, document: &[u8]) {
-    ask(world, Method::PUT, "/b/k", b"x").await;
+    ask(world, Method::PUT, "/box/k", b"x").await;
     if let Some(path) = KEPT.get(which % (KEPT.len() + OTHERS.len())) {
         if ask(world, Method::PUT, path, document).await.status != 200 {
             return;
