@@ -86,7 +86,7 @@ impl Answer {
     }
 }
 
-/// The services, with a bucket `b`, a queue `q` and a topic `t`.
+/// The services, with a bucket `box`, a queue `q` and a topic `t`.
 pub struct World {
     aws: Arc<Aws>,
     _folder: tempfile::TempDir,
@@ -120,14 +120,13 @@ impl World {
             engine,
         };
         let world = Self { aws: Aws::new(ground), _folder: folder };
-        for form in [
-            "Action=CreateQueue&QueueName=q&Version=2012-11-05",
-            "Action=CreateTopic&Name=t&Version=2010-03-31",
-        ] {
-            let made = world.ask(form_of(form.as_bytes())).await;
+        for (service, form) in
+            [("sqs", "Action=CreateQueue&QueueName=q"), ("sns", "Action=CreateTopic&Name=t")]
+        {
+            let made = world.ask(form_of(service, form.as_bytes())).await;
             assert_eq!(made.status, 200, "{made:?}");
         }
-        let bucket = Request::put("/b").header("host", "127.0.0.1:4566").body(Body::empty());
+        let bucket = Request::put("/box").header("host", "127.0.0.1:4566").body(Body::empty());
         assert_eq!(world.ask(bucket.expect("a request")).await.status, 200);
         world
     }
@@ -141,10 +140,12 @@ impl World {
     }
 }
 
-/// A request in the query protocol.
-pub fn form_of(form: &[u8]) -> Request<Body> {
+/// A request in the query protocol of a service.
+pub fn form_of(service: &str, form: &[u8]) -> Request<Body> {
+    let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
     let request = Request::post("/")
         .header("host", "127.0.0.1:4566")
+        .header("authorization", format!("{scope}, SignedHeaders=host, Signature=0"))
         .header("content-type", "application/x-www-form-urlencoded");
     request.body(Body::from(form.to_vec())).expect("a request")
 }

@@ -32,7 +32,7 @@ async fn one(world: &World, kind: u8, length: u8, body: &[u8]) {
 }
 
 async fn put(world: &World, kind: u8, length: u8, body: Body) -> Answer {
-    let mut request = Request::put("/b/k")
+    let mut request = Request::put("/box/k")
         .header("host", "127.0.0.1:4566")
         .header("content-encoding", "aws-chunked")
         .header("x-amz-content-sha256", FORMS[usize::from(kind & 3)]);
@@ -48,7 +48,7 @@ async fn put(world: &World, kind: u8, length: u8, body: Body) -> Answer {
 }
 
 async fn get(world: &World) -> Answer {
-    let request = Request::get("/b/k").header("host", "127.0.0.1:4566").body(Body::empty());
+    let request = Request::get("/box/k").header("host", "127.0.0.1:4566").body(Body::empty());
     world.ask(request.expect("a request")).await
 }
 

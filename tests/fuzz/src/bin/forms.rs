@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 async fn post(world: &World, body: Body) -> Answer {
-    let request = Request::post("/b")
+    let request = Request::post("/box")
         .header("host", "127.0.0.1:4566")
         .header("content-type", "multipart/form-data; boundary=B")
         .body(body);
