@@ -4,7 +4,7 @@ use super::error::ConfigError;
 use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
 use super::settings::{ACCOUNT, Place, REGION, Settings};
 use super::text::SourceText;
-use super::{dotenv, limits, paths, plain, schema};
+use super::{azure, dotenv, limits, paths, plain, schema};
 use mlemu_core::declare::{
     BucketDeclaration, FunctionDeclaration, Prepare, Project, Provenance, QueueDeclaration,
 };
