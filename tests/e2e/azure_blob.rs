@@ -15,12 +15,12 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 @app.blob_trigger(arg_name="blob", path="%From%/in/{name}.{ext}", connection="AzureWebJobsStorage")
 @app.blob_input(arg_name="labels", path="uploads/labels.txt", connection="AzureWebJobsStorage")
 @app.blob_output(arg_name="out", path="results/{name}-out.{ext}", connection="AzureWebJobsStorage")
-def shout(blob: func.InputStream, labels: str, out: func.Out[str]) -> None:
+def shout(blob: func.InputStream, labels: func.InputStream, out: func.Out[str]) -> None:
     text = blob.read().decode()
     logging.info("BLOB %s %s %s %s", blob.name, blob.length, text, blob.uri)
     if text == "bad":
         raise ValueError("no such flower")
-    out.set(text.upper() + " " + (labels or "none"))
+    out.set(text.upper() + " " + labels.read().decode())
 
 @app.blob_trigger(arg_name="blob", path="results/{name}", connection="AzureWebJobsStorage", source="EventGrid")
 def show(blob: func.InputStream) -> None:

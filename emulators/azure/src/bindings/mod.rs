@@ -42,6 +42,17 @@ struct Place {
 }
 
 impl Bindings {
+    /// Whether an app setting turns the function off.
+    pub fn is_disabled(&self, function: &str) -> bool {
+        let name = format!("AzureWebJobs.{function}.Disabled");
+        let also = name.replace('.', "__");
+        let said = self
+            .settings
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(&name) || known.eq_ignore_ascii_case(&also));
+        said.is_some_and(|(_, value)| matches!(value.trim().to_ascii_lowercase().as_str(), "true" | "1"))
+    }
+
     /// Whether a binding of this kind is here.
     pub fn knows(binding: &Binding) -> bool {
         binding.is("http") || binding.is("blob") || (binding.is("queue") && binding.is_out)

@@ -11,8 +11,8 @@ use crate::blob::facts::Facts;
 use crate::queue::ensure;
 use bytes::Bytes;
 use mlemu_core::{Answer, Cause, FunctionId, Sink, Subject, What};
-use mlemu_engine::objects::{BucketId, Object};
-use mlemu_engine::queues::{Fault, NewMessage, Queues, Received, TopicId};
+use mlemu_engine::objects::{BucketId, Object, Origin};
+use mlemu_engine::queues::{BackOff, Fault, NewMessage, Queues, Received, TopicId};
 use mlemu_engine::sources::{BatchShape, Mapping, Verdict};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// Where blobs go that failed too often.
 const POISON: &str = "webjobs-blobtrigger-poison";
+/// Where it is noted which blobs were seen, as the host does.
+const HOSTS: &str = "azure-webjobs-hosts";
 /// Largest event, in bytes.
 const EVENT: usize = 64 * 1024;
 
@@ -52,6 +54,31 @@ impl Waiting {
         Some(text.to_string().into())
     }
 
+    /// The blob that notes that the function has seen another one.
+    fn receipt(&self, blob: &str, etag: &str) -> String {
+        let (function, container) = (&self.function.name, self.bucket.name());
+        format!("blobreceipts/mlemu/Host.Functions.{function}/\"{etag}\"/{container}/{blob}")
+    }
+
+    /// Whether the function has seen this blob, or has failed often enough at it.
+    pub fn has_seen(&self, blobs: &BlobStorage, blob: &str, etag: &str) -> bool {
+        let hosts = blobs.bucket(blobs.accounts.own(), HOSTS);
+        !self.by_events && blobs.objects.get(&hosts, &self.receipt(blob, etag)).is_ok()
+    }
+
+    fn note(&self, blobs: &BlobStorage, blob: &str, etag: &str, cause: Cause) {
+        if self.by_events {
+            return;
+        }
+        let noted = blobs.ensure(blobs.accounts.own(), HOSTS).and_then(|hosts| {
+            let content = blobs.objects.laid_out(&[], "")?;
+            let origin = Origin { cause, source_ip: "127.0.0.1".into(), request_id: String::new() };
+            blobs.store(&hosts, &self.receipt(blob, etag), content, "application/octet-stream", origin)
+        });
+        // Without it the blob is seen once more after a restart, no worse.
+        drop(noted);
+    }
+
     pub fn send(&self, queues: &Queues, message: Bytes, cause: Cause) -> Result<(), Fault> {
         queues.send(&self.queue, NewMessage::of(message, cause)).map(drop)
     }
@@ -66,6 +93,8 @@ pub(crate) fn mapping(
     most: u32,
 ) -> Result<Mapping, Fault> {
     ensure(queues, &waiting.queue)?;
+    let at_once = BackOff { first: Duration::ZERO, longest: Duration::ZERO };
+    queues.configure(&waiting.queue.only(), |settings| settings.back_off = Some(at_once))?;
     Ok(Mapping {
         id: id_of(&waiting.function).into(),
         from: waiting.queue.only(),
@@ -118,6 +147,13 @@ impl Fed {
         (said["ETag"] == format!("\"{etag}\"")).then(|| (object, format!("{container}/{name}")))
     }
 
+    fn note(&self, one: &Received) {
+        if let Some((object, _)) = self.blob(one) {
+            let etag = Facts::of(&object.attributes).etag;
+            self.waiting.note(&self.blobs, &object.key, &etag, one.message.cause.clone());
+        }
+    }
+
     fn put_aside(&self, one: &Received) {
         let most = self.most;
         let name = serde_json::from_slice::<Value>(&one.message.body).unwrap_or_default();
@@ -138,7 +174,10 @@ impl Fed {
 
 impl BatchShape for Fed {
     fn wants(&self, one: &Received) -> bool {
-        self.blob(one).is_some()
+        self.blob(one).is_some_and(|(object, _)| {
+            let etag = Facts::of(&object.attributes).etag;
+            !self.waiting.has_seen(&self.blobs, &object.key, &etag)
+        })
     }
 
     fn event(&self, batch: &[Received]) -> Bytes {
@@ -146,7 +185,8 @@ impl BatchShape for Fed {
         json!({ "BlobTrigger": path }).to_string().into()
     }
 
-    fn verdict(&self, _batch: &[Received], _answer: &Answer) -> Verdict {
+    fn verdict(&self, batch: &[Received], _answer: &Answer) -> Verdict {
+        batch.iter().for_each(|one| self.note(one));
         Verdict::Done
     }
 
@@ -154,6 +194,7 @@ impl BatchShape for Fed {
         match batch.first() {
             Some(one) if one.count >= self.most => {
                 self.put_aside(one);
+                self.note(one);
                 Verdict::Done
             }
             _ => Verdict::Failed,

@@ -110,6 +110,9 @@ impl Hearers {
         for object in page.objects {
             let facts = Facts::of(&object.attributes);
             let container = waiting.bucket.name();
+            if waiting.has_seen(&self.parts.blobs, &object.key, &facts.etag) {
+                continue;
+            }
             if let Some(message) = waiting.message(container, &object.key, &facts.etag, facts.kind.name()) {
                 self.tell(waiting, message, Cause::Mlemu, &format!("{container}/{}", object.key));
             }

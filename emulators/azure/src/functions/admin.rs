@@ -164,7 +164,7 @@ impl Functions {
             },
             "files": null,
             "test_data": "",
-            "isDisabled": false,
+            "isDisabled": app.bindings.is_disabled(name),
             "isDirect": false,
             "isProxy": false,
         })

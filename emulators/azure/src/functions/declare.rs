@@ -39,7 +39,8 @@ impl Functions {
         watch: bool,
     ) -> Result<FunctionId, Refused> {
         let id = FunctionId::new(self.parts.place.scope.clone(), &declared.name);
-        let host = HostFile::read(declared.options.get(HOST_FILE).map_or("", String::as_str))?;
+        let text = declared.options.get(HOST_FILE).map_or("", String::as_str);
+        let host = HostFile::read_with(text, &declared.env)?;
         let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
         let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
         limits.concurrency = declared.concurrency;
@@ -178,8 +179,13 @@ impl Arrival {
         if let Some(fault) = &function.fault {
             return self.warn(&id, format!("the worker could not load it: {fault}"));
         }
+        if self.bindings.is_disabled(&function.name) {
+            return self.quiet(&id);
+        }
         match function.trigger.kind.to_ascii_lowercase().as_str() {
             "httptrigger" => {}
+            // What a subscription has for it waited.
+            "eventgridtrigger" => self.sources.revive(&id),
             "timertrigger" => {
                 if let Err(why) =
                     timer::arrange(&self.schedules, &id, &function.trigger, &self.bindings.settings)
@@ -213,6 +219,14 @@ impl Arrival {
                 format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
             self.warn(&id, text);
         }
+    }
+
+    /// Nothing starts a function that is turned off, but by hand.
+    fn quiet(&self, id: &FunctionId) {
+        self.schedules.withdraw(id);
+        self.sources.remove(&feed::id_of(id));
+        self.sources.remove(&trigger::id_of(id));
+        self.hearers.forget(id);
     }
 
     fn feed_by_queue(&self, id: &FunctionId, trigger: &Binding) -> Result<(), String> {

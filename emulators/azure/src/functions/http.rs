@@ -122,7 +122,8 @@ fn trace(head: &RequestHead) -> Option<String> {
 }
 
 fn fits(function: &Indexed, app: &App, parts: &Parts) -> Option<(Route, BTreeMap<String, String>)> {
-    if !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
+    let is_off = app.bindings.is_disabled(&function.name);
+    if is_off || !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
         return None;
     }
     let route = Route::read(&path_of(function, app));

@@ -167,7 +167,7 @@ impl QueueStorage {
             ..NewMessage::of(text, call.cause.clone())
         };
         let sent = self.queues.send(&call.topic(queue), new)?;
-        let receipt = Receipt { epoch: mlemu_core::Epoch(0), sequence: sent.sequence, token: 0 };
+        let receipt = self.queues.receipt_of(&sent);
         let one = OneMessage {
             message_id: id,
             insertion_time: date(now),
@@ -227,7 +227,7 @@ impl QueueStorage {
         let query = call.query;
         let lease = Duration::from_secs(number(query, "visibilitytimeout", 0, 0..=LONGEST)?);
         let body = if body.is_empty() { None } else { Some(Bytes::from(text_of(body)?)) };
-        let wanted = Extension { body, renew: true, ..Extension::of(lease) };
+        let wanted = Extension { body, renew: true, revives: true, ..Extension::of(lease) };
         match self.queues.extend(&call.topic(queue).only(), &receipt(query)?, wanted)? {
             Extended::Done(receipt, until) => {
                 let mut response = done(204);
@@ -241,7 +241,6 @@ impl QueueStorage {
     }
 }
 
-/// Without the one that a sender got: no lease stands for that here.
 fn receipt(query: &Query) -> Result<Receipt, Fault> {
     let said = query.get("popreceipt").ok_or(code::InvalidInput)?;
     wire::lease(said).ok_or_else(|| code::PopReceiptMismatch.into())

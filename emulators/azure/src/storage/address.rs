@@ -25,7 +25,12 @@ impl Address {
             Some(account) => (account, path),
             None => path.split_once('/').unwrap_or((path, "")),
         };
-        let rest = percent_decode_str(rest).decode_utf8().ok()?.into_owned();
+        Self::within(account, rest)
+    }
+
+    /// Of a path behind the account, as it stands in a request.
+    pub fn within(account: &str, path: &str) -> Option<Self> {
+        let rest = percent_decode_str(path).decode_utf8().ok()?.into_owned();
         is_name(account::primary(account)).then(|| Self { account: account.to_owned(), rest })
     }
 

@@ -55,7 +55,7 @@ impl BlobStorage {
         };
         let parts = request.into_parts().0;
         let run = async {
-            let address = Address::read(&parts).ok_or(code::InvalidUri)?;
+            let address = inside(&parts, &call.account).ok_or(code::InvalidUri)?;
             let asked = routes::asked(&parts, &address)?;
             let inside = call.container.is_empty() || call.container == asked.container;
             if !inside || !matches!(asked.operation, Operation::DeleteBlob | Operation::SetTier) {
@@ -69,6 +69,13 @@ impl BlobStorage {
         };
         answer::finished(run.await, &parts, &id, call.now)
     }
+}
+
+/// Some clients leave the account out of the paths within.
+fn inside(parts: &http::request::Parts, account: &str) -> Option<Address> {
+    let path = parts.uri.path().trim_start_matches('/');
+    let named = path.split('/').next().is_some_and(|first| first == account);
+    if named { Address::read(parts) } else { Address::within(account, path) }
 }
 
 /// One request within.

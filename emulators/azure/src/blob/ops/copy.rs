@@ -26,7 +26,7 @@ impl BlobStorage {
         let url = call.header("x-ms-copy-source").ok_or_else(|| Fault::missing("x-ms-copy-source"))?;
         let bad = || Fault::header("x-ms-copy-source", url);
         let uri: Uri = url.parse().map_err(|_| bad())?;
-        let host = uri.host().ok_or_else(bad)?;
+        let host = uri.host().filter(|_| uri.scheme().is_some()).ok_or_else(bad)?;
         let is_here = host == "localhost"
             || host.ends_with(".localhost")
             || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
