@@ -71,7 +71,7 @@ impl Runtime for FakeRuntime {
         }
     }
 
-    fn profile(&self, _revision: &Revision) -> &str {
+    fn profile(&self, _revision: &Revision) -> &'static str {
         "fake"
     }
 
