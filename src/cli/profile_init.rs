@@ -65,7 +65,8 @@ pub async fn run(args: ProfileInitArgs, printer: Printer) -> Result<Exit, Compla
     let weight = builder.weigh(needs(&function), Arc::new(|_| {})).await.ok();
     let plain = plain(&loaded, &function, &event, offline, printer).await?;
     let told = told(&loaded, &function, &event, offline, printer).await?;
-    let start = put_together(&function, profile, &plain, &told, weight.as_ref());
+    let empty = empty(&loaded, &function, &event, offline, printer).await?;
+    let start = put_together(&function, profile, &plain, &told, empty, weight.as_ref());
     if printer.json {
         printer.result(&serde_json::to_string_pretty(&start).unwrap_or_default());
     } else {
@@ -116,6 +117,56 @@ async fn futures(rig: &Rig, event: &Bytes) -> Result<(Outcome, Duration), Compla
     Ok((cold, warm))
 }
 
+/// A start whose interpreter told its imports, and how long it took with that.
+struct Told {
+    imports: Vec<Import>,
+    init: Duration,
+}
+
+/// The init of a function of the same runtime that does nothing: what the runtime takes by itself. `None`: such a one
+/// cannot be made.
+async fn empty(
+    loaded: &Loaded,
+    function: &FunctionDeclaration,
+    event: &Bytes,
+    offline: bool,
+    printer: Printer,
+) -> Result<Option<Duration>, Complaint> {
+    let Some((file, text)) = nothing(function) else { return Ok(None) };
+    let failed = |error: std::io::Error| Complaint::new(format!("cannot write an empty function: {error}"));
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let path = folder.path().join(file);
+    std::fs::create_dir_all(path.parent().unwrap_or(folder.path())).map_err(failed)?;
+    std::fs::write(path, text).map_err(failed)?;
+    let idle = FunctionDeclaration { source: folder.path().to_owned(), ..function.clone() };
+    let rig = Rig::open(loaded.clone(), idle, AS_THERE, offline, printer).await?;
+    let first = rig.cold(event.clone()).await;
+    let second = rig.cold(event.clone()).await;
+    rig.close().await;
+    first?;
+    Ok(second?.usage.init.map(|init| init.duration))
+}
+
+/// The file of a function that does nothing, and its text.
+fn nothing(function: &FunctionDeclaration) -> Option<(String, String)> {
+    let (module, name) = match function.cloud.as_str() {
+        "aws" => function.handler.rsplit_once('.')?,
+        "gcp" if function.runtime.starts_with("python") => ("main", function.handler.as_str()),
+        "gcp" => ("index", function.handler.as_str()),
+        // Its functions are known by running its code.
+        _ => return None,
+    };
+    if function.runtime.starts_with("python") {
+        let module = module.replace('.', "/");
+        return Some((format!("{module}.py"), format!("def {name}(*args, **more):\n    return 'ok'\n")));
+    }
+    let text = match function.cloud.as_str() {
+        "gcp" => format!("exports.{name} = (request, response) => response.send('ok');\n"),
+        _ => format!("exports.{name} = async () => 'ok';\n"),
+    };
+    function.runtime.starts_with("nodejs").then(|| (format!("{module}.js"), text))
+}
+
 /// The same start with an interpreter that tells its imports.
 async fn told(
     loaded: &Loaded,
@@ -123,7 +174,7 @@ async fn told(
     event: &Bytes,
     offline: bool,
     printer: Printer,
-) -> Result<Vec<Import>, Complaint> {
+) -> Result<Told, Complaint> {
     let mut telling = function.clone();
     if function.runtime.starts_with("python") {
         telling.env.insert("PYTHONPROFILEIMPORTTIME".into(), "1".into());
@@ -140,25 +191,26 @@ async fn told(
     let called = rig.cold(event.clone()).await;
     let records = rig.daemon().world.journal.past();
     rig.close().await;
-    called?;
+    let init = called?.usage.init.map(|init| init.duration).unwrap_or_default();
     let lines = records.iter().filter_map(|record| match &record.what {
         What::Log(line) => Import::read(&line.text),
         _ => None,
     });
-    Ok(lines.collect())
+    Ok(Told { imports: lines.collect(), init })
 }
 
 fn put_together(
     function: &FunctionDeclaration,
     profile: String,
     plain: &Plain,
-    imports: &[Import],
+    told: &Told,
+    empty: Option<Duration>,
     weight: Option<&Weight>,
 ) -> Start {
     let sizes: BTreeMap<String, f64> = weight
         .iter()
         .flat_map(|weight| &weight.packages)
-        .map(|share| (plainly(&share.name), share.unzipped as f64 / MIB))
+        .map(|share| (plainly(share.name.split(' ').next().unwrap_or_default()), share.unzipped as f64 / MIB))
         .collect();
     let known = |module: &str| {
         let named = OTHERWISE.iter().find(|(name, _)| *name == module).map_or(module, |(_, package)| package);
@@ -171,18 +223,21 @@ fn put_together(
         "azure" => "function_app".to_owned(),
         _ => file.replace('/', "."),
     };
-    let found = Attribution::of(imports, &module, &CLIENTS, known);
+    let mut found = Attribution::of(&told.imports, &module, &CLIENTS, known);
     let usage = &plain.cold.usage;
     let init = usage.init.map(|init| init.duration).unwrap_or_default();
     let simulated = usage.init.and_then(|init| init.simulated);
-    // Telling takes time too: shares are told, times are of the start without.
-    let rest = init.saturating_sub(found.imports() + found.own_code);
+    // Telling takes time too: what it says is brought to the length of the start without.
+    found.scale(init.as_secs_f64() / told.init.as_secs_f64().max(1e-6));
+    let rest = init.saturating_sub(found.imports());
     let mut notes = Vec::new();
-    let (runtime, model) = if found.is_exact {
-        (rest, found.own_code)
-    } else {
-        notes.push("the runtime loads this function's module in a way that is not told: what its own code takes is in `runtime`".into());
-        (rest, Duration::ZERO)
+    let (runtime, model) = match empty {
+        Some(empty) => (empty.min(rest), rest.saturating_sub(empty)),
+        None if found.is_exact => (rest.saturating_sub(found.own_code), found.own_code),
+        None => {
+            notes.push("what the function's own code takes is in `runtime`: an empty function of this cloud cannot be made to compare with".to_owned());
+            (rest, Duration::ZERO)
+        }
     };
     let imported: Vec<String> = found.packages.iter().map(|(name, _)| name.clone()).collect();
     let idle = sizes.iter().filter(|(name, _)| !imported.contains(name));

@@ -83,6 +83,13 @@ impl Attribution {
         Self { packages, own_code, is_exact: own.is_some() }
     }
 
+    /// All times so many times as long.
+    pub fn scale(&mut self, factor: f64) {
+        let factor = if factor.is_finite() { factor.clamp(0.0, 10.0) } else { 1.0 };
+        self.packages.iter_mut().for_each(|(_, own)| *own = own.mul_f64(factor));
+        self.own_code = self.own_code.mul_f64(factor);
+    }
+
     pub fn imports(&self) -> Duration {
         self.packages.iter().map(|(_, own)| *own).sum()
     }

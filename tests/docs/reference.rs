@@ -111,7 +111,8 @@ fn describe(schema: &Value, path: &str, tables: &mut Vec<String>) {
         });
         let doc = schema["description"].as_str().filter(|_| !path.is_empty()).unwrap_or_default();
         let doc = if doc.is_empty() { String::new() } else { format!("\n{doc}\n") };
-        tables.push(format!("### `{path}`\n{doc}\n{}", table(&["key", "value", "what it is"], rows)));
+        let heading = if path.is_empty() { "### Tables of any keys".into() } else { format!("### `{path}`") };
+        tables.push(format!("{heading}\n{doc}\n{}", table(&["key", "value", "what it is"], rows)));
     }
     for (key, value) in keys {
         let Some((form, inside)) = inner(value) else { continue };

@@ -130,7 +130,7 @@ pub trait Runtime: Send + Sync {
     }
 
     /// The profile of the product that this revision runs on, by name; none when nothing is known of it.
-    fn profile(&self, _revision: &Revision) -> &str {
+    fn profile(&self, _revision: &Revision) -> &'static str {
         ""
     }
 

@@ -143,6 +143,7 @@ mod tests {
             peak_memory: MIB,
             memory_limit: 128 * MIB,
             enforcement: Enforcement::Cgroup2,
+            cpu: None,
         };
         assert!(!never_began(&begun));
         assert!(never_began(&Usage { peak_memory: 0, ..begun }));

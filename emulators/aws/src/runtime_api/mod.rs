@@ -80,7 +80,7 @@ impl Runtime for LambdaRuntime {
         })
     }
 
-    fn profile(&self, _revision: &Revision) -> &str {
+    fn profile(&self, _revision: &Revision) -> &'static str {
         "aws-lambda"
     }
 

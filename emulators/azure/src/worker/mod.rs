@@ -90,7 +90,7 @@ impl Runtime for Workers {
     }
 
     /// Workers are not stopped between calls; past a function's time the whole worker is started anew.
-    fn profile(&self, _revision: &Revision) -> &str {
+    fn profile(&self, _revision: &Revision) -> &'static str {
         "azure-consumption"
     }
 

@@ -106,7 +106,7 @@ impl Runtime for Framework {
 
     /// The first generation stops instances between requests; the second throttles them, and leaves work
     /// alone whose caller has given up.
-    fn profile(&self, _revision: &Revision) -> &str {
+    fn profile(&self, _revision: &Revision) -> &'static str {
         self.traits.generation.profile()
     }
 

@@ -68,7 +68,7 @@ impl Runtime for FakeRuntime {
         Keeping { freezes: !steady, outlives_deadlines: steady, concurrency, tmp_is_memory: false, least }
     }
 
-    fn profile(&self, _revision: &Revision) -> &str {
+    fn profile(&self, _revision: &Revision) -> &'static str {
         "fake"
     }
 
