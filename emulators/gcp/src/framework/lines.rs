@@ -166,6 +166,7 @@ mod tests {
             peak_memory: 0,
             memory_limit: 0,
             enforcement: mlemu_core::Enforcement::None,
+            cpu: None,
         };
         let said = |status, code| ended(&status, &usage, code);
         assert_eq!(
