@@ -1,11 +1,8 @@
 //! `mlemu.toml` and the ways to start: files in, a project or a located error out.
 
-use super::model::Model;
-use super::{ConfigError, Loaded, Overrides, load, schema};
+use super::{ConfigError, Loaded, Overrides, load};
 use mlemu_core::declare::{HttpForm, QueueOptions, TriggerDeclaration};
 use proptest::prelude::*;
-use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -52,7 +49,7 @@ Resources:
       Events: {Get: {Type: Api, Properties: {Path: /score, Method: get}}}
 ";
 
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 [project]
 name = "flowers"
 env_file = ".env"
@@ -453,57 +450,6 @@ fn a_file_of_any_name_can_be_named() {
     assert_eq!(load(folder.path(), &overrides).unwrap().project.functions[0].name, "score");
     let missing = Overrides { template: Some("gone.yaml".into()), ..Overrides::default() };
     assert!(load(folder.path(), &missing).unwrap_err().to_string().starts_with("cannot read: "));
-}
-
-/// All paths of keys in a TOML value; named tables count as `*`.
-fn keys(value: &toml::Value, path: &str, found: &mut BTreeSet<String>) {
-    match value {
-        toml::Value::Table(table) => {
-            let named =
-                ["functions", "buckets", "queues", "functions.*.env", "aws.parameters"].contains(&path);
-            for (key, value) in table {
-                let key = if named { "*" } else { key };
-                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-                keys(value, &path, found);
-                found.insert(path);
-            }
-        }
-        toml::Value::Array(items) => items.iter().for_each(|item| keys(item, path, found)),
-        _ => {}
-    }
-}
-
-/// The same of a schema.
-fn schema_keys(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
-    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    for (key, inside) in schema["properties"].as_object().into_iter().flatten() {
-        found.insert(join(key));
-        schema_keys(inside, &join(key), found);
-    }
-    if schema["additionalProperties"].is_object() {
-        found.insert(join("*"));
-        schema_keys(&schema["additionalProperties"], &join("*"), found);
-    }
-    if schema["items"].is_object() {
-        schema_keys(&schema["items"], path, found);
-    }
-    schema["anyOf"].as_array().into_iter().flatten().for_each(|form| schema_keys(form, path, found));
-}
-
-#[test]
-fn the_schema_has_every_key_of_the_model_and_no_other() {
-    let (mut used, mut known) = (BTreeSet::new(), BTreeSet::new());
-    keys(&toml::from_str(EVERYTHING).unwrap(), "", &mut used);
-    schema_keys(&schema(), "", &mut known);
-    assert_eq!(used, known, "the example above must use every key, and the schema must know them all");
-    toml::from_str::<Model>(EVERYTHING).expect("the model reads all of them");
-    let text = schema().to_string();
-    assert!(!text.contains("null"), "TOML has no null");
-    assert!(
-        schema()["properties"]["functions"]["additionalProperties"]["properties"]["memory"]["description"]
-            .as_str()
-            .is_some_and(|text| text.contains("Memory limit"))
-    );
 }
 
 proptest! {

@@ -113,13 +113,16 @@ async fn a_blob_comes_and_goes() {
     assert_eq!((head.code(), head.text.as_str()), ((404, "BlobNotFound"), ""));
 }
 
+/// A request and its headers and body, and how it is refused.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], (u16, &'a str));
+
 #[tokio::test]
 async fn what_is_not_right_is_refused_by_its_name() {
     let fixture = Fixture::with_container().await;
     fixture.put("a", b"x").await;
     let block = [("x-ms-blob-type", "BlockBlob")];
     let page = |more: &'static str| [("x-ms-blob-type", "PageBlob"), ("x-ms-blob-content-length", more)];
-    let cases: &[(&str, &[(&str, &str)], &[u8], (u16, &str))] = &[
+    let cases: &[Case] = &[
         ("GET /pics/a", &[("x-ms-version", "latest")], b"", (400, "InvalidHeaderValue")),
         ("GET /pics/a", &[("authorization", "SharedKey x")], b"", (400, "InvalidAuthenticationInfo")),
         (
@@ -168,6 +171,23 @@ async fn what_is_not_right_is_refused_by_its_name() {
         ("GET /pics/a", &[("if-modified-since", "yesterday")], b"", (400, "InvalidHeaderValue")),
         ("GET /pics/a", &[("x-ms-if-tags", "no filter")], b"", (400, "InvalidHeaderValue")),
         ("PUT /pics/a?comp=lease", &[("x-ms-lease-action", "steal")], b"", (400, "InvalidHeaderValue")),
+    ];
+    for (line, headers, body, expected) in cases {
+        let answer = fixture.send(line, headers, body).await;
+        assert_eq!(answer.code(), *expected, "{line} {headers:?}: {}", answer.text);
+    }
+    assert_eq!(fixture.send("GET /pics/a", &[], b"").await.text, "x", "nothing of it did anything");
+    assert_eq!(
+        fixture.send("GET /pics?restype=container&comp=list", &[], b"").await.text.matches("<Blob>").count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_right_of_the_rest_is_refused_as_well() {
+    let fixture = Fixture::with_container().await;
+    fixture.put("a", b"x").await;
+    let cases: &[Case] = &[
         ("PUT /pics/a?comp=tags", &[], b"<Tags>", (400, "InvalidXmlDocument")),
         ("PUT /pics/a?comp=tier", &[], b"", (400, "MissingRequiredHeader")),
         (

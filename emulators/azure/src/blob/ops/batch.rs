@@ -108,8 +108,9 @@ fn split<'a>(text: &'a str, boundary: &str) -> Option<Vec<Inner<'a>>> {
 }
 
 fn inner(piece: &str) -> Option<Inner<'_>> {
-    let mut lines =
-        piece.trim_start_matches(['\r', '\n']).split('\n').map(|line| line.trim_end_matches('\r'));
+    // What is left of the boundary's own line, which may end in blanks, is no line of the part.
+    let (_, part) = piece.split_once('\n')?;
+    let mut lines = part.split('\n').map(|line| line.trim_end_matches('\r'));
     let header = |line: &str| {
         let (name, value) = line.split_once(':')?;
         name.trim().eq_ignore_ascii_case("content-id").then(|| value.trim().to_owned())
