@@ -21,12 +21,11 @@ pub struct ColdArgs {
 
 pub async fn run(args: ColdArgs, printer: Printer) -> Result<Exit, Complaint> {
     let talk = Talk::need(&config::root(&args.project.project))?;
-    let names = match args.function {
-        Some(name) => vec![name],
-        None => {
-            let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
-            functions.into_iter().map(|function| function.name).collect()
-        }
+    let names = if let Some(name) = args.function {
+        vec![name]
+    } else {
+        let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
+        functions.into_iter().map(|function| function.name).collect()
     };
     for name in &names {
         let path = format!("/_mlemu/functions/{}/cold", utf8_percent_encode(name, NON_ALPHANUMERIC));

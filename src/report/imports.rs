@@ -61,16 +61,13 @@ impl Attribution {
     ) -> Self {
         let is_own = |import: &Import| import.name == module || import.name.replace('/', ".") == module;
         let own = imports.iter().rposition(is_own);
-        let (begin, end) = match own {
-            Some(own) => {
-                let depth = imports[own].depth;
-                let outside = imports[..own].iter().rposition(|import| import.depth <= depth);
-                (outside.map_or(0, |at| at + 1), own)
-            }
-            None => {
-                let client = imports.iter().rposition(|import| clients.contains(&import.package()));
-                (client.map_or(0, |at| at + 1), imports.len())
-            }
+        let (begin, end) = if let Some(own) = own {
+            let depth = imports[own].depth;
+            let outside = imports[..own].iter().rposition(|import| import.depth <= depth);
+            (outside.map_or(0, |at| at + 1), own)
+        } else {
+            let client = imports.iter().rposition(|import| clients.contains(&import.package()));
+            (client.map_or(0, |at| at + 1), imports.len())
         };
         let mut packages: BTreeMap<String, Duration> = BTreeMap::new();
         for import in &imports[begin..end] {

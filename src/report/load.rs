@@ -206,7 +206,7 @@ mod tests {
         let bill = &costs(LOAD, false).bills[0];
         // A million times 0.1 s, and ten thousand times 2 s, at a GB each.
         assert!((bill.amounts.gb_s - 120_000.0).abs() < 1.0, "{bill:?}");
-        assert!((bill.usd - (120_000.0 * 0.0000166667 + 0.2)).abs() < 0.001);
+        assert!((bill.usd - (120_000.0 * 1.66667e-5 + 0.2)).abs() < 0.001);
     }
 
     #[test]
