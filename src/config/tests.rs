@@ -410,8 +410,23 @@ fn a_file_of_any_name_can_be_named() {
 fn keys(value: &toml::Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) => {
-            let named =
-                ["functions", "buckets", "queues", "functions.*.env", "aws.parameters"].contains(&path);
+            // What a figure is made of is the profile's own affair.
+            if path == "profiles.*.*.*" {
+                return;
+            }
+            let named = [
+                "functions",
+                "buckets",
+                "queues",
+                "functions.*.env",
+                "aws.parameters",
+                "budgets",
+                "profiles",
+                "profiles.*",
+                "profiles.*.*",
+                "simulate.profiles",
+            ]
+            .contains(&path);
             for (key, value) in table {
                 let key = if named { "*" } else { key };
                 let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };

@@ -1,6 +1,6 @@
 //! A month of calls and what it costs: on each cloud's functions, and on a machine that is always on.
 
-use super::plot::{Line, Plot, escape, html_table, page};
+use super::plot::{Line, Plot, html_table, page, remarks};
 use super::price::{Amounts, Tariff, Used};
 use super::table::table;
 use serde::Serialize;
@@ -155,8 +155,7 @@ impl Costs {
             lines: lines.chain([always]).collect(),
         };
         let rows: Vec<_> = self.bills.iter().map(cells).collect();
-        let notes: String =
-            self.notes.iter().map(|note| format!("<p class=\"quiet\">{}</p>\n", escape(note))).collect();
+        let notes = remarks(&self.notes);
         page(
             &format!("What {} costs", self.of),
             &format!("{}\n{}\n{notes}", plot.svg(), html_table(&HEAD, &rows)),
