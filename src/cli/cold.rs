@@ -17,9 +17,10 @@ pub struct ColdArgs {
 
 pub async fn run(args: ColdArgs, printer: Printer) -> Result<Exit, Complaint> {
     let client = talk::need(&config::root(&args.project.project))?;
-    let names = match args.function {
-        Some(name) => vec![name],
-        None => client.functions().await?.into_iter().map(|function| function.name).collect(),
+    let names = if let Some(name) = args.function {
+        vec![name]
+    } else {
+        client.functions().await?.into_iter().map(|function| function.name).collect()
     };
     for name in &names {
         client.cold(name).await?;

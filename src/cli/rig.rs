@@ -36,7 +36,7 @@ impl Rig {
             one.clone_from(&function);
             one.triggers.clear();
         }
-        let options = Options { simulating, offline, ..Options::private(loaded) };
+        let options = Options { offline, simulating, ..Options::private(loaded) };
         let mut terminal = None;
         let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::Steps, shared));
         let daemon = match Daemon::start(options, open).await {
@@ -46,13 +46,11 @@ impl Rig {
                 return Err(error.into());
             }
         };
-        let found = match daemon.world.find_on(Some(&function.cloud), &function.name) {
-            Ok(target) => Ok(target),
-            Err(_) => {
-                daemon.world.known().await;
-                daemon.world.find_on(Some(&function.cloud), &function.name)
-            }
-        };
+        let mut found = daemon.world.find_on(Some(&function.cloud), &function.name);
+        if found.is_err() {
+            daemon.world.known().await;
+            found = daemon.world.find_on(Some(&function.cloud), &function.name);
+        }
         match found {
             Ok(target) => Ok(Self { daemon, terminal, function, target }),
             Err(refused) => {

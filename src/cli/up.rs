@@ -227,8 +227,9 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
 
 /// What is made as it is in the cloud, so that nobody takes it for this machine's own speed.
 fn simulated(simulation: &Simulation) -> Option<String> {
-    let cpu =
-        simulation.cpu.then(|| "functions get the CPU that goes with their memory (`--cpu off`: all of it)");
+    let cpu = simulation
+        .cpu
+        .then_some("functions get the CPU that goes with their memory (`--cpu off`: all of it)");
     let starts = match simulation.cold_starts {
         ColdStarts::Off => None,
         ColdStarts::Typical | ColdStarts::Sampled if simulation.sleeps => {

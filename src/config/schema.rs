@@ -129,7 +129,8 @@ mod tests {
         match value {
             toml::Value::Table(table) => {
                 let named = known.contains(&format!("{path}.*"));
-                let closed = path.is_empty() || known.iter().any(|other| other.starts_with(&format!("{path}.")));
+                let closed =
+                    path.is_empty() || known.iter().any(|other| other.starts_with(&format!("{path}.")));
                 for (key, value) in table.iter().filter(|_| closed) {
                     let key = if named { "*" } else { key };
                     let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };

@@ -1,6 +1,6 @@
 //! A month of calls and what it costs: on each cloud's functions, and on a machine that is always on.
 
-use super::plot::{Line, Plot, escape, html_table, page};
+use super::plot::{Line, Plot, html_table, page, remarks};
 use super::price::{Amounts, Tariff, Used};
 use super::table::table;
 use serde::Serialize;
@@ -155,8 +155,7 @@ impl Costs {
             lines: lines.chain([always]).collect(),
         };
         let rows: Vec<_> = self.bills.iter().map(cells).collect();
-        let notes: String =
-            self.notes.iter().map(|note| format!("<p class=\"quiet\">{}</p>\n", escape(note))).collect();
+        let notes = remarks(&self.notes);
         page(
             &format!("What {} costs", self.of),
             &format!("{}\n{}\n{notes}", plot.svg(), html_table(&HEAD, &rows)),
@@ -206,7 +205,7 @@ mod tests {
         let bill = &costs(LOAD, false).bills[0];
         // A million times 0.1 s, and ten thousand times 2 s, at a GB each.
         assert!((bill.amounts.gb_s - 120_000.0).abs() < 1.0, "{bill:?}");
-        assert!((bill.usd - (120_000.0 * 0.0000166667 + 0.2)).abs() < 0.001);
+        assert!((bill.usd - (120_000.0 * 1.66667e-5 + 0.2)).abs() < 0.001);
     }
 
     #[test]

@@ -160,12 +160,19 @@ pub fn page(title: &str, body: &str) -> String {
 /// A table of a page.
 pub fn html_table(head: &[&str], rows: &[Vec<String>]) -> String {
     let cells = |tag: &str, row: &mut dyn Iterator<Item = String>| {
-        let cells: String = row.map(|cell| format!("<{tag}>{}</{tag}>", escape(&cell))).collect();
-        format!("<tr>{cells}</tr>")
+        let cells: Vec<String> = row.map(|cell| format!("<{tag}>{}</{tag}>", escape(&cell))).collect();
+        format!("<tr>{}</tr>", cells.concat())
     };
     let head = cells("th", &mut head.iter().map(ToString::to_string));
     let rows: String = rows.iter().map(|row| cells("td", &mut row.iter().cloned()) + "\n").collect();
     format!("<table>{head}\n{rows}</table>")
+}
+
+/// Sentences below the tables of a page.
+pub fn remarks(notes: &[String]) -> String {
+    let lines: Vec<String> =
+        notes.iter().map(|note| format!("<p class=\"quiet\">{}</p>", escape(note))).collect();
+    lines.join("\n")
 }
 
 pub fn escape(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! What `mlemu tune` measured: each memory size with its times and its price, and how sure all of it is.
 
-use super::plot::{Line, Plot, html_table, page};
+use super::plot::{Line, Plot, html_table, page, remarks};
 use super::price::{Tariff, Used};
 use super::table::table;
 use serde::Serialize;
@@ -190,10 +190,9 @@ impl Tuned {
             lines: vec![line("USD", &|row| row.usd_per_million)],
         };
         let rows: Vec<_> = self.rows.iter().map(|row| cells(row, String::new())).collect();
-        let notes: String = std::iter::once(format!("confidence: {}", self.confidence.text()))
-            .chain(self.notes.iter().cloned())
-            .map(|note| format!("<p class=\"quiet\">{}</p>\n", super::plot::escape(&note)))
-            .collect();
+        let mut notes = vec![format!("confidence: {}", self.confidence.text())];
+        notes.extend(self.notes.iter().cloned());
+        let notes = remarks(&notes);
         page(&title, &format!("{}\n{}\n{}\n{notes}", times.svg(), prices.svg(), html_table(&HEAD, &rows)))
     }
 }

@@ -226,7 +226,7 @@ mod tests {
         credit.look(1_000.0, 0.0);
         assert!((credit.left - 0.05).abs() < 1e-9, "{credit:?}");
         credit.look(1_000.1, 0.2);
-        assert_eq!(credit.next(1.0).0, true);
+        assert!(credit.next(1.0).0, "it must stand still");
         assert!((credit.next(1.0).1 - 0.201).abs() < 0.002, "{:?}", credit.next(1.0));
     }
 }

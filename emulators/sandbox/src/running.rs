@@ -305,13 +305,12 @@ impl Confined for Running {
     fn thaw(&self) -> Boxed<'_, ()> {
         Box::pin(async move {
             self.inner.frozen.store(false, Ordering::Release);
-            match &self.inner.fence.freezer {
-                Some(group) => drop(group.thaw()),
-                None => {
-                    let mut stops = self.inner.stops();
-                    stops.frozen = false;
-                    self.inner.continue_all(&stops);
-                }
+            if let Some(group) = &self.inner.fence.freezer {
+                let _ = group.thaw();
+            } else {
+                let mut stops = self.inner.stops();
+                stops.frozen = false;
+                self.inner.continue_all(&stops);
             }
             if let Some(pacer) = &self.pacer {
                 pacer.wakes();

@@ -267,7 +267,7 @@ fn a_share_can_be_changed_and_frozen_processes_stay_frozen() {
             // It spins for much longer than anybody waits here.
             let spun = tokio::time::timeout(Duration::from_millis(600), said.waits_for("spun", LONG));
             assert!(spun.await.is_err());
-            running.measure().cpu - before
+            running.measure().cpu.saturating_sub(before)
         };
         let slow = takes().await;
         assert!(slow < Duration::from_millis(150), "{slow:?}");
