@@ -63,9 +63,9 @@ pub async fn run(args: ProfileInitArgs, printer: Printer) -> Result<Exit, Compla
     let profile = profile.map_or_else(|| function.cloud.clone(), |profile| profile.name.clone());
     let builder = Builder::new(folders::cache(), offline);
     let weight = builder.weigh(needs(&function), Arc::new(|_| {})).await.ok();
-    let plain = plain(&loaded, &function, &event, offline, printer).await?;
-    let told = told(&loaded, &function, &event, offline, printer).await?;
-    let empty = empty(&loaded, &function, &event, offline, printer).await?;
+    let plain = Box::pin(plain(&loaded, &function, &event, offline, printer)).await?;
+    let told = Box::pin(told(&loaded, &function, &event, offline, printer)).await?;
+    let empty = Box::pin(empty(&loaded, &function, &event, offline, printer)).await?;
     let start = put_together(&function, profile, &plain, &told, empty, weight.as_ref());
     if printer.json {
         printer.result(&serde_json::to_string_pretty(&start).unwrap_or_default());

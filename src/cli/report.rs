@@ -72,7 +72,7 @@ pub async fn run(args: ReportArgs, printer: Printer) -> Result<Exit, Complaint> 
             measured.failed = Some("--no-calls".into());
         } else {
             let event = event(function, &loaded, &events)?;
-            call(&mut measured, function, &loaded, profile, event, &args, printer).await?;
+            Box::pin(call(&mut measured, function, &loaded, profile, event, &args, printer)).await?;
         }
         functions.push(measured);
     }

@@ -1,6 +1,16 @@
 //! Azure's listeners as the daemon sees them: functions, Blob Storage and Queue Storage.
 
-use super::*;
+use super::{Cloud, Saved};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::Request;
+use http::request::Parts;
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
+use mlemu_engine::faults::{Asked, Trouble};
+use std::net::SocketAddr;
 
 impl Cloud for mlemu_azure::Azure {
     fn bound(&self, address: SocketAddr) {

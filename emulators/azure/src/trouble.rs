@@ -23,7 +23,7 @@ pub fn of_storage(parts: &Parts, service: &str) -> Asked {
     let rest = crate::storage::address::Address::read(parts).map(|address| address.rest).unwrap_or_default();
     let comp = query.get("comp").map_or("", String::as_str);
     let operation = format!("{} {comp}", parts.method).trim().to_ascii_lowercase();
-    Asked { service: service.to_owned().into(), operation: operation.into(), resource: rest }
+    Asked { service: service.to_owned(), operation, resource: rest }
 }
 
 /// The storage services' own answer.

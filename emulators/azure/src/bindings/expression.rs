@@ -136,15 +136,12 @@ fn moment(now: Timestamp, form: &str) -> String {
     ];
     let (mut rest, mut made) = (form, String::new());
     while let Some(first) = rest.chars().next() {
-        match words.iter().find(|(word, _)| rest.starts_with(word)) {
-            Some((word, by)) => {
-                made.push_str(&at.strftime(by).to_string());
-                rest = &rest[word.len()..];
-            }
-            None => {
-                made.push(first);
-                rest = &rest[first.len_utf8()..];
-            }
+        if let Some((word, by)) = words.iter().find(|(word, _)| rest.starts_with(word)) {
+            made.push_str(&at.strftime(by).to_string());
+            rest = &rest[word.len()..];
+        } else {
+            made.push(first);
+            rest = &rest[first.len_utf8()..];
         }
     }
     made

@@ -186,7 +186,9 @@ impl BatchShape for Fed {
     }
 
     fn verdict(&self, batch: &[Received], _answer: &Answer) -> Verdict {
-        batch.iter().for_each(|one| self.note(one));
+        for one in batch {
+            self.note(one);
+        }
         Verdict::Done
     }
 

@@ -75,12 +75,12 @@ impl Call {
         address: &Address,
         asked: &Asked,
         by: &Self,
-    ) -> Result<Self, Fault> {
+    ) -> Self {
         let Asked { query, container, blob, .. } = asked.clone();
         let bucket = blobs.bucket(&address.account, &container);
         let account = primary(&address.account).to_owned();
         let (id, grant) = (by.id.clone(), by.grant.clone());
-        Ok(Self {
+        Self {
             parts: Parts::clone(parts),
             query,
             account,
@@ -90,7 +90,7 @@ impl Call {
             id,
             grant,
             now: by.now,
-        })
+        }
     }
 
     pub fn headers(&self) -> &HeaderMap {

@@ -138,7 +138,9 @@ mod tests {
 
     const AT: Timestamp = Timestamp(1_795_269_134_500_000);
 
-    fn check(conditions: &Conditions) -> (Result<(), &'static str>, Result<(), (&'static str, u16)>) {
+    type Read = Result<(), (&'static str, u16)>;
+
+    fn check(conditions: &Conditions) -> (Result<(), &'static str>, Read) {
         let facts = Facts { etag: "0x8D1".into(), modified: AT, ..Facts::default() };
         let mut attributes = Attributes::default();
         facts.keep(&mut attributes.documents);

@@ -127,7 +127,7 @@ impl BlobStorage {
         }
         let bucket = self.bucket(account, container);
         if self.objects.bucket(&bucket).is_err() {
-            self.make(account, container, Default::default())?;
+            self.make(account, container, std::collections::BTreeMap::default())?;
         }
         Ok(bucket)
     }

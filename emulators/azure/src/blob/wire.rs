@@ -162,7 +162,9 @@ pub(super) fn properties(object: &Object, facts: &Facts, with_copy: bool, now: T
         ("Cache-Control", "cache-control"),
         ("Content-Disposition", "content-disposition"),
     ];
-    headers.iter().for_each(|(name, by)| text.push_str(&element(name, said(by))));
+    for (name, by) in headers {
+        text.push_str(&element(name, said(by)));
+    }
     text.push_str(&element("BlobType", facts.kind.name()));
     match facts.kind {
         Kind::Block => {

@@ -188,11 +188,11 @@ impl Fault {
     pub fn response(&self, request: &str, now: Timestamp) -> Response {
         let (name, message) = (self.code.name, self.code.message);
         let time = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
-        let details: String = self
-            .details
-            .iter()
-            .map(|(name, value)| format!("<{name}>{}</{name}>", quick_xml::escape::escape(printable(value))))
-            .collect();
+        let mut details = String::new();
+        for (name, value) in &self.details {
+            let value = quick_xml::escape::escape(printable(value));
+            details.push_str(&format!("<{name}>{value}</{name}>"));
+        }
         let text = format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{name}</Code><Message>{message}\nRequestId:{request}\nTime:{time}</Message>{details}</Error>"
         );

@@ -69,7 +69,7 @@ pub(crate) fn usual(for_blobs: bool) -> String {
 /// What was said of a service of an account; otherwise what it says by itself.
 pub(crate) fn of(objects: &Objects, scope: &Scope, service: Service) -> String {
     let view = objects.bucket(&BucketId::new(scope, KEPT)).ok();
-    let said = view.and_then(|view| view.document(service.name()).map(|text| text.to_string()));
+    let said = view.and_then(|view| view.document(service.name()).map(ToString::to_string));
     said.unwrap_or_else(|| usual(service == Service::Blob))
 }
 

@@ -83,7 +83,7 @@ impl Asked<'_> {
             return Err(Fault::unauthenticated("Signature did not match."));
         }
         self.in_time(&stored)?;
-        self.from_here()?;
+        self.is_from_here()?;
         let permissions = match self.said("sp") {
             "" => stored.permission,
             said => said.to_owned(),
@@ -126,7 +126,7 @@ impl Asked<'_> {
     }
 
     /// By HTTP and from this machine, as every request here is.
-    fn from_here(&self) -> Result<(), Fault> {
+    fn is_from_here(&self) -> Result<(), Fault> {
         if self.said("spr") == "https" {
             return Err(code::AuthorizationProtocolMismatch.into());
         }
@@ -224,22 +224,23 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn asked<'a>(query: &'a Query, need: Need) -> Asked<'a> {
+    fn asked(query: &Query, need: Need) -> Asked<'_> {
         Asked { query, key: KEY, need, resource: RESOURCE, now: NOW }
     }
 
     fn signed(pairs: &[(&str, &str)]) -> Query {
         let mut query = query(pairs);
-        let text = match query.contains_key("ss") {
-            true => asked(&query, READ).account_text(pairs[0].1),
-            false => asked(&query, READ).resource_texts(pairs[0].1).remove(0),
+        let text = if query.contains_key("ss") {
+            asked(&query, READ).account_text(pairs[0].1)
+        } else {
+            asked(&query, READ).resource_texts(pairs[0].1).remove(0)
         };
         query.insert("sig".into(), sign(KEY, &text).unwrap());
         query
     }
 
     fn name(result: Result<String, Fault>) -> String {
-        result.map_or_else(|fault| fault.code.name.to_owned(), |granted| granted)
+        result.unwrap_or_else(|fault| fault.code.name.to_owned())
     }
 
     #[test]

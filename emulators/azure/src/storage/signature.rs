@@ -80,7 +80,9 @@ fn string(
         .map(|name| (name, said(name)))
         .collect();
     own.sort_by(|(a, _), (b, _)| order(a, b));
-    own.iter().for_each(|(name, value)| text.push_str(&format!("{name}:{value}\n")));
+    for (name, value) in &own {
+        text.push_str(&format!("{name}:{value}\n"));
+    }
     text.push_str(&format!("/{account}{prefix}{}", parts.uri.path()));
     match scheme {
         Scheme::Full => query.iter().for_each(|(name, value)| text.push_str(&format!("\n{name}:{value}"))),

@@ -268,15 +268,13 @@ async fn blob(
     let by_path = || std::str::from_utf8(payload).ok().map(|text| text.trim().trim_matches('"').to_owned());
     let own_path = trigger.text("path").unwrap_or_default();
     let path = by_message.or_else(by_path).unwrap_or_default();
-    match app.bindings.triggered(own_path, &path).await? {
-        Some((body, metadata)) => Ok((TypedData::of(Data::Bytes(body)), metadata)),
-        None => {
-            let mut metadata = app.bindings.told_of(own_path, own_path);
-            metadata.insert("Properties".to_owned(), TypedData::json(&json!({ "Length": payload.len() })));
-            metadata.insert("Metadata".to_owned(), TypedData::json(&json!({})));
-            Ok((TypedData::of(Data::Bytes(payload.clone())), metadata))
-        }
+    if let Some((body, metadata)) = app.bindings.triggered(own_path, &path).await? {
+        return Ok((TypedData::of(Data::Bytes(body)), metadata));
     }
+    let mut metadata = app.bindings.told_of(own_path, own_path);
+    metadata.insert("Properties".to_owned(), TypedData::json(&json!({ "Length": payload.len() })));
+    metadata.insert("Metadata".to_owned(), TypedData::json(&json!({})));
+    Ok((TypedData::of(Data::Bytes(payload.clone())), metadata))
 }
 
 #[cfg(test)]

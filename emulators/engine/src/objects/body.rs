@@ -244,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn zeros_take_no_room_and_are_known_from_what_was_written() {
         let sparse = Body::join([&Body::zeros(3 * READ), &body("one"), &body("two"), &Body::zeros(5)]);
-        assert_eq!(sparse.written(), [3 * READ..3 * READ + 6]);
+        assert_eq!(sparse.written(), vec![3 * READ..3 * READ + 6]);
         assert_eq!(sparse.slice(3 * READ - 2..3 * READ + 8).bytes().await.unwrap(), "\0\0onetwo\0\0");
         assert_eq!(sparse.bytes().await.unwrap().len() as u64, sparse.len());
         assert!(Body::zeros(9).written().is_empty());

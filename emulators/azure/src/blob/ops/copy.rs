@@ -50,7 +50,7 @@ impl BlobStorage {
         let own = address.account == call.account && !asked.query.contains_key("sig");
         let mut source = Call::read(self, &parts, &address, &asked, &call.id).or_else(|fault| {
             // Whoever may write in an account may read there too.
-            if own { Call::trusted(self, &parts, &address, &asked, call) } else { Err(fault) }
+            if own { Ok(Call::trusted(self, &parts, &address, &asked, call)) } else { Err(fault) }
         })?;
         source.query.retain(|name, _| name == "snapshot" || name == "versionid");
         let unseen = |fault: Fault| match fault.code.name {
@@ -81,7 +81,7 @@ impl BlobStorage {
     }
 
     /// `later`: the client asked for a copy that goes on behind its back. It is done at once all the same.
-    pub(super) async fn copy_blob(&self, call: &Call, later: bool) -> Result<Response, Fault> {
+    pub(super) fn copy_blob(&self, call: &Call, later: bool) -> Result<Response, Fault> {
         self.must_exist(call)?;
         let (source, of_source, url) = self.source(call)?;
         let mut attributes = headers::attributes(call)?;

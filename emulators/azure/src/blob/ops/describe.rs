@@ -77,7 +77,7 @@ impl BlobStorage {
         if Facts::of(&object.attributes).kind != Kind::Page {
             return Err(code::InvalidBlobType.into());
         }
-        if length % 512 != 0 {
+        if !length.is_multiple_of(512) {
             return Err(Fault::header("x-ms-blob-content-length", &length.to_string()));
         }
         let old = &object.content.body;

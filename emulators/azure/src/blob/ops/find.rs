@@ -142,14 +142,11 @@ impl BlobStorage {
                 .extend(fit.map(|object| (format!("{container}/{}", object.key), container.clone(), object)));
         }
         let mut rest = found.into_iter().skip_while(|(place, ..)| place.as_str() < marker);
-        let shown: String = rest
-            .by_ref()
-            .take(most)
-            .map(|(_, container, object)| {
-                let inner = element("Name", &object.key) + &element("ContainerName", &container);
-                format!("<Blob>{inner}{}</Blob>", wire::tags(&object.attributes.tags))
-            })
-            .collect();
+        let mut shown = String::new();
+        for (_, container, object) in rest.by_ref().take(most) {
+            let inner = element("Name", &object.key) + &element("ContainerName", &container);
+            shown.extend(["<Blob>", &inner, &wire::tags(&object.attributes.tags), "</Blob>"]);
+        }
         let next = rest.next().map(|(place, ..)| place).unwrap_or_default();
         let text = format!(
             "<EnumerationResults ServiceEndpoint=\"{}\">{}<Blobs>{shown}</Blobs>{}</EnumerationResults>",

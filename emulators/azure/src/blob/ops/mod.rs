@@ -34,9 +34,9 @@ impl BlobStorage {
             Op::ListContainers => Ok(self.list_containers(call)?),
             Op::GetServiceProperties => Ok(self.service_properties(call)),
             Op::SetServiceProperties => self.set_service_properties(call, &whole(body, DOCUMENT).await?),
-            Op::GetServiceStats => Ok(self.service_stats(call)),
+            Op::GetServiceStats => Ok(service::service_stats(call)),
             Op::GetUserDelegationKey => self.user_delegation_key(call, &whole(body, DOCUMENT).await?),
-            Op::GetAccountInformation => Ok(self.account_information()),
+            Op::GetAccountInformation => Ok(service::account_information()),
             Op::Batch => self.batch(call, &whole(body, DOCUMENT).await?).await,
             Op::FindBlobs => self.find_blobs(call),
             Op::CreateContainer => self.create_container(call),
@@ -48,9 +48,8 @@ impl BlobStorage {
             Op::LeaseContainer => self.lease_container(call),
             Op::ListBlobs => self.list_blobs(call),
             Op::GetBlob => self.get_blob(call).await,
-            Op::HeadBlob => self.head_blob(call),
+            Op::HeadBlob | Op::GetMetadata => self.head_blob(call),
             Op::DeleteBlob => self.delete_blob(call),
-            Op::GetMetadata => self.head_blob(call),
             Op::SetMetadata => self.set_metadata(call),
             Op::SetProperties => self.set_properties(call),
             Op::LeaseBlob => self.lease_blob(call),
@@ -68,7 +67,7 @@ impl BlobStorage {
         match operation {
             Op::PutBlob => self.put_blob(call, body).await,
             Op::PutBlobFromUrl => self.put_blob_from_url(call).await,
-            Op::CopyFromUrl => self.copy_blob(call, false).await,
+            Op::CopyFromUrl => self.copy_blob(call, false),
             Op::AbortCopy => self.abort_copy(call),
             Op::PutBlock => self.put_block(call, body).await,
             Op::PutBlockFromUrl => self.put_block_from_url(call).await,
@@ -80,7 +79,7 @@ impl BlobStorage {
             Op::PutPage => self.put_page(call, body).await,
             Op::PutPageFromUrl => self.put_page_from_url(call).await,
             Op::GetPageRanges => self.page_ranges(call),
-            _ => self.copy_blob(call, true).await,
+            _ => self.copy_blob(call, true),
         }
     }
 }

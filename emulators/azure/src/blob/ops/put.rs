@@ -38,7 +38,7 @@ impl BlobStorage {
         let mut attributes = headers::attributes(call)?;
         let mut facts = self.fresh(call, kind);
         // Refused before the body is read where it can be; what counts is the check at the commit.
-        self.may_put(
+        may_put(
             call,
             &Conditions::read(call)?,
             self.objects.get(&call.bucket, &call.blob).ok().as_deref(),
@@ -54,7 +54,7 @@ impl BlobStorage {
             }
             Kind::Append | Kind::Page => {
                 let content = self.receive(call, body, 0).await.map_err(|_| code::InvalidBlobOrBlock)?;
-                self.begun(call, &mut facts, content)?
+                begun(call, &mut facts, content)?
             }
         };
         let (object, facts) =
@@ -67,35 +67,8 @@ impl BlobStorage {
         Ok(response)
     }
 
-    /// What an append or page blob is at first.
-    fn begun(&self, call: &Call, facts: &mut Facts, mut content: Content) -> Result<Content, Fault> {
-        if facts.kind == Kind::Page {
-            let length = call.number("x-ms-blob-content-length")?;
-            let length = length.ok_or_else(|| Fault::missing("x-ms-blob-content-length"))?;
-            if length % 512 != 0 || length > LARGEST {
-                return Err(Fault::header("x-ms-blob-content-length", &length.to_string()));
-            }
-            facts.sequence = call.number("x-ms-blob-sequence-number")?.unwrap_or_default();
-            content.body = objects::Body::zeros(length);
-        }
-        content.md5 = None;
-        Ok(content)
-    }
-
     pub(super) fn fresh(&self, call: &Call, kind: Kind) -> Facts {
         Facts::new(kind, etag(self.objects.ids()), call.now)
-    }
-
-    /// Whether a request may put a blob in the place of this one.
-    pub(super) fn may_put(
-        &self,
-        call: &Call,
-        conditions: &Conditions,
-        current: Option<&Object>,
-    ) -> Result<(), Fault> {
-        conditions.over(current, call.now)?;
-        let may_replace = call.grant.has('w');
-        if current.is_some() && !may_replace { Err(code::UnauthorizedBlobOverwrite.into()) } else { Ok(()) }
     }
 
     /// Puts a new blob in the place of what is there. A lease that lasts goes on.
@@ -106,7 +79,7 @@ impl BlobStorage {
         let new =
             NewObject { key: call.blob.as_str().into(), content, attributes, how, origin: call.origin() };
         let object = self.objects.put_over(&call.bucket, new, closing, |current, attributes| {
-            self.may_put(call, &conditions, current)?;
+            may_put(call, &conditions, current)?;
             if let Some(before) = current.map(|current| Facts::of(&current.attributes)) {
                 let goes_on = lease::state(before.lease.as_ref(), call.now).is_locked();
                 facts.lease = before.lease.filter(|_| goes_on);
@@ -170,4 +143,30 @@ pub(super) fn made(facts: &Facts) -> Response {
     let mut response = empty(StatusCode::CREATED);
     headers::stamp(&mut response, facts);
     response
+}
+
+/// What an append or page blob is at first.
+fn begun(call: &Call, facts: &mut Facts, mut content: Content) -> Result<Content, Fault> {
+    if facts.kind == Kind::Page {
+        let length = call.number("x-ms-blob-content-length")?;
+        let length = length.ok_or_else(|| Fault::missing("x-ms-blob-content-length"))?;
+        if !length.is_multiple_of(512) || length > LARGEST {
+            return Err(Fault::header("x-ms-blob-content-length", &length.to_string()));
+        }
+        facts.sequence = call.number("x-ms-blob-sequence-number")?.unwrap_or_default();
+        content.body = objects::Body::zeros(length);
+    }
+    content.md5 = None;
+    Ok(content)
+}
+
+/// Whether a request may put a blob in the place of this one.
+pub(super) fn may_put(
+    call: &Call,
+    conditions: &Conditions,
+    current: Option<&Object>,
+) -> Result<(), Fault> {
+    conditions.over(current, call.now)?;
+    let may_replace = call.grant.has('w');
+    if current.is_some() && !may_replace { Err(code::UnauthorizedBlobOverwrite.into()) } else { Ok(()) }
 }

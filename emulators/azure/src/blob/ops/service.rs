@@ -24,21 +24,6 @@ impl BlobStorage {
         Ok(empty(StatusCode::ACCEPTED))
     }
 
-    pub(super) fn service_stats(&self, call: &Call) -> Response {
-        let inner = element("Status", "live") + &element("LastSyncTime", &date(call.now));
-        let text =
-            format!("<StorageServiceStats><GeoReplication>{inner}</GeoReplication></StorageServiceStats>");
-        xml(StatusCode::OK, &text)
-    }
-
-    pub(super) fn account_information(&self) -> Response {
-        let mut response = empty(StatusCode::OK);
-        set(&mut response, "x-ms-sku-name", "Standard_RAGRS");
-        set(&mut response, "x-ms-account-kind", "StorageV2");
-        set(&mut response, "x-ms-is-hns-enabled", "false");
-        response
-    }
-
     /// The key follows from what it says of itself, so that nothing needs to be remembered.
     pub(super) fn user_delegation_key(&self, call: &Call, body: &[u8]) -> Result<Response, Fault> {
         let asked = wire::key_info(body)?;
@@ -91,4 +76,19 @@ fn who(authorization: Option<&str>) -> (String, String) {
     let nobody = "00000000-0000-0000-0000-000000000000";
     let claim = |name: &str| claims[name].as_str().unwrap_or(nobody).to_owned();
     (claim("oid"), claim("tid"))
+}
+
+pub(super) fn service_stats(call: &Call) -> Response {
+    let inner = element("Status", "live") + &element("LastSyncTime", &date(call.now));
+    let text =
+        format!("<StorageServiceStats><GeoReplication>{inner}</GeoReplication></StorageServiceStats>");
+    xml(StatusCode::OK, &text)
+}
+
+pub(super) fn account_information() -> Response {
+    let mut response = empty(StatusCode::OK);
+    set(&mut response, "x-ms-sku-name", "Standard_RAGRS");
+    set(&mut response, "x-ms-account-kind", "StorageV2");
+    set(&mut response, "x-ms-is-hns-enabled", "false");
+    response
 }
