@@ -340,43 +340,6 @@ fn every_fixture_is_taken_by_the_framework() {
     house.wait(mark, "the request", |record| record["what"]["log"]["text"] == "heard PUT /a b?x=1 yes red");
 }
 
-/// One model file, one payload of one fixture, two clouds; how Google's twin is deployed is read from its script.
-#[test]
-fn twins_in_diabetes_predict_the_same_on_aws_and_google() {
-    let read = |name: &str| {
-        let path = super::plan::example(name);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    };
-    let config = "[[prepare]]\nrun = [\"python\", \"train.py\"]\nrequirements = [\"scikit-learn>=1.6,<2\", \"joblib>=1.5,<2\"]\n\
-                  folder = \"one\"\noutputs = [\"model.joblib\", \"../two/model.joblib\"]\n\
-                  [functions.diabetes-aws]\nruntime = \"python3.12\"\nhandler = \"app.predict\"\nsource = \"one\"\n\
-                  memory = \"1024MB\"\ntimeout = \"30s\"\n";
-    let house = Plan::new()
-        .file("mlemu.toml", config)
-        .file("one/app.py", &read("diabetes/app.py"))
-        .file("one/requirements.txt", &read("diabetes/requirements.txt"))
-        .file("one/diabetes.py", &read("diabetes/train.py"))
-        .file(
-            "one/train.py",
-            "import shutil, diabetes\ndiabetes.main()\nshutil.copy('model.joblib', '../two')\n",
-        )
-        .file("two/deploy.sh", &read("diabetes-gcf/deploy.sh"))
-        .file("two/main.py", &read("diabetes-gcf/main.py"))
-        .file("two/requirements.txt", &read("diabetes-gcf/requirements.txt"))
-        .up();
-    let said = |function: &str, more: &[&str]| {
-        let output = house.mlemu(&[&["-q", "invoke", function, "--event", "ml/tabular"], more].concat());
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{function}: {text}{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_str::<Value>(&text).expect("JSON")
-    };
-    for more in [&[][..], &["-p", "age=40", "-p", "bmi=22"]] {
-        let first = said("diabetes-aws", more);
-        assert!(first["prediction"].is_number(), "{first}");
-        assert_eq!(first, said("diabetes-gcf", more));
-    }
-}
-
 const TICKS: &str = "\
 import functions_framework
 

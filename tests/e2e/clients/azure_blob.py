@@ -78,7 +78,7 @@ def containers():
     raises("ContainerNotFound", lambda: pics.upload_blob("a", b"x"))
     service.set_service_properties(cors=[CorsRule(["*"], ["GET"])], target_version="2020-10-02")
     said = service.get_service_properties()
-    assert said["cors"][0].allowed_origins == ["*"] and said["target_version"] == "2020-10-02", said
+    assert said["cors"][0].allowed_origins == "*" and said["target_version"] == "2020-10-02", said
     assert service.get_account_information()["account_kind"] == "StorageV2"
 
 

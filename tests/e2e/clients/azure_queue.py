@@ -101,7 +101,7 @@ def signed():
     bad = QueueServiceClient(parts["QueueEndpoint"], credential=AzureNamedKeyCredential(account, "a" * 86 + "=="))
     raises(HttpResponseError, "AuthenticationFailed", lambda: bad.create_queue("other"))
     service.set_service_properties(cors=[CorsRule(["*"], ["GET"])])
-    assert service.get_service_properties()["cors"][0].allowed_origins == ["*"]
+    assert service.get_service_properties()["cors"][0].allowed_origins == "*"
 
 
 def feed():

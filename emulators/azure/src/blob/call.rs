@@ -69,28 +69,12 @@ impl Call {
     }
 
     /// A read for somebody who was allowed already.
-    pub fn trusted(
-        blobs: &BlobStorage,
-        parts: &Parts,
-        address: &Address,
-        asked: &Asked,
-        by: &Self,
-    ) -> Self {
+    pub fn trusted(blobs: &BlobStorage, parts: &Parts, address: &Address, asked: &Asked, by: &Self) -> Self {
         let Asked { query, container, blob, .. } = asked.clone();
         let bucket = blobs.bucket(&address.account, &container);
         let account = primary(&address.account).to_owned();
         let (id, grant) = (by.id.clone(), by.grant.clone());
-        Self {
-            parts: Parts::clone(parts),
-            query,
-            account,
-            container,
-            blob,
-            bucket,
-            id,
-            grant,
-            now: by.now,
-        }
+        Self { parts: Parts::clone(parts), query, account, container, blob, bucket, id, grant, now: by.now }
     }
 
     pub fn headers(&self) -> &HeaderMap {

@@ -147,7 +147,8 @@ fn of_service(method: &Method, restype: &str, comp: &str) -> Result<Operation, F
         (&Method::GET, "service", "stats") => Operation::GetServiceStats,
         (&Method::POST, "service", "userdelegationkey") => Operation::GetUserDelegationKey,
         (&Method::GET | &Method::HEAD, "account", "properties") => Operation::GetAccountInformation,
-        (&Method::POST, "", "batch") => Operation::Batch,
+        // Where the account is in the path, Node's client takes it for a container.
+        (&Method::POST, "" | "container", "batch") => Operation::Batch,
         (&Method::GET, _, "blobs") => Operation::FindBlobs,
         _ => return Err(code::InvalidUri.into()),
     })

@@ -48,7 +48,8 @@ impl Accounts {
     /// Where the account's things are.
     pub fn scope(&self, account: &str) -> Arc<Scope> {
         let account = primary(account);
-        if account == ACCOUNT || *account == *self.own {
+        let is_scope = self.prefix().strip_suffix(account).is_some_and(|before| before.ends_with('/'));
+        if account == ACCOUNT || *account == *self.own || is_scope {
             return self.place.scope.clone();
         }
         Arc::new(Scope::new(&self.place.scope.cloud, account, &self.place.scope.region))

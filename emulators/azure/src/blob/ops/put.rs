@@ -38,11 +38,7 @@ impl BlobStorage {
         let mut attributes = headers::attributes(call)?;
         let mut facts = self.fresh(call, kind);
         // Refused before the body is read where it can be; what counts is the check at the commit.
-        may_put(
-            call,
-            &Conditions::read(call)?,
-            self.objects.get(&call.bucket, &call.blob).ok().as_deref(),
-        )?;
+        may_put(call, &Conditions::read(call)?, self.objects.get(&call.bucket, &call.blob).ok().as_deref())?;
         let content = match kind {
             Kind::Block => {
                 facts.tier = tier(call)?;
@@ -161,11 +157,7 @@ fn begun(call: &Call, facts: &mut Facts, mut content: Content) -> Result<Content
 }
 
 /// Whether a request may put a blob in the place of this one.
-pub(super) fn may_put(
-    call: &Call,
-    conditions: &Conditions,
-    current: Option<&Object>,
-) -> Result<(), Fault> {
+pub(super) fn may_put(call: &Call, conditions: &Conditions, current: Option<&Object>) -> Result<(), Fault> {
     conditions.over(current, call.now)?;
     let may_replace = call.grant.has('w');
     if current.is_some() && !may_replace { Err(code::UnauthorizedBlobOverwrite.into()) } else { Ok(()) }

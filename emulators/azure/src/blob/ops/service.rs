@@ -80,8 +80,7 @@ fn who(authorization: Option<&str>) -> (String, String) {
 
 pub(super) fn service_stats(call: &Call) -> Response {
     let inner = element("Status", "live") + &element("LastSyncTime", &date(call.now));
-    let text =
-        format!("<StorageServiceStats><GeoReplication>{inner}</GeoReplication></StorageServiceStats>");
+    let text = format!("<StorageServiceStats><GeoReplication>{inner}</GeoReplication></StorageServiceStats>");
     xml(StatusCode::OK, &text)
 }
 
