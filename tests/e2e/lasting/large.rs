@@ -90,7 +90,7 @@ fn a_large_upload_to_a_full_disk_hears_why() {
     let Some(disk) = Disk::of(12) else { return };
     let folder = disk.0.path().to_string_lossy().into_owned();
     let plan = Plan::new().arg("--persist").arg(&folder).arg("--gcp-port").arg("0");
-    let house = plan.up();
+    let house = plan.program();
     assert_eq!(attempt(house.aws(), "PUT /large", &[], b"").expect("an answer").status, 200);
     let gcp = house.gcp();
     let made = attempt(gcp, "POST /storage/v1/b?project=p", &[JSON], br#"{"name": "large"}"#);
