@@ -169,7 +169,7 @@ impl Cloud for mlemu_azure::QueueStorage {
     }
 
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        mlemu_azure::trouble::of_storage(parts, "queue")
+        mlemu_azure::trouble::of_queues(parts)
     }
 
     fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {

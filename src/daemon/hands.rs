@@ -49,6 +49,16 @@ impl World {
         found.ok_or_else(|| queues::Fault::NoTopic { name: name.into() })
     }
 
+    /// The same, also where a function app is still to say which queues it wants.
+    pub async fn topic_to_be(&self, name: &str, cloud: Option<&str>) -> Result<TopicId, queues::Fault> {
+        if let Ok(topic) = self.topic(name, cloud) {
+            return Ok(topic);
+        }
+        self.ready().await;
+        self.known().await;
+        self.topic(name, cloud)
+    }
+
     /// Sends a message; gives the trace of whatever that causes.
     pub fn send(&self, to: &TopicId, body: Bytes, delay: Option<Duration>) -> Result<String, queues::Fault> {
         let (trace, cause) = request(self);

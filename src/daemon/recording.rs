@@ -99,7 +99,8 @@ struct Recording {
 
 /// What the listener hears from us.
 enum Told {
-    Did(Did),
+    /// Answered when it is noted.
+    Did(Did, oneshot::Sender<()>),
     /// Answered when everything before it is noted.
     End(oneshot::Sender<()>),
 }
@@ -128,12 +129,17 @@ impl World {
         true
     }
 
-    /// Notes what somebody did, if it is recorded.
-    pub(super) fn did(&self, did: impl FnOnce() -> Did) {
-        if let Some(recording) = &*locked(&self.recorder.0) {
-            // Its listener lives as long as it does.
-            let _ = recording.told.send(Told::Did(did()));
+    /// Notes what somebody did, if it is recorded, before anything that comes after it.
+    pub(super) async fn did(&self, did: impl FnOnce() -> Did) {
+        let (answer, noted) = oneshot::channel();
+        match &*locked(&self.recorder.0) {
+            Some(recording) => {
+                // Its listener lives as long as it does.
+                let _ = recording.told.send(Told::Did(did(), answer));
+            }
+            None => return,
         }
+        let _ = noted.await;
     }
 
     /// Nothing of what was recorded so far happened.
@@ -281,7 +287,11 @@ fn listen(
                 Some(heard) = sends.recv() => note(sent(heard)),
                 Some(past) = pasts.recv() => note(Noted::Invocation(past)),
                 Some(told) = told.recv() => match told {
-                    Told::Did(did) => note(Noted::Did(did)),
+                    Told::Did(did, answer) => {
+                        note(Noted::Did(did));
+                        // Whoever did it may have given up.
+                        let _ = answer.send(());
+                    }
                     Told::End(answer) => {
                         // Whoever asked may have given up.
                         let _ = answer.send(());

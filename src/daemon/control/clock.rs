@@ -91,7 +91,7 @@ pub async fn steer(In(world): In, body: Bytes) -> Result<Response, Fault> {
     let steer: Steer = read(&body)?;
     let steps = Steps::of(&steer)?;
     let patience = Duration::from_millis(steer.timeout_ms.unwrap_or(PATIENCE));
-    steps.told(&world);
+    steps.told(&world).await;
     if tokio::time::timeout(patience, steps.take(&world)).await.is_err() {
         let why = format!("not settled after {} ms; time stands where it had come to", patience.as_millis());
         return Ok((StatusCode::REQUEST_TIMEOUT, Json(Stuck::now(&world, why))).into_response());
@@ -135,15 +135,15 @@ impl Steps {
     }
 
     /// As a recording has it: a rate is of no use to a test.
-    fn told(&self, world: &World) {
+    async fn told(&self, world: &World) {
         if self.real {
-            world.did(|| Did::WentReal);
+            world.did(|| Did::WentReal).await;
         }
         if self.rate == Some(0.0) {
-            world.did(|| Did::Froze(self.now.unwrap_or_else(|| world.clock.now())));
+            world.did(|| Did::Froze(self.now.unwrap_or_else(|| world.clock.now()))).await;
         }
         if let Some(by) = self.advance {
-            world.did(|| Did::Advanced(by));
+            world.did(|| Did::Advanced(by)).await;
         }
     }
 

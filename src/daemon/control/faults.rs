@@ -193,7 +193,7 @@ pub async fn add(In(world): In, body: Bytes) -> Result<Json<Added>, Fault> {
         faults.seed(seed);
     }
     for rule in &wanted {
-        world.did(|| Did::Fault(serde_json::json!(rule)));
+        world.did(|| Did::Fault(serde_json::json!(rule))).await;
     }
     Ok(Json(Added { numbers: rules.into_iter().map(|rule| faults.add(rule)).collect() }))
 }

@@ -28,7 +28,7 @@ pub async fn list(In(world): In) -> Json<Vec<ScheduleLine>> {
 
 pub async fn fire(In(world): In, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     if world.schedules.fire(&id).await {
-        world.did(|| Did::Fired(id));
+        world.did(|| Did::Fired(id)).await;
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Fault(StatusCode::NOT_FOUND, format!("there is no schedule `{id}`")))

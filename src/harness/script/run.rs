@@ -185,7 +185,8 @@ impl Run<'_> {
             Step::Send(send) => {
                 let body = self.body(&Content::of_send(send)).await?;
                 let delay = send.delay.as_deref().map(spell).transpose()?;
-                let queue = self.world.topic(&send.queue, self.cloud()).map_err(|fault| fault.to_string())?;
+                let queue = self.world.topic_to_be(&send.queue, self.cloud()).await;
+                let queue = queue.map_err(|fault| fault.to_string())?;
                 let done = self.world.send(&queue, body, delay);
                 done.map(drop).map_err(|fault| fault.to_string())
             }

@@ -7,7 +7,7 @@
 
 pub(crate) mod feed;
 mod ops;
-mod routes;
+pub(crate) mod routes;
 mod wire;
 
 use crate::storage::account::{Accounts, primary};

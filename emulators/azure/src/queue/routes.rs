@@ -8,7 +8,7 @@ use http::request::Parts;
 
 /// An operation and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     ListQueues,
     Create(String),
     Delete(String),
@@ -48,7 +48,7 @@ impl Asked {
     }
 }
 
-pub(super) fn asked(parts: &Parts, address: &Address, query: &Query) -> Result<Asked, Fault> {
+pub(crate) fn asked(parts: &Parts, address: &Address, query: &Query) -> Result<Asked, Fault> {
     let said = |name: &str| query.get(name).map_or("", String::as_str);
     let (comp, restype) = (said("comp"), said("restype"));
     let words: Vec<&str> = address.rest.splitn(3, '/').filter(|word| !word.is_empty()).collect();
