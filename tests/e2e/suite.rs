@@ -253,7 +253,10 @@ def weigh(row: func.QueueMessage) -> None:
 fn a_suite_runs_on_azure() {
     let settings = r#"{"Values": {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}}"#;
     let plan = Plan::new()
-        .file("rows/host.json", r#"{"version": "2.0"}"#)
+        .file(
+            "rows/host.json",
+            r#"{"version": "2.0", "extensions": {"queues": {"messageEncoding": "none"}}}"#,
+        )
         .file("rows/local.settings.json", settings)
         .file("rows/requirements.txt", "azure-functions\n")
         .file("rows/function_app.py", WEIGHS)
