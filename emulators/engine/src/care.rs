@@ -213,6 +213,7 @@ impl Course {
             due
         };
         tokio::select! {
+            biased;
             () = cleared => None,
             due = due => Some((due, waiting)),
         }

@@ -361,7 +361,7 @@ impl Engine {
             parts,
             history: self.inner.history.clone(),
             past,
-            _pending: pending.clone(),
+            pending: pending.clone(),
             invoke,
             pinned,
             moved: 0,

@@ -38,7 +38,7 @@ pub(crate) struct Call {
     pub(crate) history: History,
     pub(crate) past: Arc<Past>,
     /// Until the process has asked for more, something may come of it.
-    pub(crate) _pending: Arc<Pending>,
+    pub(crate) pending: Arc<Pending>,
 }
 
 impl Drop for Call {

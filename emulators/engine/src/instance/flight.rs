@@ -7,6 +7,7 @@ use super::process::{self, Process, Trouble};
 use super::{Call, Instance, Plan};
 use crate::faults::CallFault;
 use crate::parts::Parts;
+use crate::settle::Pending;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::runtime::{Delivery, ReportedError, SessionReply};
@@ -63,6 +64,8 @@ pub(super) struct Landed {
     /// Its place was not free in a moment after the answer.
     pub(super) lingered: bool,
     pub(super) alarm: Alarm<Real>,
+    /// What may still come of it counts as long as this is held.
+    pub(super) pending: Arc<Pending>,
 }
 
 /// What first came of an event.
@@ -137,8 +140,9 @@ impl Flight {
     }
 
     fn landed(self, (settled, lingered): (Settled, bool)) -> Landed {
-        let Self { process, peak_memory, alarm, .. } = self;
-        Landed { process, serves_on: settled == Settled::Asked, peak_memory, lingered, alarm }
+        let Self { process, peak_memory, alarm, call, .. } = self;
+        let pending = call.pending.clone();
+        Landed { process, serves_on: settled == Settled::Asked, peak_memory, lingered, alarm, pending }
     }
 
     /// Waits for whichever comes first: the answer, the end of the process, or the deadline. And whether the

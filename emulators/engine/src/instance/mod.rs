@@ -13,6 +13,7 @@ mod process;
 use crate::conditions::Conditions;
 use crate::dispatch::Call;
 use crate::parts::Parts;
+use crate::settle::Pending;
 use alarm::{Alarm, Emulated, Real};
 use flight::{Deadline, Landed};
 use futures_util::stream::FuturesUnordered;
@@ -61,6 +62,9 @@ struct Instance {
     peak_memory: u64,
     /// Until it has been idle for too long.
     keep: Alarm<Emulated>,
+    /// What the last call had under way: over only when it is settled until when the instance is kept, so that no
+    /// advance of the clock gets in between.
+    pending: Option<Arc<Pending>>,
     /// Kept from one use to the next.
     alarms: Vec<Alarm<Real>>,
     flights: FuturesUnordered<Boxed<'static, Landed>>,
@@ -84,6 +88,7 @@ pub(crate) fn spawn(
     let instance = Instance {
         line,
         keep: Alarm::new(Emulated(parts.clock.clone())),
+        pending: None,
         alarms: Vec::new(),
         flights: FuturesUnordered::new(),
         keeping: plan.client.keeping(&plan.revision),
@@ -199,6 +204,15 @@ impl Instance {
             self.plan.conditions.keep.map(|keep| (keep, &mut self.keep)),
             &mut alarm,
         );
+        let mut idle = Box::pin(idle);
+        let over = idle.as_mut().now_or_never();
+        self.pending = None;
+        let idle = async move {
+            match over {
+                Some(due) => due,
+                None => idle.await,
+            }
+        };
         let next = tokio::select! {
             biased;
             () = self.halt.cancelled() => Next::End("stopped".into()),
@@ -260,6 +274,7 @@ impl Instance {
     fn land(&mut self, landed: Landed) {
         self.peak_memory = landed.peak_memory;
         self.alarms.push(landed.alarm);
+        self.pending = Some(landed.pending);
         if !landed.serves_on
             && let (Some(old), Some(now)) = (&landed.process, &self.process)
             && Arc::ptr_eq(old, now)
@@ -270,6 +285,7 @@ impl Instance {
     }
 
     async fn end(mut self, why: String) {
+        self.pending = None;
         self.orders.close();
         while let Some(order) = self.orders.recv().await {
             if let Order::Run(call) = order {
