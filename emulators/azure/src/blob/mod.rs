@@ -2,7 +2,7 @@
 //!
 //! [`routes`] says what a request asks for, [`call`] who asks and for what, [`ops`] does it. [`facts`] is what is known
 //! of a blob beside its bytes, with its [`lease`]; [`conditions`] are those of requests, [`headers`] and [`wire`] have
-//! the vendor's spelling, [`receive`] takes bodies in. [`event`] tells of changes, and [`feed`] takes blobs to functions
+//! the vendor's spelling, [`receive`] takes bodies in. `events` (beside it) tells of changes, `bindings` takes blobs to functions
 //! and from them.
 //!
 //! Source: Azure Storage documentation, "Blob Storage REST API".
