@@ -100,16 +100,10 @@ impl World {
         let id = InvocationId(self.engine.ids().fresh("invocation").uuid().into());
         self.traces.remember(&id.0);
         let invoke = Invoke {
-            id: id.clone(),
-            target: target.clone(),
             qualifier: wanted.qualifier,
             mode: if wanted.queue { Mode::Queue } else { Mode::Wait },
-            payload: event,
-            attributes: Vec::new(),
-            head: None,
-            cause: Cause::Request(id.0.clone()),
             wants_log: true,
-            stream: None,
+            ..Invoke::of(id.clone(), target.clone(), event, Cause::Request(id.0.clone()))
         };
         match self.engine.invoke(invoke).await? {
             Reply::Done(outcome) => Ok(self.invoked(target, *outcome)),

@@ -37,16 +37,10 @@ struct Record {
 impl Record {
     fn read(self) -> (Invoke, Progress) {
         let invoke = Invoke {
-            id: self.id,
-            target: self.target,
             qualifier: self.qualifier,
             mode: Mode::Queue,
-            payload: self.payload,
             attributes: self.attributes.to_vec(),
-            head: None,
-            cause: self.cause,
-            wants_log: false,
-            stream: None,
+            ..Invoke::of(self.id, self.target, self.payload, self.cause)
         };
         (invoke, self.progress)
     }

@@ -194,18 +194,7 @@ async fn invoke(engine: &Engine, target: &FunctionId, payload: Bytes) {
         cause: Some(cause.clone()),
         ..Subject::default()
     };
-    let invoke = Invoke {
-        id,
-        target: target.clone(),
-        qualifier: None,
-        mode: Mode::Queue,
-        payload,
-        attributes: Vec::new(),
-        head: None,
-        cause,
-        wants_log: false,
-        stream: None,
-    };
+    let invoke = Invoke { mode: Mode::Queue, ..Invoke::of(id, target.clone(), payload, cause) };
     if let Err(refusal) = engine.invoke(invoke).await {
         let text = format!("{target} was not started by its schedule: {refusal}");
         let parts = engine.parts();

@@ -246,18 +246,7 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
     };
     let occurred = What::Occurred { sequence: occurrence.sequence, summary: summary(occurrence) };
     parts.sink.send(parts.clock.now(), subject.clone(), occurred);
-    let invoke = Invoke {
-        id,
-        target,
-        qualifier,
-        mode: Mode::Queue,
-        payload,
-        attributes: Vec::new(),
-        head: None,
-        cause,
-        wants_log: false,
-        stream: None,
-    };
+    let invoke = Invoke { qualifier, mode: Mode::Queue, ..Invoke::of(id, target, payload, cause) };
     if let Err(refusal) = parts.invoker.invoke(invoke).await {
         let text = format!("{} was not started by {}: {refusal}", rule.target, summary(occurrence));
         parts.sink.send(parts.clock.now(), subject, What::Warning { text });

@@ -203,18 +203,8 @@ mod tests {
     use mlemu_core::{Cause, FunctionFailure, InvocationId, Mode, Reply};
 
     fn invoke(lambda: &Lambda, payload: &'static str) -> Invoke {
-        Invoke {
-            id: InvocationId("ID".into()),
-            target: lambda.id_of("f"),
-            qualifier: None,
-            mode: Mode::Queue,
-            payload: payload.into(),
-            attributes: Vec::new(),
-            head: None,
-            cause: Cause::Mlemu,
-            wants_log: false,
-            stream: None,
-        }
+        let id = InvocationId("ID".into());
+        Invoke { mode: Mode::Queue, ..Invoke::of(id, lambda.id_of("f"), payload, Cause::Mlemu) }
     }
 
     fn outcome(invoke: &Invoke, result: Result<mlemu_core::Answer, FunctionFailure>) -> Option<Box<Outcome>> {

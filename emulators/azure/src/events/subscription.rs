@@ -109,13 +109,7 @@ impl Subscription {
 
 /// Only this machine is told anything.
 fn url(text: &str) -> Result<String, String> {
-    let uri: http::Uri = text.parse().map_err(|_| format!("`{text}` is no address"))?;
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-    let is_here = match host.parse::<std::net::IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    };
-    if uri.scheme_str() == Some("http") && is_here {
+    if mlemu_core::is_here(text) {
         Ok(text.to_owned())
     } else {
         Err(format!(

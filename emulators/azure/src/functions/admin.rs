@@ -201,18 +201,9 @@ impl Functions {
             other => other.to_string(),
         };
         let id = new_id(self.parts.engine.ids());
-        let invoke = Invoke {
-            target: FunctionId::new(app.id.scope.clone(), &name),
-            cause: Cause::Request(id.0.to_string().into()),
-            id,
-            qualifier: None,
-            mode: Mode::Queue,
-            payload: input.into(),
-            attributes: Vec::new(),
-            head: None,
-            wants_log: false,
-            stream: None,
-        };
+        let target = FunctionId::new(app.id.scope.clone(), &name);
+        let cause = Cause::Request(id.0.clone());
+        let invoke = Invoke { mode: Mode::Queue, ..Invoke::of(id, target, input, cause) };
         match self.parts.engine.invoke(invoke).await {
             Ok(_) => fault::accepted(),
             Err(refusal) => fault::refused(&refusal),

@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use mlemu_core::{Cause, FunctionId, Invoke, Mode, Reply};
+use mlemu_core::{Cause, FunctionId, Invoke, Reply};
 use serde_json::{Value, json};
 
 /// Before the names of functions, in the addresses of the blob extension.
@@ -60,18 +60,8 @@ impl Functions {
     /// Whether the function ran well on an event.
     async fn ran(&self, function: &FunctionId, event: &Value) -> bool {
         let id = new_id(self.parts.engine.ids());
-        let invoke = Invoke {
-            target: function.clone(),
-            cause: Cause::Request(id.0.to_string().into()),
-            id,
-            qualifier: None,
-            mode: Mode::Wait,
-            payload: event.to_string().into(),
-            attributes: Vec::new(),
-            head: None,
-            wants_log: false,
-            stream: None,
-        };
+        let cause = Cause::Request(id.0.clone());
+        let invoke = Invoke::of(id, function.clone(), event.to_string(), cause);
         match self.parts.engine.invoke(invoke).await {
             Ok(Reply::Done(outcome)) => outcome.result.is_ok(),
             Ok(Reply::Accepted | Reply::WouldRun) => true,

@@ -10,8 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mlemu_core::{
-    Answer, Cause, FunctionFailure, InvocationId, Invoke, Mode, Outcome, Refusal, Reply, RequestHead, Stream,
-    What,
+    Answer, Cause, FunctionFailure, InvocationId, Invoke, Outcome, Refusal, Reply, RequestHead, Stream, What,
 };
 use mlemu_engine::Ids;
 use serde_json::{Value, json};
@@ -122,18 +121,7 @@ impl Functions {
 }
 
 fn invocation(entry: &Entry, payload: Bytes, trace: &str, ids: &Ids) -> Invoke {
-    Invoke {
-        id: new_id(ids),
-        target: entry.id.clone(),
-        qualifier: None,
-        mode: Mode::Wait,
-        payload,
-        attributes: Vec::new(),
-        head: None,
-        cause: Cause::Request(trace.into()),
-        wants_log: false,
-        stream: None,
-    }
+    Invoke::of(new_id(ids), entry.id.clone(), payload, Cause::Request(trace.into()))
 }
 
 async fn read(body: Body, limit: u64) -> Result<Bytes, Refusal> {

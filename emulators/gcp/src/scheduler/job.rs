@@ -3,7 +3,7 @@
 //! Source: Cloud Scheduler, REST reference, `Job`; "Create HTTP target jobs" for the headers.
 
 use super::cron::Schedule;
-use crate::courier::{self, Letter, Post};
+use crate::courier::{Letter, Post};
 use crate::functions::fault::Fault;
 use crate::pubsub::PubSub;
 use crate::pubsub::wire::known::{Span, rfc3339};
@@ -60,7 +60,7 @@ impl Job {
         match (http, topic, said.get("appEngineHttpTarget")) {
             (Some(http), None, None) => {
                 let uri = http["uri"].as_str().unwrap_or_default();
-                if !courier::is_here(uri) {
+                if !mlemu_core::is_here(uri) {
                     return Err(Fault::invalid(format!(
                         "httpTarget.uri `{uri}` must be http and of this machine: 127.0.0.1, [::1], localhost and *.localhost."
                     )));

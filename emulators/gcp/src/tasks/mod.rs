@@ -12,7 +12,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-use crate::courier::{self, Couriers};
+use crate::courier::Couriers;
 use crate::functions::fault::{Fault, json};
 use crate::place::Place;
 use axum::body::Body;
@@ -189,7 +189,7 @@ impl Tasks {
         if task.get("appEngineHttpRequest").is_some() {
             return Err(Fault::unimplemented("a target of App Engine"));
         }
-        if !courier::is_here(url) {
+        if !mlemu_core::is_here(url) {
             return Err(Fault::invalid(format!(
                 "HttpRequest.url `{url}` must be http and of this machine: 127.0.0.1, [::1], localhost and *.localhost"
             )));

@@ -6,7 +6,7 @@ use crate::sns::call::Call;
 use crate::sns::envelope;
 use crate::sns::fault::{Code, Fault};
 use crate::sns::filter::Filter;
-use crate::sns::outgoing::{self, Parcel};
+use crate::sns::outgoing::Parcel;
 use crate::sns::store::{Attributes, Protocol, Subscription, Topic};
 use crate::sns::wire::{Confirm, Named, Subscribe};
 use crate::sns::{Front, names};
@@ -125,7 +125,7 @@ fn checked(front: &Front, of_order: bool, protocol: &str, endpoint: &str) -> Res
             Err(Fault::parameter(format!("Invalid parameter: Endpoint Reason: {why}")))
         }
         "sqs" => Ok(Protocol::Queue),
-        "http" if outgoing::is_here(endpoint) => Ok(Protocol::Http),
+        "http" if mlemu_core::is_here(endpoint) => Ok(Protocol::Http),
         "http" | "https" => {
             front.warn(format!("{endpoint} is not told of topics: mlemu sends by HTTP to this machine only"));
             Err(wrong("mlemu sends by HTTP to this machine only"))
