@@ -197,34 +197,36 @@ impl Instance {
             }
         };
         let mut alarm = self.alarm();
-        let idle = idle(
-            self.process.as_deref().filter(|_| self.keeping.freezes),
-            &mut self.frozen,
-            &self.parts,
-            self.plan.conditions.keep.map(|keep| (keep, &mut self.keep)),
-            &mut alarm,
-        );
-        let mut idle = Box::pin(idle);
-        let over = idle.as_mut().now_or_never();
-        self.pending = None;
-        let idle = async move {
-            match over {
-                Some(due) => due,
-                None => idle.await,
-            }
-        };
-        let next = tokio::select! {
-            biased;
-            () = self.halt.cancelled() => Next::End("stopped".into()),
-            // Before the orders: a call that has just come goes to another instance, not to a dead process.
-            ending = ended => Next::End(format!("the process ended while idle: {ending:?}")),
-            order = self.orders.recv() => match ordered(order) {
-                Next::Retire => Next::End("replaced".into()),
-                next => next,
-            },
-            due = idle => {
-                self.line.ends_for(due);
-                Next::End("idle for long".into())
+        let next = {
+            let idle = idle(
+                self.process.as_deref().filter(|_| self.keeping.freezes),
+                &mut self.frozen,
+                &self.parts,
+                self.plan.conditions.keep.map(|keep| (keep, &mut self.keep)),
+                &mut alarm,
+            );
+            tokio::pin!(idle);
+            let over = idle.as_mut().now_or_never();
+            self.pending = None;
+            let idle = async move {
+                match over {
+                    Some(due) => due,
+                    None => idle.await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.halt.cancelled() => Next::End("stopped".into()),
+                // Before the orders: a call that has just come goes to another instance, not to a dead process.
+                ending = ended => Next::End(format!("the process ended while idle: {ending:?}")),
+                order = self.orders.recv() => match ordered(order) {
+                    Next::Retire => Next::End("replaced".into()),
+                    next => next,
+                },
+                due = idle => {
+                    self.line.ends_for(due);
+                    Next::End("idle for long".into())
+                }
             }
         };
         self.alarms.push(alarm);
