@@ -15,12 +15,13 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
-use mlemu_engine::{Engine, Ground};
+use mlemu_engine::Ground;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 
@@ -34,7 +35,6 @@ pub struct Saved {
 
 /// The services, plugged together.
 pub struct Gcp {
-    engine: Engine,
     functions: Functions,
     storage: Storage,
     pubsub: PubSub,
@@ -85,11 +85,20 @@ impl Gcp {
         let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);
         let told = pubsub.clone();
         let (shelf, here) = (ground.shelf, place.clone());
-        let storage = storage::Parts { objects, triggers, clock, sink, place: here, pubsub: told, shelf };
-        let storage = Storage::new(storage);
-        let (engine, watch) = (ground.engine, ground.watch);
+        let service_account = ground.options.get("service_account").map(PathBuf::from);
+        let storage = Storage::new(storage::Parts {
+            objects,
+            triggers,
+            clock,
+            sink,
+            place: here,
+            pubsub: told,
+            shelf,
+            service_account,
+            strict: ground.strict_auth,
+        });
+        let watch = ground.watch;
         Arc::new(Self {
-            engine,
             functions,
             storage,
             pubsub,
@@ -123,6 +132,7 @@ impl Gcp {
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
+        let is_xml = !Storage::claims(&path) && self.storage.claims_xml(&parts);
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
@@ -131,6 +141,7 @@ impl Gcp {
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
+            (None, None) if is_xml => self.storage.handle_xml(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
     }
@@ -153,7 +164,6 @@ impl Gcp {
         for (index, trigger) in function.triggers.iter().enumerate() {
             self.subscribe(&id, index, trigger, &function.options)?;
         }
-        self.warn_of_silent(&id, &function.triggers);
         Ok(id)
     }
 
@@ -174,6 +184,7 @@ impl Gcp {
                     events: events.clone(),
                     prefix: prefix.clone(),
                     suffix: suffix.clone(),
+                    pattern: options.get("path_pattern").cloned(),
                     background,
                 };
                 self.storage.subscribe(bucket, subscription).map_err(|unknown| unknown.to_string())
@@ -255,24 +266,6 @@ impl Gcp {
         self.pubsub.stop();
     }
 
-    /// Triggers that nothing fires yet are said aloud.
-    fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
-        for trigger in triggers {
-            let what = match trigger {
-                TriggerDeclaration::Bucket { events, .. }
-                    if events.iter().any(|event| never_fires(event)) =>
-                {
-                    format!("one of {}", events.join(", "))
-                }
-                _ => continue,
-            };
-            let text = format!("{what} does not invoke it: mlemu does not have that yet");
-            let subject = Subject { function: Some(function.clone()), ..Subject::default() };
-            let parts = self.engine.parts();
-            parts.journal.send(parts.clock.now(), subject, What::Warning { text });
-        }
-    }
-
     pub fn withdraw(&self, function: &FunctionId) {
         self.storage.unsubscribe(function);
         self.pubsub.unfeed(function, &self.sources);
@@ -323,11 +316,4 @@ impl Gcp {
         env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
         env
     }
-}
-
-/// Buckets keep one version, and what is only described anew is no commit.
-fn never_fires(event: &str) -> bool {
-    ["archived", "archive", "metadataUpdated", "metadataUpdate"]
-        .iter()
-        .any(|kind| event.ends_with(&format!(".{kind}")))
 }

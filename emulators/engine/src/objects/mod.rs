@@ -16,6 +16,7 @@ mod bucket;
 mod commit;
 mod digest;
 mod files;
+mod generations;
 mod intake;
 mod keep;
 mod listing;

@@ -1,5 +1,9 @@
 //! The service as a client sees it: requests in, answers out.
 
+mod access;
+mod batch;
+mod generations;
+
 use super::{Parts, Storage, Subscription};
 use crate::place::Place;
 use crate::pubsub::PubSub;
@@ -63,6 +67,8 @@ impl Shop {
             place,
             pubsub,
             shelf: mlemu_engine::Shelf::default(),
+            service_account: None,
+            strict: false,
         });
         let shop = Self { storage, triggers, heard, _folder: folder };
         shop.json("POST", "/storage/v1/b?project=demo-p", r#"{"name":"pics","location":"EU"}"#, 200).await;
@@ -114,8 +120,8 @@ impl Shop {
     fn wait_for(&self, events: &[&str], background: bool) {
         let function = FunctionId::new(self.storage.place.scope.clone(), "f");
         let events = events.iter().map(|event| (*event).to_owned()).collect();
-        let (prefix, suffix) = (Some("in/".into()), None);
-        let wanted = Subscription { id: "f-0".into(), function, events, prefix, suffix, background };
+        let (prefix, suffix, pattern) = (Some("in/".into()), None, None);
+        let wanted = Subscription { id: "f-0".into(), function, events, prefix, suffix, pattern, background };
         self.storage.subscribe("pics", wanted).unwrap();
     }
 }
