@@ -17,6 +17,8 @@ pub struct Settings {
     pub account: String,
     /// Google Cloud's project and region.
     pub gcp: Place,
+    /// The key file of the service account that signs URLs of Cloud Storage.
+    pub service_account: Option<PathBuf>,
     pub ports: Ports,
     /// The version that S3's events name, where the project says one.
     pub s3_event_version: Option<String>,
@@ -45,7 +47,10 @@ impl Settings {
     /// What is said to `cloud` alone.
     pub fn options(&self, cloud: &str) -> BTreeMap<String, String> {
         let version = self.s3_event_version.clone().filter(|_| cloud == "aws");
-        version.map(|version| ("s3_event_version".to_owned(), version)).into_iter().collect()
+        let account = self.service_account.as_ref().filter(|_| cloud == "gcp");
+        let account = account.map(|file| file.to_string_lossy().into_owned());
+        let said = [("s3_event_version", version), ("service_account", account)];
+        said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 
     /// Where the resources of `cloud` are.
@@ -67,6 +72,7 @@ impl Default for Settings {
             region: REGION.into(),
             account: ACCOUNT.into(),
             gcp: Place::default(),
+            service_account: None,
             ports: Ports::default(),
             s3_event_version: None,
             watch_ignore: Vec::new(),

@@ -82,6 +82,7 @@ runtime = "python311"
 generation = 1
 signature = "event"
 retry = true
+path_pattern = "in/{day}/*.csv"
 instance_concurrency = 1
 triggers = [{ topic = "news" }]
 
@@ -118,6 +119,7 @@ parameters = { Stage = "dev" }
 [gcp]
 project = "demo-flowers"
 region = "europe-west1"
+service_account = "key.json"
 
 [ports]
 aws = 0
@@ -143,6 +145,7 @@ fn every_key_arrives() {
             vec![
                 ("generation", "1"),
                 ("instance_concurrency", "1"),
+                ("path_pattern", "in/{day}/*.csv"),
                 ("retry", "true"),
                 ("signature", "event")
             ]
@@ -152,6 +155,7 @@ fn every_key_arrives() {
         (settings.gcp.account.as_str(), settings.gcp.region.as_str()),
         ("demo-flowers", "europe-west1")
     );
+    assert_eq!(settings.options("gcp")["service_account"], root.join("key.json").to_string_lossy());
     assert_eq!((project.name.as_str(), project.root.as_path()), ("flowers", root));
     assert_eq!((function.cloud.as_str(), function.name.as_str()), ("aws", "which_flower"));
     assert_eq!((function.handler.as_str(), function.runtime.as_str()), ("index.which_flower", "python3.12"));

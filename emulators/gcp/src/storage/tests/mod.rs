@@ -1,6 +1,8 @@
 //! The service as a client sees it: requests in, answers out.
 
 mod access;
+mod trouble;
+mod xml;
 mod batch;
 mod generations;
 
@@ -295,34 +297,4 @@ async fn buckets_are_made_described_and_removed() {
     shop.json("DELETE", "/b/pics/o/x", "", 204).await;
     shop.json("DELETE", "/b/pics", "", 204).await;
     shop.json("GET", "/b/pics", "", 404).await;
-}
-
-#[tokio::test]
-async fn trouble_that_was_asked_for_comes_once() {
-    let shop = Shop::open().await;
-    let plan = r#"{"instructions":{"storage.objects.get":["return-503","return-broken-stream-final-chunk-after-2B"]}}"#;
-    let made = shop.json("POST", "/retry_test", plan, 200).await;
-    let id = made["id"].as_str().unwrap().to_owned();
-    shop.json("POST", "/upload/storage/v1/b/pics/o?uploadType=media&name=x", "12345", 200).await;
-    let ask = async || {
-        let path = "/storage/v1/b/pics/o/x?alt=media";
-        let answer = shop.ask("GET", path, &[("x-retry-test-id", &id)], "").await;
-        (
-            answer.status().as_u16(),
-            answer.into_body().collect().await.map(http_body_util::Collected::to_bytes),
-        )
-    };
-    assert_eq!(ask().await.0, 503);
-    let shown = shop.json("GET", &format!("/retry_test/{id}"), "", 200).await;
-    assert_eq!(shown["completed"], false);
-    assert!(ask().await.1.is_err(), "it breaks off");
-    assert_eq!(ask().await.1.unwrap(), "12345");
-    let shown = shop.json("GET", &format!("/retry_test/{id}"), "", 200).await;
-    assert_eq!(shown["completed"], true);
-    shop.json("DELETE", &format!("/retry_test/{id}"), "", 200).await;
-    shop.json("GET", &format!("/retry_test/{id}"), "", 404).await;
-    shop.json("POST", "/retry_test", r#"{"instructions":{"storage.objects.get":["explode"]}}"#, 400).await;
-    let spoilt = [("x-goog-emulator-instructions", "return-corrupted-data")];
-    let answer = shop.ask("GET", "/storage/v1/b/pics/o/x?alt=media", &spoilt, "").await;
-    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes()[1..], b"2345"[..]);
 }
