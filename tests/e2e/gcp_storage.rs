@@ -144,7 +144,9 @@ fn gcloud(house: &House, args: &[&str]) -> Option<String> {
 #[test]
 fn gclouds_own_commands() {
     let house = Plan::new().file("rose.txt", "red\n").arg("--gcp-port").arg("0").up();
-    let Some(_) = gcloud(&house, &["storage", "buckets", "create", "gs://garden", "--location=EU"]) else { return };
+    let Some(_) = gcloud(&house, &["storage", "buckets", "create", "gs://garden", "--location=EU"]) else {
+        return;
+    };
     let run = |args: &[&str]| gcloud(&house, args).expect("it was there");
     run(&["storage", "cp", "rose.txt", "gs://garden/in/rose.txt"]);
     assert_eq!(run(&["storage", "cat", "gs://garden/in/rose.txt"]), "red\n");
@@ -152,7 +154,10 @@ fn gclouds_own_commands() {
     run(&["storage", "cp", "gs://garden/in/rose.txt", "back.txt"]);
     assert_eq!(std::fs::read_to_string(house.plan.path("back.txt")).expect("it came back"), "red\n");
     run(&["storage", "mv", "gs://garden/in/rose.txt", "gs://garden/out.txt"]);
-    assert_eq!(run(&["storage", "ls", "--recursive", "gs://garden"]).trim(), "gs://garden/:\ngs://garden/out.txt");
+    assert_eq!(
+        run(&["storage", "ls", "--recursive", "gs://garden"]).trim(),
+        "gs://garden/:\ngs://garden/out.txt"
+    );
     run(&["storage", "rm", "--recursive", "gs://garden"]);
 }
 

@@ -16,9 +16,9 @@ use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
+use mlemu_engine::Ground;
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
-use mlemu_engine::Ground;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -98,17 +98,7 @@ impl Gcp {
             strict: ground.strict_auth,
         });
         let watch = ground.watch;
-        Arc::new(Self {
-            functions,
-            storage,
-            pubsub,
-            sources,
-            tasks,
-            scheduler,
-            place,
-            watch,
-            reading,
-        })
+        Arc::new(Self { functions, storage, pubsub, sources, tasks, scheduler, place, watch, reading })
     }
 
     /// Goes on with what was there when the daemon ended.

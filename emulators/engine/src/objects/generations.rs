@@ -114,7 +114,8 @@ impl Store {
         let sequence = self.record(bucket, change, origin, now)?;
         self.drop_version(bucket, object)?;
         let left = self.bucket(bucket)?.objects.get(&object.key);
-        let uncovered = left.is_some_and(|versions| versions.current().is_some_and(|next| next.sequence < object.sequence));
+        let uncovered = left
+            .is_some_and(|versions| versions.current().is_some_and(|next| next.sequence < object.sequence));
         if uncovered {
             let name = VersionName::Numbered(sequence);
             let marker = Marker { key: object.key.clone(), name, sequence, created: now };

@@ -110,7 +110,8 @@ fn is_entity(text: &str) -> bool {
 
 /// A whole list as a client writes it.
 pub(super) fn read(said: &Value, of: Of) -> Result<Vec<Grant>, Fault> {
-    let entries = said.as_array().ok_or_else(|| Fault::invalid(format!("Invalid value for: {}", of.document())))?;
+    let entries =
+        said.as_array().ok_or_else(|| Fault::invalid(format!("Invalid value for: {}", of.document())))?;
     entries.iter().map(|entry| Grant::read(entry, of)).collect()
 }
 
@@ -118,7 +119,8 @@ pub(super) fn read(said: &Value, of: Of) -> Result<Vec<Grant>, Fault> {
 pub(super) fn predefined(name: &str, of: Of) -> Option<Vec<Grant>> {
     let owners = Grant::new("project-owners-0", "OWNER");
     let team = || {
-        let (editors, viewers) = (Grant::new("project-editors-0", "OWNER"), Grant::new("project-viewers-0", "READER"));
+        let (editors, viewers) =
+            (Grant::new("project-editors-0", "OWNER"), Grant::new("project-viewers-0", "READER"));
         vec![owners.clone(), editors, viewers]
     };
     let with = |entity: &str, role: &str| vec![owners.clone(), Grant::new(entity, role)];

@@ -20,6 +20,10 @@ impl Farewells {
         kept.push_back((sequence, resource));
     }
 
+    pub fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub fn of(&self, sequence: u64) -> Option<Value> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().rev().find(|(one, _)| *one == sequence).map(|(_, resource)| resource.clone())

@@ -77,11 +77,17 @@ impl Fault {
     }
 
     pub fn uniform() -> Self {
-        Self::invalid("Cannot use ACL API to update or read policies when uniform bucket-level access is enabled.")
+        Self::invalid(
+            "Cannot use ACL API to update or read policies when uniform bucket-level access is enabled.",
+        )
     }
 
     pub fn no_grant(entity: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "notFound", format!("The specified ACL entry does not exist: {entity}"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "notFound",
+            format!("The specified ACL entry does not exist: {entity}"),
+        )
     }
 
     pub fn no_key(id: &str) -> Self {
@@ -174,7 +180,9 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             // No document may have these, in whatever spelling.
-            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                escaped.push('\u{fffd}')
+            }
             one => escaped.push(one),
         }
     }

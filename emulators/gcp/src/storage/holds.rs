@@ -55,7 +55,9 @@ pub(super) fn may_change(
     call: &Call,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let (Some(said), Some((locked, until))) = (document.get(RETENTION), own(attributes)) else { return Ok(()) };
+    let (Some(said), Some((locked, until))) = (document.get(RETENTION), own(attributes)) else {
+        return Ok(());
+    };
     if until <= now {
         return Ok(());
     }

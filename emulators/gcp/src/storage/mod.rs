@@ -1,7 +1,8 @@
-//! Cloud Storage's JSON API over the object core.
+//! Cloud Storage over the object core: the JSON API, and the XML API that signed URLs lead to.
 //!
 //! [`routes`] names what a path means, [`call`] is one request, [`ops`] has the behaviour, [`wire`] the
-//! vendor's spelling, [`event`] what triggers make of a commit, [`fault`] the vendor's words for errors.
+//! vendor's spelling, [`event`] what triggers make of a commit, [`fault`] the vendor's words for errors. [`xml`] has its
+//! own paths and answers and the same behaviour, and [`signing`] says which of its requests hold.
 //!
 //! Source: Cloud Storage, "JSON API reference".
 
@@ -9,6 +10,7 @@ mod acl;
 mod body;
 mod call;
 mod conditions;
+mod coverage;
 mod event;
 mod farewell;
 mod fault;
@@ -30,6 +32,7 @@ mod trouble;
 mod wire;
 mod xml;
 
+pub use coverage::coverage;
 pub use event::kinds;
 pub use notifications::Saved;
 pub use subscriptions::{Subscription, WrongSubscription};

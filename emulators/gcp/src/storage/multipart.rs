@@ -237,7 +237,8 @@ mod tests {
 
     /// In chunks of `size` bytes.
     async fn read(content_type: &str, body: &str, size: usize) -> Option<Read> {
-        let chunks: Vec<_> = body.as_bytes().chunks(size).map(|one| Ok(Bytes::copy_from_slice(one))).collect();
+        let chunks: Vec<_> =
+            body.as_bytes().chunks(size).map(|one| Ok(Bytes::copy_from_slice(one))).collect();
         let mut parts = Parts::new("multipart/related", content_type, stream::iter(chunks)).ok()?;
         let mut read = Vec::new();
         while let Some(headers) = parts.next().await.ok()? {

@@ -6,6 +6,7 @@ use super::Storage;
 use super::call::Call;
 use super::event::{Kind, StorageEvent};
 use super::fault::{Fault, json};
+use super::ops::hmac::HmacKeys;
 use super::{body, wire};
 use crate::pubsub::PubSub;
 use axum::body::Body;
@@ -101,7 +102,9 @@ impl Notification {
         ]);
         let is_write = matches!(fact.change, ObjectChange::Created(_));
         match (kind, fact.previous) {
-            (Kind::Finalized, Some(previous)) => drop(said.insert("overwroteGeneration", generation(previous))),
+            (Kind::Finalized, Some(previous)) => {
+                drop(said.insert("overwroteGeneration", generation(previous)))
+            }
             (Kind::Deleted | Kind::Archived, Some(_)) if is_write => {
                 said.insert("overwrittenByGeneration", generation(occurrence.sequence));
             }
@@ -132,7 +135,11 @@ impl Notification {
                 changes: kind.changes(),
                 prefix: self.object_name_prefix.clone(),
                 suffix: String::new(),
-                target: Target::Told { queues: pubsub.queues().clone(), topic: topic.clone(), says: Arc::new(says) },
+                target: Target::Told {
+                    queues: pubsub.queues().clone(),
+                    topic: topic.clone(),
+                    says: Arc::new(says),
+                },
                 shape: Arc::new(Payload { event, empty: self.payload_format == "NONE" }),
             }
         };
@@ -208,33 +215,39 @@ impl Storage {
         all.get(bucket).cloned().unwrap_or_default()
     }
 
-    /// Goes back to the notifications of another moment.
+    /// Goes back to another moment.
     pub fn restore(&self, saved: &Saved) {
-        let old = std::mem::replace(&mut *self.told.lock(), saved.0.clone());
+        let old = std::mem::replace(&mut *self.told.lock(), saved.told.clone());
         for (bucket, told) in old {
             for one in told {
                 self.subscriptions.take(&self.bucket_id(&bucket), &one.rule_id());
             }
         }
-        for (bucket, told) in &saved.0 {
+        for (bucket, told) in &saved.told {
             let rules = told.iter().filter_map(|one| one.rules(self, &self.pubsub).ok());
             rules.for_each(|rules| self.subscriptions.put(&self.bucket_id(bucket), rules));
         }
+        self.keys.lock().clone_from(&saved.keys);
+        // Commits are counted anew.
+        self.farewells.forget();
     }
 
-    /// Tells again what was told before the daemon ended.
+    /// Goes on with what was there when the daemon ended.
     pub fn awake(&self) {
         self.restore(&self.saved());
     }
 
     pub fn saved(&self) -> Saved {
-        Saved(self.told.lock().clone())
+        Saved { told: self.told.lock().clone(), keys: self.keys.lock().clone() }
     }
 }
 
 /// By bucket.
 pub(super) type Told = BTreeMap<String, Vec<Notification>>;
 
-/// The notifications of one moment.
+/// What one moment has beside the object core.
 #[derive(Clone, Debug, Default)]
-pub struct Saved(Told);
+pub struct Saved {
+    told: Told,
+    keys: HmacKeys,
+}

@@ -289,9 +289,7 @@ fn object_op(method: &Method, media: bool, bucket: &str, object: &[&str]) -> Res
             Some(Op::Rename { from: name(from)?, to: name(&[to])? })
         }
         (&Method::POST, [to @ .., "compose"]) if !to.is_empty() => Some(Op::Compose { name: name(to)? }),
-        (_, [object, "acl", entity @ ..]) => {
-            access(method, Of::Object, bucket.to_owned(), object, entity)?
-        }
+        (_, [object, "acl", entity @ ..]) => access(method, Of::Object, bucket.to_owned(), object, entity)?,
         (&Method::GET, object) => Some(Op::Get { name: name(object)?, media }),
         (&Method::PATCH, object) => Some(Op::Patch { name: name(object)?, replaces: false }),
         (&Method::PUT, object) => Some(Op::Patch { name: name(object)?, replaces: true }),
@@ -351,7 +349,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_said() {
-        for path in ["/storage/v1/b/b/folders", "/storage/v1/b/b/o/x/acl/e", "/storage/v1/b/b/anywhereCaches"] {
+        for path in ["/storage/v1/b/b/folders", "/storage/v1/b/b/o/x/acl/e", "/storage/v1/b/b/anywhereCaches"]
+        {
             assert!(matches!(of(Method::POST, path), Op::Unsupported { .. }), "{path}");
         }
         assert!(operation(&Method::GET, "/storage/v1/b/b/o/%ff").is_err());

@@ -61,7 +61,8 @@ impl Said {
     /// Whether access lists have no say here.
     pub fn is_uniform(&self) -> bool {
         self.words.get("iamConfiguration").is_some_and(|access| {
-            access["uniformBucketLevelAccess"]["enabled"] == true || access["bucketPolicyOnly"]["enabled"] == true
+            access["uniformBucketLevelAccess"]["enabled"] == true
+                || access["bucketPolicyOnly"]["enabled"] == true
         })
     }
 
@@ -72,9 +73,18 @@ impl Said {
 
     /// Types and limits of what acts here; the rest is only kept.
     pub fn check(&self) -> Result<(), Fault> {
-        let objects =
-            ["versioning", "iamConfiguration", "labels", "lifecycle", "retentionPolicy", "website", "logging"];
-        if let Some(wrong) = objects.iter().find(|key| self.words.get(**key).is_some_and(|value| !value.is_object())) {
+        let objects = [
+            "versioning",
+            "iamConfiguration",
+            "labels",
+            "lifecycle",
+            "retentionPolicy",
+            "website",
+            "logging",
+        ];
+        if let Some(wrong) =
+            objects.iter().find(|key| self.words.get(**key).is_some_and(|value| !value.is_object()))
+        {
             return Err(Fault::invalid(format!("Invalid value for: {wrong}")));
         }
         if self.words.get("cors").is_some_and(|cors| !cors.is_array()) {

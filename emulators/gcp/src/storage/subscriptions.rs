@@ -28,7 +28,9 @@ pub struct Subscription {
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WrongSubscription {
-    #[error("`{name}` is no event of Cloud Storage; write it like `google.cloud.storage.object.v1.finalized`")]
+    #[error(
+        "`{name}` is no event of Cloud Storage; write it like `google.cloud.storage.object.v1.finalized`"
+    )]
     UnknownEvent { name: String },
     #[error("`{pattern}` is no pattern of paths: {why}")]
     Pattern { pattern: String, why: String },

@@ -33,7 +33,11 @@ impl List {
 
     fn link(&self, base: &str) -> String {
         let bucket = format!("{base}/storage/v1/b/{}", wire::encoded(&self.name.bucket));
-        if self.of == Of::Object { format!("{bucket}/o/{}", wire::encoded(&self.name.object)) } else { bucket }
+        if self.of == Of::Object {
+            format!("{bucket}/o/{}", wire::encoded(&self.name.object))
+        } else {
+            bucket
+        }
     }
 
     fn shown(&self, grant: &Grant, call: &Call) -> Value {
@@ -136,7 +140,12 @@ impl Storage {
     }
 
     /// Keeps the lists that a request about a bucket brings along, whole or by the names of predefined ones.
-    pub(in crate::storage) fn bring_lists(&self, call: &Call, bucket: &str, said: &Value) -> Result<(), Fault> {
+    pub(in crate::storage) fn bring_lists(
+        &self,
+        call: &Call,
+        bucket: &str,
+        said: &Value,
+    ) -> Result<(), Fault> {
         for (of, parameter) in [(Of::Bucket, "predefinedAcl"), (Of::Default, "predefinedDefaultObjectAcl")] {
             if let Some(grants) = brought(call, parameter, said, of)? {
                 let id = self.bucket_id(bucket);
@@ -147,7 +156,12 @@ impl Storage {
     }
 
     /// The list that a new object gets.
-    pub(in crate::storage) fn list_for(&self, call: &Call, bucket: &str, said: &Value) -> Result<Option<Arc<str>>, Fault> {
+    pub(in crate::storage) fn list_for(
+        &self,
+        call: &Call,
+        bucket: &str,
+        said: &Value,
+    ) -> Result<Option<Arc<str>>, Fault> {
         let parameter = if call.parameter("destinationPredefinedAcl").is_some() {
             "destinationPredefinedAcl"
         } else {

@@ -26,14 +26,20 @@ impl Storage {
         while let Some(headers) = parts.next().await? {
             count += 1;
             if count > MOST {
-                return Err(Fault::invalid(format!("The batch request should not contain more than {MOST} calls.")));
+                return Err(Fault::invalid(format!(
+                    "The batch request should not contain more than {MOST} calls."
+                )));
             }
             let id = headers.get("content-id").unwrap_or_default().to_owned();
             let inner = parts.whole(body::DOCUMENT).await?;
             let request = request(call, &inner)?;
             let answer = Box::pin(self.handle(request)).await;
             let answer = written(answer).await?;
-            let _ = write!(answers, "--{boundary}\r\nContent-Type: application/http\r\n{}\r\n{answer}\r\n", response_id(&id));
+            let _ = write!(
+                answers,
+                "--{boundary}\r\nContent-Type: application/http\r\n{}\r\n{answer}\r\n",
+                response_id(&id)
+            );
         }
         if count == 0 {
             return Err(Fault::invalid("Missing batch request content."));
@@ -72,7 +78,9 @@ fn request(call: &Call, bytes: &Bytes) -> Result<Request<Body>, Fault> {
     let uri: http::Uri = target.parse().map_err(|_| malformed())?;
     let path = uri.path_and_query().map(ToString::to_string).ok_or_else(malformed)?;
     // A batch of batches would have no end, and media has no place in one.
-    if ["/batch/", "/upload/", "/download/", "/retry_test"].iter().any(|not| path.contains(not)) || path.contains("alt=media") {
+    if ["/batch/", "/upload/", "/download/", "/retry_test"].iter().any(|not| path.contains(not))
+        || path.contains("alt=media")
+    {
         return Err(Fault::invalid("Uploads, downloads and batches cannot be part of a batch request."));
     }
     let mut request = Request::builder().method(method).uri(path.trim_start_matches(call.prefix()));

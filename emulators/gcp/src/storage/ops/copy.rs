@@ -2,11 +2,11 @@
 
 use super::objects::Found;
 use super::upload::Target;
+use crate::storage::acl::Of;
 use crate::storage::call::Call;
 use crate::storage::conditions::Conditions;
 use crate::storage::fault::{Fault, json};
 use crate::storage::routes::Name;
-use crate::storage::acl::Of;
 use crate::storage::settings::number;
 use crate::storage::{Storage, body, wire};
 use axum::body::Body;
@@ -109,8 +109,7 @@ impl Storage {
         body: Body,
     ) -> Result<Response, Fault> {
         let said = Value::Object(body::said(body).await?);
-        let wanted: Composition =
-            serde_json::from_value(said).map_err(|_| Fault::invalid("Parse Error"))?;
+        let wanted: Composition = serde_json::from_value(said).map_err(|_| Fault::invalid("Parse Error"))?;
         if wanted.source_objects.is_empty() || wanted.source_objects.len() > MOST_SOURCES {
             let message = format!("The number of source components provided must be 1 to {MOST_SOURCES}.");
             return Err(Fault::invalid(message));

@@ -107,7 +107,8 @@ impl Storage {
     fn list_keys(&self, call: &Call, project: &str) -> Response {
         let of = call.parameter("serviceAccountEmail");
         let keys = self.keys.lock();
-        let found = keys.iter().filter(|(_, key)| key.project == project && of.is_none_or(|of| of == key.email));
+        let found =
+            keys.iter().filter(|(_, key)| key.project == project && of.is_none_or(|of| of == key.email));
         let items: Vec<Value> = found.map(|(id, key)| key.shown(id, &call.base())).collect();
         json(StatusCode::OK, &json!({ "kind": "storage#hmacKeysMetadata", "items": items }))
     }

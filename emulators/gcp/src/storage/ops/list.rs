@@ -1,9 +1,9 @@
 //! Listing the objects of a bucket, or all their generations.
 
+use crate::storage::Storage;
 use crate::storage::call::Call;
 use crate::storage::fault::{Fault, json};
 use crate::storage::glob::Glob;
-use crate::storage::Storage;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -105,7 +105,8 @@ impl Storage {
             objects.push((object.clone(), self.hidden_since(id, &page.versions, at)));
         }
         // The store has the newest of a key first, the vendor the oldest. Across pages a key's order starts again.
-        objects.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key).then(one.sequence.cmp(&other.sequence)));
+        objects
+            .sort_by(|(one, _), (other, _)| one.key.cmp(&other.key).then(one.sequence.cmp(&other.sequence)));
         let next = page.next.map(|(key, version)| match version {
             None => key,
             Some(name) => format!("{key}\n{}", name.number().map(|at| at.to_string()).unwrap_or_default()),

@@ -25,7 +25,11 @@ pub(in crate::storage) struct Found {
 
 impl Storage {
     /// The object as it is now, or the generation that the request names.
-    pub(in crate::storage) fn find(&self, name: &Name, conditions: &Conditions) -> Result<Arc<Object>, Fault> {
+    pub(in crate::storage) fn find(
+        &self,
+        name: &Name,
+        conditions: &Conditions,
+    ) -> Result<Arc<Object>, Fault> {
         self.look(name, conditions).map(|found| found.object)
     }
 
@@ -70,7 +74,12 @@ impl Storage {
         shown
     }
 
-    pub(in crate::storage) fn answer_with(&self, call: &Call, bucket: &str, found: &Found) -> Result<Response, Fault> {
+    pub(in crate::storage) fn answer_with(
+        &self,
+        call: &Call,
+        bucket: &str,
+        found: &Found,
+    ) -> Result<Response, Fault> {
         let said = self.said(bucket)?;
         Ok(json(StatusCode::OK, &self.show(call, bucket, &said, &found.object, found.hidden)))
     }
@@ -138,19 +147,24 @@ impl Storage {
         conditions.check(Some(&found.object))?;
         let (bucket, now) = (self.bucket_id(&name.bucket), self.clock.now());
         let amended = Some(Described::Amended);
-        let object = self.objects.describe_version(&bucket, &found.object, amended, call.origin(), |attributes| {
-            holds::may_change(attributes, &document, call, now)?;
-            if replaces {
-                attributes.metadata.clear();
-                attributes.headers.retain(|key, _| !wire::PROPERTIES.iter().any(|(property, _)| property == key));
-            }
-            wire::describe(attributes, &document)?;
-            if let Some(grants) = grants {
-                attributes.documents.insert(Of::Object.document().into(), serde_json::json!(grants).to_string().into());
-            }
-            wire::touch(attributes, now);
-            Ok::<_, Fault>(())
-        })?;
+        let object =
+            self.objects.describe_version(&bucket, &found.object, amended, call.origin(), |attributes| {
+                holds::may_change(attributes, &document, call, now)?;
+                if replaces {
+                    attributes.metadata.clear();
+                    attributes
+                        .headers
+                        .retain(|key, _| !wire::PROPERTIES.iter().any(|(property, _)| property == key));
+                }
+                wire::describe(attributes, &document)?;
+                if let Some(grants) = grants {
+                    attributes
+                        .documents
+                        .insert(Of::Object.document().into(), serde_json::json!(grants).to_string().into());
+                }
+                wire::touch(attributes, now);
+                Ok::<_, Fault>(())
+            })?;
         self.answer_with(call, &name.bucket, &Found { object, hidden: found.hidden })
     }
 
@@ -158,18 +172,24 @@ impl Storage {
         self.remove(call, name, &Conditions::read(call)?)
     }
 
-    pub(in crate::storage) fn remove(&self, call: &Call, name: &Name, conditions: &Conditions) -> Result<Response, Fault> {
+    pub(in crate::storage) fn remove(
+        &self,
+        call: &Call,
+        name: &Name,
+        conditions: &Conditions,
+    ) -> Result<Response, Fault> {
         let missing = || Fault::no_object(&name.bucket, &name.object);
         let id = self.bucket_id(&name.bucket);
         let view = self.objects.bucket(&id)?;
         let said = Said::of(&view);
         if conditions.exactly().is_some() || view.versioning == Versioning::Suspended {
             let found = self.look(name, conditions)?;
-            let gone = self.objects.expunge(&id, &name.object, found.object.version, call.origin(), |object| {
-                conditions.check(Some(object))?;
-                holds::check(&said, &name.bucket, object, self.clock.now())?;
-                self.part_with(&view, &said, object)
-            })?;
+            let gone =
+                self.objects.expunge(&id, &name.object, found.object.version, call.origin(), |object| {
+                    conditions.check(Some(object))?;
+                    holds::check(&said, &name.bucket, object, self.clock.now())?;
+                    self.part_with(&view, &said, object)
+                })?;
             return if matches!(gone, Deletion::Nothing) { Err(missing()) } else { Ok(nothing()) };
         }
         self.objects.delete(&id, &name.object, call.origin(), |current| {
@@ -186,4 +206,3 @@ pub(in crate::storage) fn hidden_since(history: &[Version], sequence: u64) -> Op
     let at = history.iter().position(|version| version.sequence() == sequence)?;
     history.get(at.checked_sub(1)?).map(Version::created)
 }
-

@@ -3,15 +3,15 @@
 //! Source: Cloud Storage, "Uploads and downloads", "Resumable uploads".
 
 use super::objects::Found;
+use crate::storage::acl::Of;
 use crate::storage::call::Call;
 use crate::storage::conditions::Conditions;
 use crate::storage::fault::{Fault, json};
+use crate::storage::multipart::Parts;
 use crate::storage::sessions::Upload;
 use crate::storage::span::Span;
 use crate::storage::trouble::{self, Instruction};
 use crate::storage::wire::Metadata;
-use crate::storage::acl::Of;
-use crate::storage::multipart::Parts;
 use crate::storage::{Storage, body, wire};
 use axum::body::Body;
 use axum::response::Response;
@@ -83,7 +83,12 @@ impl Storage {
         Ok(metadata)
     }
 
-    async fn in_two_parts(&self, call: &Call, bucket: &str, body: Body) -> Result<(Metadata, Content), Fault> {
+    async fn in_two_parts(
+        &self,
+        call: &Call,
+        bucket: &str,
+        body: Body,
+    ) -> Result<(Metadata, Content), Fault> {
         let malformed = || Fault::invalid("Malformed multipart body.");
         let kind = call.header("content-type").unwrap_or_default();
         let mut parts = Parts::new("multipart/related", kind, body::chunks(body))?;

@@ -26,7 +26,8 @@ pub(in crate::storage) fn check(
     let policy: Value = serde_json::from_slice(&text).map_err(|error| malformed(&error.to_string()))?;
     verify(fields, encoded, keys)?;
     let ends = policy["expiration"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    let ends = ends.map(|at| Timestamp(at.as_microsecond())).ok_or_else(|| malformed("it has no expiration"))?;
+    let ends =
+        ends.map(|at| Timestamp(at.as_microsecond())).ok_or_else(|| malformed("it has no expiration"))?;
     if now >= ends {
         return Err(expired(ends));
     }
@@ -36,11 +37,15 @@ pub(in crate::storage) fn check(
     for condition in conditions {
         named.extend(name(condition));
         if !holds(condition, fields, &mut length) {
-            return Err(refused(format!("Policy did not reference these fields or does not allow them: {condition}")));
+            return Err(refused(format!(
+                "Policy did not reference these fields or does not allow them: {condition}"
+            )));
         }
     }
     let stranger = fields.keys().find(|field| {
-        !field.starts_with("x-ignore-") && *field != "bucket" && !named.iter().any(|name| name.eq_ignore_ascii_case(field))
+        !field.starts_with("x-ignore-")
+            && *field != "bucket"
+            && !named.iter().any(|name| name.eq_ignore_ascii_case(field))
     });
     match stranger {
         Some(field) => Err(refused(format!("Policy did not reference these fields: {field}"))),
@@ -73,11 +78,12 @@ fn name(condition: &Value) -> Option<&str> {
 }
 
 fn holds(condition: &Value, fields: &Fields, length: &mut Option<(u64, u64)>) -> bool {
-    let field = |name: &str| fields.get(&name.trim_start_matches('$').to_ascii_lowercase()).map(String::as_str);
+    let field =
+        |name: &str| fields.get(&name.trim_start_matches('$').to_ascii_lowercase()).map(String::as_str);
     match condition {
-        Value::Object(pairs) => {
-            pairs.iter().all(|(name, wanted)| wanted.as_str().is_some_and(|wanted| field(name) == Some(wanted)))
-        }
+        Value::Object(pairs) => pairs
+            .iter()
+            .all(|(name, wanted)| wanted.as_str().is_some_and(|wanted| field(name) == Some(wanted))),
         Value::Array(parts) => match parts.as_slice() {
             [Value::String(kind), least, most] if kind == "content-length-range" => {
                 let number = crate::storage::settings::number;

@@ -61,7 +61,9 @@ impl Claim<'_> {
         let holds = match keys.of(self.signer) {
             None if keys.strict => return Err(unknown(self.signer)),
             None => true,
-            Some(Key::Rsa(account)) => texts.iter().any(|text| account.signed(text.as_bytes(), self.signature)),
+            Some(Key::Rsa(account)) => {
+                texts.iter().any(|text| account.signed(text.as_bytes(), self.signature))
+            }
             Some(Key::Hmac(secret)) => texts.iter().any(|text| self.is_mac(&secret, text)),
         };
         if holds { Ok(()) } else { Err(mismatch(texts)) }
@@ -106,11 +108,14 @@ fn moment(text: &str) -> Option<Timestamp> {
 
 /// `EMAIL/YYYYMMDD/LOCATION/storage/goog4_request`: who signed, and the scope. An account may have no slash in it.
 fn credential<'a>(text: &'a str, date: &str) -> Result<(&'a str, &'a str), Fault> {
-    let wrong = || invalid(format!("The credential scope of {text} is not DATE/LOCATION/storage/goog4_request."));
+    let wrong =
+        || invalid(format!("The credential scope of {text} is not DATE/LOCATION/storage/goog4_request."));
     let (signer, scope) = text.split_once('/').ok_or_else(wrong)?;
     let parts: Vec<&str> = scope.split('/').collect();
     match parts[..] {
-        [day, _, "storage", "goog4_request"] if date.starts_with(day) && day.len() == 8 => Ok((signer, scope)),
+        [day, _, "storage", "goog4_request"] if date.starts_with(day) && day.len() == 8 => {
+            Ok((signer, scope))
+        }
         _ => Err(wrong()),
     }
 }

@@ -12,7 +12,12 @@ use percent_encoding::percent_decode_str;
 use crate::storage::wire::encoded;
 
 /// Whether the request is signed at all; fails where what it says of that does not hold. `path`: as its signer knew it.
-pub(in crate::storage) fn check(parts: &Parts, path: &str, now: Timestamp, keys: &Keys<'_>) -> Result<bool, Fault> {
+pub(in crate::storage) fn check(
+    parts: &Parts,
+    path: &str,
+    now: Timestamp,
+    keys: &Keys<'_>,
+) -> Result<bool, Fault> {
     let query = Query::read(parts.uri.query().unwrap_or_default());
     let request = Request { method: parts.method.as_str(), path, headers: &parts.headers, query: &query };
     if query.get("X-Goog-Signature").is_some() || query.get("X-Goog-Algorithm").is_some() {
@@ -70,7 +75,8 @@ impl Request<'_> {
             return Err(invalid(format!("{algorithm} is no algorithm of signatures.")));
         }
         let date = self.query.needs("X-Goog-Date")?;
-        let begins = moment(date).ok_or_else(|| invalid(format!("{date} is no date like 20260102T030405Z.")))?;
+        let begins =
+            moment(date).ok_or_else(|| invalid(format!("{date} is no date like 20260102T030405Z.")))?;
         let (signer, scope) = credential(self.query.needs("X-Goog-Credential")?, date)?;
         let seconds = self.query.needs("X-Goog-Expires")?.parse::<u64>().ok();
         let seconds = seconds.filter(|seconds| (1..=LONGEST).contains(seconds));
@@ -111,7 +117,8 @@ impl Request<'_> {
             headers.push_str(&format!("{name}:{value}\n"));
         }
         let is_signed = names.split(';').any(|name| name == "x-goog-content-sha256");
-        let payload = if is_signed { self.header("x-goog-content-sha256")? } else { "UNSIGNED-PAYLOAD".into() };
+        let payload =
+            if is_signed { self.header("x-goog-content-sha256")? } else { "UNSIGNED-PAYLOAD".into() };
         let query = self.query.canonical();
         Ok(format!("{}\n{}\n{query}\n{headers}\n{names}\n{payload}", self.method, self.path))
     }
@@ -124,7 +131,8 @@ impl Request<'_> {
         if values.is_empty() {
             let message = "Your request has a malformed header.";
             let fault = Fault::coded(StatusCode::BAD_REQUEST, "MalformedSecurityHeader", message);
-            return Err(fault.because(format!("Header was included in signedheaders, but not in the request: {name}")));
+            return Err(fault
+                .because(format!("Header was included in signedheaders, but not in the request: {name}")));
         }
         Ok(values.join(","))
     }
@@ -138,7 +146,8 @@ impl Request<'_> {
         }
         let signature = STANDARD.decode(self.query.needs("Signature")?);
         let signature = signature.map_err(|_| invalid("Signature is not in base64."))?;
-        let value = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let value =
+            |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let text = |kind: &str| {
             let (method, md5, extensions) = (self.method, value("content-md5"), self.extensions());
             format!("{method}\n{md5}\n{kind}\n{expires}\n{extensions}{}", self.path)

@@ -16,7 +16,13 @@ fn account() -> Account {
 
 fn parts(method: &str, uri: &str) -> Parts {
     let request = Request::builder().method(method).uri(uri).header("host", "127.0.0.1:8085");
-    request.header("content-type", "text/plain").header("x-goog-meta-a", " x   y ").body(()).unwrap().into_parts().0
+    request
+        .header("content-type", "text/plain")
+        .header("x-goog-meta-a", " x   y ")
+        .body(())
+        .unwrap()
+        .into_parts()
+        .0
 }
 
 fn at(text: &str) -> Timestamp {
@@ -95,7 +101,10 @@ fn keys_made_here_sign_too() {
     let key = scope.split('/').fold(b"GOOG4secret".to_vec(), |key, part| mac(&key, part.as_bytes()));
     let uri = format!("/pics/a?{query}&X-Goog-Signature={}", hex(&mac(&key, text.as_bytes())));
     assert_eq!(said("GET", &uri, "20260102T030405Z", &keys), "true");
-    assert_eq!(said("GET", &uri.replace("/pics/a?", "/pics/b?"), "20260102T030405Z", &keys), "403 SignatureDoesNotMatch");
+    assert_eq!(
+        said("GET", &uri.replace("/pics/a?", "/pics/b?"), "20260102T030405Z", &keys),
+        "403 SignatureDoesNotMatch"
+    );
 }
 
 #[test]
@@ -117,7 +126,8 @@ fn policies_of_forms_say_what_may_come() {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         fields.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        form::check(&fields, now, &keys).map_err(|fault| format!("{} {}", fault.status.as_u16(), fault.reason))
+        form::check(&fields, now, &keys)
+            .map_err(|fault| format!("{} {}", fault.status.as_u16(), fault.reason))
     };
     let policy = |conditions: &str| {
         format!(
@@ -130,7 +140,11 @@ fn policies_of_forms_say_what_may_come() {
     assert_eq!(checked(&policy(&length), &[]), Ok(Some((1, 9))));
     let refused = Err("403 AccessDenied".to_owned());
     assert_eq!(checked(&policy(usual), &[("key", "out/a")]), refused);
-    assert_eq!(checked(&policy(usual), &[("acl", "public-read")]), refused, "a field that the policy does not know");
+    assert_eq!(
+        checked(&policy(usual), &[("acl", "public-read")]),
+        refused,
+        "a field that the policy does not know"
+    );
     assert_eq!(checked(&policy(usual), &[("x-ignore-me", "1")]), Ok(None));
     assert_eq!(checked(&policy(r#"["explode","$key","a"],{"bucket":"pics"}"#), &[]), refused);
     let ended = policy(usual).replace("2026-01-02T04", "2026-01-02T03:00:00Z");

@@ -41,7 +41,8 @@ async fn policies_are_kept_as_they_were_last_read() {
     let shop = Shop::open().await;
     let usual = shop.json("GET", "/b/pics/iam?optionsRequestedPolicyVersion=3", "", 200).await;
     assert_eq!(usual["bindings"][0]["role"], "roles/storage.legacyBucketOwner");
-    let mine = json!({"etag": usual["etag"], "bindings": [{"role": "r", "members": ["allUsers"]}]}).to_string();
+    let mine =
+        json!({"etag": usual["etag"], "bindings": [{"role": "r", "members": ["allUsers"]}]}).to_string();
     let set = shop.json("PUT", "/b/pics/iam", &mine, 200).await;
     assert_ne!(set["etag"], usual["etag"]);
     shop.json("PUT", "/b/pics/iam", &mine, 412).await;

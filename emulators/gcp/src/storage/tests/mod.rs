@@ -1,10 +1,10 @@
 //! The service as a client sees it: requests in, answers out.
 
 mod access;
-mod trouble;
-mod xml;
 mod batch;
 mod generations;
+mod trouble;
+mod xml;
 
 use super::{Parts, Storage, Subscription};
 use crate::place::Place;

@@ -51,7 +51,8 @@ async fn an_upload_fails_past_a_point_and_goes_on_from_there() {
     let id = plan(&shop, "storage.objects.insert", "return-503-after-1K").await;
     let path = begin(&shop).await;
     let put = async |range: &str, length: usize| {
-        let headers = [("content-range", range), ("content-length", &*length.to_string()), ("x-retry-test-id", &id)];
+        let headers =
+            [("content-range", range), ("content-length", &*length.to_string()), ("x-retry-test-id", &id)];
         shop.ask("PUT", &path, &headers, "x".repeat(length)).await
     };
     assert_eq!(put("bytes 0-511/*", 512).await.status(), 308, "it has not come so far");
@@ -98,7 +99,10 @@ async fn downloads_break_off_stall_and_go_on_from_where_they_were() {
     assert_eq!(get(&header("return-503-after-1K/retry-3")).await, Some(4000));
     assert_eq!(get(&header("stall-for-0s-after-1K")).await, Some(4000));
     assert_eq!(get(&[("x-goog-testbench-instructions", "return-503-after-1K")]).await, None, "its old name");
-    assert_eq!(get(&[("x-goog-emulator-instructions", "return-503-after-1K"), ("range", "bytes=1024-")]).await, Some(2976));
+    assert_eq!(
+        get(&[("x-goog-emulator-instructions", "return-503-after-1K"), ("range", "bytes=1024-")]).await,
+        Some(2976)
+    );
 }
 
 #[tokio::test]

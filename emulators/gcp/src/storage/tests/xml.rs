@@ -13,7 +13,14 @@ impl Shop {
     }
 
     /// What stands between the tags of that name.
-    async fn said(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str, tag: &str) -> String {
+    async fn said(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        tag: &str,
+    ) -> String {
         let (_, response) = self.xml(method, path, headers, body).await;
         let text = text(response).await;
         let (begin, end) = (format!("<{tag}>"), format!("</{tag}>"));
@@ -25,22 +32,32 @@ impl Shop {
 #[tokio::test]
 async fn objects_are_written_and_read_by_their_paths() {
     let shop = Shop::open().await;
-    let headers = [("content-type", "text/plain"), ("x-goog-meta-day", "monday"), ("x-goog-acl", "public-read")];
+    let headers =
+        [("content-type", "text/plain"), ("x-goog-meta-day", "monday"), ("x-goog-acl", "public-read")];
     let (status, made) = shop.xml("PUT", "/pics/a%20b/c.txt", &headers, "hello").await;
     assert_eq!((status, header(&made, "x-goog-hash")), (200, "crc32c=mnG7TA==,md5=XUFAKrxLKna5cZ2REBfFkg=="));
     let shown = shop.json("GET", "/b/pics/o/a%20b%2Fc.txt?projection=full", "", 200).await;
-    assert_eq!((&shown["metadata"], &shown["contentType"]), (&json!({"day": "monday"}), &json!("text/plain")));
+    assert_eq!(
+        (&shown["metadata"], &shown["contentType"]),
+        (&json!({"day": "monday"}), &json!("text/plain"))
+    );
     assert_eq!(shown["acl"][1]["entity"], "allUsers");
     let path = "/pics/a%20b/c.txt?response-content-type=a%2Fb";
     let (status, got) = shop.xml("GET", path, &[("range", "bytes=1-")], "").await;
-    assert_eq!((status, header(&got, "content-type"), header(&got, "x-goog-meta-day")), (206, "a/b", "monday"));
+    assert_eq!(
+        (status, header(&got, "content-type"), header(&got, "x-goog-meta-day")),
+        (206, "a/b", "monday")
+    );
     assert_eq!(text(got).await, "ello");
     let (_, copied) = shop.xml("PUT", "/pics/copy", &[("x-goog-copy-source", "/pics/a%20b/c.txt")], "").await;
     assert!(text(copied).await.contains("<CopyObjectResult"));
     assert_eq!(shop.said("GET", "/pics?prefix=a", &[], "", "Key").await, "a b/c.txt");
     let guarded = [("x-goog-if-generation-match", "0")];
     assert_eq!(shop.said("PUT", "/pics/copy", &guarded, "x", "Code").await, "PreconditionFailed");
-    assert_eq!(shop.said("PUT", "/pics/copy", &[("content-md5", "AAAA")], "x", "Code").await, "InvalidArgument");
+    assert_eq!(
+        shop.said("PUT", "/pics/copy", &[("content-md5", "AAAA")], "x", "Code").await,
+        "InvalidArgument"
+    );
     assert_eq!(shop.xml("DELETE", "/pics/copy", &[], "").await.0, 204);
     assert_eq!(shop.said("GET", "/pics/copy", &[], "", "Code").await, "NoSuchKey");
     assert_eq!(shop.said("GET", "/nowhere/copy", &[], "", "Code").await, "NoSuchBucket");
@@ -75,7 +92,8 @@ async fn uploads_in_parts_are_joined() {
         let path = format!("/pics/big?partNumber={number}&uploadId={id}");
         let (status, made) = shop.xml("PUT", &path, &[], body).await;
         assert_eq!(status, 200);
-        let part = format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", header(&made, "etag"));
+        let part =
+            format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", header(&made, "etag"));
         listed = part + &listed;
     }
     let path = format!("/pics/big?uploadId={id}");
@@ -84,7 +102,10 @@ async fn uploads_in_parts_are_joined() {
         ("<Complete".to_owned(), "MalformedXML"),
         (all(""), "MalformedXML"),
         (all("<Part><PartNumber>7</PartNumber></Part>"), "InvalidPart"),
-        (all("<Part><PartNumber>2</PartNumber></Part><Part><PartNumber>1</PartNumber></Part>"), "InvalidPartOrder"),
+        (
+            all("<Part><PartNumber>2</PartNumber></Part><Part><PartNumber>1</PartNumber></Part>"),
+            "InvalidPartOrder",
+        ),
         (all("<Part><PartNumber>99999999</PartNumber></Part>"), "MalformedXML"),
     ] {
         assert_eq!(shop.said("POST", &path, &[], &wrong, "Code").await, code, "{wrong}");
@@ -96,7 +117,10 @@ async fn uploads_in_parts_are_joined() {
     let whole = shop.put("whole", "hello world").await;
     assert_eq!(shown["crc32c"], whole["crc32c"]);
     assert_eq!(shop.said("POST", &path, &[], &all(&listed), "Code").await, "NoSuchUpload");
-    assert_eq!(shop.said("PUT", "/pics/big?partNumber=1&uploadId=none", &[], "x", "Code").await, "NoSuchUpload");
+    assert_eq!(
+        shop.said("PUT", "/pics/big?partNumber=1&uploadId=none", &[], "x", "Code").await,
+        "NoSuchUpload"
+    );
 }
 
 #[tokio::test]
@@ -110,12 +134,26 @@ async fn forms_upload_files() {
         fields.collect::<String>() + file
     };
     let kind = [("content-type", "multipart/form-data; boundary=x")];
-    let body = form(&[("key", "in/${filename}"), ("success_action_status", "201"), ("x-goog-meta-a", "b"), ("Content-Type", "text/x")]);
+    let body = form(&[
+        ("key", "in/${filename}"),
+        ("success_action_status", "201"),
+        ("x-goog-meta-a", "b"),
+        ("Content-Type", "text/x"),
+    ]);
     assert_eq!(shop.said("POST", "/pics", &kind, &body, "Key").await, "in/rose.txt");
     let shown = shop.json("GET", "/b/pics/o/in%2Frose.txt", "", 200).await;
-    assert_eq!((&shown["size"], &shown["metadata"], &shown["contentType"]), (&json!("3"), &json!({"a": "b"}), &json!("text/x")));
-    let (status, redirected) =
-        shop.xml("POST", "/pics/", &kind, &form(&[("key", "k"), ("success_action_redirect", "http://127.0.0.1/done")])).await;
+    assert_eq!(
+        (&shown["size"], &shown["metadata"], &shown["contentType"]),
+        (&json!("3"), &json!({"a": "b"}), &json!("text/x"))
+    );
+    let (status, redirected) = shop
+        .xml(
+            "POST",
+            "/pics/",
+            &kind,
+            &form(&[("key", "k"), ("success_action_redirect", "http://127.0.0.1/done")]),
+        )
+        .await;
     assert_eq!(status, 303);
     assert!(header(&redirected, "location").starts_with("http://127.0.0.1/done?bucket=pics&key=k"));
     for wrong in [
@@ -124,7 +162,10 @@ async fn forms_upload_files() {
         "--x\r\n".to_owned(),
         "--x--".to_owned(),
         form(&[("key", &"k".repeat(70_000))]),
-        (0..200).map(|at| format!("--x\r\nContent-Disposition: form-data; name=\"a{at}\"\r\n\r\n1\r\n")).collect::<String>() + "--x--",
+        (0..200)
+            .map(|at| format!("--x\r\nContent-Disposition: form-data; name=\"a{at}\"\r\n\r\n1\r\n"))
+            .collect::<String>()
+            + "--x--",
     ] {
         let (status, _) = shop.xml("POST", "/pics", &kind, &wrong).await;
         assert_eq!(status, 400, "{wrong:.200}");

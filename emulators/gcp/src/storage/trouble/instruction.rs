@@ -50,7 +50,8 @@ impl Instruction {
             return Some(Instruction::Stalled(bytes(after)?, Some(Duration::from_secs(seconds))));
         }
         let rest = text.strip_prefix("return-")?;
-        let (code, after) = rest.split_once("-after-").map_or((rest, None), |(code, after)| (code, Some(after)));
+        let (code, after) =
+            rest.split_once("-after-").map_or((rest, None), |(code, after)| (code, Some(after)));
         let status = StatusCode::from_bytes(code.as_bytes()).ok().filter(|status| status.as_u16() >= 300)?;
         match after {
             None => Some(Instruction::Status(status)),

@@ -59,7 +59,12 @@ impl Trouble {
     }
 
     /// What a request shall meet with. One that concerns only uploads past a point waits for the request that gets there.
-    pub fn of(&self, headers: &HeaderMap, op: &Op, reaches: impl Fn(&Instruction) -> bool) -> Option<Instruction> {
+    pub fn of(
+        &self,
+        headers: &HeaderMap,
+        op: &Op,
+        reaches: impl Fn(&Instruction) -> bool,
+    ) -> Option<Instruction> {
         let said = |name: &str| headers.get(name)?.to_str().ok();
         let header = said("x-goog-emulator-instructions").or_else(|| said("x-goog-testbench-instructions"));
         if let Some(instruction) = header.and_then(Instruction::of_header) {
@@ -122,7 +127,9 @@ impl Trouble {
             return Err(Fault::invalid(format!("`{transport}` is no transport: HTTP or GRPC")));
         }
         if let Some(unknown) = ask.instructions.keys().find(|name| !names::is_known(name)) {
-            return Err(Fault::invalid(format!("`{unknown}` is no operation; write it like storage.objects.get")));
+            return Err(Fault::invalid(format!(
+                "`{unknown}` is no operation; write it like storage.objects.get"
+            )));
         }
         let all = ask.instructions.values().flatten();
         if let Some(unknown) = all.into_iter().find(|text| Instruction::read(text).is_none()) {

@@ -28,7 +28,8 @@ pub(in crate::storage) fn spoilt(
         Instruction::Stalled(after, Some(span)) => {
             let clock = clock.clone();
             cut(body, after, move |rest| {
-                let slept = stream::once(async move { clock.sleep(span).await }).filter_map(|()| async { None });
+                let slept =
+                    stream::once(async move { clock.sleep(span).await }).filter_map(|()| async { None });
                 slept.chain(rest).boxed()
             })
         }
@@ -43,7 +44,12 @@ pub(in crate::storage) fn spoilt(
 
 /// Where an upload is cut short that has `received` bytes already and gets `length` more: how many of these are kept.
 /// `last`: the upload would be complete with them.
-pub(in crate::storage) fn cut_upload(instruction: &Instruction, received: u64, length: u64, last: bool) -> Option<u64> {
+pub(in crate::storage) fn cut_upload(
+    instruction: &Instruction,
+    received: u64,
+    length: u64,
+    last: bool,
+) -> Option<u64> {
     let after = match instruction {
         Instruction::StatusAfter(_, after) => *after,
         Instruction::BrokenLast(after) if last => received + *after,

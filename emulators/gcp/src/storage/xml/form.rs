@@ -34,7 +34,8 @@ impl Storage {
                 break disposition(&part, "filename").unwrap_or_default();
             }
             let value = String::from_utf8(parts.whole(FIELD).await?.into());
-            fields.insert(name, value.map_err(|_| Fault::invalid("A field of the form is not valid UTF-8."))?);
+            fields
+                .insert(name, value.map_err(|_| Fault::invalid("A field of the form is not valid UTF-8."))?);
             if fields.len() > MOST {
                 return Err(Fault::invalid("The form has too many fields."));
             }
@@ -54,7 +55,8 @@ impl Storage {
         within(length, content.size())?;
         metadata.verify(&content)?;
         let attributes = metadata.attributes;
-        let new = NewObject { key: key.into(), content, attributes, how: Created::Post, origin: call.origin() };
+        let new =
+            NewObject { key: key.into(), content, attributes, how: Created::Post, origin: call.origin() };
         let object = self.commit(bucket, new, &Conditions::default())?;
         answer(call, bucket, &fields, &object)
     }
@@ -68,7 +70,8 @@ fn within(length: Option<(u64, u64)>, size: u64) -> Result<(), Fault> {
             Err(Fault::coded(StatusCode::BAD_REQUEST, "EntityTooSmall", message))
         }
         Some((_, most)) if size > most => {
-            let message = "Your proposed upload exceeds the maximum object size specified in your Policy Document.";
+            let message =
+                "Your proposed upload exceeds the maximum object size specified in your Policy Document.";
             Err(Fault::coded(StatusCode::BAD_REQUEST, "EntityTooLarge", message))
         }
         _ => Ok(()),
@@ -96,7 +99,8 @@ fn answer(call: &Call, bucket: &str, fields: &Fields, object: &Object) -> Result
         let joint = if url.contains('?') { '&' } else { '?' };
         let (key, etag) = (wire::encoded(&object.key), wire::encoded(&etag));
         let url = format!("{url}{joint}bucket={bucket}&key={key}&etag={etag}");
-        let url = HeaderValue::from_str(&url).map_err(|_| Fault::invalid("Invalid success_action_redirect"))?;
+        let url =
+            HeaderValue::from_str(&url).map_err(|_| Fault::invalid("Invalid success_action_redirect"))?;
         response.headers_mut().insert(header::LOCATION, url);
         return Ok(response);
     }

@@ -18,7 +18,8 @@ impl Storage {
         let continued = if second { parameter("continuation-token") } else { parameter("marker") };
         let after = if continued.is_empty() { parameter("start-after") } else { continued };
         let limit = call.number("max-keys")?.unwrap_or(1000).min(1000) as usize;
-        let query = ListQuery { prefix: parameter("prefix"), delimiter: parameter("delimiter"), after, limit };
+        let query =
+            ListQuery { prefix: parameter("prefix"), delimiter: parameter("delimiter"), after, limit };
         let page = self.objects.list(&self.bucket_id(bucket), query)?;
         let mut document = String::from(
             "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>",

@@ -59,7 +59,11 @@ impl Storage {
             return self.form(&call, &name.bucket, body).await;
         }
         self.admit(parts, &call)?;
-        if name.object.is_empty() { self.of_bucket(parts, &call, &name.bucket) } else { self.of_object(parts, &call, &name, body).await }
+        if name.object.is_empty() {
+            self.of_bucket(parts, &call, &name.bucket)
+        } else {
+            self.of_object(parts, &call, &name, body).await
+        }
     }
 
     /// A signature must hold; without one, nobody may be strict. Who knows the id of an upload was admitted at its beginning.
@@ -74,20 +78,29 @@ impl Storage {
     }
 
     fn with_keys<T>(&self, done: impl FnOnce(&Keys<'_>) -> T) -> T {
-        let hmac = |id: &str| self.keys.lock().get(id).filter(|key| key.is_active()).map(|key| key.secret.clone());
+        let hmac =
+            |id: &str| self.keys.lock().get(id).filter(|key| key.is_active()).map(|key| key.secret.clone());
         done(&Keys { account: self.account.as_ref(), hmac: &hmac, strict: self.strict })
     }
 
     fn of_bucket(&self, parts: &Parts, call: &Call, bucket: &str) -> Result<Response, Fault> {
         match parts.method {
             Method::GET => self.list_xml(call, bucket),
-            Method::HEAD => self.must_exist(bucket).map(|()| Response::new(Body::empty())).map_err(Fault::from),
+            Method::HEAD => {
+                self.must_exist(bucket).map(|()| Response::new(Body::empty())).map_err(Fault::from)
+            }
             Method::DELETE => self.delete_bucket(call, bucket),
             _ => Err(self.unsupported(&format!("{} of a bucket in the XML API", parts.method))),
         }
     }
 
-    async fn of_object(&self, parts: &Parts, call: &Call, name: &Name, body: Body) -> Result<Response, Fault> {
+    async fn of_object(
+        &self,
+        parts: &Parts,
+        call: &Call,
+        name: &Name,
+        body: Body,
+    ) -> Result<Response, Fault> {
         let has = |parameter: &str| call.parameter(parameter).is_some();
         match parts.method {
             _ if has("uploads") || has("uploadId") => self.in_parts(parts, call, name, body).await,
@@ -125,7 +138,13 @@ impl Storage {
     }
 
     /// Commits what has come as the headers of the request describe it.
-    fn keep(&self, call: &Call, name: &Name, content: Content, how: Created) -> Result<std::sync::Arc<Object>, Fault> {
+    fn keep(
+        &self,
+        call: &Call,
+        name: &Name,
+        content: Content,
+        how: Created,
+    ) -> Result<std::sync::Arc<Object>, Fault> {
         let metadata = headers::said(self, call, &name.bucket)?;
         metadata.verify(&content)?;
         let (key, attributes) = (name.object.as_str().into(), metadata.attributes);
@@ -135,7 +154,8 @@ impl Storage {
 
     fn copy_xml(&self, call: &Call, source: &str, to: &Name) -> Result<Response, Fault> {
         let source = format!("/{}", source.trim_start_matches('/'));
-        let (bucket, object) = address(&source).ok_or_else(|| Fault::invalid("x-goog-copy-source names no object"))?;
+        let (bucket, object) =
+            address(&source).ok_or_else(|| Fault::invalid("x-goog-copy-source names no object"))?;
         let generation = call.header("x-goog-copy-source-generation").and_then(|text| text.parse().ok());
         let from = self.find(&Name { bucket, object }, &Conditions::default().of_generation(generation))?;
         let new = NewObject {

@@ -61,7 +61,8 @@ impl Storage {
                 let content = self.receive(body).await?;
                 // The headers of a part promise its checksums, and nothing else.
                 headers::said(self, call, &name.bucket)?.verify(&content)?;
-                let part = self.objects.put_part(&bucket, &name.object, &id, PartName::from(number), content)?;
+                let part =
+                    self.objects.put_part(&bucket, &name.object, &id, PartName::from(number), content)?;
                 Ok(tagged(&part.content))
             }
             (&Method::POST, Some(id)) => self.complete(call, name, &id, body).await,
@@ -81,7 +82,10 @@ impl Storage {
                     list
                 });
                 let head = document("ListPartsResult", name, "UploadId", &id.0);
-                Ok(xml(StatusCode::OK, head.replace("</ListPartsResult>", &format!("{list}</ListPartsResult>"))))
+                Ok(xml(
+                    StatusCode::OK,
+                    head.replace("</ListPartsResult>", &format!("{list}</ListPartsResult>")),
+                ))
             }
             _ => Err(self.unsupported(&format!("{} of an upload in the XML API", parts.method))),
         }
@@ -95,7 +99,8 @@ impl Storage {
         let found = wanted.parts.iter().map(|wanted| part(&view.parts, wanted));
         let found: Vec<Arc<Part>> = found.collect::<Result<_, _>>()?;
         if !wanted.parts.is_sorted_by(|one, other| one.number < other.number) {
-            let message = "The list of parts was not in ascending order. Parts must be ordered by part number.";
+            let message =
+                "The list of parts was not in ascending order. Parts must be ordered by part number.";
             return Err(Fault::coded(StatusCode::BAD_REQUEST, "InvalidPartOrder", message));
         }
         let contents: Vec<&Content> = found.iter().map(|part| &part.content).collect();
@@ -104,10 +109,13 @@ impl Storage {
         let new = NewObject { key, content, attributes, how: Created::Multipart, origin: call.origin() };
         let object = self.commit(&name.bucket, new, &conditions(call)?)?;
         self.objects.abort_upload(&bucket, &name.object, id)?;
-        let text = document("CompleteMultipartUploadResult", name, "ETag", &format!("\"{}\"", object.content.etag));
+        let text =
+            document("CompleteMultipartUploadResult", name, "ETag", &format!("\"{}\"", object.content.etag));
         let mut response = made(&object);
         *response.body_mut() = Body::from(text);
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=UTF-8"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=UTF-8"));
         Ok(response)
     }
 }
@@ -123,7 +131,8 @@ fn part(held: &[Arc<Part>], wanted: &Wanted) -> Result<Arc<Part>, Fault> {
 }
 
 fn malformed() -> Fault {
-    let message = "The XML you provided was not well-formed or did not validate against our published schema.";
+    let message =
+        "The XML you provided was not well-formed or did not validate against our published schema.";
     Fault::coded(StatusCode::BAD_REQUEST, "MalformedXML", message)
 }
 
