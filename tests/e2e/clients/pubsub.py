@@ -148,8 +148,8 @@ def order():
         for key in ("a", "b"):
             published.append(ordered.publish(path, f"{key}{number}".encode(), ordering_key=key, kind="iris"))
             ordered.publish(path, b"no", ordering_key=key, kind="rose")
-    published.append(ordered.publish(path, b"last", ordering_key="c", kind="iris"))
     futures.wait(published)
+    ordered.publish(path, b"last", ordering_key="c", kind="iris").result()
     expected = {key: [f"{key}{number}" for number in range(20)] for key in ("a", "b")}
     first = pull(of, 5)
     key = texts(first)[0][0]
