@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod generations;
+mod hostile;
 mod trouble;
 mod xml;
 
