@@ -133,7 +133,9 @@ impl Store {
             let rest = objects.remove(&object.key);
             gone.extend(rest.iter().flat_map(Versions::all).cloned());
         }
-        gone.iter().for_each(|version| self.note_version(bucket, version));
+        for version in &gone {
+            self.note_version(bucket, version);
+        }
         Ok(())
     }
 }

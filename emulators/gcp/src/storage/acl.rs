@@ -125,12 +125,13 @@ pub(super) fn predefined(name: &str, of: Of) -> Option<Vec<Grant>> {
     };
     let with = |entity: &str, role: &str| vec![owners.clone(), Grant::new(entity, role)];
     Some(match (name, of) {
-        ("private", _) => vec![owners],
+        ("private", _) | ("bucketOwnerRead" | "bucketOwnerFullControl", Of::Object | Of::Default) => {
+            vec![owners]
+        }
         ("projectPrivate", _) => team(),
         ("publicRead", _) => with("allUsers", "READER"),
         ("publicReadWrite", Of::Bucket) => with("allUsers", "WRITER"),
         ("authenticatedRead", _) => with("allAuthenticatedUsers", "READER"),
-        ("bucketOwnerRead" | "bucketOwnerFullControl", Of::Object | Of::Default) => vec![owners],
         _ => return None,
     })
 }

@@ -72,12 +72,12 @@ impl Kind {
     pub fn is_of(self, fact: &ObjectOccurrence) -> bool {
         let (replaces, keeps) = (fact.previous.is_some(), fact.version.is_some());
         match (self, fact.change) {
-            (Kind::Finalized, ObjectChange::Created(_)) => true,
-            (Kind::Deleted, ObjectChange::Deleted) => true,
+            (Kind::Finalized, ObjectChange::Created(_))
+            | (Kind::Deleted, ObjectChange::Deleted)
+            | (Kind::Updated, ObjectChange::Described(_)) => true,
             (Kind::Deleted, ObjectChange::Created(_)) => replaces && !keeps,
             (Kind::Archived, ObjectChange::Created(_)) => replaces && keeps,
             (Kind::Archived, ObjectChange::Marked) => replaces,
-            (Kind::Updated, ObjectChange::Described(_)) => true,
             _ => false,
         }
     }

@@ -206,7 +206,7 @@ impl Storage {
             Op::HmacKeys { project, id, method } => {
                 self.hmac(&call, &project, id.as_deref(), &method, body).await
             }
-            Op::ServiceAccount => Ok(self.service_account()),
+            Op::ServiceAccount => Ok(Self::service_account()),
             Op::Batch => self.batch(&call, body).await,
             Op::ListNotifications { bucket } => self.list_notifications(&call, &bucket),
             Op::InsertNotification { bucket } => self.insert_notification(&call, &bucket, body).await,

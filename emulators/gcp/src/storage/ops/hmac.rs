@@ -126,7 +126,7 @@ impl Storage {
     }
 
     /// Who acts for the service itself.
-    pub(in crate::storage) fn service_account(&self) -> Response {
+    pub(in crate::storage) fn service_account() -> Response {
         let email = "service-0@gs-project-accounts.iam.gserviceaccount.com";
         json(StatusCode::OK, &json!({ "kind": "storage#serviceAccount", "email_address": email }))
     }

@@ -121,14 +121,12 @@ impl Storage {
             return None;
         }
         let newer = at.checked_sub(1).and_then(|before| page.get(before));
-        match newer.filter(|newer| newer.version.key() == listed.version.key()) {
-            Some(newer) => Some(newer.version.created()),
-            // The newer one was on the page before.
-            None => {
-                let history = self.objects.history(id, listed.version.key()).ok()?;
-                super::objects::hidden_since(&history, listed.version.sequence())
-            }
+        if let Some(newer) = newer.filter(|newer| newer.version.key() == listed.version.key()) {
+            return Some(newer.version.created());
         }
+        // The newer one was on the page before.
+        let history = self.objects.history(id, listed.version.key()).ok()?;
+        super::objects::hidden_since(&history, listed.version.sequence())
     }
 }
 

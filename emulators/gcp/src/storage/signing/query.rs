@@ -2,14 +2,13 @@
 
 use super::{AHEAD, Claim, Keys, LONGEST, credential, early, expired, invalid, moment, sha256, unhex};
 use crate::storage::fault::Fault;
+use crate::storage::wire::encoded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use mlemu_core::Timestamp;
 use percent_encoding::percent_decode_str;
-
-use crate::storage::wire::encoded;
 
 /// Whether the request is signed at all; fails where what it says of that does not hold. `path`: as its signer knew it.
 pub(in crate::storage) fn check(

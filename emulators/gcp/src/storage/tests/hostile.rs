@@ -23,7 +23,7 @@ fn counted(chunks: usize) -> (Body, Arc<AtomicUsize>, Arc<Notify>) {
 #[tokio::test]
 async fn an_upload_that_the_disk_does_not_take_is_heard_out_and_answered() {
     let shop = Shop::open().await;
-    std::fs::write(shop._folder.path().join("objects"), "no folder").unwrap();
+    std::fs::write(shop.folder.path().join("objects"), "no folder").unwrap();
     for path in [
         "/upload/storage/v1/b/pics/o?uploadType=media&name=x",
         "/upload/storage/v1/b/pics/o?uploadType=multipart",

@@ -36,7 +36,7 @@ struct Shop {
     storage: Storage,
     triggers: Triggers,
     heard: Heard,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Shop {
@@ -73,7 +73,7 @@ impl Shop {
             service_account: None,
             strict: false,
         });
-        let shop = Self { storage, triggers, heard, _folder: folder };
+        let shop = Self { storage, triggers, heard, folder };
         shop.json("POST", "/storage/v1/b?project=demo-p", r#"{"name":"pics","location":"EU"}"#, 200).await;
         shop
     }
