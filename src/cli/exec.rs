@@ -2,81 +2,102 @@
 
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED, NO_SUCH_COMMAND, NOT_EXECUTABLE};
-use super::talk::{Talk, read};
+use super::simulate::{For, SimulateArgs};
+use super::talk;
 use super::{Reading, Repeating};
 use crate::config;
-use crate::daemon::control::scopes::ScopeLine;
-use crate::daemon::recording::Recording;
 use crate::daemon::{Daemon, Options};
+use crate::harness::Client;
 use crate::harness::environment::{Surroundings, Target};
 use crate::harness::guard::Guard;
 use crate::harness::script::write;
-use crate::harness::trail;
+use crate::harness::trail::Trail;
 use crate::report::print::Printer;
 use crate::report::terminal::{Show, Terminal};
-use bytes::Bytes;
 use clap::Args;
-use http::Method;
 use mlemu_core::Environment;
 use mlemu_sandbox::Foreground;
 use rustix::process::Signal;
 use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// What surrounds a command that runs in a project.
 #[derive(Debug, Args)]
-pub struct ExecArgs {
+pub struct Surrounded {
     /// The project's folder, a template or mlemu.toml in it, or `app.py:handler`
     #[arg(long, value_name = "PATH", default_value = ".")]
     project: PathBuf,
     #[command(flatten)]
     reading: Reading,
-    /// Use the daemon of this project that is already up, if there is one
-    #[arg(long, conflicts_with_all = ["keep", "report"])]
-    reuse: bool,
     /// When the command fails, keep everything running until Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// Write what became of each invocation to this file, as JSON
+    /// Write what became of each invocation of the whole run to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Make scopes `w1` to `wN` ready, one for each worker of a test runner
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "reuse")]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     workers: usize,
     /// Refuse whatever functions and the command want from other machines through proxies, name who wanted what,
     /// and fail if somebody did
-    #[arg(long, conflicts_with = "reuse")]
+    #[arg(long)]
     offline_guard: bool,
+    #[command(flatten)]
+    simulate: SimulateArgs,
     #[command(flatten)]
     repeating: Repeating,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
-    /// Keep the session as a test in this file
-    #[arg(skip)]
-    record: Option<PathBuf>,
+}
+
+impl Surrounded {
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    #[command(flatten)]
+    how: Surrounded,
+    /// Use the daemon of this project that is already up, if there is one
+    #[arg(long, conflicts_with_all = ["keep", "report", "workers", "offline_guard"])]
+    reuse: bool,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-impl ExecArgs {
-    /// The same, with its session kept as a test.
-    pub fn recorded(self, file: PathBuf) -> Self {
-        Self { record: Some(file), reuse: false, ..self }
+pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
+    if args.reuse
+        && let Some(daemon) = talk::find(&config::root(&args.how.project))
+    {
+        return attached(&daemon, &args.command).await;
     }
+    surrounded(args.how, args.command, None, printer).await
 }
 
-pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
+/// Runs a command, and keeps its session as a test in `file`.
+pub async fn recorded(
+    how: Surrounded,
+    command: Vec<OsString>,
+    file: PathBuf,
+    printer: Printer,
+) -> Result<Exit, Complaint> {
+    surrounded(how, command, Some(file), printer).await
+}
+
+async fn surrounded(
+    how: Surrounded,
+    command: Vec<OsString>,
+    record: Option<PathBuf>,
+    printer: Printer,
+) -> Result<Exit, Complaint> {
     let mut ends = Ends::new()?;
-    let root = config::root(&args.project);
-    if args.reuse
-        && let Some(talk) = Talk::find(&root)
-    {
-        return attached(&talk, &args, &mut ends).await;
-    }
-    let mut loaded = args.reading.load(&args.project)?;
-    let guard = if args.offline_guard { Some(Guard::open().await) } else { None };
+    let mut loaded = how.reading.load(&how.project)?;
+    let guard = if how.offline_guard { Some(Guard::open().await) } else { None };
     let guard = guard.transpose().map_err(|error| Complaint::new(error.to_string()))?;
     if let Some(guard) = &guard {
         for function in &mut loaded.project.functions {
@@ -85,9 +106,10 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
     }
     let scope = loaded.settings.account.clone();
     let options = Options {
-        faithful: args.faithful,
-        origin: args.repeating.origin(),
-        offline: args.reading.offline,
+        faithful: how.faithful,
+        simulating: how.simulate.wanted(&loaded.settings, For::Tests),
+        origin: how.repeating.origin(),
+        offline: how.reading.offline,
         ..Options::private(loaded)
     };
     let show = if printer.verbose { Show::All } else { Show::Steps };
@@ -98,20 +120,27 @@ pub async fn run(args: ExecArgs, printer: Printer) -> Result<Exit, Complaint> {
         exit = ends.next() => return Ok(exit),
     };
     let daemon = started.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::from(error) })?;
-    let recording = args.record.as_ref().map(|_| Recording::start(&daemon.world));
+    let written = |file: &Path, error: std::io::Error| Complaint {
+        exit: HARNESS_FAILED,
+        ..Complaint::new(format!("cannot write {}: {error}", file.display()))
+    };
+    let trail = how
+        .report
+        .as_deref()
+        .map(|file| Trail::open(file, &daemon.worlds).map_err(|error| written(file, error)));
+    let trail = trail.transpose()?;
+    if record.is_some() {
+        daemon.world.record();
+    }
     let own = guard.as_ref().map(|guard| guard.variables("the command")).unwrap_or_default();
-    let mut exit = beside(&daemon, scope, own, &args, &mut ends).await;
-    if let (Some(file), Some(recording)) = (&args.record, recording) {
-        let session = recording.end(&daemon.world).await;
-        std::fs::write(file, write::text(&session, &daemon.world))
-            .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
-        printer.say(&format!("recorded {} steps in {}", session.came.len(), file.display()));
+    let mut exit = beside(&daemon, scope, own, &how, &command, &mut ends).await;
+    if let (Some(file), Some(session)) = (&record, daemon.world.end_recording().await) {
+        super::record::write(file, &write::text(&session, &daemon.world), printer)?;
     }
-    if let Some(file) = &args.report {
-        trail::write(&daemon.world, file)
-            .map_err(|error| Complaint::new(format!("cannot write {}: {error}", file.display())))?;
+    if let (Some(file), Some(trail)) = (&how.report, trail) {
+        trail.close(&daemon.worlds).await.map_err(|error| written(file, error))?;
     }
-    if args.keep && !matches!(exit, Ok(Exit::Of(0))) {
+    if how.keep && !matches!(exit, Ok(Exit::Of(0))) {
         keep(&daemon, printer, &mut ends).await;
     }
     daemon.shutdown().await;
@@ -130,11 +159,12 @@ async fn beside(
     daemon: &Daemon,
     scope: String,
     own: Environment,
-    args: &ExecArgs,
+    how: &Surrounded,
+    words: &[OsString],
     ends: &mut Ends,
 ) -> Result<Exit, Complaint> {
     let world = &daemon.world;
-    for number in 1..=args.workers {
+    for number in 1..=how.workers {
         let made = daemon.worlds.named(&format!("w{number}")).await;
         made.map_err(|error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) })?;
     }
@@ -145,32 +175,31 @@ async fn beside(
         scope,
         functions: world.function_urls(),
     };
-    command(args, &target, ends).await
+    command(words, &target, ends).await
 }
 
 /// Runs the command with the daemon that is already up, in a scope of its own.
-async fn attached(talk: &Talk, args: &ExecArgs, ends: &mut Ends) -> Result<Exit, Complaint> {
-    let path = format!("/_mlemu/scopes/exec-{}", std::process::id());
-    let made: ScopeLine = read(talk.call(Method::PUT, &path, Bytes::new()).await?).await?;
-    let (control, token) = talk.place();
+async fn attached(daemon: &Client, words: &[OsString]) -> Result<Exit, Complaint> {
+    let mut ends = Ends::new()?;
+    let made = daemon.make_scope(&format!("exec-{}", std::process::id())).await?;
     let target = Target {
-        scope: made.name,
+        scope: made.name.clone(),
         clouds: made.environment,
-        control: control.to_owned(),
-        token: token.to_owned(),
+        control: daemon.control().to_owned(),
+        token: daemon.token().to_owned(),
         functions: made.functions.into_iter().collect(),
     };
-    let exit = command(args, &target, ends).await;
-    drop(talk.call(Method::DELETE, &path, Bytes::new()).await?);
+    let exit = command(words, &target, &mut ends).await;
+    daemon.end_scope(&made.name).await?;
     exit
 }
 
-async fn command(args: &ExecArgs, target: &Target, ends: &mut Ends) -> Result<Exit, Complaint> {
+async fn command(words: &[OsString], target: &Target, ends: &mut Ends) -> Result<Exit, Complaint> {
     let failed =
         |error: std::io::Error| Complaint { exit: HARNESS_FAILED, ..Complaint::new(error.to_string()) };
     let nothing = tempfile::tempdir().map_err(failed)?;
     let surroundings = Surroundings::of(target, nothing.path(), std::env::vars_os());
-    let Some((program, rest)) = args.command.split_first() else {
+    let Some((program, rest)) = words.split_first() else {
         return Err(Complaint::usage("there is no command to run"));
     };
     let started = Foreground::start(program, rest, &surroundings.set, &surroundings.unset);

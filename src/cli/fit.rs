@@ -6,6 +6,7 @@ use crate::clouds;
 use crate::config::nearest;
 use crate::daemon::folders;
 use crate::daemon::project::pointed;
+use crate::daemon::simulating::is_of;
 use crate::report::fit::{Fit, Standing};
 use crate::report::print::{Printer, Tone};
 use clap::Args;
@@ -83,7 +84,7 @@ fn missing(project: &Project) -> impl Iterator<Item = String> {
     missing.map(|path| path.strip_prefix(&project.root).unwrap_or(&path).display().to_string())
 }
 
-async fn fit(
+pub(super) async fn fit(
     function: &FunctionDeclaration,
     profiles: &[Profile],
     targets: &[String],
@@ -108,7 +109,8 @@ async fn fit(
         timeout: function.timeout,
         by_events: by_events(function),
     };
-    let standings = profiles.iter().map(|profile| {
+    let shown = profiles.iter().filter(|profile| !profile.on_request || targets.contains(&profile.name));
+    let standings = shown.map(|profile| {
         let findings = profile.judge(&load);
         Standing {
             profile: profile.name.clone(),
@@ -122,12 +124,6 @@ async fn fit(
     Ok(Fit::new(&function.name, &function.runtime, weight, standings))
 }
 
-/// Whether a function is declared for the product that a profile is of; the second generation is usual.
-fn is_of(profile: &Profile, function: &FunctionDeclaration) -> bool {
-    let declared = function.options.get("generation").and_then(|said| said.parse().ok()).unwrap_or(2);
-    profile.cloud == function.cloud && profile.generation.is_none_or(|generation| generation == declared)
-}
-
 fn by_events(function: &FunctionDeclaration) -> bool {
     let is_request = |trigger: &TriggerDeclaration| {
         matches!(trigger, TriggerDeclaration::Http { .. } | TriggerDeclaration::Url { .. })
@@ -136,7 +132,7 @@ fn by_events(function: &FunctionDeclaration) -> bool {
 }
 
 /// What would be uploaded: without any vendor's client, and with the developer's packages.
-fn needs(function: &FunctionDeclaration) -> Needs {
+pub(super) fn needs(function: &FunctionDeclaration) -> Needs {
     let runtime = function.runtime.as_str();
     let language = if let Some(version) = runtime.strip_prefix("python") {
         Language::Python { version: pointed(version) }

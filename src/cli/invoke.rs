@@ -3,17 +3,18 @@
 use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::{self, Talk};
+use super::simulate::{For, SimulateArgs};
+use super::talk;
 use crate::config;
 use crate::daemon::invoke::{Invoked, Refused, Wanted};
 use crate::daemon::{Daemon, Options};
+use crate::harness::Client;
 use crate::report::human;
 use crate::report::print::{Printer, Tone};
 use crate::report::terminal::{Show, Terminal};
 use bytes::Bytes;
 use clap::Args;
 use mlemu_core::declare::{FunctionDeclaration, Project};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 
 #[derive(Debug, Args)]
@@ -29,6 +30,8 @@ pub struct InvokeArgs {
     #[arg(long)]
     queue: bool,
     #[command(flatten)]
+    simulate: SimulateArgs,
+    #[command(flatten)]
     project: ProjectArgs,
 }
 
@@ -36,27 +39,26 @@ pub async fn run(args: InvokeArgs, printer: Printer) -> Result<Exit, Complaint> 
     let root = config::root(&args.project.project);
     let event = Bytes::from(args.event.event(&root)?);
     let wanted = Wanted { qualifier: args.qualifier.clone(), queue: args.queue };
-    let invoked = match Talk::find(&root) {
-        Some(talk) => remote(&talk, &args, &wanted, event).await?,
+    let invoked = match talk::find(&root) {
+        Some(daemon) => remote(&daemon, &args, &wanted, event).await?,
         None => alone(&args, wanted, event, printer).await?,
     };
     Ok(show(&invoked, printer))
 }
 
 /// Through the daemon that runs.
-async fn remote(talk: &Talk, args: &InvokeArgs, wanted: &Wanted, event: Bytes) -> Result<Invoked, Complaint> {
+async fn remote(
+    daemon: &Client,
+    args: &InvokeArgs,
+    wanted: &Wanted,
+    event: Bytes,
+) -> Result<Invoked, Complaint> {
     let name = if let Some(name) = &args.function {
         name.clone()
     } else {
-        let functions: Vec<crate::daemon::control::FunctionLine> = talk.get("/_mlemu/functions").await?;
-        only(functions.into_iter().map(|function| function.name).collect())?
+        only(daemon.functions().await?.into_iter().map(|function| function.name).collect())?
     };
-    let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
-    let mut path = format!("/_mlemu/functions/{name}/invoke?queue={}", wanted.queue);
-    if let Some(qualifier) = &wanted.qualifier {
-        path.push_str(&format!("&qualifier={}", utf8_percent_encode(qualifier, NON_ALPHANUMERIC)));
-    }
-    talk.post(&path, event).await
+    Ok(daemon.call(&name, wanted, event).await?)
 }
 
 /// With a daemon of our own, for this one call.
@@ -76,7 +78,8 @@ async fn alone(
         None => only(names)?,
     };
     loaded.project.warnings = warnings_for(&name, &loaded.project);
-    let options = Options { offline: args.project.reading.offline, ..Options::private(loaded) };
+    let simulating = args.simulate.wanted(&loaded.settings, For::People);
+    let options = Options { offline: args.project.reading.offline, simulating, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |shared: &_| terminal = Some(Terminal::open(printer, Show::Steps, shared));
     let started = Daemon::start(options, open).await;

@@ -2,17 +2,14 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
-use crate::daemon::control::FunctionLine;
 use crate::daemon::invoke;
+use crate::harness::Client;
+use crate::harness::client::records::Records;
 use crate::report::human::harmless;
 use crate::report::print::Printer;
-use bytes::Bytes;
 use clap::Args;
-use http::Method;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -51,14 +48,14 @@ struct Reader {
 }
 
 pub async fn run(args: LogsArgs, printer: Printer) -> Result<Exit, Complaint> {
-    let talk = Talk::need(&config::root(&args.project.project))?;
+    let daemon = talk::need(&config::root(&args.project.project))?;
     if let Some(name) = &args.function {
-        known(&talk, name).await?;
+        known(&daemon, name).await?;
     }
     let tail = args.tail.or(args.follow.then_some(TAIL));
     let mut reader = Reader { only: args.function, json: printer.json, sequence: 0 };
     let mut last = VecDeque::new();
-    let past = talk.call(Method::GET, "/_mlemu/stream?once=true", Bytes::new()).await?;
+    let past = daemon.records(0, true).await?;
     let mut whole = reader
         .read(past, |line| {
             if tail.is_some_and(|tail| last.len() >= tail) {
@@ -73,8 +70,7 @@ pub async fn run(args: LogsArgs, printer: Printer) -> Result<Exit, Complaint> {
         printer.result(line);
     }
     if args.follow && whole {
-        let path = format!("/_mlemu/stream?after={}", reader.sequence);
-        let live = talk.call(Method::GET, &path, Bytes::new()).await?;
+        let live = daemon.records(reader.sequence, false).await?;
         whole = reader.read(live, |line| printer.result(&line)).await;
     }
     if !whole {
@@ -84,9 +80,8 @@ pub async fn run(args: LogsArgs, printer: Printer) -> Result<Exit, Complaint> {
 }
 
 /// A function that is not there has no log: who asks for it misspelt it.
-async fn known(talk: &Talk, name: &str) -> Result<(), Complaint> {
-    let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
-    let names: Vec<String> = functions.into_iter().map(|function| function.name).collect();
+async fn known(daemon: &Client, name: &str) -> Result<(), Complaint> {
+    let names: Vec<String> = daemon.functions().await?.into_iter().map(|function| function.name).collect();
     if names.iter().any(|known| known == name) {
         return Ok(());
     }
@@ -96,20 +91,14 @@ async fn known(talk: &Talk, name: &str) -> Result<(), Complaint> {
 
 impl Reader {
     /// Hands over the lines of a stream to its end; `false`: it broke off.
-    async fn read(&mut self, mut body: Incoming, mut show: impl FnMut(String)) -> bool {
-        let mut open = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return false };
-            let Ok(data) = frame.into_data() else { continue };
-            open.extend_from_slice(&data);
-            while let Some(end) = open.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = open.drain(..=end).collect();
-                if let Some(data) = line.strip_prefix(b"data: ") {
-                    self.lines(data).into_iter().for_each(&mut show);
-                }
+    async fn read(&mut self, mut records: Records, mut show: impl FnMut(String)) -> bool {
+        loop {
+            match records.next().await {
+                Ok(Some(record)) => self.lines(&record).into_iter().for_each(&mut show),
+                Ok(None) => return true,
+                Err(_) => return false,
             }
         }
-        true
     }
 
     fn lines(&mut self, data: &[u8]) -> Vec<String> {

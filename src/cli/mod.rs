@@ -1,7 +1,9 @@
 //! The command line: one file a verb.
 
+mod cold;
 mod completions;
 mod config;
+mod cost;
 mod doctor;
 mod ends;
 mod env;
@@ -11,13 +13,18 @@ pub mod exit;
 mod fit;
 mod invoke;
 mod logs;
+mod profile_init;
 mod profiles;
 mod ps;
 mod queue;
 mod record;
+mod report;
+mod rig;
 mod schema;
+mod simulate;
 mod talk;
 mod test;
+mod tune;
 mod up;
 mod wait;
 
@@ -118,6 +125,8 @@ enum Verb {
     Invoke(invoke::InvokeArgs),
     /// Show what functions wrote
     Logs(logs::LogsArgs),
+    /// Make the next call of a function a cold start
+    Cold(cold::ColdArgs),
     /// List the functions of a running project
     Ps(ProjectArgs),
     /// Print the variables that point SDKs and tools at a running project
@@ -138,6 +147,14 @@ enum Verb {
     Events(events::EventsArgs),
     /// Weigh functions and hold them against the clouds' limits
     Fit(fit::FitArgs),
+    /// Show where a function's cold start goes: runtime, packages, model, first call
+    ProfileInit(profile_init::ProfileInitArgs),
+    /// Measure a function at several memory sizes: time, price, and which one is best
+    Tune(tune::TuneArgs),
+    /// What functions cost: as they were called here, or as you assume they will be
+    Cost(cost::CostArgs),
+    /// One page about all functions for a pull request, held against the project's budgets
+    Report(report::ReportArgs),
     /// Show the limits, prices and timings of the clouds, and where they are from
     Profiles(profiles::ProfilesArgs),
     /// Show the project as mlemu reads it
@@ -182,6 +199,7 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Up(args) => block_on(up::run(args, printer)),
         Verb::Invoke(args) => block_on(invoke::run(args, printer)),
         Verb::Logs(args) => block_on(logs::run(args, printer)),
+        Verb::Cold(args) => block_on(cold::run(args, printer)),
         Verb::Ps(args) => block_on(ps::run(args, printer)),
         Verb::Env(args) => block_on(env::run(args, printer)),
         Verb::Exec(args) => block_on(exec::run(args, printer)),
@@ -191,6 +209,10 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Queue(args) => block_on(queue::run(args, printer)),
         Verb::Events(args) => block_on(events::run(args, printer)),
         Verb::Fit(args) => block_on(fit::run(args, printer)),
+        Verb::ProfileInit(args) => block_on(profile_init::run(args, printer)),
+        Verb::Tune(args) => block_on(tune::run(args, printer)),
+        Verb::Report(args) => block_on(report::run(args, printer)),
+        Verb::Cost(args) => block_on(cost::run(args, printer)),
         Verb::Profiles(args) => profiles::run(&args, printer),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Schema(args) => schema::run(&args, printer),

@@ -3,6 +3,7 @@
 use super::exit::{Complaint, Exit};
 use crate::clouds;
 use crate::report::print::{Printer, Tone};
+use crate::report::replay;
 use crate::report::table::table;
 use clap::{Args, Subcommand};
 use mlemu_core::Profile;
@@ -18,6 +19,14 @@ pub struct ProfilesArgs {
 enum ProfilesVerb {
     /// List the profiles
     List,
+    /// Draw the measured functions of a profile again, e.g. seed-2019, and see whether they are in its range
+    Replay {
+        /// Its name
+        profile: String,
+        /// What the draws come from
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
     /// Show every figure of one, with its source
     Show {
         /// Its name, e.g. aws-lambda
@@ -30,16 +39,43 @@ pub fn run(args: &ProfilesArgs, printer: Printer) -> Result<Exit, Complaint> {
     let text = match &args.verb {
         ProfilesVerb::List if printer.json => json(&profiles),
         ProfilesVerb::List => list(&profiles),
+        ProfilesVerb::Replay { profile, seed } => {
+            let rows = named(&profiles, profile)?.flat_map(|profile| replay::replay(profile, *seed));
+            let rows: Vec<_> = rows.collect();
+            if rows.is_empty() {
+                return Err(Complaint::not_found(format!("`{profile}` has no measured functions"))
+                    .hint("`seed-2019` has some"));
+            }
+            printer.result(&replay::text(&rows));
+            let outside =
+                rows.iter().any(|one| !one.warm.holds(one.row.warm_s) || !one.cold.holds(one.row.cold_s));
+            return Ok(if outside { Exit::Failed } else { Exit::Ok });
+        }
         ProfilesVerb::Show { profile } => {
-            let found = profiles.iter().find(|one| one.name == *profile).ok_or_else(|| {
-                Complaint::not_found(format!("there is no profile `{profile}`"))
-                    .hint("`mlemu profiles list` shows them all")
-            })?;
-            if printer.json { json(found) } else { show(found, printer) }
+            let found: Vec<&Profile> = named(&profiles, profile)?.collect();
+            let texts = || found.iter().map(|one| show(one, printer)).collect::<Vec<_>>().join("\n\n");
+            match found.as_slice() {
+                [one] if printer.json => json(one),
+                several if printer.json => json(&several),
+                _ => texts(),
+            }
         }
     };
     printer.result(&text);
     Ok(Exit::Ok)
+}
+
+/// All of that name: one of each cloud that has it.
+fn named<'a>(
+    profiles: &'a [Profile],
+    name: &str,
+) -> Result<impl Iterator<Item = &'a Profile> + use<'a>, Complaint> {
+    let found: Vec<&Profile> = profiles.iter().filter(|one| one.name == name).collect();
+    if found.is_empty() {
+        return Err(Complaint::not_found(format!("there is no profile `{name}`"))
+            .hint("`mlemu profiles list` shows them all"));
+    }
+    Ok(found.into_iter())
 }
 
 fn json(value: &impl serde::Serialize) -> String {

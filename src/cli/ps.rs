@@ -2,15 +2,13 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
-use crate::daemon::control::FunctionLine;
 use crate::report::print::Printer;
 use crate::report::table::table;
 
 pub async fn run(args: ProjectArgs, printer: Printer) -> Result<Exit, Complaint> {
-    let talk = Talk::need(&config::root(&args.project))?;
-    let functions: Vec<FunctionLine> = talk.get("/_mlemu/functions").await?;
+    let functions = talk::need(&config::root(&args.project))?.functions().await?;
     if printer.json {
         let text = serde_json::to_string_pretty(&functions).unwrap_or_default();
         printer.result(&text);

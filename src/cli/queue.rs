@@ -2,14 +2,13 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
-use crate::daemon::control::queues::{MessageLine, QueueLine, Redriven};
+use crate::daemon::control::queues::QueueLine;
+use crate::harness::Client;
 use crate::report::human::harmless;
 use crate::report::print::Printer;
-use bytes::Bytes;
 use clap::{Args, Subcommand};
-use http::Method;
 
 #[derive(Debug, Args)]
 pub struct QueueArgs {
@@ -53,34 +52,25 @@ enum QueueVerb {
 pub async fn run(args: QueueArgs, printer: Printer) -> Result<Exit, Complaint> {
     match args.verb {
         QueueVerb::List(project) => list(&project, printer).await,
-        QueueVerb::Peek { queue, limit, project } => {
-            peek(&daemon(&project)?, &part(&queue), limit, printer).await
-        }
+        QueueVerb::Peek { queue, limit, project } => peek(&daemon(&project)?, &queue, limit, printer).await,
         QueueVerb::Purge { queue, project } => {
-            let path = format!("/_mlemu/queues/{}/purge", part(&queue));
-            drop(daemon(&project)?.call(Method::POST, &path, Bytes::new()).await?);
+            daemon(&project)?.purge(&queue).await?;
             Ok(Exit::Ok)
         }
         QueueVerb::Redrive { queue, to, project } => {
-            let to = to.map(|to| format!("?to={}", part(&to))).unwrap_or_default();
-            let path = format!("/_mlemu/queues/{}/redrive{to}", part(&queue));
-            let moved: Redriven = daemon(&project)?.post(&path, Bytes::new()).await?;
+            let moved = daemon(&project)?.redrive(&queue, to.as_deref()).await?;
             printer.say(&format!("{} moved, {} left", moved.moved, moved.left));
             Ok(Exit::Ok)
         }
     }
 }
 
-fn daemon(project: &ProjectArgs) -> Result<Talk, Complaint> {
-    Talk::need(&config::root(&project.project))
-}
-
-fn part(name: &str) -> String {
-    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+fn daemon(project: &ProjectArgs) -> Result<Client, Complaint> {
+    talk::need(&config::root(&project.project))
 }
 
 async fn list(project: &ProjectArgs, printer: Printer) -> Result<Exit, Complaint> {
-    let lines: Vec<QueueLine> = daemon(project)?.get("/_mlemu/queues").await?;
+    let lines = daemon(project)?.queues().await?;
     if printer.json {
         printer.result(&serde_json::to_string(&lines).unwrap_or_default());
         return Ok(Exit::Ok);
@@ -92,8 +82,8 @@ async fn list(project: &ProjectArgs, printer: Printer) -> Result<Exit, Complaint
     Ok(Exit::Ok)
 }
 
-async fn peek(talk: &Talk, queue: &str, limit: usize, printer: Printer) -> Result<Exit, Complaint> {
-    let lines: Vec<MessageLine> = talk.get(&format!("/_mlemu/queues/{queue}/messages?limit={limit}")).await?;
+async fn peek(daemon: &Client, queue: &str, limit: usize, printer: Printer) -> Result<Exit, Complaint> {
+    let lines = daemon.messages(queue, limit).await?;
     if printer.json {
         printer.result(&serde_json::to_string(&lines).unwrap_or_default());
         return Ok(Exit::Ok);

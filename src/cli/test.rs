@@ -5,6 +5,7 @@ mod watch;
 use super::Reading;
 use super::ends::Ends;
 use super::exit::{Complaint, Exit, HARNESS_FAILED};
+use super::simulate::{For, SimulateArgs};
 use crate::config::{self, ConfigError};
 use crate::daemon::worlds::ScopeError;
 use crate::daemon::{Daemon, Options, Origin};
@@ -38,6 +39,8 @@ pub struct TestArgs {
     /// Write the results to this file
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    simulate: SimulateArgs,
     /// Tests at once; as many as this machine runs well when nothing is said
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -86,7 +89,8 @@ async fn once(args: &TestArgs, root: &Path, printer: Printer) -> Result<Exit, Co
     let suites = suites(args, root)?;
     let loaded = args.reading.load(&args.project)?;
     let origin = Origin { seed: args.seed, clock: None };
-    let options = Options { offline: args.reading.offline, origin, ..Options::private(loaded) };
+    let simulating = args.simulate.wanted(&loaded.settings, For::Tests);
+    let options = Options { offline: args.reading.offline, origin, simulating, ..Options::private(loaded) };
     let mut terminal = None;
     let open = |world: &_| terminal = Some(Terminal::open(printer, Show::Steps, world));
     let started = Daemon::start(options, open).await;

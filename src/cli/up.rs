@@ -2,6 +2,7 @@
 
 use super::ends::Ends;
 use super::exit::{Complaint, Exit};
+use super::simulate::{For, SimulateArgs};
 use super::{Reading, Repeating};
 use crate::config;
 use crate::config::Durability;
@@ -13,7 +14,8 @@ use crate::report::print::{Printer, Tone};
 use crate::report::project;
 use crate::report::terminal::{Show, Terminal};
 use clap::Args;
-use mlemu_core::{Record, What};
+use mlemu_core::{ColdStarts, Record, What};
+use mlemu_engine::Simulation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -38,7 +40,7 @@ pub struct UpArgs {
     /// Port of Azure Functions [default: 7071, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     azure_port: Option<u16>,
-    /// Port of Azure Blob Storage, which is not there yet
+    /// Port of Azure Blob Storage [default: 10000, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     blob_port: Option<u16>,
     /// Port of Azure Queue Storage [default: 10001, or the next free one; 0: any]
@@ -47,9 +49,14 @@ pub struct UpArgs {
     /// Port of the control API [default: 4600, or the next free one; 0: any]
     #[arg(long, value_name = "PORT")]
     control_port: Option<u16>,
+    /// Give a function of Google Cloud the root of a port of its own; 0: any. Can be said several times
+    #[arg(long, value_name = "NAME=PORT", value_parser = served)]
+    serve: Vec<(String, u16)>,
     /// Scale functions as the cloud does instead of to this machine's cores
     #[arg(long)]
     faithful: bool,
+    #[command(flatten)]
+    simulate: SimulateArgs,
     #[command(flatten)]
     repeating: Repeating,
     /// Verify request signatures and function keys instead of accepting any credentials
@@ -124,6 +131,7 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         ("aws", args.aws_port.or(said.aws)),
         ("gcp", args.gcp_port.or(said.gcp)),
         ("azure", args.azure_port.or(said.azure)),
+        (mlemu_azure::BLOB_FRONT, args.blob_port.or(said.blob)),
         (mlemu_azure::QUEUE_FRONT, args.queue_port.or(said.queue)),
     ];
     for (cloud, port) in wishes {
@@ -148,9 +156,11 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
         host: args.host,
         ports,
         control,
+        served: args.serve.clone(),
         offline: args.reading.offline,
         faithful: args.faithful,
         strict_auth: args.strict_auth,
+        simulating: args.simulate.wanted(&loaded.settings, For::People),
         origin: args.repeating.origin(),
         watch: !args.no_watch,
         build_ahead: true,
@@ -160,12 +170,28 @@ fn options(args: &UpArgs) -> Result<Options, Complaint> {
     })
 }
 
+/// `NAME=PORT`
+fn served(text: &str) -> Result<(String, u16), String> {
+    let (name, port) = text.split_once('=').ok_or("write it like `score=8080`")?;
+    let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    if name.is_empty() {
+        Err("the name of a function is missing".into())
+    } else {
+        Ok((name.to_owned(), port))
+    }
+}
+
 /// That the daemon is ready, for programs.
 fn ready(daemon: &Daemon) -> String {
     let clouds: BTreeMap<_, _> =
         daemon.addresses().map(|(name, address)| (name, format!("http://{address}"))).collect();
     let control = format!("http://{}", daemon.control);
-    serde_json::json!({ "ready": true, "clouds": clouds, "control": control }).to_string()
+    let mut ready = serde_json::json!({ "ready": true, "clouds": clouds, "control": control });
+    if !daemon.served.is_empty() {
+        let served = daemon.served.iter().map(|(name, address)| (name.as_str(), format!("http://{address}")));
+        ready["served"] = served.collect::<BTreeMap<_, _>>().into_iter().collect();
+    }
+    ready.to_string()
 }
 
 /// The same for people. `asked`: the clouds whose port somebody chose.
@@ -184,13 +210,35 @@ fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer:
         };
         lines.push(format!("{}  http://{address}{moved}", printer.paint(Tone::Strong, name)));
     }
+    for (name, address) in &daemon.served {
+        lines.push(format!("{}  http://{address}", printer.paint(Tone::Strong, name)));
+    }
     lines.push("`eval \"$(mlemu env)\"` in another terminal points SDKs and tools here".into());
+    if let Some(note) = simulated(&daemon.world.engine.parts().policy.simulation) {
+        lines.push(note);
+    }
     if let Some(note) = still_installing(&daemon.world.journal.past()) {
         lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
     }
     let ready = printer.paint(Tone::Good, "ready");
     lines.push(format!("{ready}  control http://{}  (Ctrl-C ends it)", daemon.control));
     lines.join("\n")
+}
+
+/// What is made as it is in the cloud, so that nobody takes it for this machine's own speed.
+fn simulated(simulation: &Simulation) -> Option<String> {
+    let cpu = simulation
+        .cpu
+        .then_some("functions get the CPU that goes with their memory (`--cpu off`: all of it)");
+    let starts = match simulation.cold_starts {
+        ColdStarts::Off => None,
+        ColdStarts::Typical | ColdStarts::Sampled if simulation.sleeps => {
+            Some("cold starts take as long as there")
+        }
+        ColdStarts::Typical | ColdStarts::Sampled => Some("cold starts are told as they would be there"),
+    };
+    let both: Vec<&str> = [cpu, starts].into_iter().flatten().collect();
+    (!both.is_empty()).then(|| format!("as in the cloud: {}", both.join("; ")))
 }
 
 fn still_installing(past: &[Arc<Record>]) -> Option<String> {

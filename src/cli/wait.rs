@@ -2,16 +2,12 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::talk::Talk;
+use super::talk;
 use crate::config;
-use crate::daemon::control::wait::{Asked, Conditions, STATUSES, Waited, WantedInvocations, WantedObject};
-use crate::report::human::harmless;
+use crate::daemon::control::wait::{Asked, Conditions, STATUSES, WantedInvocations, WantedObject};
+use crate::harness::{Diagnosis, HarnessError};
 use crate::report::print::Printer;
-use bytes::Bytes;
 use clap::Args;
-use http::{Method, StatusCode};
-use serde_json::Value;
-use std::borrow::Cow;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -49,21 +45,21 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub async fn run(args: WaitArgs, printer: Printer) -> Result<Exit, Complaint> {
-    let talk = Talk::need(&config::root(&args.project.project))?;
-    let body = serde_json::to_vec(&asked(&args)?).map_err(|error| Complaint::new(error.to_string()))?;
-    let (status, answer) = talk.ask(Method::POST, "/_mlemu/wait", Bytes::from(body)).await?;
-    if status == StatusCode::REQUEST_TIMEOUT {
-        return Ok(explain(&answer, printer));
-    }
+    let waited = talk::need(&config::root(&args.project.project))?.wait_as(&asked(&args)?).await;
+    let waited = match waited {
+        Ok(waited) => waited,
+        Err(HarnessError::NotSettled(diagnosis)) => return Ok(explain(&diagnosis, printer)),
+        Err(error) => return Err(error.into()),
+    };
     if printer.json {
-        printer.result(&String::from_utf8_lossy(&answer));
-    } else if let Ok(waited) = serde_json::from_slice::<Waited>(&answer) {
-        for line in &waited.invocations {
-            printer.result(&format!("{}  {}  {}", line.id, line.function, line.status));
-        }
-        for object in &waited.objects {
-            printer.result(&format!("{}  {} bytes", object.key, object.size));
-        }
+        printer.result(&serde_json::to_string(&waited).unwrap_or_default());
+        return Ok(Exit::Ok);
+    }
+    for line in &waited.invocations {
+        printer.result(&format!("{}  {}  {}", line.id, line.function, line.status));
+    }
+    for object in &waited.objects {
+        printer.result(&format!("{}  {} bytes", object.key, object.size));
     }
     Ok(Exit::Ok)
 }
@@ -97,60 +93,12 @@ fn wanted(object: &str, count: usize) -> Result<WantedObject, Complaint> {
 }
 
 /// Why it is not so, in words.
-fn explain(answer: &[u8], printer: Printer) -> Exit {
-    let diagnosis: Value = serde_json::from_slice(answer).unwrap_or_default();
+fn explain(diagnosis: &Diagnosis, printer: Printer) -> Exit {
     if printer.json {
-        printer.result(&String::from_utf8_lossy(answer));
+        printer.result(&diagnosis.document().to_string());
         return Exit::TimedOut;
     }
-    let what = diagnosis["error"].as_str().unwrap_or("not in time");
-    let failed = &diagnosis["last_failed"];
-    let mut lines = vec![what.to_owned()];
-    lines.extend(diagnosis["under_way"].as_array().into_iter().flatten().map(under_way));
-    lines.extend(diagnosis["queues"].as_array().into_iter().flatten().flat_map(hidden));
-    if diagnosis["paused"] == true {
-        lines.push("triggers are paused: nothing starts a function by itself".into());
-    }
-    if !failed.is_null() {
-        lines.push(format!("the last failure: {} of {}", text(&failed["status"]), text(&failed["function"])));
-        let log = failed["log"].as_array().into_iter().flatten();
-        let log = log.flat_map(|line| line["text"].as_str().unwrap_or_default().split('\n'));
-        lines.extend(log.map(|line| format!("  {}", harmless(line))));
-    }
     let hint = "more time is given with --timeout; `mlemu logs` shows what functions wrote";
-    printer.complain(&lines.join("\n"), Some(hint));
+    printer.complain(&diagnosis.lines().join("\n"), Some(hint));
     Exit::TimedOut
-}
-
-fn under_way(open: &Value) -> String {
-    let work = &open["work"];
-    match work["kind"].as_str() {
-        Some("invocation") => {
-            format!("under way: {} ({})", text(&work["function"]["name"]), text(&work["id"]))
-        }
-        Some("change") => {
-            format!("under way: the change of {}/{}", text(&work["bucket"]), text(&work["key"]))
-        }
-        Some("message") => format!("under way: message {} of {}", text(&work["id"]), text(&work["queue"])),
-        _ => format!("under way: {}", text(&work["what"])),
-    }
-}
-
-/// Which message of a queue is hidden until when.
-fn hidden(queue: &Value) -> Vec<String> {
-    let messages = queue["messages"].as_array().into_iter().flatten();
-    let of = |message: &Value| {
-        let until = message["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
-        let (id, sight) = (text(&message["id"]), text(&message["sight"]));
-        format!(
-            "{}: message {id} is {sight}{until}, received {} times",
-            text(&queue["name"]),
-            message["received"]
-        )
-    };
-    messages.map(of).collect()
-}
-
-fn text(value: &Value) -> Cow<'_, str> {
-    harmless(value.as_str().unwrap_or_default())
 }

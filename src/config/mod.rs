@@ -3,6 +3,7 @@
 //! `mlemu.toml` is the project's own word; templates of AWS SAM and CloudFormation are detected and read as they
 //! are, and so are function apps of Azure and functions that Google's functions-framework marks in their code. Whatever the file, the product is [`mlemu_core::declare::Project`].
 
+mod azure;
 mod dotenv;
 mod error;
 mod import;
@@ -14,6 +15,7 @@ mod overlay;
 mod paths;
 pub mod plain;
 mod quantity;
+mod queued;
 mod schema;
 mod settings;
 mod start;
@@ -26,10 +28,11 @@ pub use error::{ConfigError, Place, Snippet};
 pub(crate) use import::node::{Kind as NodeKind, Map, Node};
 pub use import::samconfig::assignments;
 pub(crate) use import::yaml::parse as parse_yaml;
-pub use quantity::{bytes, duration};
+pub use overlay::MIN_INSTANCES;
+pub use quantity::{Size, Span, bytes, duration};
 pub(crate) use schema::without_null;
 pub use schema::{nearest, schema};
-pub use settings::{Durability, Place as Seat, Ports, Settings};
+pub use settings::{BudgetTable, CpuHeld, Durability, Passing, Place as Seat, Ports, Settings, Starts};
 pub use text::{Position, SourceText};
 
 use import::{Template, World, detect, samconfig};
@@ -105,6 +108,7 @@ fn read(start: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     loading.templates(native.as_ref())?;
     known_parameters(&overrides.parameters, &loading.parameters)?;
     loading.apps()?;
+    loading.deployments()?;
     loading.framework()?;
     loading.finish(native)
 }
@@ -199,12 +203,27 @@ impl Loading<'_> {
         merge::absorb(&mut self.loaded, imported, self.root)
     }
 
-    /// Adds what the code itself declares, unless a template says what it is.
+    /// Adds what scripts deploy. A template's function of the same name is another cloud's, most likely.
+    fn deployments(&mut self) -> Result<(), ConfigError> {
+        let (mut imported, files) = import::gcloud::read(self.root, &self.loaded.settings.gcp.account);
+        let known = &self.loaded.project.functions;
+        imported.functions.retain(|found| known.iter().all(|other| other.name != found.name));
+        self.loaded.files.extend(files);
+        merge::absorb(&mut self.loaded, imported, self.root)
+    }
+
+    /// Adds what the code itself declares, unless a template or a deployment says what it is.
     fn framework(&mut self) -> Result<(), ConfigError> {
-        if !self.loaded.project.functions.is_empty() {
+        let known = &self.loaded.project.functions;
+        if known.iter().any(|function| function.cloud != "gcp") {
             return Ok(());
         }
-        let (imported, files) = import::framework::read(self.root);
+        let (mut imported, files) = import::framework::read(self.root);
+        imported.functions.retain(|found| {
+            known.iter().all(|other| {
+                other.name != found.name && (&other.source, &other.handler) != (&found.source, &found.handler)
+            })
+        });
         self.loaded.files.extend(files);
         merge::absorb(&mut self.loaded, imported, self.root)
     }

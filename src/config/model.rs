@@ -34,9 +34,26 @@ pub struct Model {
     pub watch: WatchTable,
     pub aws: AwsTable,
     pub gcp: GcpTable,
+    pub azure: AzureTable,
     pub ports: Ports,
     pub persist: PersistTable,
+    pub simulate: SimulateTable,
+    /// Figures of your own in the clouds' profiles, as `[profiles.aws-lambda.simulation]`; `mlemu profiles show` names them.
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, BTreeMap<String, Figure>>>")]
+    pub profiles: Figures,
+    /// What functions may take at most, by their names; `mlemu report` fails beyond it.
+    #[schemars(with = "BTreeMap<String, BudgetTable>")]
+    pub budgets: Named<BudgetTable>,
 }
+
+/// By profile, section and name.
+pub type Figures = BTreeMap<String, BTreeMap<String, BTreeMap<String, serde_json::Value>>>;
+
+/// A value of a profile: a number, a text, a list or a table, as the profile has it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it stands for any value in the schema")]
+#[schemars(transparent)]
+struct Figure(serde_json::Value);
 
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -113,6 +130,18 @@ pub struct FunctionTable {
     pub tmp: Option<Spanned<Size>>,
     /// At most so many invocations at once; more are throttled.
     pub concurrency: Option<u32>,
+    /// Lambda: how often an asynchronous call that failed is tried again, 0 to 2; twice when nothing is said.
+    #[schemars(with = "Option<u8>")]
+    pub maximum_retry_attempts: Option<Spanned<u8>>,
+    /// Lambda: how long an asynchronous call is tried, 60 to 21600 seconds; six hours when nothing is said.
+    #[schemars(with = "Option<u32>")]
+    pub maximum_event_age_seconds: Option<Spanned<u32>>,
+    /// Lambda: who is told of asynchronous calls that went well: the name of a queue, or an ARN.
+    #[schemars(with = "Option<String>")]
+    pub on_success: Option<Spanned<String>>,
+    /// Lambda: who is told of asynchronous calls that failed for good: the name of a queue, or an ARN.
+    #[schemars(with = "Option<String>")]
+    pub on_failure: Option<Spanned<String>>,
     /// Cloud Functions: `1` or `2`, which is the default.
     #[schemars(with = "Option<u8>")]
     pub generation: Option<Spanned<u8>>,
@@ -128,6 +157,9 @@ pub struct FunctionTable {
     /// Cloud Functions: most requests at a time in one instance; one when nothing is said.
     #[schemars(with = "Option<u32>")]
     pub instance_concurrency: Option<Spanned<u32>>,
+    /// So many instances are there from the start and are kept however long nobody calls.
+    #[schemars(with = "Option<u32>")]
+    pub min_instances: Option<Spanned<u32>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
     /// What invokes it.
@@ -254,6 +286,34 @@ pub struct GcpTable {
     pub service_account: Option<PathBuf>,
 }
 
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AzureTable {
+    /// Keys of storage accounts beside `devstoreaccount1`, in base64, by the accounts' names.
+    pub accounts: BTreeMap<String, String>,
+    /// Who is told of new and deleted blobs, by names of their own.
+    #[schemars(with = "BTreeMap<String, SubscriptionTable>")]
+    pub subscriptions: Named<SubscriptionTable>,
+}
+
+/// Subscribes to the events of blobs, as an event subscription of Event Grid does.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SubscriptionTable {
+    /// A function's name, or an address on this machine, e.g. `http://127.0.0.1:9000/hook`.
+    pub to: String,
+    /// `Microsoft.Storage.BlobCreated`, `Microsoft.Storage.BlobDeleted`; both when nothing is said.
+    pub events: Vec<String>,
+    /// Only blobs of this container.
+    pub container: Option<String>,
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Only names that end so.
+    pub suffix: Option<String>,
+    /// `EventGridSchema`, which is the default, or `CloudEventSchemaV1_0`.
+    pub schema: Option<String>,
+}
+
 /// What outlives the daemon.
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -263,6 +323,79 @@ pub struct PersistTable {
     pub dir: Option<Spanned<PathBuf>>,
     /// `disk` survives the daemon however it ends, `durable` also a loss of power.
     pub durability: Durability,
+}
+
+/// What is made as it would be in the cloud.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulateTable {
+    /// `share` holds each function to the CPU that its cloud gives to its memory, `off` lets it run at full speed; when
+    /// nothing is said, `share` for `up` and `invoke` and `off` for tests.
+    pub cpu: Option<CpuHeld>,
+    /// What a cold start would take before your code runs: not told (`off`), the median (`typical`), or drawn
+    /// (`sampled`).
+    pub cold_starts: Option<Starts>,
+    /// `virtual` only tells it, `real` also waits for it.
+    pub time: Option<Passing>,
+    /// Profiles to take instead of functions' own, e.g. `azure-consumption = "azure-flex"`.
+    pub profiles: BTreeMap<String, String>,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum CpuHeld {
+    Share,
+    Off,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Starts {
+    Off,
+    Typical,
+    Sampled,
+}
+
+impl From<Starts> for mlemu_core::ColdStarts {
+    fn from(said: Starts) -> Self {
+        match said {
+            Starts::Off => Self::Off,
+            Starts::Typical => Self::Typical,
+            Starts::Sampled => Self::Sampled,
+        }
+    }
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Passing {
+    Virtual,
+    Real,
+}
+
+/// What a function may take at most.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetTable {
+    /// A whole cold start, e.g. `"3s"`.
+    pub cold: Option<Span>,
+    /// 95 of 100 warm calls, e.g. `"800ms"`.
+    pub warm_p95: Option<Span>,
+    /// Memory at its peak, e.g. `"800MB"`.
+    pub memory: Option<Size>,
+    /// The unzipped package, e.g. `"200MB"`.
+    pub size: Option<Size>,
+    /// A million warm calls, in US dollars at list price.
+    pub price_per_million: Option<f64>,
 }
 
 /// What an answer promises of what it changed.

@@ -1,10 +1,10 @@
 //! `mlemu.toml`: read, checked, and laid over what was detected.
 
 use super::error::ConfigError;
-use super::model::{BucketTable, Model, PrepareTable, Provider, QueueTable};
+use super::model::{BucketTable, BudgetTable, Model, PrepareTable, Provider, QueueTable};
 use super::settings::{ACCOUNT, Place, REGION, Settings};
 use super::text::SourceText;
-use super::{dotenv, limits, paths, plain, schema};
+use super::{azure, dotenv, limits, paths, plain, schema};
 use mlemu_core::declare::{
     BucketDeclaration, FunctionDeclaration, Prepare, Project, Provenance, QueueDeclaration,
 };
@@ -58,12 +58,20 @@ impl Native {
                 .service_account
                 .as_ref()
                 .map(|file| paths::join(&self.root, file)),
+            azure: azure::options(&self.model.azure),
             ports: self.model.ports.clone(),
             s3_event_version: aws.s3_event_version.clone(),
             watch_ignore: self.model.watch.ignore.clone(),
             persist: self.model.persist.dir.as_ref().map(|dir| paths::join(&self.root, dir.get_ref())),
             durability: self.model.persist.durability,
+            simulate: self.model.simulate.clone(),
+            figures: self.model.profiles.clone(),
+            budgets: self.budgets(),
         }
+    }
+
+    fn budgets(&self) -> BTreeMap<String, BudgetTable> {
+        self.model.budgets.iter().map(|(name, budget)| (name.get_ref().clone(), budget.clone())).collect()
     }
 
     fn gcp(&self) -> Place {
@@ -97,6 +105,11 @@ impl Native {
             match self.prepare(table) {
                 Ok(prepare) => project.prepare.push(prepare),
                 Err(finding) => findings.push(finding),
+            }
+        }
+        for (name, table) in &self.model.azure.subscriptions {
+            if let Err(why) = azure::check(name.get_ref(), table) {
+                findings.push(self.fault(name.span(), format!("subscription `{}`: {why}", name.get_ref())));
             }
         }
         findings.extend(self.shared_env(project).err());

@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::model::{FunctionTable, Provider};
 use super::native::Native;
+use super::queued::Queued;
 use super::{limits, paths, triggers};
 use mlemu_core::declare::{FunctionDeclaration, Project};
 use mlemu_core::function::Environment;
@@ -10,6 +11,9 @@ use std::mem;
 use std::ops::Range;
 use std::path::PathBuf;
 use toml::Spanned;
+
+/// The option of a declaration that says how many instances are kept.
+pub const MIN_INSTANCES: &str = "min_instances";
 
 impl Native {
     /// Reads one table; `found`: where the function is that it changes.
@@ -24,7 +28,9 @@ impl Native {
             Some(index) => project.functions[index].clone(),
             None => self.blank(name, &mut table)?,
         };
+        let queued = Queued::take(&mut table);
         self.overlay(&mut function, table, &mut project.warnings)?;
+        self.queued(&function, queued, project)?;
         match found {
             Some(index) => project.functions[index] = function,
             None => project.functions.push(function),
@@ -116,6 +122,9 @@ impl Native {
                 .map(|said| ("instance_concurrency", said.span(), said.into_inner().to_string())),
         ];
         self.options(function, options.into_iter().flatten())?;
+        if let Some(count) = table.min_instances {
+            function.options.insert(MIN_INSTANCES.into(), count.get_ref().to_string());
+        }
         if let Some(tables) = table.triggers {
             let read = tables.iter().map(|table| {
                 triggers::read(&cloud, table.get_ref()).map_err(|error| self.fault(table.span(), error.what))

@@ -21,10 +21,10 @@ const MOST_BYTES: f64 = 1e15;
 const MOST_SECONDS: f64 = 1e9;
 
 /// Bytes. A megabyte is 1,048,576 of them, as every cloud counts memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Size(pub u64);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Span(pub Duration);
 
 impl Size {

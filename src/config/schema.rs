@@ -53,7 +53,9 @@ impl Search<'_> {
             let name: &str = key.get_ref();
             let known = schema["properties"].get(name);
             let inside = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            match known.or_else(|| schema.get("additionalProperties").filter(|any| any.is_object())) {
+            match known
+                .or_else(|| schema.get("additionalProperties").filter(|any| any.is_object() || *any == true))
+            {
                 Some(schema) => self.value(value.get_ref(), schema, &inside),
                 None => self.unknown(key.span(), name, schema, path),
             }
@@ -92,7 +94,7 @@ impl Search<'_> {
 }
 
 fn is_map(schema: &Value) -> bool {
-    schema.get("additionalProperties").is_some_and(Value::is_object)
+    schema.get("additionalProperties").is_some_and(|any| any.is_object() || *any == true)
 }
 
 /// The schema itself, or the alternative of it that fits.
@@ -111,4 +113,63 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     let distance = |known: &str| strsim::damerau_levenshtein(&name, &known.to_lowercase());
     let best = names.iter().copied().min_by_key(|known| distance(known))?;
     (distance(best) <= 1 + best.chars().count() / 4).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::schema;
+    use crate::config::model::Model;
+    use crate::config::tests::EVERYTHING;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    /// All paths of keys in a TOML value; a name that the project chooses counts as `*`, and what the schema leaves
+    /// open is not looked into.
+    fn keys(value: &toml::Value, path: &str, known: &BTreeSet<String>, found: &mut BTreeSet<String>) {
+        match value {
+            toml::Value::Table(table) => {
+                let named = known.contains(&format!("{path}.*"));
+                let closed =
+                    path.is_empty() || known.iter().any(|other| other.starts_with(&format!("{path}.")));
+                for (key, value) in table.iter().filter(|_| closed) {
+                    let key = if named { "*" } else { key };
+                    let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                    keys(value, &path, known, found);
+                    found.insert(path);
+                }
+            }
+            toml::Value::Array(items) => items.iter().for_each(|item| keys(item, path, known, found)),
+            _ => {}
+        }
+    }
+
+    /// The same of a schema.
+    fn schema_keys(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+        let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        for (key, inside) in schema["properties"].as_object().into_iter().flatten() {
+            found.insert(join(key));
+            schema_keys(inside, &join(key), found);
+        }
+        if schema["additionalProperties"].is_object() {
+            found.insert(join("*"));
+            schema_keys(&schema["additionalProperties"], &join("*"), found);
+        }
+        if schema["items"].is_object() {
+            schema_keys(&schema["items"], path, found);
+        }
+        schema["anyOf"].as_array().into_iter().flatten().for_each(|form| schema_keys(form, path, found));
+    }
+
+    #[test]
+    fn the_schema_has_every_key_of_the_model_and_no_other() {
+        let (mut used, mut known) = (BTreeSet::new(), BTreeSet::new());
+        schema_keys(&schema(), "", &mut known);
+        keys(&toml::from_str(EVERYTHING).unwrap(), "", &known, &mut used);
+        assert_eq!(used, known, "the example must use every key, and the schema must know them all");
+        toml::from_str::<Model>(EVERYTHING).expect("the model reads all of them");
+        let text = schema().to_string();
+        assert!(!text.contains("null"), "TOML has no null");
+        let memory = &schema()["properties"]["functions"]["additionalProperties"]["properties"]["memory"];
+        assert!(memory["description"].as_str().is_some_and(|text| text.contains("Memory limit")));
+    }
 }

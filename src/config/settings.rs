@@ -1,6 +1,6 @@
 //! What a project says about the daemon rather than about its functions.
 
-pub use super::model::{Durability, Ports};
+pub use super::model::{BudgetTable, CpuHeld, Durability, Figures, Passing, Ports, SimulateTable, Starts};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// AWS region.
     pub region: String,
@@ -19,6 +19,8 @@ pub struct Settings {
     pub gcp: Place,
     /// The key file of the service account that signs URLs of Cloud Storage.
     pub service_account: Option<PathBuf>,
+    /// What is said to Azure's services, by their options.
+    pub azure: BTreeMap<String, String>,
     pub ports: Ports,
     /// The version that S3's events name, where the project says one.
     pub s3_event_version: Option<String>,
@@ -27,6 +29,11 @@ pub struct Settings {
     /// Where state is kept; `None`: it ends with the daemon.
     pub persist: Option<PathBuf>,
     pub durability: Durability,
+    pub simulate: SimulateTable,
+    /// The project's own figures in the clouds' profiles.
+    pub figures: Figures,
+    /// By function.
+    pub budgets: BTreeMap<String, BudgetTable>,
 }
 
 /// Where a cloud's resources are.
@@ -46,6 +53,9 @@ impl Default for Place {
 impl Settings {
     /// What is said to `cloud` alone.
     pub fn options(&self, cloud: &str) -> BTreeMap<String, String> {
+        if cloud.starts_with("azure") {
+            return self.azure.clone();
+        }
         let version = self.s3_event_version.clone().filter(|_| cloud == "aws");
         let account = self.service_account.as_ref().filter(|_| cloud == "gcp");
         let account = account.map(|file| file.to_string_lossy().into_owned());
@@ -57,7 +67,7 @@ impl Settings {
     pub fn place(&self, cloud: &str) -> Place {
         match cloud {
             "gcp" => self.gcp.clone(),
-            "azure" | mlemu_azure::QUEUE_FRONT => Place {
+            "azure" | mlemu_azure::BLOB_FRONT | mlemu_azure::QUEUE_FRONT => Place {
                 account: mlemu_azure::profile::SUBSCRIPTION.into(),
                 region: mlemu_azure::profile::REGION.into(),
             },
@@ -73,11 +83,15 @@ impl Default for Settings {
             account: ACCOUNT.into(),
             gcp: Place::default(),
             service_account: None,
+            azure: BTreeMap::new(),
             ports: Ports::default(),
             s3_event_version: None,
             watch_ignore: Vec::new(),
             persist: None,
             durability: Durability::default(),
+            simulate: SimulateTable::default(),
+            figures: Figures::new(),
+            budgets: BTreeMap::new(),
         }
     }
 }

@@ -1,11 +1,8 @@
 //! `mlemu.toml` and the ways to start: files in, a project or a located error out.
 
-use super::model::Model;
-use super::{ConfigError, Loaded, Overrides, load, schema};
+use super::{ConfigError, Loaded, Overrides, load};
 use mlemu_core::declare::{HttpForm, QueueOptions, TriggerDeclaration};
 use proptest::prelude::*;
-use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -52,7 +49,7 @@ Resources:
       Events: {Get: {Type: Api, Properties: {Path: /score, Method: get}}}
 ";
 
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 [project]
 name = "flowers"
 env_file = ".env"
@@ -66,6 +63,10 @@ memory = "1024MB"
 timeout = "30s"
 tmp = "512MB"
 concurrency = 1
+maximum_retry_attempts = 1
+maximum_event_age_seconds = 600
+on_success = "good"
+on_failure = "arn:aws:s3:::bad"
 env = { MODEL = "m.onnx" }
 triggers = [
     { http = "get /which_flower", payload = "1.0", cors = ["*"] },
@@ -84,6 +85,7 @@ signature = "event"
 retry = true
 path_pattern = "in/{day}/*.csv"
 instance_concurrency = 1
+min_instances = 2
 triggers = [{ topic = "news" }]
 
 [buckets.uploads]
@@ -110,6 +112,23 @@ durability = "durable"
 [watch]
 ignore = ["*.log", "data/**"]
 
+[simulate]
+cpu = "share"
+cold_starts = "sampled"
+time = "real"
+profiles = { azure-consumption = "azure-flex" }
+
+[profiles.aws-lambda.simulation]
+placement_ms = { p50 = 80, sigma = 0.2 }
+fetch_ms_per_mb = 12
+
+[budgets.which_flower]
+cold = "3s"
+warm_p95 = "800ms"
+memory = "800MB"
+size = "200MB"
+price_per_million = 12.5
+
 [aws]
 region = "eu-central-1"
 s3_event_version = "2.5"
@@ -120,6 +139,17 @@ parameters = { Stage = "dev" }
 project = "demo-flowers"
 region = "europe-west1"
 service_account = "key.json"
+
+[azure.accounts]
+flowers = "a2V5"
+
+[azure.subscriptions.uploads]
+to = "http://127.0.0.1:9/hook"
+events = ["Microsoft.Storage.BlobCreated"]
+container = "uploads"
+prefix = "in/"
+suffix = ".jpg"
+schema = "CloudEventSchemaV1_0"
 
 [ports]
 aws = 0
@@ -145,6 +175,7 @@ fn every_key_arrives() {
             vec![
                 ("generation", "1"),
                 ("instance_concurrency", "1"),
+                ("min_instances", "2"),
                 ("path_pattern", "in/{day}/*.csv"),
                 ("retry", "true"),
                 ("signature", "event")
@@ -156,12 +187,27 @@ fn every_key_arrives() {
         ("demo-flowers", "europe-west1")
     );
     assert_eq!(settings.options("gcp")["service_account"], root.join("key.json").to_string_lossy());
+    assert_eq!(settings.figures["aws-lambda"]["simulation"]["fetch_ms_per_mb"], 12);
+    assert_eq!(settings.simulate.profiles["azure-consumption"], "azure-flex");
+    let budget = &settings.budgets["which_flower"];
+    assert_eq!(budget.warm_p95.map(|span| span.0), Some(Duration::from_millis(800)));
+    assert_eq!((budget.memory.map(|size| size.0), budget.price_per_million), (Some(800 << 20), Some(12.5)));
     assert_eq!((project.name.as_str(), project.root.as_path()), ("flowers", root));
     assert_eq!((function.cloud.as_str(), function.name.as_str()), ("aws", "which_flower"));
     assert_eq!((function.handler.as_str(), function.runtime.as_str()), ("index.which_flower", "python3.12"));
     assert_eq!((function.source.as_path(), function.memory), (root, Some(1 << 30)));
     assert_eq!((function.timeout, function.tmp), (Some(Duration::from_secs(30)), Some(512 << 20)));
     assert_eq!((function.concurrency, function.from.line), (Some(1), 6));
+    let [queued] = project.resources.as_slice() else { panic!("one resource") };
+    let said: serde_json::Value = serde_json::from_str(&queued.properties).unwrap();
+    assert_eq!(
+        (queued.kind.as_str(), queued.name.as_str()),
+        ("AWS::Lambda::EventInvokeConfig", "which_flower")
+    );
+    assert_eq!((&said["MaximumRetryAttempts"], &said["MaximumEventAgeInSeconds"]), (&1.into(), &600.into()));
+    let told = &said["DestinationConfig"];
+    assert_eq!(told["OnSuccess"]["Destination"], "arn:aws:sqs:eu-central-1:123456789012:good");
+    assert_eq!(told["OnFailure"]["Destination"], "arn:aws:s3:::bad");
     assert_eq!((function.env["MODEL"].as_str(), function.env["SHARED"].as_str()), ("m.onnx", "1"));
     let [http, bucket, queue, schedule, url] = function.triggers.as_slice() else { panic!("five triggers") };
     assert!(
@@ -186,13 +232,37 @@ fn every_key_arrives() {
     assert_eq!(prepare.outputs, [root.join("training/model.joblib")]);
     assert_eq!((settings.region.as_str(), settings.account.as_str()), ("eu-central-1", "123456789012"));
     assert_eq!((settings.ports.aws, settings.ports.control), (Some(0), Some(4600)));
+    let azure = settings.options("azure-blob");
+    assert_eq!(azure[mlemu_azure::ACCOUNTS], "flowers:a2V5");
+    let told: serde_json::Value = serde_json::from_str(&azure[mlemu_azure::SUBSCRIPTIONS]).expect("JSON");
+    let filter = &told["uploads"]["filter"];
+    assert_eq!(filter["subjectBeginsWith"], "/blobServices/default/containers/uploads/blobs/in/");
     assert_eq!((settings.watch_ignore.len(), project.queues[0].max_receives), (2, Some(3)));
     assert_eq!(files, [root.join(".env"), root.join("mlemu.toml")]);
     assert_eq!(project.warnings, Vec::<String>::new());
 }
 
 #[test]
+fn events_go_to_nobody_elsewhere() {
+    let to = |to: &str| refusal(&format!("[azure.subscriptions.hook]\nto = \"{to}\"\n"));
+    let shown = to("https://example.com/");
+    assert!(shown.contains("subscription `hook`: `https://example.com/` is not on this machine"), "{shown}");
+    assert!(to("").contains("names no function"));
+}
+
+#[test]
 fn keys_of_one_cloud_are_refused_in_another() {
+    let table = |runtime: &str, line: &str| {
+        refusal(&format!("[functions.f]\nruntime = \"{runtime}\"\nhandler = \"a.f\"\n{line}\n"))
+    };
+    for (runtime, line, why) in [
+        ("python3.12", "maximum_retry_attempts = 3", "at most twice"),
+        ("python3.12", "maximum_event_age_seconds = 59", "60 to 21600"),
+        ("python312", "provider = \"gcp\"\non_failure = \"q\"", "`on_failure` belongs to functions with"),
+    ] {
+        let shown = table(runtime, line);
+        assert!(shown.contains(why), "{shown}");
+    }
     let shown = refusal("[functions.score]\nsignature = \"event\"\n");
     assert!(shown.contains("`signature` belongs to functions with `provider = \"gcp\"`"), "{shown}");
     let shown = refusal(
@@ -384,57 +454,6 @@ fn a_file_of_any_name_can_be_named() {
     assert_eq!(load(folder.path(), &overrides).unwrap().project.functions[0].name, "score");
     let missing = Overrides { template: Some("gone.yaml".into()), ..Overrides::default() };
     assert!(load(folder.path(), &missing).unwrap_err().to_string().starts_with("cannot read: "));
-}
-
-/// All paths of keys in a TOML value; named tables count as `*`.
-fn keys(value: &toml::Value, path: &str, found: &mut BTreeSet<String>) {
-    match value {
-        toml::Value::Table(table) => {
-            let named =
-                ["functions", "buckets", "queues", "functions.*.env", "aws.parameters"].contains(&path);
-            for (key, value) in table {
-                let key = if named { "*" } else { key };
-                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-                keys(value, &path, found);
-                found.insert(path);
-            }
-        }
-        toml::Value::Array(items) => items.iter().for_each(|item| keys(item, path, found)),
-        _ => {}
-    }
-}
-
-/// The same of a schema.
-fn schema_keys(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
-    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    for (key, inside) in schema["properties"].as_object().into_iter().flatten() {
-        found.insert(join(key));
-        schema_keys(inside, &join(key), found);
-    }
-    if schema["additionalProperties"].is_object() {
-        found.insert(join("*"));
-        schema_keys(&schema["additionalProperties"], &join("*"), found);
-    }
-    if schema["items"].is_object() {
-        schema_keys(&schema["items"], path, found);
-    }
-    schema["anyOf"].as_array().into_iter().flatten().for_each(|form| schema_keys(form, path, found));
-}
-
-#[test]
-fn the_schema_has_every_key_of_the_model_and_no_other() {
-    let (mut used, mut known) = (BTreeSet::new(), BTreeSet::new());
-    keys(&toml::from_str(EVERYTHING).unwrap(), "", &mut used);
-    schema_keys(&schema(), "", &mut known);
-    assert_eq!(used, known, "the example above must use every key, and the schema must know them all");
-    toml::from_str::<Model>(EVERYTHING).expect("the model reads all of them");
-    let text = schema().to_string();
-    assert!(!text.contains("null"), "TOML has no null");
-    assert!(
-        schema()["properties"]["functions"]["additionalProperties"]["properties"]["memory"]["description"]
-            .as_str()
-            .is_some_and(|text| text.contains("Memory limit"))
-    );
 }
 
 proptest! {

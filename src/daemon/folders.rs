@@ -24,8 +24,9 @@ const RUN: &str = "run-";
 const LOCK: &str = "lock";
 
 impl Folders {
-    pub fn open() -> Result<Self, StartError> {
-        let cache = cache();
+    /// `cache`: where it is, if not the user's.
+    pub fn open(cache: Option<PathBuf>) -> Result<Self, StartError> {
+        let cache = cache.unwrap_or_else(self::cache);
         let runs = cache.join("run");
         let failed = |path: &Path| {
             let path = path.to_owned();

@@ -38,10 +38,16 @@ impl Stranger {
     }
 }
 
-/// Checks a request before any side effect. `allowed` says whether the target lets this page's origin in.
-pub fn check(parts: &Parts, port: u16, allowed: impl FnOnce(&Parts) -> bool) -> Result<(), Stranger> {
+/// Checks a request before any side effect. `is_known` says whether a host is a name of the service's own, and
+/// `allowed` whether the target lets this page's origin in.
+pub fn check(
+    parts: &Parts,
+    port: u16,
+    is_known: impl FnOnce(&str) -> bool,
+    allowed: impl FnOnce(&Parts) -> bool,
+) -> Result<(), Stranger> {
     let host = host(parts).ok_or(Stranger::Host)?;
-    if !is_this_machine(&host, port) {
+    if !is_this_machine(&host, port) && !is_known(host.as_str()) {
         return Err(Stranger::Host);
     }
     if let Some(authority) = parts.uri.authority()
@@ -108,7 +114,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        check(&parts, 4566, |_| false)
+        check(&parts, 4566, |_| false, |_| false)
     }
 
     #[test]
@@ -164,7 +170,7 @@ mod tests {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            check(&request.body(()).expect("a request").into_parts().0, 4566, |_| false)
+            check(&request.body(()).expect("a request").into_parts().0, 4566, |_| false, |_| false)
         };
         assert_eq!(of("127.0.0.1:4566", &[]), Ok(()));
         assert_eq!(of("localhost:4566", &[("host", "localhost:4566")]), Ok(()));
@@ -197,6 +203,20 @@ mod tests {
     fn a_route_can_let_a_page_in() {
         let request = Request::builder().uri("/predict").header("host", "127.0.0.1:4566");
         let request = request.header("origin", "http://localhost:3000").body(()).expect("a request");
-        assert_eq!(check(&request.into_parts().0, 4566, |_| true), Ok(()));
+        assert_eq!(check(&request.into_parts().0, 4566, |_| false, |_| true), Ok(()));
+    }
+
+    #[test]
+    fn a_service_knows_names_of_its_own() {
+        let verdict = |headers: &[(&str, &str)]| {
+            let request =
+                headers.iter().fold(Request::builder().uri("/"), |r, (name, value)| r.header(*name, *value));
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+            check(&parts, 4566, |host| host == "own.example", |_| false)
+        };
+        assert_eq!(verdict(&[("host", "own.example")]), Ok(()));
+        assert_eq!(verdict(&[("host", "other.example")]), Err(Stranger::Host));
+        let page = [("host", "own.example"), ("origin", "http://evil.example")];
+        assert_eq!(verdict(&page), Err(Stranger::Origin), "its pages are pages all the same");
     }
 }

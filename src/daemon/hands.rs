@@ -4,14 +4,14 @@ use super::world::{Plugged, World};
 use bytes::Bytes;
 use mlemu_core::Cause;
 use mlemu_core::occurrence::Created;
-use mlemu_engine::Ids;
 use mlemu_engine::objects::{self, Attributes, BucketId, BucketView, NewObject, Origin};
 use mlemu_engine::queues::{self, NewMessage, TopicId};
 use std::time::Duration;
 
 /// A request of its own, that everything which comes of it belongs to.
-fn request(ids: &Ids) -> (String, Cause) {
-    let trace = ids.fresh("trace").hex();
+fn request(world: &World) -> (String, Cause) {
+    let trace = world.engine.ids().fresh("trace").hex();
+    world.traces.remember(&trace);
     let cause = Cause::Request(trace.as_str().into());
     (trace, cause)
 }
@@ -28,7 +28,7 @@ impl World {
     pub async fn put(&self, bucket: &BucketId, key: &str, body: Bytes) -> Result<String, objects::Fault> {
         let body = futures_util::stream::iter([Ok::<_, objects::Fault>(body)]);
         let content = self.objects.receive(body, &[], u64::MAX).await?;
-        let (trace, cause) = request(self.engine.ids());
+        let (trace, cause) = request(self);
         let origin = Origin { cause, source_ip: "127.0.0.1".into(), request_id: trace.clone() };
         let new = NewObject {
             key: key.into(),
@@ -49,9 +49,19 @@ impl World {
         found.ok_or_else(|| queues::Fault::NoTopic { name: name.into() })
     }
 
+    /// The same, also where a function app is still to say which queues it wants.
+    pub async fn topic_to_be(&self, name: &str, cloud: Option<&str>) -> Result<TopicId, queues::Fault> {
+        if let Ok(topic) = self.topic(name, cloud) {
+            return Ok(topic);
+        }
+        self.ready().await;
+        self.known().await;
+        self.topic(name, cloud)
+    }
+
     /// Sends a message; gives the trace of whatever that causes.
     pub fn send(&self, to: &TopicId, body: Bytes, delay: Option<Duration>) -> Result<String, queues::Fault> {
-        let (trace, cause) = request(self.engine.ids());
+        let (trace, cause) = request(self);
         self.queues.send(to, NewMessage { delay, ..NewMessage::of(body, cause) })?;
         Ok(trace)
     }

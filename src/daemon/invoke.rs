@@ -82,27 +82,28 @@ impl World {
         let target = if let Ok(target) = self.find(name) {
             target
         } else {
-            // Some clouds learn from an app what its functions are.
-            futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
+            // A model may be in training, and some clouds learn from an app what its functions are.
+            self.ready().await;
+            self.known().await;
             self.find(name)?
         };
         self.run(&target, wanted, event).await
     }
 
+    /// Completes when every function is known: some clouds learn from an app what its functions are.
+    pub async fn known(&self) {
+        futures_util::future::join_all(self.plugged.iter().map(|plugged| plugged.cloud.known())).await;
+    }
+
     /// Invokes a function.
     pub async fn run(&self, target: &FunctionId, wanted: Wanted, event: Bytes) -> Result<Invoked, Refused> {
         let id = InvocationId(self.engine.ids().fresh("invocation").uuid().into());
+        self.traces.remember(&id.0);
         let invoke = Invoke {
-            id: id.clone(),
-            target: target.clone(),
             qualifier: wanted.qualifier,
             mode: if wanted.queue { Mode::Queue } else { Mode::Wait },
-            payload: event,
-            attributes: Vec::new(),
-            head: None,
-            cause: Cause::Request(id.0.clone()),
             wants_log: true,
-            stream: None,
+            ..Invoke::of(id.clone(), target.clone(), event, Cause::Request(id.0.clone()))
         };
         match self.engine.invoke(invoke).await? {
             Reply::Done(outcome) => Ok(self.invoked(target, *outcome)),

@@ -45,6 +45,11 @@ pub trait Service: Send + Sync + 'static {
     /// Whether the request's target lets the web page in that sent it.
     fn admits_origin(&self, parts: &Parts) -> bool;
 
+    /// Whether `host` is a name of the service's own, beside those of this machine.
+    fn is_host(&self, _host: &str) -> bool {
+        false
+    }
+
     /// What a client is told in the service's own form. `None`: it did not even send its head.
     fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body>;
 }
@@ -289,7 +294,9 @@ async fn guarded<F: Future<Output = Response<Body>>>(
     answer: impl FnOnce(Request<Body>) -> F,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    if let Err(stranger) = guard::check(&parts, door.port, |parts| door.service.admits_origin(parts)) {
+    let (is_host, allowed) =
+        (|host: &str| door.service.is_host(host), |parts: &Parts| door.service.admits_origin(parts));
+    if let Err(stranger) = guard::check(&parts, door.port, is_host, allowed) {
         return refusal(stranger.status(), stranger.why());
     }
     let asked = (!body.is_end_stream()).then(|| parts.clone());

@@ -1,6 +1,7 @@
 //! How the command line finds the daemon of a project: a small file, readable by its owner only.
 //!
-//! A lock that the kernel frees with the process tells a living daemon from the file of a dead one.
+//! A lock that the kernel frees with the process tells a living daemon from the file of a dead one. A second one
+//! is held until the file is written, so that who comes too early can wait for it.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use thiserror::Error;
 
 /// What a daemon tells its own command line.
@@ -39,14 +41,18 @@ pub enum LocatorError {
 pub struct Claim {
     file: PathBuf,
     lock: PathBuf,
+    starting: PathBuf,
     _held: File,
+    /// Until it is announced.
+    hidden: Mutex<Option<File>>,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         // The next daemon overwrites what cannot be removed. The lock goes last: until then nobody else writes.
-        let _ = std::fs::remove_file(&self.file);
-        let _ = std::fs::remove_file(&self.lock);
+        for path in [&self.file, &self.starting, &self.lock] {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -55,13 +61,17 @@ impl Claim {
     pub fn take(folder: &Path, project: &Path) -> Result<Self, LocatorError> {
         let io = |source| LocatorError::Io { path: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-        let (file, lock) = paths(folder, project);
+        let Paths { file, lock, starting } = paths(folder, project);
         loop {
             let held = private(&lock).map_err(io)?;
             match held.try_lock() {
                 // A daemon that ended between the two removed the file that was just opened.
                 Ok(()) if !is_at(&held, &lock) => {}
-                Ok(()) => return Ok(Self { file, lock, _held: held }),
+                Ok(()) => {
+                    let hidden = private(&starting).map_err(io)?;
+                    hidden.lock().map_err(io)?;
+                    return Ok(Self { file, lock, starting, _held: held, hidden: Mutex::new(Some(hidden)) });
+                }
                 Err(TryLockError::WouldBlock) => {
                     return Err(match read(&file) {
                         Some(located) => LocatorError::AlreadyUp(Box::new(located)),
@@ -80,17 +90,28 @@ impl Claim {
         let fresh = self.file.with_extension("tmp");
         let mut file = private(&fresh).map_err(io)?;
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
-        std::fs::rename(&fresh, &self.file).map_err(io)
+        std::fs::rename(&fresh, &self.file).map_err(io)?;
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(())
     }
 }
 
-/// The living daemon of a project, if there is one.
+/// The living daemon of a project, if there is one. Waits for one that is about to say where it is.
 pub fn find(folder: &Path, project: &Path) -> Option<Located> {
-    let (file, lock) = paths(folder, project);
-    let lock = File::open(lock).ok()?;
-    match lock.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => read(&file),
-        Ok(()) | Err(TryLockError::Error(_)) => None,
+    let Paths { file, lock, starting } = paths(folder, project);
+    loop {
+        let is_held = matches!(File::open(&lock).ok()?.try_lock_shared(), Err(TryLockError::WouldBlock));
+        if !is_held {
+            return None;
+        }
+        if let Some(located) = read(&file) {
+            return Some(located);
+        }
+        // Neither is there for the moment in which a daemon comes or goes.
+        match File::open(&starting) {
+            Ok(starting) => starting.lock_shared().ok()?,
+            Err(_) => std::thread::yield_now(),
+        }
     }
 }
 
@@ -98,12 +119,20 @@ fn read(file: &Path) -> Option<Located> {
     serde_json::from_slice(&std::fs::read(file).ok()?).ok()
 }
 
-fn paths(folder: &Path, project: &Path) -> (PathBuf, PathBuf) {
+/// The files of one project.
+struct Paths {
+    file: PathBuf,
+    lock: PathBuf,
+    starting: PathBuf,
+}
+
+fn paths(folder: &Path, project: &Path) -> Paths {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
     let head = digest.iter().take(8).fold(0_u64, |head, byte| (head << 8) | u64::from(*byte));
     let name = format!("{head:016x}");
-    (folder.join(format!("{name}.json")), folder.join(format!("{name}.lock")))
+    let of = |kind: &str| folder.join(format!("{name}.{kind}"));
+    Paths { file: of("json"), lock: of("lock"), starting: of("starting") }
 }
 
 /// Whether an open file is still the one of this path.
@@ -150,8 +179,27 @@ mod tests {
     }
 
     fn is_of(file: &Path, project: &Path) -> bool {
-        let (ours, _) = paths(Path::new(""), project);
-        file.file_stem() == ours.file_stem()
+        let ours = paths(Path::new(""), project);
+        file.file_stem() == ours.file.file_stem()
+    }
+
+    #[test]
+    fn who_comes_before_the_announcement_waits_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = Path::new("/p");
+        let claim = Claim::take(folder.path(), project).expect("free");
+        std::thread::scope(|scope| {
+            let early = scope.spawn(|| find(folder.path(), project));
+            claim.announce(&located()).expect("written");
+            assert_eq!(early.join().expect("no panic").map(|found| found.pid), Some(7));
+        });
+        drop(claim);
+        let claim = Claim::take(folder.path(), project).expect("free");
+        std::thread::scope(|scope| {
+            let early = scope.spawn(|| find(folder.path(), project));
+            drop(claim);
+            assert!(early.join().expect("no panic").is_none(), "it never came up");
+        });
     }
 
     #[test]
@@ -178,7 +226,7 @@ mod tests {
         let project = Path::new("/p");
         let claim = Claim::take(folder.path(), project).expect("free");
         claim.announce(&located()).expect("written");
-        let (file, _) = paths(folder.path(), project);
+        let file = paths(folder.path(), project).file;
         let kept = std::fs::read(&file).expect("there");
         drop(claim);
         std::fs::write(&file, kept).expect("left behind");
@@ -191,7 +239,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let claim = Claim::take(folder.path(), Path::new("/p")).expect("free");
         claim.announce(&located()).expect("written");
-        let (file, _) = paths(folder.path(), Path::new("/p"));
+        let file = paths(folder.path(), Path::new("/p")).file;
         let mode = std::fs::metadata(file).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -11,6 +11,7 @@ pub mod folders;
 pub mod guard;
 mod hands;
 pub mod invoke;
+mod leftover;
 pub mod listener;
 pub mod locator;
 pub mod meddle;
@@ -20,8 +21,12 @@ pub(crate) mod project;
 mod promise;
 pub mod recording;
 pub mod reset;
+mod rooted;
 pub mod scope;
+pub mod simulating;
 mod stream;
+mod thrift;
+mod traces;
 pub mod world;
 pub mod worlds;
 
@@ -32,12 +37,14 @@ use listener::{Serving, Wish};
 use locator::{Claim, Located, LocatorError};
 use mlemu_engine::{Durability, Policy, Store, StoreError};
 use rustix::process::{Resource, Rlimit};
+use simulating::Simulating;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 pub use world::Origin;
 use world::{Soil, World};
 use worlds::{Front, Worlds};
@@ -68,11 +75,14 @@ pub struct Options {
     /// Wished ports by cloud name; a cloud that is used and not named gets its usual one.
     pub ports: BTreeMap<&'static str, Wish>,
     pub control: Wish,
+    /// Functions that shall have the root of a port of their own; 0: any.
+    pub served: Vec<(String, u16)>,
     /// Never reach for a package registry.
     pub offline: bool,
     /// Scale as the cloud does, not as this machine can.
     pub faithful: bool,
     pub strict_auth: bool,
+    pub simulating: Simulating,
     /// What a run repeats by.
     pub origin: Origin,
     pub watch: bool,
@@ -84,6 +94,8 @@ pub struct Options {
     pub persist: Option<Persist>,
     /// The binary to start as shim, if it is not this one.
     pub program: Option<PathBuf>,
+    /// Where installed packages and opened bundles are, if not in the user's cache.
+    pub cache: Option<PathBuf>,
 }
 
 impl Options {
@@ -111,15 +123,18 @@ impl Options {
             host: Ipv4Addr::LOCALHOST.into(),
             ports: CLOUDS.iter().map(|kind| (kind.name, any)).collect(),
             control: any,
+            served: Vec::new(),
             offline: false,
             faithful: false,
             strict_auth: false,
+            simulating: Simulating::default(),
             origin: Origin::default(),
             watch: false,
             build_ahead: false,
             announce: false,
             persist: None,
             program: None,
+            cache: None,
         }
     }
 }
@@ -134,8 +149,12 @@ pub enum StartError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("`{function}` cannot have a port of its own: {why}")]
+    Served { function: String, why: String },
     #[error("preparing the project failed: {why}")]
     Prepare { why: String, hint: Option<String> },
+    #[error("the clouds' profiles cannot be used: {why}")]
+    Profile { why: String },
     #[error("{from}: {why}")]
     Refused { from: String, why: String },
 }
@@ -146,16 +165,22 @@ pub struct Daemon {
     /// The world that was there from the start.
     pub world: Arc<World>,
     pub control: SocketAddr,
+    /// The control API itself, for who is in this process.
+    pub controls: Arc<control::Control>,
+    /// Functions at the root of their own ports.
+    pub served: Vec<(String, SocketAddr)>,
     serving: Vec<Serving>,
     claim: Option<Claim>,
     folders: Folders,
     reload: Option<project::Reload>,
+    /// Lives as long as the daemon.
+    _thrift: AbortOnDropHandle<()>,
 }
 
 impl Daemon {
     pub async fn start(options: Options, watcher: impl FnOnce(&Arc<World>)) -> Result<Self, StartError> {
         allow_open_files();
-        let folders = Folders::open()?;
+        let folders = Folders::open(options.cache.clone())?;
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
         let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
@@ -164,11 +189,27 @@ impl Daemon {
         let soil = soil(&options, &folders, builder.clone(), store, &listeners)?;
         let worlds = Worlds::new(soil, options.loaded.project.clone())?;
         let mut serving = serve(listeners, &worlds)?;
-        let (control, listening) = open_control(&options, &worlds).await?;
+        let controls = Arc::new(control::Control::new(worlds.clone()));
+        let listening = open_control(&options, controls.clone()).await?;
+        let control = listening.address;
         serving.push(listening);
+        let (served, rooted) = rooted::open(&options, &worlds).await?;
+        serving.extend(rooted);
         let world = worlds.first.clone();
         watcher(&world);
-        let mut daemon = Self { worlds, world, control, serving, claim, folders, reload: None };
+        let clock = world.clock.clone();
+        let mut daemon = Self {
+            worlds,
+            world,
+            control,
+            controls,
+            served,
+            serving,
+            claim,
+            folders,
+            reload: None,
+            _thrift: thrift::start(clock),
+        };
         if let Some(claim) = &daemon.claim {
             claim.announce(&daemon.located(&root))?;
         }
@@ -239,6 +280,7 @@ fn soil(
     // Side by side they would be made in any order.
     policy.build_ahead = options.build_ahead && options.origin.seed.is_none();
     policy.watch_ignore.clone_from(&options.loaded.settings.watch_ignore);
+    policy.simulation = options.simulating.made(&options.loaded.settings)?;
     if options.faithful {
         policy.local_cap = None;
     }
@@ -283,13 +325,11 @@ fn serve(
     each.collect()
 }
 
-async fn open_control(options: &Options, worlds: &Arc<Worlds>) -> Result<(SocketAddr, Serving), StartError> {
+async fn open_control(options: &Options, controls: Arc<control::Control>) -> Result<Serving, StartError> {
     let port = options.control.port;
     let failed = |source| StartError::Listen { what: "the control API".into(), port, source };
     let listener = listener::bind(options.host, options.control).await.map_err(failed)?;
-    let control = control::Control::new(worlds.clone());
-    let serving = listener::serve(listener, Arc::new(control)).map_err(failed)?;
-    Ok((serving.address, serving))
+    listener::serve(listener, controls).map_err(failed)
 }
 
 impl Daemon {

@@ -1,14 +1,15 @@
 //! A declared project becomes functions and buckets, and follows its files.
 
 use super::changes::{Changes, Pace};
+use super::simulating::refusal;
 use super::world::World;
 use super::worlds::Worlds;
 use super::{Reading, StartError};
-use crate::clouds::{CLOUDS, Cloud};
+use crate::clouds::{self, CLOUDS, Cloud};
 use crate::config::{self, Loaded};
 use mlemu_bundle::{Builder, Prepared, Surrounding};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, Prepare, Project, TriggerDeclaration};
-use mlemu_core::{Sink, Subject, What};
+use mlemu_core::{Build, Sink, Subject, What};
 use mlemu_engine::schedules::{Schedule, Starts};
 use notify::RecursiveMode;
 use std::collections::BTreeSet;
@@ -33,7 +34,20 @@ pub(super) async fn make_real(
     for step in &project.prepare {
         prepare(world, builder, step, python.as_deref()).await?;
     }
-    declare(world, project).await
+    declare(world, project).await?;
+    tokio::spawn(warn_of_refusals(world.clone(), builder.clone(), project.functions.clone()));
+    Ok(())
+}
+
+/// Says which functions their own clouds would not take: they run here all the same.
+async fn warn_of_refusals(world: Arc<World>, builder: Builder, functions: Vec<FunctionDeclaration>) {
+    let Ok(profiles) = clouds::profiles() else { return };
+    for function in functions {
+        let size = builder.measure(function.source.clone()).await;
+        if let Some(text) = refusal(&profiles, &function, size) {
+            world.say(What::Warning { text });
+        }
+    }
 }
 
 /// The bucket, without a folder to seed it from that is not there: so it was said when the project was read.
@@ -129,6 +143,8 @@ impl World {
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
         let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
+        let kept = function.options.get(config::MIN_INSTANCES).and_then(|count| count.parse().ok());
+        self.engine.provide(&id, kept.unwrap_or_default());
         self.schedules.withdraw(&id);
         for (index, trigger) in function.triggers.iter().enumerate() {
             let TriggerDeclaration::Schedule { expression } = trigger else { continue };

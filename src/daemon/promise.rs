@@ -8,8 +8,7 @@ use axum::body::Body;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Method, Request, Response};
-use mlemu_engine::Store;
-use mlemu_engine::faults::Trouble;
+use mlemu_engine::{Store, Unwritten};
 
 /// What is remembered of a request while it is answered.
 pub fn head(request: &Request<Body>) -> Parts {
@@ -31,18 +30,24 @@ pub async fn kept(
 ) -> Response<Body> {
     let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let frees = head.method == Method::DELETE;
-    if !reads && !frees && store.is_failing() && store.retry().await.is_err() {
-        return full(cloud, &head);
+    let needs_room = !reads && !frees && store.is_failing();
+    if needs_room && let Err(unwritten) = store.retry().await {
+        return full(store, cloud, &head, &unwritten);
     }
     let before = store.issued();
     let answer = answer.await;
-    let written = store.written().await;
-    if written.is_err() && !reads && store.issued() != before {
-        return full(cloud, &head);
+    match store.written().await {
+        Err(unwritten) if !reads && store.issued() != before => full(store, cloud, &head, &unwritten),
+        _ => answer,
     }
-    answer
 }
 
-fn full(cloud: &dyn Cloud, head: &Parts) -> Response<Body> {
-    cloud.troubled(&cloud.asked(head, &[]), head, Trouble::Full)
+/// Says where there is no room, and what to do about it.
+fn full(store: &Store, cloud: &dyn Cloud, head: &Parts, unwritten: &Unwritten) -> Response<Body> {
+    let text = format!(
+        "mlemu cannot write to {}: {}; make room on that disk, then send it again",
+        store.folder().display(),
+        unwritten.why
+    );
+    cloud.full(&cloud.asked(head, &[]), head, &text)
 }

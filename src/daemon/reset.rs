@@ -12,6 +12,7 @@ use mlemu_engine::{objects, queues};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// A moment to go back to. Cheap to keep: it shares the bytes of the objects.
 #[derive(Clone)]
@@ -23,13 +24,18 @@ pub struct Moment {
 }
 
 /// The moments that were kept.
-#[derive(Default)]
 pub struct Moments {
     /// When the project was ready.
-    ready: Mutex<Option<Arc<Moment>>>,
+    ready: watch::Sender<Option<Arc<Moment>>>,
     named: Mutex<BTreeMap<String, Arc<Moment>>>,
     /// Buckets that the project declares by now.
     declared: Mutex<Vec<BucketDeclaration>>,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { ready: watch::Sender::new(None), named: Mutex::default(), declared: Mutex::default() }
+    }
 }
 
 /// What goes back.
@@ -43,6 +49,8 @@ pub enum Extent {
     /// is under way.
     State,
     Buckets,
+    /// Queues with their messages and what they feed.
+    Queues,
     /// Functions that were created since are deleted.
     Functions,
     /// Records and what is known of invocations.
@@ -62,7 +70,20 @@ impl World {
     /// The project is ready: resets come back to this.
     pub(super) fn is_ready(&self) {
         let moment = Arc::new(self.moment());
-        *self.moments.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+        self.moments.ready.send_replace(Some(moment));
+        // Whoever is told of changes, and whoever is called, is there.
+        self.objects.go_on();
+        self.engine.go_on();
+    }
+
+    /// Completes when everything that the project declares is there, or never will be.
+    pub(super) async fn ready(&self) {
+        let mut ready = self.moments.ready.subscribe();
+        tokio::select! {
+            // The sender lives as long as the world.
+            _ = ready.wait_for(Option::is_some) => {}
+            () = self.ending.cancelled() => {}
+        }
     }
 
     /// A project that is read again may declare more than there was at first.
@@ -95,7 +116,7 @@ impl World {
 
     /// Goes back to when the project was ready. `cold`: the next calls are cold starts.
     pub async fn reset(&self, extent: Extent, cold: bool) {
-        let ready = self.moments.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ready = self.moments.ready.borrow().clone();
         if let Some(moment) = ready {
             self.restore(&moment, extent).await;
         }
@@ -114,8 +135,10 @@ impl World {
             self.queues.forget_messages();
             self.engine.gate().clear();
             self.engine.quiesce().await;
+            self.engine.forget_calls();
         }
-        if extent == Extent::All {
+        if matches!(extent, Extent::All) {
+            self.record_anew();
             self.engine.faults().clear();
             self.engine.ids().begin_again();
             self.engine.gate().open();
@@ -125,12 +148,14 @@ impl World {
         }
         if matches!(extent, Extent::All | Extent::State | Extent::Buckets) {
             self.objects.restore(&moment.objects);
+        }
+        if matches!(extent, Extent::All | Extent::State | Extent::Buckets | Extent::Queues) {
             for (plugged, saved) in self.plugged.iter().zip(&moment.clouds) {
                 plugged.cloud.restore(saved);
             }
             self.declare_what_is_missing().await;
         }
-        if matches!(extent, Extent::All | Extent::State) {
+        if matches!(extent, Extent::All | Extent::State | Extent::Queues) {
             self.queues.restore(&moment.queues);
         }
         if matches!(extent, Extent::All | Extent::Journal) {

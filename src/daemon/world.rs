@@ -4,8 +4,10 @@
 //! its own clouds in front of them; what costs to make, the built packages and the walls around processes, is
 //! shared. [`World::new`] is the one place where a world is put together.
 
+use super::recording::Recorder;
 use super::reset::Moments;
 use super::scope::ScopeName;
+use super::traces::Traces;
 use crate::clouds::{Cloud, Kind};
 use crate::config::Settings;
 use mlemu_bundle::Builder;
@@ -22,6 +24,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio_util::sync::CancellationToken;
 
 /// How many records are kept for those who come late.
 const JOURNAL: usize = 10_000;
@@ -75,7 +78,11 @@ pub struct World {
     pub store: Option<Store>,
     pub clock: Arc<SteeredClock>,
     pub schedules: Arc<Schedules>,
+    pub(super) traces: Traces,
+    pub(super) recorder: Recorder,
     pub(super) moments: Moments,
+    /// It ends, or has ended.
+    pub(super) ending: CancellationToken,
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
     pub(super) plugged: Vec<Plugged>,
@@ -120,6 +127,7 @@ impl World {
             policy: soil.policy.clone(),
         });
         let shelf = soil.store.as_ref().map(|store| store.world(&name.name)).unwrap_or_default();
+        engine.keep_calls_on(shelf.part("calls"));
         let (objects, queues) = cores(soil, &name, &shelf, clock.clone(), &ids)?;
         let objects = objects.counted_in(engine.settle().clone());
         let queues = queues
@@ -163,7 +171,10 @@ impl World {
             queues,
             store: soil.store.clone(),
             clock,
+            traces: Traces::default(),
+            recorder: Recorder::default(),
             moments: Moments::default(),
+            ending: CancellationToken::new(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
             aliases: RwLock::default(),
@@ -218,7 +229,13 @@ impl World {
     /// The trace that a request's id or its trace header stands for.
     pub fn trace_of(&self, said: &str) -> String {
         let known = self.plugged.iter().find_map(|plugged| plugged.cloud.trace(said));
-        known.unwrap_or_else(|| said.to_owned())
+        known.unwrap_or_else(|| parent(said).unwrap_or(said).to_owned())
+    }
+
+    /// Whether a request of this world may have had the id.
+    pub fn may_know(&self, trace: &str) -> bool {
+        let past = || self.engine.history().after(0).iter().any(|past| *past.trace() == *trace);
+        self.traces.may_know(trace) || past()
     }
 
     pub(super) fn alias(&self, name: &str) -> Option<FunctionId> {
@@ -229,6 +246,12 @@ impl World {
     pub fn repeat_by(&self, seed: u64) {
         self.engine.ids().seed(seed);
         self.engine.faults().seed(seed);
+    }
+
+    /// From now on chance decides, but for the dice of new faults, which fall as they always do.
+    pub fn repeat_no_more(&self) {
+        self.engine.ids().unseed();
+        self.engine.faults().seed(0);
     }
 
     /// From now on time passes so. Schedules look for their next times from there.
@@ -248,8 +271,20 @@ impl World {
 
     /// Takes no more messages, and completes when no instance is left.
     pub async fn end(&self) {
+        self.ending.cancel();
         self.plugged.iter().for_each(|plugged| plugged.cloud.stop());
         self.schedules.stop();
         self.engine.shutdown().await;
     }
+}
+
+/// The trace that a `traceparent` is of.
+///
+/// Source: W3C, "Trace Context".
+fn parent(said: &str) -> Option<&str> {
+    let parts: Vec<&str> = said.split('-').collect();
+    let lengths = [2, 32, 16, 2];
+    let fits =
+        parts.len() == lengths.len() && parts.iter().zip(lengths).all(|(part, length)| part.len() == length);
+    fits.then(|| parts[1])
 }

@@ -4,7 +4,7 @@
 use super::listener::Service;
 use super::scope::{self, NoScope, Said, ScopeName};
 use super::world::{Soil, World};
-use super::{meddle, project, promise};
+use super::{leftover, meddle, project, promise};
 use crate::clouds::Cloud;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
@@ -49,6 +49,9 @@ impl ScopeError {
     }
 }
 
+/// Hears of each world.
+type Tell = Box<dyn Fn(&Arc<World>) + Send + Sync>;
+
 /// A world that is there or is just being made; whoever comes meanwhile waits for the same one.
 #[derive(Default)]
 struct Place(OnceCell<Arc<World>>);
@@ -63,6 +66,8 @@ pub struct Worlds {
     /// As it was read last: what a new world declares.
     project: Mutex<Arc<Project>>,
     others: Mutex<BTreeMap<Arc<str>, Arc<Place>>>,
+    /// Told of each world that is made.
+    told: Mutex<Option<Tell>>,
 }
 
 impl Worlds {
@@ -75,7 +80,20 @@ impl Worlds {
             soil,
             project: Mutex::new(Arc::new(project)),
             others: Mutex::default(),
+            told: Mutex::default(),
         }))
+    }
+
+    /// Tells of every world, those that are made from now on included; who was told before hears no more.
+    pub fn each(&self, tell: impl Fn(&Arc<World>) + Send + Sync + 'static) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.all().iter().for_each(&tell);
+        *told = Some(Box::new(tell));
+    }
+
+    /// Nobody is told of worlds any more.
+    pub fn each_no_more(&self) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// What outlives the daemon, if anything does.
@@ -145,6 +163,9 @@ impl Worlds {
             return Err(ScopeError::Project { name: world.name.name.to_string(), why: error.to_string() });
         }
         world.is_ready();
+        if let Some(tell) = &*self.told.lock().unwrap_or_else(PoisonError::into_inner) {
+            tell(&world);
+        }
         Ok(world)
     }
 
@@ -219,16 +240,24 @@ fn inside<'a>(
     cloud: &'a dyn Cloud,
     request: Request<Body>,
 ) -> BoxFuture<'a, Response<Body>> {
+    let request = leftover::patient(request);
+    let meant = |said: &str| world.trace_of(said);
+    world.traces.remember_all(request.headers(), meant);
     let head = world.store.as_ref().map(|store| (store, promise::head(&request)));
     let answer: BoxFuture<'a, _> = if world.engine.faults().any() {
         Box::pin(meddle::answer(world, cloud, request))
     } else {
         cloud.answer(request)
     };
-    match head {
+    let answer: BoxFuture<'a, _> = match head {
         None => answer,
         Some((store, head)) => Box::pin(promise::kept(store, cloud, head, answer)),
-    }
+    };
+    Box::pin(async move {
+        let answer = answer.await;
+        world.traces.remember_all(answer.headers(), meant);
+        answer
+    })
 }
 
 fn refused(error: &ScopeError) -> Response<Body> {
@@ -248,6 +277,10 @@ impl Service for Front {
                 Box::pin(self.elsewhere(name, parts, body))
             }
         }
+    }
+
+    fn is_host(&self, host: &str) -> bool {
+        self.first.is_host(host)
     }
 
     fn apology(&self, strain: Strain, parts: Option<&Parts>) -> Response<Body> {

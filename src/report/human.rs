@@ -1,10 +1,11 @@
 //! Records as lines for people.
 
 use super::print::{Printer, Tone};
-use mlemu_core::outcome::StartKind;
+use mlemu_core::outcome::{Init, StartKind};
 use mlemu_core::record::Status;
 use mlemu_core::{Record, Usage, What};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// Adds a record to a page: the vendor's own lines, then ours. As JSON it is one line.
 pub fn write(page: &mut String, printer: Printer, record: &Record, vendor: &[String]) {
@@ -52,7 +53,7 @@ fn own_words(what: &What, verbose: bool) -> Option<(Tone, String)> {
             let what = "is not there yet and was answered as not implemented";
             (Tone::Warn, format!("{} {what}", whose.join(" ")))
         }
-        What::Ended { status, usage } => (tone(status), truth(status, usage)),
+        What::Ended { status, usage, .. } => (tone(status), truth(status, usage)),
         What::Occurred { summary, .. } => (Tone::Quiet, summary.clone()),
         What::InstanceGone { why } if verbose => (Tone::Quiet, format!("instance gone: {why}")),
         _ => return None,
@@ -99,9 +100,7 @@ fn measured(usage: &Usage) -> String {
     }
     let tenths = |bytes: u64| (bytes * 10 + (1 << 19)) >> 20;
     let mut text = match (usage.start, usage.init) {
-        (StartKind::Cold, Some(init)) => {
-            format!("cold, init {:.0} ms measured", init.duration.as_secs_f64() * 1e3)
-        }
+        (StartKind::Cold, Some(init)) => cold(&init),
         _ => "warm".to_owned(),
     };
     if usage.queued.as_millis() > 0 {
@@ -109,8 +108,37 @@ fn measured(usage: &Usage) -> String {
     }
     let (peak, limit) = (tenths(usage.peak_memory), (usage.memory_limit + (1 << 19)) >> 20);
     let peak = format!("{}.{}", peak / 10, peak % 10);
-    text.push_str(&format!(", peak {peak} of {limit} MB, limit held by {}", usage.enforcement));
+    text.push_str(&format!(", peak {peak} of {limit} MB"));
+    if let Some(cpus) = usage.cpu {
+        text.push_str(&format!(", {} vCPU", short(cpus)));
+    }
+    text.push_str(&format!(", limit held by {}", usage.enforcement));
     text
+}
+
+/// A cold start in its parts: what was simulated, and what was measured.
+fn cold(init: &Init) -> String {
+    let measured = millis(init.duration);
+    let Some(simulated) = init.simulated else { return format!("cold, init {measured:.0} ms measured") };
+    let whole = millis(simulated.total() + init.duration);
+    let size = simulated.fetched_bytes as f64 / 1_048_576.0;
+    format!(
+        "cold {whole:.0} ms: placement {:.0} (simulated) + fetch {:.0} (simulated, {} MB) + init {measured:.0} (measured)",
+        millis(simulated.placement),
+        millis(simulated.fetch),
+        short(size),
+    )
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Two digits that say something: 0.07, 1.8, 15.
+fn short(number: f64) -> String {
+    let digits = if number < 1.0 { 2 } else { usize::from(number < 9.95) };
+    let text = format!("{number:.digits$}");
+    if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
 }
 
 /// A function's output can neither move the cursor nor change the terminal's title.
@@ -126,9 +154,10 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{failure, harmless, own_words};
-    use mlemu_core::What;
+    use super::{cold, failure, harmless, own_words, short};
+    use mlemu_core::outcome::{Init, Phase};
     use mlemu_core::record::Status;
+    use mlemu_core::{Simulated, What};
     use std::time::Duration;
 
     #[test]
@@ -164,6 +193,19 @@ mod tests {
             Some("cannot start: installing six failed: ERROR: none\nhint: pin another")
         );
         assert!(said(true).is_some_and(|text| text.contains("pip install")));
+    }
+
+    #[test]
+    fn what_is_simulated_stands_apart_from_what_was_measured() {
+        let millis = Duration::from_millis;
+        let init = Init { duration: millis(2902), phase: Phase::Init, simulated: None };
+        assert_eq!(cold(&init), "cold, init 2902 ms measured");
+        let simulated =
+            Simulated { placement: millis(98), fetch: millis(120), fetched_bytes: 15 << 20, slept: false };
+        let told = cold(&Init { simulated: Some(simulated), ..init });
+        let parts = "placement 98 (simulated) + fetch 120 (simulated, 15 MB) + init 2902 (measured)";
+        assert_eq!(told, format!("cold 3120 ms: {parts}"));
+        assert_eq!([0.0724, 0.583, 1.0, 1.75, 14.6].map(short), ["0.07", "0.58", "1", "1.8", "15"]);
     }
 
     #[test]

@@ -1,26 +1,26 @@
 //! A project in lines: what runs, how, on what, and where that was said.
 
 use super::table::table;
-use mlemu_core::declare::{FunctionDeclaration, Project, TriggerDeclaration};
+use mlemu_core::declare::{FunctionDeclaration, Project, Provenance, TriggerDeclaration};
 
 const MIB: u64 = 1024 * 1024;
 
-/// One line a function, then one a bucket.
+/// One line a function, then one a bucket and one a queue.
 pub fn lines(project: &Project) -> Vec<String> {
     let functions = project.functions.iter().map(|function| function_row(function, project));
-    let buckets = project.buckets.iter().map(|bucket| {
-        let from = place(&bucket.from.file, bucket.from.line, project);
-        vec![
-            bucket.name.clone(),
-            bucket.cloud.clone(),
-            "bucket".into(),
-            String::new(),
-            String::new(),
-            String::new(),
-            from,
-        ]
-    });
-    table(&[], functions.chain(buckets)).lines().map(str::to_owned).collect()
+    let buckets = project.buckets.iter();
+    let buckets =
+        buckets.map(|bucket| store_row(&bucket.name, &bucket.cloud, "bucket", &bucket.from, project));
+    let queues = project.queues.iter();
+    let queues = queues.map(|queue| store_row(&queue.name, &queue.cloud, "queue", &queue.from, project));
+    table(&[], functions.chain(buckets).chain(queues)).lines().map(str::to_owned).collect()
+}
+
+/// Of what holds things and runs nothing.
+fn store_row(name: &str, cloud: &str, kind: &str, from: &Provenance, project: &Project) -> Vec<String> {
+    let place = place(&from.file, from.line, project);
+    let none = String::new;
+    vec![name.into(), cloud.into(), kind.into(), none(), none(), none(), place]
 }
 
 fn function_row(function: &FunctionDeclaration, project: &Project) -> Vec<String> {

@@ -28,7 +28,8 @@ const BAR: &str = "{prefix:.bold} {spinner} {wide_msg:.dim} {elapsed:.dim}";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
     All,
-    /// What delays a call: installs, warnings. They are talk even where the result is JSON.
+    /// What comes before a call: installs, warnings, and what the function writes while it starts. It is talk
+    /// even where the result is JSON.
     Steps,
 }
 
@@ -134,9 +135,10 @@ impl Writer {
             self.move_bar(record);
         }
         let in_bar = matches!(record.what, What::Building { .. }) && !self.bars.is_hidden();
-        let shown = self.show == Show::All || step || matches!(record.what, What::Warning { .. });
-        if shown && !in_bar {
-            let vendor = if self.show == Show::All { self.world.lines(record) } else { Vec::new() };
+        let starting = matches!(record.what, What::Log(_)) && record.subject.invocation.is_none();
+        let all = self.show == Show::All;
+        if (all || step || starting || matches!(record.what, What::Warning { .. })) && !in_bar {
+            let vendor = if all || starting { self.world.lines(record) } else { Vec::new() };
             human::write(&mut self.page, self.printer, record, &vendor);
         }
     }

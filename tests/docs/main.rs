@@ -71,6 +71,36 @@ fn diabetes_azure() {
 }
 
 #[test]
+fn diabetes_gcf() {
+    play("examples/diabetes-gcf/README.md", "examples/diabetes-gcf", &[]);
+}
+
+#[test]
+fn sentiment_azure() {
+    play("examples/sentiment-azure/README.md", "examples/sentiment-azure", &[]);
+}
+
+#[test]
+fn which_flower_azure() {
+    play("examples/which-flower-azure/README.md", "examples/which-flower-azure", &[]);
+}
+
+#[test]
+fn cold_starts() {
+    play("docs/guides/cold-starts.md", "", &[]);
+}
+
+#[test]
+fn cost() {
+    play("docs/guides/cost.md", "", &[]);
+}
+
+#[test]
+fn tuning() {
+    play("docs/guides/tuning.md", "", &[]);
+}
+
+#[test]
 fn azure() {
     play("docs/guides/azure.md", "", &[]);
 }

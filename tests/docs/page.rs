@@ -10,7 +10,7 @@ use super::stage::{Daemon, Printed, Shell};
 use super::tools;
 use std::path::{Path, PathBuf};
 
-const USUAL: [&str; 4] = [":4566", ":4600", ":8085", ":7071"];
+const USUAL: [&str; 6] = [":4566", ":4600", ":8085", ":7071", ":10000", ":10001"];
 const LEFT_OUT: [&str; 2] = ["cargo test", "cargo install"];
 
 pub struct Player {
@@ -130,7 +130,12 @@ impl Player {
         self.ports =
             vec![(USUAL[0], daemon.port("aws  http://")), (USUAL[1], daemon.port("ready  control http://"))];
         // Opened only where the page's project uses it.
-        let others = [(USUAL[2], daemon.port("gcp  http://")), (USUAL[3], daemon.port("azure  http://"))];
+        let others = [
+            (USUAL[2], daemon.port("gcp  http://")),
+            (USUAL[3], daemon.port("azure  http://")),
+            (USUAL[4], daemon.port("azure-blob  http://")),
+            (USUAL[5], daemon.port("azure-queue  http://")),
+        ];
         self.ports.extend(others.into_iter().filter(|(_, port)| port != ":"));
         let printed = daemon.printed();
         self.daemon = Some(daemon);

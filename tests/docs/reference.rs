@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 28] = [
+const VERBS: [&str; 34] = [
     "up",
     "invoke",
     "exec",
@@ -21,6 +21,7 @@ const VERBS: [&str; 28] = [
     "replay",
     "wait",
     "logs",
+    "cold",
     "ps",
     "env",
     "queue",
@@ -36,7 +37,12 @@ const VERBS: [&str; 28] = [
     "fit",
     "profiles",
     "profiles list",
+    "profiles replay",
     "profiles show",
+    "profile-init",
+    "tune",
+    "cost",
+    "report",
     "config",
     "schema",
     "doctor",
@@ -105,7 +111,8 @@ fn describe(schema: &Value, path: &str, tables: &mut Vec<String>) {
         });
         let doc = schema["description"].as_str().filter(|_| !path.is_empty()).unwrap_or_default();
         let doc = if doc.is_empty() { String::new() } else { format!("\n{doc}\n") };
-        tables.push(format!("### `{path}`\n{doc}\n{}", table(&["key", "value", "what it is"], rows)));
+        let heading = if path.is_empty() { "### Tables of any keys".into() } else { format!("### `{path}`") };
+        tables.push(format!("{heading}\n{doc}\n{}", table(&["key", "value", "what it is"], rows)));
     }
     for (key, value) in keys {
         let Some((form, inside)) = inner(value) else { continue };

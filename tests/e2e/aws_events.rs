@@ -2,7 +2,8 @@
 //! template; hours of waiting pass on the clock.
 
 use super::clients;
-use super::house::{House, Plan};
+use super::house::House;
+use super::plan::Plan;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -113,6 +114,11 @@ fn what_becomes_of_invocations_is_configured_as_on_aws() {
 fn topics_reach_queues_functions_and_endpoints() {
     let Some(house) = case("topics") else { return };
     assert!(said(&house, "HEARD").contains(&"to all".to_owned()));
+}
+
+#[test]
+fn topics_that_keep_an_order_and_a_bucket_that_hears_of_failures() {
+    case("ordered");
 }
 
 #[test]

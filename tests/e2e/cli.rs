@@ -1,6 +1,6 @@
 //! The command line: results alone on stdout, documented exit codes, nothing that a program could not read.
 
-use super::house::Plan;
+use super::plan::Plan;
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -77,7 +77,7 @@ fn invoke_prints_one_json_document_for_programs() {
 
 #[test]
 fn invoke_through_the_daemon() {
-    let house = plan().up();
+    let house = plan().program();
     for _ in 0..2 {
         let output = house.mlemu(&["invoke", "Echo", "--event", "[1]"]);
         assert_eq!(exits(&output, 0), "[1]\n");
@@ -188,7 +188,7 @@ fn fixtures_are_listed_shown_and_made() {
 
 #[test]
 fn a_running_project_is_told_about() {
-    let house = plan().up();
+    let house = plan().program();
     exits(&house.mlemu(&["invoke", "Echo"]), 0);
     let ps = exits(&house.mlemu(&["ps"]), 0);
     let line = ps.lines().find(|line| line.starts_with("Echo")).expect("a line for Echo");
@@ -223,14 +223,14 @@ fn a_running_project_is_told_about() {
 
 #[test]
 fn a_second_daemon_of_a_project_says_that_one_is_up() {
-    let house = plan().up();
+    let house = plan().program();
     let second = house.mlemu(&["up", "--aws-port", "0", "--control-port", "0"]);
     exits(&second, 2);
     let said = text(&second.stderr);
     assert!(said.contains("already up") && said.contains(&house.pid().to_string()), "{said}");
     assert!(said.contains(&house.control().to_string()), "{said}");
     // Another project is another matter.
-    let other = plan().up();
+    let other = plan().program();
     assert_ne!(other.aws(), house.aws());
 }
 

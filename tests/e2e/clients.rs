@@ -1,6 +1,7 @@
 //! The vendors' own clients, installed once into the build's cache, and the scripts that drive them.
 
-use super::house::{House, cache};
+use super::house::House;
+use super::plan::cache;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,9 +9,13 @@ use std::process::{Command, Stdio};
 const PYTHON_PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "awscli>=1.42,<2"];
 const PYTEST_PACKAGES: [&str; 2] = ["pytest>=8,<10", "pytest-xdist>=3.6,<4"];
 const VITEST_PACKAGES: [&str; 1] = ["vitest@3"];
+const JEST_PACKAGES: [&str; 1] = ["jest@30"];
 const NODE_PACKAGES: [&str; 2] = ["@aws-sdk/client-s3@3.1169.0", "@aws-sdk/client-sqs@3.1169.0"];
 const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google-cloud-pubsub>=2.30,<3"];
-const AZURE_PYTHON_PACKAGES: [&str; 1] = ["azure-storage-queue>=12.12,<13"];
+const GOOGLE_FUNCTIONS_PACKAGES: [&str; 2] =
+    ["google-cloud-functions>=1.20,<2", "google-cloud-tasks>=2.19,<3"];
+const AZURE_PYTHON_PACKAGES: [&str; 2] = ["azure-storage-blob>=12.24,<13", "azure-storage-queue>=12.12,<13"];
+const AZURE_NODE_PACKAGES: [&str; 2] = ["@azure/storage-blob@12.32.0", "@azure/storage-queue@12.30.0"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
 
 /// A folder with clients in it.
@@ -56,12 +61,29 @@ pub fn google_python() -> Option<Clients> {
     })
 }
 
-/// Azure's client library of queues for Python; says why when there is none.
+/// Google's client libraries for functions and tasks; says why when there are none.
+pub fn google_functions() -> Option<Clients> {
+    installed("google-functions", &GOOGLE_FUNCTIONS_PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_FUNCTIONS_PACKAGES))
+    })
+}
+
+/// Azure's client libraries of storage for Python; says why when there are none.
 pub fn azure_python() -> Option<Clients> {
     installed("azure-python", &AZURE_PYTHON_PACKAGES, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(AZURE_PYTHON_PACKAGES))
+    })
+}
+
+/// Azure's client libraries of storage for Node; says why when there are none.
+pub fn azure_node() -> Option<Clients> {
+    installed("azure-node", &AZURE_NODE_PACKAGES, |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(AZURE_NODE_PACKAGES))
     })
 }
 
@@ -78,6 +100,14 @@ pub fn vitest() -> Option<Clients> {
     installed("vitest", &VITEST_PACKAGES, |folder| {
         let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
         run(Command::new("npm").args(npm).arg(folder).args(VITEST_PACKAGES))
+    })
+}
+
+/// Jest, as in the project that it will be used in; says why when there is none.
+pub fn jest() -> Option<Clients> {
+    installed("jest", &JEST_PACKAGES, |folder| {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        run(Command::new("npm").args(npm).arg(folder).args(JEST_PACKAGES))
     })
 }
 
@@ -184,6 +214,7 @@ impl Clients {
         command.env("HOME", &self.folder).env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_PAGER", "");
         command.env("CLIENTS", self.folder.join("package.json")).envs(house.env());
         command.env("MLEMU_URL", format!("http://{}", house.control())).env("MLEMU_TOKEN", house.token());
+        command.env("MLEMU_PID", house.pid().to_string());
         command.env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python"));
         command.current_dir(house.plan.path("")).stdin(Stdio::null())
     }

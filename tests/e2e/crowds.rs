@@ -1,7 +1,8 @@
 //! Clients that are slow, and more clients than a listener has places for: each hears something, and soon.
 
-use super::house::{House, Plan};
+use super::house::House;
 use super::http;
+use super::plan::Plan;
 use rustix::process::{Resource, Rlimit};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,8 @@
 //! Every way in which an invocation can end gives the caller what Lambda gives, and the next one works.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
+use super::plan::Plan;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31

@@ -2,8 +2,8 @@
 //! end of their language installed from its folder here.
 
 use super::clients;
-use super::house::Plan;
-use mlemu::harness::{Ending, Session};
+use super::plan::Plan;
+use mlemu::harness::Session;
 use std::process::Command;
 use std::time::Duration;
 
@@ -103,9 +103,31 @@ async fn sentiment_inside_of_a_rust_test() {
         let scores: serde_json::Value = serde_json::from_slice(&scored).expect("JSON");
         assert_eq!(scores["mood"], mood, "{review}");
     }
-    let ended = mlemu.invocations("review_stored", Ending::As("ok".into()), 2).await.expect("two");
+    let ended = mlemu.ended("review_stored", "ok", 2).await.expect("two");
     assert_eq!(ended.iter().map(|line| line.cold).collect::<Vec<_>>(), [Some(true), Some(false)]);
-    mlemu.reset().await;
-    assert!(mlemu.keys("scores", "").is_empty());
+    mlemu.reset().await.expect("reset");
+    assert!(mlemu.keys("scores", "").await.expect("listed").is_empty());
     mlemu.stop().await;
+}
+
+/// One payload, through the twins of one function.
+#[test]
+fn twins_of_each_cloud_predict_the_same() {
+    let plan = Plan::of_all_examples();
+    let row = "row=[59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87]";
+    let predicted = |folder: &str, function: &str| {
+        let words = ["mlemu", "-q", "invoke", function, "--event", "ml/tabular", "-p", row];
+        let output = typed(&plan, &words).current_dir(plan.path(folder)).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let answer: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|error| {
+            panic!("{folder}: {error}: {said}{}", String::from_utf8_lossy(&output.stderr))
+        });
+        answer["prediction"].as_f64().unwrap_or_else(|| panic!("{folder}: {answer}"))
+    };
+    let aws = predicted("diabetes", "Predict");
+    assert!((25.0..346.0).contains(&aws), "{aws}");
+    let twins = [("diabetes-azure", "predict"), ("diabetes-gcf", "diabetes-gcf")];
+    for (folder, function) in twins.into_iter().filter(|(folder, _)| plan.path(folder).exists()) {
+        assert!((predicted(folder, function) - aws).abs() < 1e-9, "{folder}");
+    }
 }

@@ -1,7 +1,7 @@
 //! `mlemu exec`: a command with functions of its own, in the environment that tests need.
 
-use super::house::Plan;
 use super::lives;
+use super::plan::Plan;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -49,6 +49,25 @@ fn the_command_calls_functions_and_reads_what_became_of_them() {
         serde_json::from_slice(&std::fs::read(plan.path("report.json")).expect("written")).expect("JSON");
     assert_eq!(report["invocations"][0]["status"], "ok", "{report}");
     assert!(report["invocations"][0]["log"].to_string().contains("echoing"), "{report}");
+}
+
+#[test]
+fn a_report_has_what_resets_wiped_and_what_other_scopes_did() {
+    let plan = plan();
+    let script = "
+        ask() { curl -sS --fail -XPOST -H \"Authorization: Bearer $MLEMU_TOKEN\" \"$MLEMU_URL/_mlemu/$1\" -d \"$2\"; }
+        for n in 1 2; do ask functions/my-echo/invoke $n && ask reset ''; done >said.txt
+        ask 'functions/my-echo/invoke?scope=w1' 3 >>said.txt";
+    exec(&plan, &["--report", "report.json", "--workers", "1"], script);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(plan.path("report.json")).expect("written")).expect("JSON");
+    let told = report["invocations"].as_array().expect("a list").iter();
+    let told: Vec<_> =
+        told.map(|one| (one["scope"].as_str(), one["event"].as_u64(), one["status"].as_str())).collect();
+    let first = Some("000000000000");
+    let expected =
+        [(first, 1), (first, 2), (Some("w1"), 3)].map(|(scope, event)| (scope, Some(event), Some("ok")));
+    assert_eq!(told, expected, "{report}");
 }
 
 #[test]
@@ -151,7 +170,7 @@ fn workers_find_their_scopes_ready() {
 
 #[test]
 fn a_daemon_that_is_up_can_be_used() {
-    let house = plan().up();
+    let house = plan().program();
     let control = house.control().to_string();
     let output =
         house.mlemu(&["exec", "--reuse", "--", "sh", "-c", "echo $MLEMU_URL $MLEMU_FUNCTION_MY_ECHO_URL"]);

@@ -2,8 +2,9 @@
 //! and a record that names the rule. Queues as a test sees them, and triggers that pause.
 
 use super::clients;
-use super::house::{House, Plan};
+use super::house::House;
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -66,16 +67,6 @@ fn house() -> House {
 }
 
 impl House {
-    fn fault(&self, rule: &Value) {
-        let added = self.ask("POST /_mlemu/faults", rule);
-        assert_eq!(added.status, 200, "{rule}: {}", added.text());
-    }
-
-    fn settled(&self) {
-        let waited = self.ask("POST /_mlemu/wait", &json!({ "timeout_ms": 120_000 }));
-        assert_eq!(waited.status, 200, "{}", waited.text());
-    }
-
     fn send(&self, queue: &str, body: &str) {
         let url = format!("http://{}/000000000000/{queue}", self.aws());
         let document = json!({ "QueueUrl": url, "MessageBody": body }).to_string();
@@ -84,24 +75,12 @@ impl House {
         let sent = http::send(self.aws(), "POST /", &headers, document.as_bytes());
         assert_eq!(sent.status, 200, "{}", sent.text());
     }
-
-    fn known(&self, function: &str) -> Vec<Value> {
-        let listed = self.ask(&format!("GET /_mlemu/invocations?function={function}"), &Value::Null).json();
-        listed["invocations"].as_array().expect("a list").clone()
-    }
-
-    fn call(&self) -> Value {
-        let invoked = self.ask("POST /_mlemu/functions/Echo/invoke", &json!({ "a": 1 }));
-        assert_eq!(invoked.status, 200, "{}", invoked.text());
-        self.settled();
-        self.ask("GET /_mlemu/invocations/last", &Value::Null).json()
-    }
 }
 
 #[test]
 fn calls_fail_as_asked_and_the_log_says_who_asked() {
     let house = house();
-    assert_eq!(house.call()["status"], "ok");
+    assert_eq!(house.call("Echo", &json!({ "a": 1 }))["status"], "ok");
     for (effect, status) in [
         ("oom", "out-of-memory"),
         ("crash-handler", "exited"),
@@ -109,16 +88,16 @@ fn calls_fail_as_asked_and_the_log_says_who_asked() {
         ("timeout", "timeout"),
     ] {
         house.fault(&json!({ "match": { "fn": "*Echo*" }, "effect": effect, "times": 1 }));
-        let failed = house.call();
+        let failed = house.call("Echo", &json!({ "a": 1 }));
         assert_eq!(failed["status"], status, "{failed}");
         assert!(failed["log"].to_string().contains("a fault that was asked for strikes"), "{failed}");
-        assert_eq!(house.call()["status"], "ok", "once is enough: {effect}");
+        assert_eq!(house.call("Echo", &json!({ "a": 1 }))["status"], "ok", "once is enough: {effect}");
     }
-    assert_eq!(house.call()["cold"], false);
+    assert_eq!(house.call("Echo", &json!({ "a": 1 }))["cold"], false);
     house.fault(&json!({ "match": { "fn": "*Echo*" }, "effect": "cold", "times": 1 }));
-    assert_eq!(house.call()["cold"], true);
+    assert_eq!(house.call("Echo", &json!({ "a": 1 }))["cold"], true);
     house.fault(&json!({ "match": { "fn": "*Echo*" }, "effect": "latency:300ms", "times": 1 }));
-    assert!(house.call()["handler_ms"].as_f64().expect("a time") > 250.0);
+    assert!(house.call("Echo", &json!({ "a": 1 }))["handler_ms"].as_f64().expect("a time") > 250.0);
     house.fault(&json!({ "match": { "fn": "*Echo*" }, "effect": "throttle", "times": 1 }));
     let refused = house.ask("POST /_mlemu/functions/Echo/invoke", &json!({}));
     assert_eq!(refused.status, 429, "{}", refused.text());
@@ -129,18 +108,14 @@ fn calls_fail_as_asked_and_the_log_says_who_asked() {
         record["what"]["injected"]["effect"] == "oom" && record["what"]["injected"]["rule"] == 1
     });
     assert!(named["subject"]["invocation"].is_string(), "{named}");
-    assert_eq!(house.ask("POST /_mlemu/reset", &Value::Null).status, 204);
+    house.reset();
     assert_eq!(house.ask("GET /_mlemu/faults", &Value::Null).json(), json!([]));
 }
 
 #[test]
 fn a_full_disk_is_the_functions_own_trouble() {
     let house = house();
-    let write = |house: &House| {
-        assert_eq!(house.ask("POST /_mlemu/functions/Writes/invoke", &json!({})).status, 200);
-        house.settled();
-        house.ask("GET /_mlemu/invocations/last", &Value::Null).json()
-    };
+    let write = |house: &House| house.call("Writes", &json!({}));
     assert_eq!(write(&house)["result"], "written");
     house.fault(&json!({ "match": { "fn": "*Writes*" }, "effect": "disk-full", "times": 1 }));
     let full = write(&house);
@@ -228,19 +203,19 @@ fn deliveries_come_twice_later_or_never() {
         |key: &str| assert_eq!(http::send(house.aws(), &format!("PUT /inbox/{key}"), &[], b"x").status, 200);
     house.fault(&json!({ "match": { "fn": "*Seen*" }, "effect": "duplicate", "nth": [1] }));
     put("twice");
-    house.settled();
+    house.idle();
     assert_eq!(house.known("Seen").len(), 2);
     house.fault(&json!({ "match": { "fn": "*Seen*" }, "effect": "drop", "times": 1 }));
     put("never");
-    house.settled();
+    house.idle();
     assert_eq!(house.known("Seen").len(), 2);
-    house.ask("POST /_mlemu/clock", &json!({ "frozen": true }));
+    house.freeze("2040-01-01T00:00:00Z");
     house.fault(&json!({ "match": { "fn": "*Seen*" }, "effect": "delay:5m", "times": 1 }));
     put("later");
     let still = house.ask("POST /_mlemu/wait", &json!({ "timeout_ms": 1 }));
     assert_eq!(still.status, 408, "it is under way");
-    house.ask("POST /_mlemu/clock", &json!({ "advance": "6m" }));
-    house.settled();
+    house.advance("6m");
+    house.idle();
     assert_eq!(house.known("Seen").len(), 3);
     house.fault(
         &json!({ "match": { "service": "sqs", "resource": "plain" }, "effect": "duplicate", "times": 1 }),
@@ -254,7 +229,7 @@ fn deliveries_come_twice_later_or_never() {
 #[test]
 fn queues_are_looked_into_waited_for_purged_and_redriven() {
     let house = house();
-    house.ask("POST /_mlemu/clock", &json!({ "frozen": true, "now": "2040-01-01T00:00:00Z" }));
+    house.freeze("2040-01-01T00:00:00Z");
     house.send("jobs", "bad one");
     let empty = json!({ "until": { "queue_empty": "jobs" }, "timeout_ms": 3000 });
     let stuck = house.ask("POST /_mlemu/wait", &empty);
@@ -270,7 +245,7 @@ fn queues_are_looked_into_waited_for_purged_and_redriven() {
     assert!(words.contains("is leased until 2040-01-01T02:00:00"), "{words}");
     // Three times two hours, in order, and then it is dead.
     let start = Instant::now();
-    house.ask("POST /_mlemu/clock", &json!({ "advance": "6h" }));
+    house.advance("6h");
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(house.ask("POST /_mlemu/wait", &empty).status, 200);
     assert_eq!(house.known("Works").len(), 3);
@@ -289,44 +264,44 @@ fn queues_are_looked_into_waited_for_purged_and_redriven() {
 #[test]
 fn triggers_pause_and_go_on() {
     let house = house();
-    assert_eq!(house.ask("POST /_mlemu/triggers/pause", &Value::Null).status, 204);
+    house.does(house.client.pause_triggers());
     http::send(house.aws(), "PUT /inbox/a", &[], b"x");
     house.send("jobs", "good");
     let stuck = house.ask("POST /_mlemu/wait", &json!({ "timeout_ms": 200 }));
     assert_eq!((stuck.status, &stuck.json()["paused"]), (408, &json!(true)));
     assert!(house.known("Seen").is_empty() && house.known("Works").is_empty());
-    assert_eq!(house.ask("POST /_mlemu/triggers/resume", &Value::Null).status, 204);
-    house.settled();
+    house.does(house.client.resume_triggers());
+    house.idle();
     assert_eq!((house.known("Seen").len(), house.known("Works").len()), (1, 1));
     // What waits when everything is reset never comes.
-    house.ask("POST /_mlemu/triggers/pause", &Value::Null);
+    house.does(house.client.pause_triggers());
     http::send(house.aws(), "PUT /inbox/b", &[], b"x");
-    assert_eq!(house.ask("POST /_mlemu/reset", &Value::Null).status, 204);
-    house.settled();
+    house.reset();
+    house.idle();
     assert!(house.known("Seen").is_empty());
 }
 
 #[test]
 fn a_nightly_schedule_comes_by_advancing_and_now() {
     let house = house();
-    house.ask("POST /_mlemu/clock", &json!({ "now": "2030-01-01T12:00:00Z", "frozen": true }));
-    house.settled();
+    house.freeze("2030-01-01T12:00:00Z");
+    house.idle();
     assert!(house.known("Nightly").is_empty(), "what a jump leaves behind is skipped");
     let start = Instant::now();
-    house.ask("POST /_mlemu/clock", &json!({ "advance": "24h" }));
+    house.advance("24h");
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    house.ask("POST /_mlemu/clock", &json!({ "advance": "48h" }));
+    house.advance("48h");
     let nights: Vec<_> = house.known("Nightly").iter().map(|line| line["arrived"].as_i64()).collect();
     let night = |day: i64| Some(1_893_463_200_000_000 + day * 86_400_000_000);
     assert_eq!(nights, [night(1), night(2), night(3)]);
-    let last = house.ask("GET /_mlemu/invocations/last", &Value::Null).json();
+    let last = house.last();
     assert_eq!(
         (&last["event"]["source"], &last["event"]["time"]),
         (&json!("aws.events"), &json!("2030-01-04T02:00:00Z"))
     );
-    let listed = house.ask("GET /_mlemu/schedules", &Value::Null).json();
-    let id = listed[0]["id"].as_str().expect("an id");
-    assert_eq!(house.ask(&format!("POST /_mlemu/schedules/{id}/fire"), &Value::Null).status, 204);
-    house.settled();
-    assert_eq!(house.known("Nightly").len(), 4);
+    let listed = house.does(house.client.schedules());
+    house.does(house.client.fire(&listed[0].id));
+    house.idle();
+    let causes: Vec<_> = house.known("Nightly").iter().map(|line| line["cause"].clone()).collect();
+    assert_eq!(causes, ["schedule"; 4]);
 }

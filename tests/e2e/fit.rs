@@ -1,6 +1,6 @@
 //! `mlemu fit`: the real example weighed with its real packages, and a function that no Lambda would take.
 
-use super::house::Plan;
+use super::plan::Plan;
 use serde_json::Value;
 use std::fs::File;
 

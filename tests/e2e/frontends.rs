@@ -1,9 +1,8 @@
 //! The front ends of the harness, used as a new user would: a bare project, tests beside it, one command.
 
 use super::clients;
-use super::house::{Plan, cache};
-use mlemu::harness::{Ending, Session};
-use mlemu_core::Timestamp;
+use super::plan::{Plan, cache};
+use mlemu::harness::Session;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -253,13 +252,7 @@ fn vitest_alone_and_inside_of_exec() {
         .file("tests/one.test.mjs", VITEST)
         .file("tests/two.test.mjs", VITEST)
         .file("package.json", "{ \"type\": \"module\" }");
-    let modules = vitest.folder().join("node_modules");
-    std::os::unix::fs::symlink(modules, plan.path("node_modules")).expect("linked");
-    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
-    let ours = vitest.folder().join("node_modules/mlemu-test");
-    if !ours.exists() {
-        std::os::unix::fs::symlink(package, ours).expect("linked, as npm does");
-    }
+    linked(&plan, &vitest);
     for wrapped in [false, true] {
         let mut command =
             Command::new(if wrapped { env!("CARGO_BIN_EXE_mlemu") } else { "node_modules/.bin/vitest" });
@@ -270,6 +263,53 @@ fn vitest_alone_and_inside_of_exec() {
         let output = run(&plan, command);
         assert!(output.status.success() && said(&output).contains("6 passed"), "{}", said(&output));
     }
+}
+
+const JEST: &str = r#"
+import { useMlemu } from "mlemu-test";
+
+const mlemu = useMlemu({ before: beforeAll, beforeEach, after: afterAll });
+
+test.each([1, 2, 3])("an upload is seen once, round %d", async (round) => {
+  expect(await mlemu.objects("seen")).toEqual([]);
+  await mlemu.waitTrace(await mlemu.put("uploads", `${round}.txt`, "x"));
+  expect(await mlemu.objects("seen")).toEqual([`${round}.txt`]);
+});
+"#;
+
+/// Jest takes modules of ECMAScript only from a Node that is told so.
+const JEST_CONFIG: &str = r#"{
+  "type": "module",
+  "jest": { "testMatch": ["<rootDir>/tests/*.test.js"], "transform": {}, "testTimeout": 120000 }
+}"#;
+
+#[test]
+fn jest_alone_and_inside_of_exec() {
+    let Some(jest) = clients::jest() else { return };
+    let plan = plan()
+        .file("tests/one.test.js", JEST)
+        .file("tests/two.test.js", JEST)
+        .file("package.json", JEST_CONFIG);
+    linked(&plan, &jest);
+    let jest = ["node", "--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--maxWorkers=2"];
+    for wrapper in [&[][..], &[env!("CARGO_BIN_EXE_mlemu"), "exec", "--"]] {
+        let words = [wrapper, &jest].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        let output = run(&plan, command);
+        assert!(output.status.success() && said(&output).contains("6 passed"), "{}", said(&output));
+    }
+}
+
+/// What is installed for all projects, with our package as npm links it.
+fn linked(plan: &Plan, installed: &clients::Clients) {
+    let modules = installed.folder().join("node_modules");
+    let ours = modules.join("mlemu-test");
+    if !ours.exists() {
+        let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
+        std::os::unix::fs::symlink(package, ours).expect("linked");
+    }
+    std::os::unix::fs::symlink(modules, plan.path("node_modules")).expect("linked");
 }
 
 /// The suite that nothing may shake: an object is put, its function waited for, and everything reset.
@@ -315,17 +355,17 @@ fn a_session_inside_of_a_rust_test() {
             let key = format!("{round}.txt");
             let trace = mlemu.put("uploads", &key, "x").await.expect("put");
             mlemu.settled(&trace).await.expect("settled");
-            assert_eq!(mlemu.keys("seen", ""), [key.as_str()]);
+            assert_eq!(mlemu.keys("seen", "").await.expect("listed"), [key.as_str()]);
             assert_eq!(mlemu.get("seen", &key).await.expect("there"), "seen");
-            let ended = mlemu.invocations("Copies", Ending::As("ok".into()), 1).await.expect("ended");
+            let ended = mlemu.ended("Copies", "ok", 1).await.expect("ended");
             assert_eq!(ended[0].trace, trace);
-            mlemu.reset().await;
-            assert!(mlemu.keys("seen", "").is_empty());
+            mlemu.reset().await.expect("reset");
+            assert!(mlemu.keys("seen", "").await.expect("listed").is_empty());
         }
         let event = mlemu.event("aws/s3/put", &["bucket=uploads", "key=made.txt"]).expect("rendered");
         assert_eq!(mlemu.invoke("Copies", event).await.expect("invoked").status, "ok");
-        assert_eq!(mlemu.keys("seen", "made"), ["made.txt"]);
-        mlemu.freeze(Timestamp(0)).await;
+        assert_eq!(mlemu.keys("seen", "made").await.expect("listed"), ["made.txt"]);
+        mlemu.freeze("1970-01-01T00:00:00Z").await.expect("frozen");
         let began = std::time::Instant::now();
         let then = mlemu.advance(Duration::from_secs(6 * 3600)).await.expect("settled");
         assert_eq!(then.millis(), 6 * 3600 * 1000);

@@ -1,7 +1,8 @@
 //! Routes of a SAM template: API Gateway's REST (payload 1.0) and HTTP (payload 2.0) APIs, function URLs beside.
 
-use super::house::{House, Plan};
+use super::house::House;
 use super::http::{self, Answer};
+use super::plan::Plan;
 use serde_json::{Value, json};
 
 const TEMPLATE: &str = "\

@@ -1,7 +1,8 @@
 //! Cloud Functions behind the real functions-framework: called by HTTP, by events and by the API.
 
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http::{self, Answer};
+use super::plan::Plan;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -97,7 +98,7 @@ timeout = "1s"
 "#;
 
 fn house() -> House {
-    Plan::new().file("main.py", MAIN).file("mlemu.toml", CONFIG).arg("--gcp-port").arg("0").up()
+    Plan::new().file("main.py", MAIN).file("mlemu.toml", CONFIG).up()
 }
 
 fn call(house: &House, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -107,7 +108,7 @@ fn call(house: &House, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Ans
 
 #[test]
 fn a_function_sees_the_request_and_the_caller_its_answer() {
-    let house = Plan::new().file("main.py", MAIN).arg("--gcp-port").arg("0").up();
+    let house = Plan::new().file("main.py", MAIN).up();
     let answer =
         call(&house, "PATCH hello/a%20b/c?x=1&x=2", &[("Content-Type", "text/plain")], "süß".as_bytes());
     assert_eq!(answer.status, 207, "{}", answer.text());
@@ -186,7 +187,7 @@ fn the_second_generation_goes_on_past_its_deadline_and_the_first_is_stopped() {
 
 #[test]
 fn a_syntax_error_is_answered_with_its_traceback_and_mended() {
-    let house = Plan::new().file("main.py", MAIN).arg("--gcp-port").arg("0").up();
+    let house = Plan::new().file("main.py", MAIN).watching().up();
     assert_eq!(call(&house, "GET hello", &[], b"").status, 207);
     let save = |text: &str| {
         let mark = house.mark();
@@ -203,7 +204,7 @@ fn a_syntax_error_is_answered_with_its_traceback_and_mended() {
 
 #[test]
 fn events_come_in_every_form_and_bad_ones_are_refused() {
-    let house = Plan::new().file("main.py", MAIN).arg("--gcp-port").arg("0").up();
+    let house = Plan::new().file("main.py", MAIN).up();
     let structured = json!({
         "specversion": "1.0", "id": "1", "source": "//storage", "type": "t.structured", "data": {"name": "a"}
     });
@@ -259,8 +260,7 @@ functions.cloudEvent('stored', (event) => console.log('got', event.type, event.d
 #[test]
 fn functions_of_node() {
     let package = r#"{"main":"index.js","dependencies":{"@google-cloud/functions-framework":"5.0.5"}}"#;
-    let house =
-        Plan::new().file("package.json", package).file("index.js", NODE).arg("--gcp-port").arg("0").up();
+    let house = Plan::new().file("package.json", package).file("index.js", NODE).up();
     let json = [("Content-Type", "application/json")];
     let answer = call(&house, "POST hello/x", &json, br#"{"a":1}"#);
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -284,6 +284,11 @@ def second(event):
 
 def first(data, context):
     print('heard', context.event_type, sorted(data))
+
+@functions_framework.http
+def asked(request):
+    print('heard', request.method, request.full_path, dict(request.headers).get('X-Own'), request.get_data(as_text=True))
+    return 'OK'
 ";
 
 const LISTENER_CONFIG: &str = "\
@@ -297,12 +302,7 @@ signature = \"event\"
 
 #[test]
 fn every_fixture_is_taken_by_the_framework() {
-    let house = Plan::new()
-        .file("main.py", LISTENER)
-        .file("mlemu.toml", LISTENER_CONFIG)
-        .arg("--gcp-port")
-        .arg("0")
-        .up();
+    let house = Plan::new().file("main.py", LISTENER).file("mlemu.toml", LISTENER_CONFIG).up();
     let object = "storage.object.v1";
     let published = "google.cloud.pubsub.topic.v1.messagePublished";
     for (fixture, function, kind) in [
@@ -318,6 +318,10 @@ fn every_fixture_is_taken_by_the_framework() {
         ("gcp/pubsub/push", "first", "google.pubsub.topic.publish".into()),
         ("gcp/pubsub/from-storage", "second", published.into()),
         ("gcp/scheduler", "second", published.into()),
+        ("gcp/scheduler", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/pubsub/push", "second", published.into()),
+        ("gcp/pubsub/from-storage", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/http", "asked", "GET /?".into()),
     ] {
         let mark = house.mark();
         let output = house.mlemu(&["invoke", function, "--event", fixture]);
@@ -328,4 +332,60 @@ fn every_fixture_is_taken_by_the_framework() {
             is(record, function, "log") && text.starts_with(&format!("heard {kind} "))
         });
     }
+    let mark = house.mark();
+    let words = ["invoke", "asked", "--event", "gcp/http", "-p", "method=PUT", "-p", "path=/a%20b"];
+    let more = ["-p", "query.x=1", "-p", "headers.X-Own=yes", "-p", "body=red"];
+    let output = house.mlemu(&[&words[..], &more[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    house.wait(mark, "the request", |record| record["what"]["log"]["text"] == "heard PUT /a b?x=1 yes red");
+}
+
+const TICKS: &str = "\
+import functions_framework
+
+@functions_framework.http
+def ticks(request):
+    return request.headers['x-cloudscheduler-scheduletime']
+
+@functions_framework.cloud_event
+def hears(event):
+    print('HEARD')
+";
+
+const TICKS_CONFIG: &str = "\
+[functions.ticks]
+provider = \"gcp\"
+handler = \"ticks\"
+runtime = \"python312\"
+triggers = [{ schedule = \"0 2 * * *\" }]
+
+[functions.hears]
+provider = \"gcp\"
+handler = \"hears\"
+runtime = \"python312\"
+triggers = [{ schedule = \"every 6 hours\" }]
+";
+
+/// The jobs of Cloud Scheduler are schedules like any other: listed, fired, and met by going forward in time.
+#[test]
+fn jobs_are_schedules_of_the_harness() {
+    let house = Plan::new().file("main.py", TICKS).file("mlemu.toml", TICKS_CONFIG).up();
+    house.freeze("2030-01-01T00:00:00Z");
+    let listed = house.does(house.client.schedules());
+    let said: Vec<_> = listed.iter().map(|one| (one.function.as_str(), one.expression.as_str())).collect();
+    assert_eq!(
+        said,
+        [("schedule-hears-0", "every 6 hours (Etc/UTC)"), ("schedule-ticks-0", "0 2 * * * (Etc/UTC)")]
+    );
+    house.does(house.client.fire(&listed[1].id));
+    house.idle();
+    house.advance("48h");
+    for (function, times, cause) in [("ticks", 3, "schedule"), ("hears", 8, "occurrence")] {
+        let known = house.known(function);
+        assert_eq!(known.len(), times, "{known:?}");
+        assert!(known.iter().all(|line| line["status"] == "ok" && line["cause"] == cause), "{known:?}");
+    }
+    let last = house.known("ticks")[2]["id"].as_str().expect("an id").to_owned();
+    let shown = house.does(house.client.invocation(&last));
+    assert_eq!(shown["result"], "2030-01-02T02:00:00Z", "{shown}");
 }

@@ -1,8 +1,9 @@
 //! Pub/Sub from Google's own client libraries, what topics start, and malformed requests.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 
@@ -13,7 +14,7 @@ fn case(name: &str) {
 }
 
 fn plain() -> House {
-    Plan::new().arg("--gcp-port").arg("0").up()
+    Plan::new().up()
 }
 
 #[test]
@@ -116,7 +117,7 @@ triggers = [{ topic = "news" }]
 "#;
 
 fn functions() -> House {
-    Plan::new().file("main.py", MAIN).file("mlemu.toml", CONFIG).arg("--gcp-port").arg("0").up()
+    Plan::new().file("main.py", MAIN).file("mlemu.toml", CONFIG).up()
 }
 
 fn said(house: &House, mark: usize, function: &str, start: &str) -> String {

@@ -1,8 +1,10 @@
 //! Cloud Storage from Google's own client libraries; uploads that start functions of either generation.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
+use super::program::Program;
 use serde_json::Value;
 use std::process::Command;
 
@@ -37,13 +39,13 @@ def deleted(data, context):
 ";
 
 fn house() -> House {
-    Plan::new().file("mlemu.toml", CONFIG).file("main.py", MAIN).arg("--gcp-port").arg("0").up()
+    Plan::new().file("mlemu.toml", CONFIG).file("main.py", MAIN).up()
 }
 
 #[track_caller]
 fn case(name: &str) -> Option<House> {
     let python = clients::google_python()?;
-    let house = Plan::new().arg("--gcp-port").arg("0").up();
+    let house = Plan::new().up();
     python.drive(&house, "gcs.py", name);
     Some(house)
 }
@@ -95,14 +97,14 @@ fn the_clients_own_retries_get_over_googles_faults() {
 
 /// A daemon that verifies what the key in its project signed, and admits nobody else.
 #[track_caller]
-fn strict() -> Option<(clients::Clients, House)> {
+fn strict() -> Option<(clients::Clients, Program)> {
     let python = clients::google_python()?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/clients/gcs_key.py");
     let output = python.program("python").arg(script).output().expect("python");
     let key = String::from_utf8(output.stdout).expect("a key file");
     let config = "[gcp]\nservice_account = \"key.json\"\n";
     let plan = Plan::new().file("key.json", &key).file("mlemu.toml", config).arg("--strict-auth");
-    Some((python, plan.arg("--gcp-port").arg("0").up()))
+    Some((python, plan.arg("--gcp-port").arg("0").program()))
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn signed_urls_and_forms_of_the_client_for_node() {
 #[test]
 fn the_client_for_node() {
     let Some(node) = clients::google_node() else { return };
-    let house = Plan::new().arg("--gcp-port").arg("0").up();
+    let house = Plan::new().up();
     for case in ["objects", "versions", "access"] {
         node.drive(&house, "gcs.mjs", case);
     }
@@ -143,7 +145,7 @@ fn gcloud(house: &House, args: &[&str]) -> Option<String> {
 
 #[test]
 fn gclouds_own_commands() {
-    let house = Plan::new().file("rose.txt", "red\n").arg("--gcp-port").arg("0").up();
+    let house = Plan::new().file("rose.txt", "red\n").up();
     let Some(_) = gcloud(&house, &["storage", "buckets", "create", "gs://garden", "--location=EU"]) else {
         return;
     };
@@ -192,7 +194,7 @@ fn an_upload_and_a_removal_start_functions_with_their_own_kind_of_event() {
 
 #[test]
 fn malformed_requests_get_the_vendors_errors_and_the_daemon_lives() {
-    let house = Plan::new().arg("--gcp-port").arg("0").up();
+    let house = Plan::new().up();
     let ask =
         |line: &str, headers: &[(&str, &str)], body: &[u8]| http::send(house.gcp(), line, headers, body);
     assert_eq!(ask("POST /storage/v1/b", &[], br#"{"name":"pics"}"#).status, 200);

@@ -1,228 +1,310 @@
-//! A daemon of the real program in a project of its own, and the records that say what happened in it.
+//! A daemon in a project of its own, inside of the test: the harness's own session, for tests that wait on this
+//! thread for what they ask.
+//!
+//! Only what is about the program itself (signals, ports, files, its words) needs the program: program.rs.
 
 use super::http;
-use serde_json::Value;
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use super::plan::{Plan, cache};
+use bytes::Bytes;
+use mlemu::daemon::control::clock::Steer;
+use mlemu::harness::{Client, Filter, HarnessError, Session};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Output};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 /// Longer than anything here may take, installs of packages included.
-const PATIENCE: Duration = Duration::from_secs(240);
-
-/// What outlives a run of the tests: installed packages, by us and by the daemons under test.
-pub fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e")
-}
-
-/// The repository's example of that name.
-pub fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
-}
-
-/// A project that is about to be started.
-pub struct Plan {
-    folder: TempDir,
-    runtime: TempDir,
-    args: Vec<OsString>,
-    env: Vec<(String, String)>,
-}
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 impl Plan {
-    pub fn new() -> Self {
-        let folder = |what| tempfile::Builder::new().prefix(what).tempdir().expect("a temporary folder");
-        Self { folder: folder("project-"), runtime: folder("runtime-"), args: Vec::new(), env: Vec::new() }
-    }
-
-    /// A copy of an example, without what only its first run makes.
-    pub fn of_example(name: &str) -> Self {
-        let plan = Self::new();
-        let from = example(name);
-        let walk = ignore::WalkBuilder::new(&from).hidden(false).require_git(false).build();
-        for entry in walk.map(|entry| entry.expect("readable")).filter(|entry| entry.path().is_file()) {
-            let to = plan.path("").join(entry.path().strip_prefix(&from).expect("below it"));
-            std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
-            std::fs::copy(entry.path(), to).expect("copied");
-        }
-        plan
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn file(self, name: &str, text: &str) -> Self {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, text).expect("written");
-        self
-    }
-
-    /// One more argument of `mlemu up`.
-    pub fn arg(mut self, arg: &str) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// Any verb of the program, as typed in the project's folder.
-    pub fn mlemu(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mlemu"));
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            if ["AWS_", "GOOGLE_", "CLOUDSDK_", "STORAGE_", "AZURE_", "PUBSUB_", "MLEMU_", "XDG_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-            {
-                command.env_remove(name);
-            }
-        }
-        for name in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
-            command.env_remove(name);
-        }
-        command.env("MLEMU_CACHE", cache().join("cache")).env("XDG_RUNTIME_DIR", self.runtime.path());
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    /// Starts the daemon and waits until it is ready.
+    /// Starts a daemon inside of this test, and waits until it is ready.
+    #[track_caller]
     pub fn up(self) -> House {
-        let args = ["up", "--json", "--aws-port", "0", "--control-port", "0"];
-        let mut child = self
-            .mlemu(&args)
-            .args(&self.args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let records = Arc::new(Records::default());
-        let said = Arc::new(Mutex::new(String::new()));
-        records.clone().read(child.stdout.take().expect("stdout"));
-        collect(child.stderr.take().expect("stderr"), said.clone());
-        let mut house = House { plan: self, child, records, said, ready: Value::Null };
-        house.ready = house.wait(0, "the daemon is ready", |record| record["ready"] == true);
-        house
+        assert!(self.args.is_empty() && self.env.is_empty(), "arguments and variables are the program's");
+        let runtime = runtime();
+        let builder = Session::of(self.path(".")).program(env!("CARGO_BIN_EXE_mlemu"));
+        let mut builder = builder.cache(cache().join("cache")).patience(PATIENCE);
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        if let Some(clock) = &self.clock {
+            let at: jiff::Timestamp = clock.parse().expect("a time");
+            builder = builder.clock(mlemu_core::Timestamp(at.as_microsecond()));
+        }
+        if self.offline {
+            builder = builder.offline();
+        }
+        if self.watch {
+            builder = builder.watching();
+        }
+        let session = runtime.block_on(builder.start()).unwrap_or_else(|error| panic!("{error}"));
+        let client = Client::clone(&session);
+        let places = session.addresses().into_iter().map(|(name, at)| (name.to_owned(), at)).collect();
+        let records = Arc::<Records>::default();
+        runtime.spawn(follow(client.clone(), records.clone()));
+        House {
+            control: session.control_address(),
+            pid: std::process::id(),
+            served: BTreeMap::new(),
+            client,
+            places,
+            records,
+            _session: Some(session),
+            runtime,
+            plan: self,
+        }
     }
 }
 
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(read @ 1..) = from.read(&mut buffer) {
-            let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-        }
-    });
+pub fn runtime() -> Runtime {
+    Runtime::new().expect("a runtime")
 }
 
-/// Everything that a daemon printed on stdout, one JSON document a line.
+async fn follow(client: Client, records: Arc<Records>) {
+    let mut stream = client.records(0, false).await.expect("the stream of records");
+    while let Ok(Some(record)) = stream.next().await {
+        records.push(serde_json::from_slice(&record).expect("JSON"));
+    }
+    records.close();
+}
+
+/// Everything that a daemon has told so far.
 #[derive(Default)]
-struct Records {
+pub struct Records {
     seen: Mutex<(Vec<Value>, bool)>,
     more: Condvar,
 }
 
 impl Records {
-    fn read(self: Arc<Self>, stdout: impl Read + Send + 'static) {
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.push(value);
-                self.more.notify_all();
+    pub fn push(&self, record: Value) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.push(record);
+        self.more.notify_all();
+    }
+
+    /// There will be no more.
+    pub fn close(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.more.notify_all();
+    }
+
+    /// How many there are: a place to wait from.
+    pub fn mark(&self) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+    }
+
+    pub fn behind(&self, mark: usize) -> Vec<Value> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0[mark..].to_vec()
+    }
+
+    /// The first one behind `mark` that `is` so, as soon as there is one. `None`: it did not come.
+    pub fn wait(&self, mark: usize, is: impl Fn(&Value) -> bool) -> Option<Value> {
+        let end = Instant::now() + PATIENCE;
+        let mut at = mark;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(found) = seen.0[at..].iter().find(|record| is(record)) {
+                return Some(found.clone());
             }
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
-            self.more.notify_all();
-        });
+            at = seen.0.len();
+            let left = end.saturating_duration_since(Instant::now());
+            if seen.1 || left.is_zero() {
+                return None;
+            }
+            seen = self.more.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 
-/// A running daemon. Dropping it ends it, and shows what it said if the test has failed.
+/// A running daemon. Dropping it ends it.
 pub struct House {
+    pub client: Client,
+    /// Where each cloud listens.
+    pub(super) places: BTreeMap<String, SocketAddr>,
+    /// Where functions have ports of their own.
+    pub(super) served: BTreeMap<String, SocketAddr>,
+    pub(super) control: SocketAddr,
+    pub(super) pid: u32,
+    pub(super) records: Arc<Records>,
+    /// Where the daemon is in this process.
+    pub(super) _session: Option<Session>,
+    pub(super) runtime: Runtime,
     pub plan: Plan,
-    child: Child,
-    records: Arc<Records>,
-    said: Arc<Mutex<String>>,
-    ready: Value,
 }
 
+/// Where it is.
 impl House {
+    /// Of the process that the daemon is in.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     pub fn aws(&self) -> SocketAddr {
-        self.address(&self.ready["clouds"]["aws"])
+        self.places["aws"]
     }
 
     pub fn gcp(&self) -> SocketAddr {
-        self.address(&self.ready["clouds"]["gcp"])
+        self.places["gcp"]
+    }
+
+    /// The port of a function's own.
+    pub fn served(&self, function: &str) -> SocketAddr {
+        self.served[function]
     }
 
     pub fn azure(&self) -> SocketAddr {
-        self.address(&self.ready["clouds"]["azure"])
+        self.places["azure"]
+    }
+
+    /// Where a listener is that is called so.
+    pub fn place(&self, name: &str) -> SocketAddr {
+        self.places[name]
+    }
+
+    pub fn blob(&self) -> SocketAddr {
+        self.places["azure-blob"]
     }
 
     pub fn control(&self) -> SocketAddr {
-        self.address(&self.ready["control"])
+        self.control
     }
 
-    fn address(&self, url: &Value) -> SocketAddr {
-        let url = url.as_str().unwrap_or_else(|| panic!("no address in {}", self.ready));
-        url.trim_start_matches("http://").parse().expect("an address")
+    pub fn token(&self) -> &str {
+        self.client.token()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// The variables that point SDKs here.
+    pub fn env(&self) -> Vec<(String, String)> {
+        self.does(self.client.environment()).into_iter().collect()
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).expect("the daemon lives");
+    /// Any verb of the program, which finds this daemon.
+    pub fn verb(&self, args: &[&str]) -> Command {
+        let mut command = self.plan.mlemu(args);
+        command.env("MLEMU_URL", format!("http://{}", self.control)).env("MLEMU_TOKEN", self.token());
+        command
     }
 
-    /// Waits until the daemon has ended by itself.
-    pub fn ended(&mut self) -> ExitStatus {
-        self.child.wait().expect("a child of ours")
+    /// The same, to its end.
+    pub fn mlemu(&self, args: &[&str]) -> Output {
+        self.verb(args).output().expect("the program runs")
+    }
+}
+
+/// What is asked of it; a test that is refused has failed.
+impl House {
+    #[track_caller]
+    pub fn does<T>(&self, asked: impl Future<Output = Result<T, HarnessError>>) -> T {
+        self.runtime.block_on(asked).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What was printed on stderr so far.
-    pub fn said(&self) -> String {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Any request to the control API, and whatever it answers.
+    pub fn ask(&self, line: &str, body: &Value) -> http::Answer {
+        let (method, path) = line.split_once(' ').expect("a method and a path");
+        let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        let asked = async {
+            let method = method.parse().expect("a method");
+            let (head, body) = self.client.request(method, path, body).await?.into_parts();
+            let headers = head
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
+            let headers = headers.collect();
+            let body = mlemu::harness::client::whole(body).await?.to_vec();
+            Ok(http::Answer { status: head.status.as_u16(), headers, body })
+        };
+        self.does(asked)
     }
 
-    /// How many records there are: a place to wait from.
+    /// Waits until nothing is under way.
+    #[track_caller]
+    pub fn idle(&self) {
+        self.does(self.client.idle());
+    }
+
+    /// Waits until nothing is under way that does not only wait for its time.
+    #[track_caller]
+    pub fn still(&self) {
+        self.does(self.client.advance(Duration::ZERO));
+    }
+
+    /// Waits until nothing is under way of what one request caused.
+    #[track_caller]
+    pub fn settled(&self, trace: &str) {
+        self.does(self.client.settled(trace));
+    }
+
+    /// Calls a function to its end: what came of it, as the control API shows it.
+    #[track_caller]
+    pub fn call(&self, function: &str, event: &Value) -> Value {
+        let called = self.does(self.client.invoke(function, event.to_string()));
+        self.idle();
+        self.does(self.client.invocation(&called.invocation))
+    }
+
+    /// The newest invocation.
+    #[track_caller]
+    pub fn last(&self) -> Value {
+        self.does(self.client.invocation("last"))
+    }
+
+    /// Calls a function without waiting for its end.
+    #[track_caller]
+    pub fn queue(&self, function: &str, event: &Value) {
+        self.does(self.client.queue(function, event.to_string()));
+    }
+
+    /// What became of a function's invocations.
+    #[track_caller]
+    pub fn known(&self, function: &str) -> Vec<Value> {
+        let filter = Filter { function: Some(function.into()), ..Filter::default() };
+        let lines = self.does(self.client.invocations(&filter));
+        lines.iter().map(|line| json!(line)).collect()
+    }
+
+    #[track_caller]
+    pub fn fault(&self, rules: &Value) {
+        self.does(self.client.fault(rules));
+    }
+
+    /// Emulated time stands still, here.
+    #[track_caller]
+    pub fn freeze(&self, at: &str) {
+        self.does(self.client.freeze(at));
+    }
+
+    /// Goes forward, meeting everything that falls due.
+    #[track_caller]
+    pub fn advance(&self, by: &str) {
+        let steer = Steer { advance: Some(by.into()), ..Steer::default() };
+        self.does(self.client.steer(&steer));
+    }
+
+    #[track_caller]
+    pub fn reset(&self) {
+        self.does(self.client.reset());
+    }
+}
+
+/// What it tells.
+impl House {
     pub fn mark(&self) -> usize {
-        self.records.seen.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+        self.records.mark()
     }
 
-    pub fn records(&self, after: usize) -> Vec<Value> {
-        self.records.seen.lock().unwrap_or_else(PoisonError::into_inner).0[after..].to_vec()
+    pub fn records(&self, mark: usize) -> Vec<Value> {
+        self.records.behind(mark)
     }
 
     /// The first record behind `mark` that `is` so, as soon as there is one.
     #[track_caller]
     pub fn wait(&self, mark: usize, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
-        let mut at = mark;
-        let mut seen = self.records.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(found) = seen.0[at..].iter().find(|record| is(record)) {
-                return found.clone();
-            }
-            at = seen.0.len();
-            let left = end.saturating_duration_since(Instant::now());
-            if seen.1 || left.is_zero() {
-                let tail: Vec<_> = seen.0[mark..].iter().map(ToString::to_string).collect();
-                let said = self.said();
-                panic!("waited in vain: {what}\nrecords:\n{}\nsaid:\n{said}", tail.join("\n"));
-            }
-            seen = self.records.more.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.records.wait(mark, is).unwrap_or_else(|| {
+            let tail: Vec<_> = self.records(mark).iter().map(ToString::to_string).collect();
+            panic!("waited in vain: {what}\nrecords:\n{}", tail.join("\n"))
+        })
     }
 
     /// Waits for the end of an invocation of `function`.
@@ -238,58 +320,10 @@ impl House {
         let what = format!("{function} was published");
         self.wait(mark, &what, |record| is(record, function, "published"))["what"]["published"].clone()
     }
-
-    /// Any verb of the program, as typed in the project's folder, to its end.
-    pub fn mlemu(&self, args: &[&str]) -> std::process::Output {
-        self.plan.mlemu(args).output().expect("the program runs")
-    }
-
-    /// The variables that point SDKs here, from `mlemu env`.
-    pub fn env(&self) -> Vec<(String, String)> {
-        let output = self.mlemu(&["env", "--format", "json"]);
-        let env: Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-        let pairs = env.as_object().expect("an object").iter();
-        pairs.map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned())).collect()
-    }
-
-    /// A request to the control API.
-    pub fn ask(&self, line: &str, body: &Value) -> http::Answer {
-        let token = format!("Bearer {}", self.token());
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        http::send(self.control(), line, &[("Authorization", &token)], body.as_bytes())
-    }
-
-    /// The token of the control API.
-    pub fn token(&self) -> String {
-        let folder = self.plan.runtime.path().join("mlemu");
-        let files = std::fs::read_dir(folder).expect("the locators").filter_map(Result::ok);
-        let file =
-            files.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "json"));
-        let located: Value =
-            serde_json::from_slice(&std::fs::read(file.expect("a locator")).expect("readable"))
-                .expect("JSON");
-        located["token"].as_str().expect("a token").to_owned()
-    }
 }
 
 /// Whether a record of `function` is of that kind.
 pub fn is(record: &Value, function: &str, kind: &str) -> bool {
     record["subject"]["function"]["name"] == function
         && (record["what"].get(kind).is_some() || record["what"] == kind)
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the daemon said:\n{}", self.said());
-        }
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.signal(rustix::process::Signal::TERM);
-            if !crate::lives::ends_within(self.pid(), Duration::from_secs(10)) {
-                let _ = self.child.kill();
-            }
-        }
-        let _ = self.child.wait();
-    }
 }

@@ -1,7 +1,8 @@
 //! The Lambda API from boto3 and the AWS CLI, unmodified.
 
 use super::clients;
-use super::house::{House, Plan};
+use super::house::House;
+use super::plan::Plan;
 use serde_json::Value;
 
 const TEMPLATE: &str = "\
@@ -40,6 +41,11 @@ fn the_life_of_a_function() {
 #[test]
 fn listing_tags_and_policies() {
     case("reads");
+}
+
+#[test]
+fn a_runtime_that_is_not_here_is_told_at_once() {
+    case("cannot run");
 }
 
 #[test]
@@ -87,7 +93,7 @@ fn identity_and_roles() {
 #[test]
 fn code_from_a_bucket_and_from_a_folder_that_is_watched() {
     let Some(python) = clients::python() else { return };
-    let house = plan().up();
+    let house = plan().watching().up();
     python.drive(&house, "lambda_api.py", "other sources");
     let mark = house.mark();
     std::fs::write(house.plan.path("hot/app.py"), "def handler(event, context):\n    return 'reloaded'\n")

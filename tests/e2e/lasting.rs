@@ -1,24 +1,26 @@
 //! What outlives the daemon: everything that it acknowledged, and nothing that it took back.
 
 mod comeback;
+mod events;
 mod exact;
 mod kills;
 mod large;
 mod ledger;
 mod talk;
 
-use super::house::{House, Plan};
+use super::plan::Plan;
+use super::program::Program;
 use serde_json::json;
 use std::path::Path;
 use talk::{Queue, sqs};
 
-fn house(folder: &Path, durability: &str) -> House {
+fn house(folder: &Path, durability: &str) -> Program {
     let plan = Plan::new().arg("--persist").arg(&folder.to_string_lossy());
-    plan.arg("--durability").arg(durability).up()
+    plan.arg("--durability").arg(durability).program()
 }
 
 /// Ends the daemon as nothing can be ready for.
-fn kill(house: &mut House) {
+fn kill(house: &mut Program) {
     house.signal(rustix::process::Signal::KILL);
     house.ended();
 }

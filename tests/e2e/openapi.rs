@@ -1,8 +1,9 @@
 //! The control API does what its OpenAPI file says: every operation is asked, and every answer is held against
 //! the schema of its status.
 
-use super::house::{House, Plan};
+use super::house::House;
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 
 const TEMPLATE: &str = "\
@@ -36,6 +37,7 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("post", "/_mlemu/wait", r#"{ "until": { "invocations": { "count": 9 } }, "while_busy": true }"#, 408),
     ("post", "/_mlemu/wait", r#"{ "until": { "nothing": 1 } }"#, 400),
     ("post", "/_mlemu/wait", r#"{ "until": { "invocations": { "function": "Nobody" } } }"#, 404),
+    ("post", "/_mlemu/wait", r#"{ "until": { "trace": "nobody" } }"#, 404),
     ("get", "/_mlemu/health", "", 200),
     ("get", "/_mlemu/openapi.json", "", 200),
     ("get", "/_mlemu/functions", "", 200),
@@ -53,11 +55,16 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("get", "/_mlemu/clock", "", 200),
     ("post", "/_mlemu/clock", r#"{ "advance": "1h" }"#, 200),
     ("post", "/_mlemu/clock", r#"{ "advance": "later" }"#, 400),
+    ("post", "/_mlemu/recordings/start", "", 204),
+    ("post", "/_mlemu/recordings/start", "", 409),
+    ("post", "/_mlemu/recordings/stop", "", 200),
+    ("post", "/_mlemu/recordings/stop", "", 404),
     ("post", "/_mlemu/snapshots/one", "", 204),
     ("get", "/_mlemu/snapshots", "", 200),
     ("post", "/_mlemu/snapshots/one/restore", "", 204),
     ("post", "/_mlemu/snapshots/two/restore", "", 404),
     ("post", "/_mlemu/reset", r#"{ "scope": "journal" }"#, 204),
+    ("post", "/_mlemu/reset", r#"{ "scope": "queues" }"#, 204),
     ("post", "/_mlemu/reset", r#"{ "scope": "half" }"#, 400),
     ("put", "/_mlemu/scopes/one", "", 200),
     ("put", "/_mlemu/scopes/One", "", 400),

@@ -1,6 +1,8 @@
 //! Functions are processes: none outlives its daemon, whatever it does, and the daemon stays as it was.
 
-use super::house::{House, Plan, is};
+use super::house::is;
+use super::plan::Plan;
+use super::program::Program;
 use super::{http, lives};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -74,19 +76,19 @@ def close_output(event):
 "#;
 
 /// A daemon whose functions carry a mark of its own in their environment, and that mark.
-fn house(name: &str) -> (House, String) {
+fn house(name: &str) -> (Program, String) {
     let mark = format!("{name}-{}", std::process::id());
     let template = TEMPLATE.replace("HOUSE_MARK", &mark);
-    (Plan::new().file("template.yaml", &template).file("src/app.py", APP).up(), mark)
+    (Plan::new().file("template.yaml", &template).file("src/app.py", APP).program(), mark)
 }
 
-fn invoke(house: &House, function: &str, event: &Value) -> http::Answer {
+fn invoke(house: &Program, function: &str, event: &Value) -> http::Answer {
     let line = format!("POST /2015-03-31/functions/{function}/invocations");
     http::send(house.aws(), &line, &[("X-Amz-Log-Type", "Tail")], event.to_string().as_bytes())
 }
 
 #[track_caller]
-fn does(house: &House, event: Value) -> Value {
+fn does(house: &Program, event: Value) -> Value {
     let answer = invoke(house, "Does", &event);
     assert!(answer.header("x-amz-function-error").is_none(), "{}", answer.text());
     answer.json()

@@ -1,8 +1,8 @@
 //! What tests cost: the times that the harness promises. Of several attempts the best must keep the promise, since a
 //! debug build on a busy machine is in each of them.
 
-use super::house::Plan;
-use mlemu::harness::{Ending, Session};
+use super::plan::Plan;
+use mlemu::harness::Session;
 use std::time::{Duration, Instant};
 
 const TEMPLATE: &str = "\
@@ -47,9 +47,9 @@ async fn a_reset_takes_less_than_five_milliseconds() {
         mlemu.put("uploads", &number.to_string(), "x").await.expect("put");
         mlemu.idle().await.expect("settled");
         let start = Instant::now();
-        mlemu.reset().await;
+        mlemu.reset().await.expect("reset");
         took.push(start.elapsed());
-        assert!(mlemu.keys("uploads", "").is_empty());
+        assert!(mlemu.keys("uploads", "").await.expect("listed").is_empty());
     }
     best(took, Duration::from_millis(5));
     mlemu.stop().await;
@@ -61,10 +61,10 @@ async fn a_wait_returns_within_two_milliseconds_of_the_last_completion() {
     let mlemu = session(&plan).await;
     let mut took = Vec::new();
     for number in 0..ATTEMPTS {
-        mlemu.reset().await;
+        mlemu.reset().await.expect("reset");
         mlemu.put("uploads", &number.to_string(), "x").await.expect("put");
-        let ended = mlemu.invocations("Seen", Ending::As("ok".into()), 1).await.expect("ended");
-        let late = mlemu.now().0 - ended[0].ended.expect("it has ended");
+        let ended = mlemu.ended("Seen", "ok", 1).await.expect("ended");
+        let late = mlemu.now().await.expect("a time").0 - ended[0].ended.expect("it has ended");
         took.push(Duration::from_micros(late.try_into().expect("time goes forward")));
     }
     best(took, Duration::from_millis(2));

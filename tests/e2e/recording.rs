@@ -1,7 +1,11 @@
 //! A session with real clients becomes a test that finds what has changed since, and keeps no secret.
 
 use super::clients;
-use super::house::Plan;
+use super::plan::Plan;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -75,4 +79,36 @@ fn a_recorded_session_replays_until_something_changes() {
     assert_eq!(red.status.code(), Some(1), "{told}");
     assert!(told.contains(&format!("recorded.mlemu.yaml:{line}:")), "line {line} of\n{text}\n{told}");
     assert!(told.contains("expected \"rose\", got \"tulip\""), "{told}");
+}
+
+/// What somebody does by hand in a project that is up, time and trouble included.
+#[test]
+fn a_running_project_is_recorded_with_its_clock_faults_and_bytes() {
+    let house = Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).up();
+    house.freeze("2030-01-01T00:00:00Z");
+    let mut recording = house.verb(&["record", "--output", "by-hand.mlemu.yaml"]);
+    let mut recording = recording.stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut said = BufReader::new(recording.stderr.take().expect("stderr")).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("Ctrl-C ends it")), "it records");
+    house.fault(&json!({ "match": { "fn": "Works" }, "effect": "crash-handler", "times": 1 }));
+    house.does(house.client.message("jobs", "later"));
+    house.advance("1h");
+    let photo = [0xff, 0xd8, 0xff, 0x00];
+    house.does(house.client.put("inbox", "photo.jpg", photo.to_vec()));
+    house.still();
+    kill_process(Pid::from_child(&recording), Signal::INT).expect("it lives");
+    assert!(recording.wait().expect("a child").success(), "{:?}", said.collect::<Vec<_>>());
+    let text = std::fs::read_to_string(house.plan.path("by-hand.mlemu.yaml")).expect("a file");
+    for part in [
+        "clock: 2030-01-01T00:00:00Z",
+        r#"{"fault":{"match":{"function":"Works"},"effect":"crash-handler","times":1}}"#,
+        r#"{"advance":"1h"}"#,
+        r#"{"put":{"bucket":"inbox","key":"photo.jpg","base64":"/9j/AA=="}}"#,
+        "queue: { name: \"jobs\", depth: 0 }",
+    ] {
+        assert!(text.contains(part), "no {part} in\n{text}");
+    }
+    let replayed = house.mlemu(&["replay", "by-hand.mlemu.yaml"]);
+    let told = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.status.success(), "{told}\n{text}\n{}", String::from_utf8_lossy(&replayed.stderr));
 }

@@ -1,7 +1,8 @@
 //! A saved file is live for the next request, and no request is lost while it becomes so.
 
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::Path;
@@ -25,6 +26,7 @@ fn house() -> House {
         .file("template.yaml", TEMPLATE)
         .file("first/app.py", &says("one"))
         .file("second/app.py", &says("other"))
+        .watching()
         .up()
 }
 
@@ -119,6 +121,7 @@ fn a_running_request_ends_on_the_code_that_it_began_with() {
         .file("template.yaml", TEMPLATE)
         .file("first/app.py", &slow.replace("PORT", &address.port().to_string()))
         .file("second/app.py", &says("other"))
+        .watching()
         .up();
     std::thread::scope(|scope| {
         let running = scope.spawn(|| said(&house, "First"));
@@ -173,6 +176,7 @@ fn a_function_whose_init_writes_beside_its_code_runs_and_rests() {
         .file("template.yaml", TEMPLATE)
         .file("first/app.py", writes)
         .file("second/app.py", &says("other"))
+        .watching()
         .up();
     for _ in 0..2 {
         assert_eq!(said(&house, "First").0, "ran");

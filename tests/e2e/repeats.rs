@@ -1,7 +1,8 @@
 //! With a seed and a clock that stands still, a run repeats: ids, order and times, in answers and in the journal.
 
-use super::house::{House, Plan};
+use super::house::House;
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 
 const TEMPLATE: &str = "\
@@ -118,18 +119,13 @@ impl House {
 }
 
 /// Everything that a run of the same requests shows.
-fn run(seed: &str) -> Vec<String> {
+fn run(seed: u64) -> Vec<String> {
     let house = Plan::new()
         .file("template.yaml", TEMPLATE)
         .file("src/app.py", APP)
         .file("mlemu.toml", CONFIG)
         .file("gcp/main.py", MAIN)
-        .arg("--seed")
-        .arg(seed)
-        .arg("--clock")
-        .arg("2030-01-01T00:00:00Z")
-        .arg("--gcp-port")
-        .arg("0")
+        .repeating(seed, "2030-01-01T00:00:00Z")
         .up();
     let half = json!({ "match": { "service": "sqs", "resource": "jobs" }, "effect": "duplicate", "probability": 0.5 });
     assert_eq!(house.ask("POST /_mlemu/faults", &half).status, 200);
@@ -154,7 +150,7 @@ fn run(seed: &str) -> Vec<String> {
 #[test]
 fn a_seed_and_a_still_clock_make_a_run_repeat() {
     // The first run may install packages, which is told of once and moves the numbers of records.
-    let (other, first, second) = (run("8"), run("7"), run("7"));
+    let (other, first, second) = (run(8), run(7), run(7));
     assert!(first.len() > 60, "{} lines", first.len());
     for text in ["TOLD", "WORK", "told to", "injected", "Scheduled Event", "MessageId", "UploadId"] {
         assert!(first.iter().any(|line| line.contains(text)), "no {text} in\n{}", first.join("\n"));

@@ -1,7 +1,8 @@
 //! Runtimes beside Python: Node, executables; what is declared and not installed; dependencies.
 
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -198,7 +199,7 @@ fn offline_uses_what_is_there_and_explains_what_is_not() {
     // The client of the runtime is in the cache from here on.
     let first = plan.mlemu(&["invoke", "Plain"]).output().expect("runs");
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
-    let house = plan.arg("--offline").up();
+    let house = plan.offline().up();
     assert_eq!(fine(&house, "Plain", &json!({})), "plain");
     let (error, document) = invoke(&house, "Packed", &json!({}));
     assert_eq!(error.as_deref(), Some("Unhandled"));

@@ -1,8 +1,10 @@
 //! S3 from boto3, the AWS CLI and the AWS SDK for JavaScript; uploads that start functions.
 
 use super::clients;
-use super::house::{House, Plan, is};
+use super::house::{House, is};
 use super::http;
+use super::plan::Plan;
+use super::program::Program;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -35,8 +37,12 @@ def handler(event, context):
     print('EVENT ' + json.dumps(event))
 ";
 
+fn plan() -> Plan {
+    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP)
+}
+
 fn house() -> House {
-    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).up()
+    plan().up()
 }
 
 #[track_caller]
@@ -127,7 +133,7 @@ fn the_aws_command_line_copies_and_syncs() {
 }
 
 /// The memory of the daemon that is its own, in bytes: neither its binary nor what the kernel caches of files.
-fn own_memory(house: &House) -> u64 {
+fn own_memory(house: &Program) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).expect("a living daemon");
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
@@ -172,7 +178,7 @@ fn read_length(house: &House, path: &str, seen: impl Fn()) -> u64 {
 
 /// Puts an object of so many bytes, reads it back, copies it, and gives what the daemon grew by at most meanwhile.
 fn growth(size: u64) -> u64 {
-    let house = house();
+    let house = plan().program();
     http::send(house.aws(), "PUT /large", &[], b"");
     let before = own_memory(&house);
     let most = std::sync::atomic::AtomicU64::new(before);
@@ -255,7 +261,7 @@ fn shape(document: &Value) -> BTreeSet<String> {
 
 #[test]
 fn a_template_that_is_read_again_triggers_once() {
-    let house = house();
+    let house = plan().watching().up();
     let put = |key: &str| {
         let answer = http::send(house.aws(), &format!("PUT /uploads/{key}"), &[], b"1");
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -1,8 +1,10 @@
 //! Who may speak to a daemon, and what hostile bytes do to it: nothing.
 
-use super::house::{House, Plan, is};
+use super::house::is;
 use super::http::{self, Answer};
 use super::lives;
+use super::plan::Plan;
+use super::program::Program;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -42,7 +44,7 @@ fn plan() -> Plan {
 }
 
 #[track_caller]
-fn tells(house: &House) -> Value {
+fn tells(house: &Program) -> Value {
     let mark = house.mark();
     let answer = http::send(house.aws(), INVOKE, &[], b"{}");
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -53,7 +55,7 @@ fn tells(house: &House) -> Value {
 
 /// How many invocations were begun and buckets made, one invocation of our own included: its record comes
 /// behind those of all others.
-fn effects(house: &House) -> usize {
+fn effects(house: &Program) -> usize {
     let mark = house.mark();
     tells(house);
     house.wait_ended(mark, "Tells");
@@ -79,7 +81,7 @@ impl Door {
 }
 
 /// Every kind of listener: the APIs, the control API, an instance's own.
-fn doors(house: &House) -> Vec<Door> {
+fn doors(house: &Program) -> Vec<Door> {
     let told = tells(house);
     house.wait_ended(0, "Tells");
     let runtime =
@@ -106,7 +108,7 @@ fn turned_away(answer: &Answer, about: &str) {
 
 #[test]
 fn every_socket_that_listens_is_on_loopback() {
-    let house = plan().up();
+    let house = plan().program();
     tells(&house);
     let listening = listening(house.pid());
     assert!(listening.len() >= 3, "the APIs, the control API, an instance: {listening:?}");
@@ -148,7 +150,7 @@ fn address(hex: &str) -> IpAddr {
 
 #[test]
 fn other_hosts_reach_no_listener() {
-    let house = plan().up();
+    let house = plan().program();
     let doors = doors(&house);
     let before = effects(&house);
     for door in &doors {
@@ -175,7 +177,7 @@ fn other_hosts_reach_no_listener() {
 
 #[test]
 fn pages_of_other_origins_reach_no_listener() {
-    let house = plan().up();
+    let house = plan().program();
     let doors = doors(&house);
     let before = effects(&house);
     for door in &doors {
@@ -198,7 +200,7 @@ fn pages_of_other_origins_reach_no_listener() {
 
 #[test]
 fn an_absolute_target_must_name_the_same_machine() {
-    let house = plan().up();
+    let house = plan().program();
     let to = house.aws();
     let line = format!("POST http://evil.example{}", &INVOKE[5..]);
     turned_away(&http::send(to, &line, &[], b"{}"), "an absolute target");
@@ -208,7 +210,7 @@ fn an_absolute_target_must_name_the_same_machine() {
 
 #[test]
 fn names_of_this_machine_are_let_in() {
-    let house = plan().up();
+    let house = plan().program();
     let to = house.aws();
     http::send(to, "PUT /pictures", &[], b"");
     http::send(to, "PUT /pictures/cat", &[], b"meow");
@@ -226,20 +228,18 @@ fn names_of_this_machine_are_let_in() {
 
 #[test]
 fn the_control_api_wants_its_token_and_changes_nothing_on_a_get() {
-    let house = plan().up();
+    let house = plan().program();
     let token = house.token();
     let bearer = format!("Bearer {token}");
     let near = format!("Bearer {}x", &token[..token.len() - 1]);
-    for given in
-        [None, Some(""), Some("Bearer"), Some("Bearer wrong"), Some(near.as_str()), Some(token.as_str())]
-    {
+    for given in [None, Some(""), Some("Bearer"), Some("Bearer wrong"), Some(near.as_str()), Some(token)] {
         let headers: Vec<_> = given.iter().map(|given| ("Authorization", *given)).collect();
         for line in
             ["GET /_mlemu/functions", "POST /_mlemu/stop", "GET /_mlemu/stream?once=true", "GET /_mlemu/env"]
         {
             let answer = http::send(house.control(), line, &headers, b"");
             assert_eq!(answer.status, 401, "{line} with {given:?}");
-            assert!(!answer.text().contains(&token));
+            assert!(!answer.text().contains(token));
         }
     }
     let query = format!("GET /_mlemu/functions?token={token}");
@@ -252,7 +252,7 @@ fn the_control_api_wants_its_token_and_changes_nothing_on_a_get() {
     let cmdline = std::fs::read_to_string(format!("/proc/{}/cmdline", house.pid())).expect("alive");
     let records = house.records(0).iter().map(ToString::to_string).collect::<String>();
     assert!(
-        ![cmdline, records, house.said()].iter().any(|text| text.contains(&token)),
+        ![cmdline, records, house.said()].iter().any(|text| text.contains(token)),
         "the token is nowhere"
     );
 }
@@ -268,7 +268,7 @@ fn an_address_beyond_loopback_is_refused() {
 
 #[test]
 fn slow_clients_are_let_go_and_keep_nobody_waiting() {
-    let house = plan().up();
+    let house = plan().program();
     tells(&house);
     let mut slow: Vec<TcpStream> = (0..200).map(|_| http::connect(house.aws())).collect();
     for stream in &mut slow {
@@ -296,7 +296,7 @@ fn slow_clients_are_let_go_and_keep_nobody_waiting() {
 
 #[test]
 fn bodies_over_the_limit_are_refused_in_the_vendors_words_and_not_kept() {
-    let house = plan().up();
+    let house = plan().program();
     let before = lives::status_kib(house.pid(), "VmHWM");
     let large = vec![b'1'; 6 * 1024 * 1024 + 1];
     let chunked = |body: &[u8]| {
@@ -330,7 +330,7 @@ fn bodies_over_the_limit_are_refused_in_the_vendors_words_and_not_kept() {
 #[test]
 fn large_objects_go_to_disk_and_not_to_memory() {
     const SIZE: usize = 192 * 1024 * 1024;
-    let house = plan().up();
+    let house = plan().program();
     http::send(house.aws(), "PUT /large", &[], b"");
     let before = lives::status_kib(house.pid(), "VmHWM");
     let mut stream = http::connect(house.aws());
@@ -352,7 +352,7 @@ fn large_objects_go_to_disk_and_not_to_memory() {
 
 #[test]
 fn ambiguous_and_lying_bodies_are_refused() {
-    let house = plan().up();
+    let house = plan().program();
     let to = house.aws();
     http::send(to, "PUT /bodies", &[], b"");
     let both = format!(
@@ -394,7 +394,7 @@ fn ambiguous_and_lying_bodies_are_refused() {
 
 #[test]
 fn a_client_that_waits_for_100_continue_hears_it() {
-    let house = plan().up();
+    let house = plan().program();
     let to = house.aws();
     http::send(to, "PUT /waits", &[], b"");
     let mut stream = http::connect(to);
@@ -411,7 +411,7 @@ fn a_client_that_waits_for_100_continue_hears_it() {
 
 #[test]
 fn bytes_that_are_no_request_harm_nobody() {
-    let house = plan().up();
+    let house = plan().program();
     for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"\0\0\0\0", b"GET", b"\r\n\r\n\r\n"]
     {
         for to in [house.aws(), house.control()] {
@@ -441,7 +441,7 @@ fn a_function_sees_nothing_of_the_developers_own() {
         ("AWS_SESSION_TOKEN", "real-session"),
         ("DATABASE_URL", "postgres://secret"),
     ];
-    let house = secrets.iter().fold(plan(), |plan, (name, value)| plan.env(name, value)).up();
+    let house = secrets.iter().fold(plan(), |plan, (name, value)| plan.env(name, value)).program();
     let told = tells(&house);
     let env = told["env"].as_object().expect("the environment");
     for (name, value) in secrets {

@@ -1,6 +1,8 @@
 //! Scopes: tests that run beside each other in one daemon and never meet.
 
-use super::house::{House, Plan};
+use super::house::House;
+use super::plan::Plan;
+use super::program::Program;
 use super::{clients, http};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -31,8 +33,12 @@ def copies(event, context):
         boto3.client('s3').put_object(Bucket='out', Key=key, Body=body)
 ";
 
+fn plan() -> Plan {
+    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP)
+}
+
 fn house() -> House {
-    Plan::new().file("template.yaml", TEMPLATE).file("src/app.py", APP).arg("--gcp-port").arg("0").up()
+    plan().up()
 }
 
 impl House {
@@ -149,7 +155,7 @@ fn the_vendors_own_clients_live_in_a_scope_by_their_environment() {
 }
 
 /// Open descriptors, and resident memory in bytes.
-fn held(house: &House) -> (usize, u64) {
+fn held(house: &Program) -> (usize, u64) {
     let folder = format!("/proc/{}", house.pid());
     let descriptors = std::fs::read_dir(format!("{folder}/fd")).expect("it lives").count();
     let pages = std::fs::read_to_string(format!("{folder}/statm")).expect("it lives");
@@ -159,7 +165,7 @@ fn held(house: &House) -> (usize, u64) {
 
 #[test]
 fn scopes_that_have_ended_hold_nothing() {
-    let house = house();
+    let house = plan().program();
     let begin_and_end = |name: &str| {
         assert_eq!(house.ask(&format!("PUT /_mlemu/scopes/{name}"), &Value::Null).status, 200);
         // One in ten runs a function; all have one, with queues, objects and tasks of their own.

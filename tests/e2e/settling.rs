@@ -1,8 +1,9 @@
 //! Waiting instead of sleeping: chains of functions through the real clients, and what the control API knows
 //! of each invocation.
 
-use super::house::{House, Plan};
+use super::house::House;
 use super::http;
+use super::plan::Plan;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -83,9 +84,7 @@ fn a_chain_of_functions_has_settled_when_the_last_has_ended() {
     let house = house();
     let put = house.put("/inbox/a%20b.txt");
     let trace = put.header("x-amz-request-id").expect("an id");
-    let waited =
-        house.ask("POST /_mlemu/wait", &json!({ "until": { "trace": trace }, "timeout_ms": 120_000 }));
-    assert_eq!(waited.status, 200, "{}", waited.text());
+    house.settled(trace);
     let there = http::send(house.aws(), "GET /out/a%20b.txt", &[], b"");
     assert_eq!((there.status, there.text().as_str()), (200, "content"));
     // Every link of the chain is known by the request that began it.
@@ -96,17 +95,15 @@ fn a_chain_of_functions_has_settled_when_the_last_has_ended() {
     assert!(names[0].contains("First") && names[1].contains("Second"), "{names:?}");
     assert!(seen.iter().all(|line| line["status"] == "ok" && line["cause"] == "occurrence"), "{listed}");
     // Nothing of it is left when everything has settled.
-    let idle = house.ask("POST /_mlemu/wait", &json!({ "until": { "idle": true } }));
-    assert_eq!(idle.status, 200, "{}", idle.text());
+    house.idle();
 }
 
 #[test]
 fn one_request_settles_while_others_run() {
     let house = house();
     let put = house.put("/inbox/first.txt");
-    let all = json!({ "until": { "idle": true }, "timeout_ms": 120_000 });
-    assert_eq!(house.ask("POST /_mlemu/wait", &all).status, 200);
-    house.ask("POST /_mlemu/functions/Slow/invoke?queue=true", &json!({}));
+    house.idle();
+    house.queue("Slow", &json!({}));
     let trace = put.header("x-amz-request-id").expect("an id");
     let mine = house.ask("POST /_mlemu/wait", &json!({ "until": { "trace": trace }, "timeout_ms": 1000 }));
     assert_eq!(mine.status, 200, "{}", mine.text());
@@ -122,7 +119,7 @@ fn one_request_settles_while_others_run() {
 #[test]
 fn a_diagnosis_names_the_last_failure_with_its_traceback() {
     let house = house();
-    house.ask("POST /_mlemu/functions/Fails/invoke?queue=true", &json!({}));
+    house.queue("Fails", &json!({}));
     let wanted = json!({
         "until": { "invocations": { "function": "Fails", "status": "ok" } },
         "while_busy": true, "timeout_ms": 120_000,
@@ -146,9 +143,7 @@ fn a_diagnosis_names_the_last_failure_with_its_traceback() {
 #[test]
 fn an_invocation_is_shown_whole_run_again_and_kept_as_a_fixture() {
     let house = house();
-    house.ask("POST /_mlemu/functions/Fails/invoke", &json!({ "n": 1 }));
-    assert_eq!(house.ask("POST /_mlemu/wait", &Value::Null).status, 200);
-    let shown = house.ask("GET /_mlemu/invocations/last", &Value::Null).json();
+    let shown = house.call("Fails", &json!({ "n": 1 }));
     assert_eq!((&shown["status"], &shown["event"]), (&json!("error"), &json!({ "n": 1 })));
     assert_eq!(shown["cold"], true);
     let phases: Vec<_> =
@@ -162,7 +157,7 @@ fn an_invocation_is_shown_whole_run_again_and_kept_as_a_fixture() {
     assert_ne!(again["invocation"], shown["id"]);
     let edited = house.ask(&format!("POST /_mlemu/invocations/{id}/replay"), &json!({ "n": 2 }));
     assert_eq!(edited.status, 200);
-    assert_eq!(house.ask("POST /_mlemu/wait", &Value::Null).status, 200);
+    house.idle();
     let listed =
         house.ask("GET /_mlemu/invocations?function=Fails&status=error&since=1", &Value::Null).json();
     assert_eq!(listed["invocations"].as_array().map(Vec::len), Some(2), "{listed}");
@@ -189,6 +184,14 @@ fn what_the_control_api_does_not_understand_it_says() {
     let answer = house.ask("POST /_mlemu/wait", &unknown);
     assert_eq!(answer.status, 404);
     assert!(answer.text().contains("there are: "), "{}", answer.text());
+    let said = house.mlemu(&["wait", "--trace", "nobody"]);
+    assert_eq!(said.status.code(), Some(3), "{said:?}");
+    assert!(
+        String::from_utf8_lossy(&said.stderr).contains("no request of this scope has had the id `nobody`"),
+        "{said:?}"
+    );
+    let read = http::send(house.aws(), "GET /inbox?list-type=2", &[], b"");
+    house.settled(read.header("x-amz-request-id").expect("an id"));
     assert_eq!(house.ask("GET /_mlemu/invocations/none", &Value::Null).status, 404);
     assert_eq!(http::send(house.control(), "POST /_mlemu/wait", &[], b"").status, 401);
 }
@@ -196,7 +199,7 @@ fn what_the_control_api_does_not_understand_it_says() {
 #[test]
 fn a_reader_goes_on_where_it_was_cut_off() {
     let house = house();
-    house.ask("POST /_mlemu/functions/Fails/invoke", &json!({}));
+    house.call("Fails", &json!({}));
     let token = format!("Bearer {}", house.token());
     let read = |headers: &[(&str, &str)]| {
         let mut all = vec![("Authorization", token.as_str())];
@@ -232,13 +235,12 @@ fn a_reset_ends_what_runs_and_nothing_is_written_afterwards() {
     let house = house();
     let before = house.put("/inbox/before.txt");
     let trace = before.header("x-amz-request-id").expect("an id");
-    let settled = json!({ "until": { "trace": trace }, "timeout_ms": 120_000 });
-    assert_eq!(house.ask("POST /_mlemu/wait", &settled).status, 200);
+    house.settled(trace);
     let door = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = door.local_addr().expect("bound").port();
     for number in 0..100 {
         house.put(&format!("/inbox/{number}"));
-        house.ask("POST /_mlemu/functions/Knocks/invoke?queue=true", &json!({ "door": port }));
+        house.queue("Knocks", &json!({ "door": port }));
     }
     // One is at the door, and would write as soon as it is let in; an upload has half of its body.
     let (mut guest, _) = door.accept().expect("it knocks");
@@ -252,7 +254,7 @@ fn a_reset_ends_what_runs_and_nothing_is_written_afterwards() {
     half.read_exact(&mut go_on).expect("it is read");
     half.write_all(b"half").expect("sent");
     let start = Instant::now();
-    assert_eq!(house.ask("POST /_mlemu/reset", &Value::Null).status, 204);
+    house.reset();
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     // Whoever was at the door is gone: nobody holds the other end any more.
     let mut nothing = [0; 1];
@@ -275,10 +277,7 @@ fn a_reset_ends_what_runs_and_nothing_is_written_afterwards() {
     // Declared triggers work as before.
     let after = house.put("/inbox/after.txt");
     let trace = after.header("x-amz-request-id").expect("an id");
-    assert_eq!(
-        house.ask("POST /_mlemu/wait", &json!({ "until": { "trace": trace }, "timeout_ms": 60_000 })).status,
-        200
-    );
+    house.settled(trace);
     assert_eq!(http::send(house.aws(), "GET /out/after.txt", &[], b"").status, 200);
 }
 
@@ -312,9 +311,8 @@ fn time_stands_still_is_set_and_goes_forward() {
     let dated = http::send(house.aws(), "GET /out/dated.txt", &[], b"");
     assert_eq!(dated.header("last-modified"), Some("Sun, 01 Jan 2040 00:00:00 GMT"));
     // A function's own time limit is measured in the time that really passes.
-    let invoked = house.ask("POST /_mlemu/functions/Fails/invoke", &json!({})).json();
+    let invoked = house.call("Fails", &json!({}));
     assert_eq!(invoked["result"]["errorMessage"], "told to", "{invoked}");
-    house.ask("POST /_mlemu/wait", &Value::Null);
     let instances = |house: &House| {
         let functions = house.ask("GET /_mlemu/functions", &Value::Null).json();
         let fails =
@@ -335,13 +333,9 @@ fn time_stands_still_is_set_and_goes_forward() {
 #[test]
 fn a_cold_start_comes_on_demand() {
     let house = house();
-    let cold = |house: &House| {
-        house.ask("POST /_mlemu/functions/Fails/invoke", &json!({}));
-        house.ask("POST /_mlemu/wait", &Value::Null);
-        house.ask("GET /_mlemu/invocations/last", &Value::Null).json()["cold"].clone()
-    };
+    let cold = |house: &House| house.call("Fails", &json!({}))["cold"].clone();
     assert_eq!((cold(&house), cold(&house)), (json!(true), json!(false)));
-    assert_eq!(house.ask("POST /_mlemu/functions/Fails/cold", &Value::Null).status, 204);
+    house.does(house.client.cold("Fails"));
     assert_eq!(cold(&house), json!(true));
     assert_eq!(house.ask("POST /_mlemu/functions/Nobody/cold", &Value::Null).status, 404);
 }

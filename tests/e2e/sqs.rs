@@ -1,7 +1,8 @@
 //! SQS from boto3, the AWS CLI and the AWS SDK for JavaScript; messages that functions work off.
 
 use super::clients;
-use super::house::{House, Plan};
+use super::house::House;
+use super::plan::Plan;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31

@@ -1,6 +1,6 @@
 //! `mlemu test`, as its users run it.
 
-use super::house::Plan;
+use super::plan::Plan;
 use serde_json::Value;
 use std::process::Output;
 
@@ -161,4 +161,107 @@ fn a_failure_points_at_its_line_with_a_difference() {
     let output = test(&broken, &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("b.mlemu.yaml:3:5"), "{output:?}");
+}
+
+const STRICT: &str = "\
+tests:
+  - name: nobody expects it to fail
+    steps: [{ invoke: { fn: Works } }]
+    expect: [{ queue: { name: jobs, depth: 0 } }]
+  - name: it is expected to
+    steps: [{ invoke: { fn: Works } }]
+    expect: [{ last: { fn: Works, status: error, result.errorMessage: never works } }]
+  - name: nothing waits for ever
+    clock: 2030-01-01T00:00:00Z
+    steps:
+      - send: { queue: jobs, base64: aGVsbG8= }
+      - wait: still
+      - expect: { queue: { name: jobs, leased: 1 } }
+      - clock: 2030-01-01T06:00:00Z
+      - expect: { queue: { name: jobs-dlq, messages.0.body: hello } }
+";
+
+#[test]
+fn a_call_that_fails_fails_its_test_unless_that_is_expected() {
+    let plan = plan().file("tests/a.mlemu.yaml", STRICT);
+    let output = test(&plan, &[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("FAILED nobody expects it to fail") && said.contains("a.mlemu.yaml:3:15"),
+        "{said}"
+    );
+    assert!(said.contains("Works failed: ") && said.contains("never works"), "{said}");
+    assert!(said.contains("3 tests: 2 passed, 1 failed"), "{said}");
+}
+
+const SEEDED: &str = "\
+tests:
+  - name: ids
+    seed: 7
+    clock: 2030-01-01T00:00:00Z
+    steps:
+      - send: { queue: jobs, body: hello }
+      - advance: 6h
+    expect:
+      - queue: { name: jobs-dlq, messages.0.id: { snapshot: message } }
+      - invocations: { fn: Works, all.0.id: { snapshot: invocation } }
+  - name: by chance
+    steps: [{ put: { bucket: thumbs, key: a, body: b } }]
+";
+
+/// With a seed in the file, or on the command line, ids are the same in each run.
+#[test]
+fn a_seed_makes_a_test_repeat() {
+    let plan = plan().file("tests/a.mlemu.yaml", SEEDED);
+    assert!(test(&plan, &["--update-snapshots"]).status.success());
+    let kept = std::fs::read_to_string(plan.path("tests/a.mlemu.yaml.snap.json")).expect("kept");
+    for args in [&[][..], &["--workers", "1"], &["--seed", "7"]] {
+        let again = test(&plan, args);
+        assert!(again.status.success(), "{args:?}\n{}\n{kept}", said(&again));
+    }
+    let other = test(&plan, &["--seed", "8"]);
+    assert_eq!(other.status.code(), Some(1), "{}", said(&other));
+    assert!(said(&other).contains("messages.0.id"), "{}", said(&other));
+}
+
+const ON_AZURE: &str = "\
+on: [azure]
+tests:
+  - name: a row is weighed
+    steps:
+      - send: { queue: rows, body: '12' }
+      - wait: idle
+    expect:
+      - last: { fn: weigh, status: ok, cause: occurrence }
+      - queue: { name: rows, depth: 0 }
+      - logs: { fn: weigh, contains: 'WEIGHED 12 on ${on}' }
+";
+
+const WEIGHS: &str = "\
+import logging
+import azure.functions as func
+
+app = func.FunctionApp()
+
+@app.queue_trigger(arg_name='row', queue_name='rows', connection='AzureWebJobsStorage')
+def weigh(row: func.QueueMessage) -> None:
+    logging.info('WEIGHED %s on azure', row.get_body().decode())
+";
+
+#[test]
+fn a_suite_runs_on_azure() {
+    let settings = r#"{"Values": {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}}"#;
+    let plan = Plan::new()
+        .file(
+            "rows/host.json",
+            r#"{"version": "2.0", "extensions": {"queues": {"messageEncoding": "none"}}}"#,
+        )
+        .file("rows/local.settings.json", settings)
+        .file("rows/requirements.txt", "azure-functions\n")
+        .file("rows/function_app.py", WEIGHS)
+        .file("tests/a.mlemu.yaml", ON_AZURE);
+    let output = test(&plan, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("1 test: 1 passed, 0 failed"), "{}", said(&output));
 }

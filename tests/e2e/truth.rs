@@ -1,7 +1,8 @@
 //! The examples as their users have them, and whether the numbers of a REPORT are true.
 
-use super::house::{Plan, is};
+use super::house::is;
 use super::http;
+use super::plan::Plan;
 use serde_json::Value;
 
 /// Beside the example's own handler: its answer, and the kernel's word for the process's highest memory.

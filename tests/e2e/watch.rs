@@ -1,7 +1,7 @@
 //! `mlemu test` while somebody works: it runs again when a file is saved. And what its files may say of clouds.
 
-use super::house::Plan;
 use super::lives;
+use super::plan::Plan;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, PipeReader};
 use std::process::{Child, Output};

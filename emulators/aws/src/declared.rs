@@ -55,8 +55,17 @@ impl Aws {
     }
 
     fn declare_topic(&self, name: &str, said: &Value) -> Result<(), String> {
-        let attributes =
-            attributes(said, &["DisplayName", "KmsMasterKeyId", "SignatureVersion", "FifoTopic"]);
+        let attributes = attributes(
+            said,
+            &[
+                "DisplayName",
+                "KmsMasterKeyId",
+                "SignatureVersion",
+                "FifoTopic",
+                "ContentBasedDeduplication",
+                "FifoThroughputScope",
+            ],
+        );
         let topic = sns::Declared::Topic { name: name.to_owned(), attributes };
         self.sns().declare(topic).map_err(|lost| lost.why)?;
         let arn = self.topic_arn(name);

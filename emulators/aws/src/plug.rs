@@ -3,7 +3,7 @@
 use crate::auth::Keys;
 use crate::events::{self, Events};
 use crate::gateway::Gateway;
-use crate::iam::Iam;
+use crate::iam::{self, Iam};
 use crate::lambda::aftermath::Aftermath;
 use crate::lambda::mapping::{Facts, Mappings};
 use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
@@ -49,6 +49,7 @@ pub struct Saved {
     mappings: Vec<(String, Facts)>,
     topics: sns::Saved,
     events: events::Saved,
+    iam: iam::Saved,
 }
 
 /// The services, plugged together.
@@ -130,6 +131,7 @@ impl Aws {
                 sink: sink.clone(),
                 settings: settings.clone(),
                 reach: reach.clone(),
+                shelf: shelf.clone(),
             });
             let events = Events::new(events::Parts {
                 clock: clock.clone(),
@@ -138,10 +140,11 @@ impl Aws {
                 settings: settings.clone(),
                 reach: reach.clone(),
                 schedules: ground.schedules,
+                shelf: shelf.clone(),
             });
             let engine = ground.engine.clone();
             let functions = Arc::new(ground.engine);
-            let iam = Iam::new(settings.clone(), functions.clone());
+            let iam = Iam::new(settings.clone(), functions.clone(), &shelf);
             let lambda = Lambda::new(functions, runtime.clone(), settings.clone(), fetch(&s3));
             let lambda = Arc::new(lambda.with_mappings(Mappings::new(sources, sqs.clone())).kept_on(&shelf));
             engine.cared_for_by("aws", Aftermath::new(Arc::downgrade(&lambda), reach));
@@ -161,6 +164,7 @@ impl Aws {
     pub async fn awake(&self) {
         self.lambda.awake().await;
         self.s3.awake();
+        self.events.awake();
     }
 
     pub(crate) fn lambda(&self) -> &Lambda {
@@ -304,6 +308,7 @@ impl Aws {
             mappings,
             topics: self.sns.saved(),
             events: self.events.saved(),
+            iam: self.iam.saved(),
         }
     }
 
@@ -312,6 +317,7 @@ impl Aws {
         self.s3.restore_notifications(&saved.notifications);
         self.sns.restore(&saved.topics);
         self.events.restore(&saved.events);
+        self.iam.restore(&saved.iam);
         if let Ok(mappings) = self.lambda.mappings() {
             mappings.restore(&saved.mappings);
         }
@@ -375,6 +381,7 @@ impl Reach for Everything {
         match reach::service(arn) {
             "lambda" => aws.lambda.resolve(arn).is_some(),
             "sqs" => aws.sqs.resolve(arn).is_some(),
+            "s3" => aws.s3.has(arn),
             "sns" => aws.sns.has(arn),
             "events" => aws.events.has(arn),
             _ => false,
@@ -390,6 +397,7 @@ impl Reach for Everything {
                     started.map_err(|fault| Lost::because(fault.text))
                 }
                 "sqs" => aws.sqs.deliver(arn, letter).map_err(|fault| Lost::because(fault.why)),
+                "s3" => aws.s3.write(arn, letter).await.map_err(|fault| Lost::because(fault.to_string())),
                 "sns" => aws.sns.publish(arn, letter).await,
                 "events" => aws.events.put(Some(arn), letter).await,
                 other => Err(Lost::because(format!("mlemu does not have {other} as a receiver yet"))),
@@ -409,10 +417,10 @@ fn fetch(s3: &S3) -> FetchObject {
     Arc::new(move |bucket, key, version| {
         let s3 = s3.clone();
         Box::pin(async move {
-            let _ = version;
-            s3.read(&bucket, &key).await.map_err(|error| match error {
+            s3.read(&bucket, &key, version.as_deref()).await.map_err(|error| match error {
                 s3::ReadFault::NoSuchBucket => FetchFault::NoSuchBucket,
                 s3::ReadFault::NoSuchKey => FetchFault::NoSuchKey,
+                s3::ReadFault::NoSuchVersion => FetchFault::NoSuchVersion,
                 s3::ReadFault::Io(error) => FetchFault::Other(error.to_string()),
             })
         })

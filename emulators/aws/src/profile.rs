@@ -6,7 +6,8 @@ use mlemu_core::Limits;
 use std::time::Duration;
 
 /// What is known of Lambda, with its sources: limits, prices, timings.
-pub const PROFILES: &[&str] = &[include_str!("../profiles/lambda-2026-11-21.json")];
+pub const PROFILES: &[&str] =
+    &[include_str!("../profiles/lambda-2026-11-21.json"), include_str!("../profiles/seed-2019.json")];
 
 pub const MIB: u64 = 1024 * 1024;
 

@@ -19,6 +19,10 @@ pub struct Letter {
     pub subject: Option<String>,
     /// Of messages in queues that keep an order.
     pub group: Option<String>,
+    /// What makes a message a duplicate there; the body, where nothing says.
+    pub once: Option<String>,
+    /// Of the object, in a bucket.
+    pub key: Option<String>,
     /// What an event bus wants to know besides.
     pub detail: Option<Detail>,
     pub cause: Cause,
@@ -34,7 +38,16 @@ pub struct Detail {
 
 impl Letter {
     pub fn of(body: impl Into<Bytes>, cause: Cause) -> Self {
-        Self { body: body.into(), attributes: Vec::new(), subject: None, group: None, detail: None, cause }
+        Self {
+            body: body.into(),
+            attributes: Vec::new(),
+            subject: None,
+            group: None,
+            once: None,
+            key: None,
+            detail: None,
+            cause,
+        }
     }
 
     /// The body; whatever is no text in it is replaced.

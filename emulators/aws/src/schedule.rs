@@ -24,17 +24,31 @@ pub enum Expression {
     Cron(Box<Cron>),
 }
 
-/// Each field as the numbers that it stands for; `None`: `?`.
+/// Each field as the numbers that it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cron {
     minutes: Vec<i16>,
     hours: Vec<i16>,
-    days: Option<Vec<i16>>,
-    /// The last day of the month.
-    last: bool,
+    days: Days,
     months: Vec<i16>,
-    weekdays: Option<Vec<i16>>,
     years: Vec<i16>,
+}
+
+/// The one of the two fields of days that is not `?`. Days of the week are numbered from Sunday as 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Days {
+    OfMonth(Vec<i16>),
+    /// `L`
+    LastOfMonth,
+    /// `LW`: the last day from Monday to Friday.
+    LastWorking,
+    /// `15W`: the day from Monday to Friday that is nearest to it, in the same month.
+    Working(i8),
+    OfWeek(Vec<i16>),
+    /// `6L`: the last such day of the month.
+    LastSuch(i16),
+    /// `3#2`: the second such day of the month.
+    Nth(i16, i8),
 }
 
 impl Expression {
@@ -43,25 +57,27 @@ impl Expression {
         let inner = |name: &str| text.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(rate) = inner("rate") {
             let (count, unit) = rate.trim().split_once(' ')?;
-            let seconds = match unit.trim().trim_end_matches('s') {
-                "minute" => 60,
-                "hour" => 3600,
-                "day" => 86_400,
+            let count: u64 = count.parse().ok().filter(|count| (1..=100_000).contains(count))?;
+            let seconds = match (count, unit.trim()) {
+                (1, "minute") | (2.., "minutes") => 60,
+                (1, "hour") | (2.., "hours") => 3600,
+                (1, "day") | (2.., "days") => 86_400,
                 _ => return None,
             };
-            let count: u64 = count.parse().ok().filter(|count| (1..=100_000).contains(count))?;
             return Some(Self::Rate(Duration::from_secs(count * seconds)));
         }
         let fields: Vec<&str> = inner("cron")?.split_whitespace().collect();
         let [minutes, hours, days, months, weekdays, years] = fields[..] else { return None };
-        let last = days == "L";
         let cron = Cron {
             minutes: field(minutes, 0, 59, &[])?,
             hours: field(hours, 0, 23, &[])?,
-            days: if last || days == "?" { None } else { Some(field(days, 1, 31, &[])?) },
-            last,
+            days: match (days, weekdays) {
+                ("?", "?") => return None,
+                (_, "?") => Days::of_month(days)?,
+                ("?", _) => Days::of_week(weekdays)?,
+                _ => return None,
+            },
             months: field(months, 1, 12, &MONTHS)?,
-            weekdays: if weekdays == "?" { None } else { Some(field(weekdays, 1, 7, &DAYS)?) },
             years: field(years, 1970, 2199, &[])?,
         };
         Some(Self::Cron(Box::new(cron)))
@@ -74,6 +90,59 @@ impl Expression {
             Expression::Cron(cron) => cron.next(after),
         }
     }
+}
+
+impl Days {
+    fn of_month(text: &str) -> Option<Self> {
+        if let Some(day) = text.strip_suffix('W').filter(|day| *day != "L") {
+            return day.parse().ok().filter(|day| (1..=31).contains(day)).map(Self::Working);
+        }
+        Some(match text {
+            "L" => Self::LastOfMonth,
+            "LW" => Self::LastWorking,
+            _ => Self::OfMonth(field(text, 1, 31, &[])?),
+        })
+    }
+
+    fn of_week(text: &str) -> Option<Self> {
+        let one = |text: &str| field(text, 1, 7, &DAYS).filter(|days| days.len() == 1)?.pop();
+        if let Some((day, nth)) = text.split_once('#') {
+            let nth = nth.parse().ok().filter(|nth| (1..=5).contains(nth))?;
+            return Some(Self::Nth(one(day)?, nth));
+        }
+        Some(match text.strip_suffix('L') {
+            // The last day of a week.
+            Some("") => Self::OfWeek(vec![7]),
+            Some(day) => Self::LastSuch(one(day)?),
+            None => Self::OfWeek(field(text, 1, 7, &DAYS)?),
+        })
+    }
+
+    fn has(&self, day: Date) -> bool {
+        let weekday = i16::from(day.weekday().since(Weekday::Sunday)) + 1;
+        match self {
+            Self::OfMonth(days) => days.contains(&i16::from(day.day())),
+            Self::LastOfMonth => day.day() == day.days_in_month(),
+            Self::LastWorking => working(day, day.days_in_month()) == Some(day),
+            Self::Working(near) => working(day, *near) == Some(day),
+            Self::OfWeek(days) => days.contains(&weekday),
+            Self::LastSuch(which) => weekday == *which && day.day() + 7 > day.days_in_month(),
+            Self::Nth(which, nth) => weekday == *which && (day.day() - 1) / 7 + 1 == *nth,
+        }
+    }
+}
+
+/// The day from Monday to Friday that is nearest to day `near` of the same month as `month`.
+fn working(month: Date, near: i8) -> Option<Date> {
+    let wanted = month.with().day(near).build().ok()?;
+    let by = match wanted.weekday() {
+        Weekday::Saturday if near == 1 => 2,
+        Weekday::Saturday => -1,
+        Weekday::Sunday if near == month.days_in_month() => -2,
+        Weekday::Sunday => 1,
+        _ => 0,
+    };
+    wanted.checked_add(by.days()).ok()
 }
 
 /// `*`, numbers, names, ranges, lists and steps.
@@ -92,6 +161,9 @@ fn field(text: &str, least: i16, most: i16, names: &[&str]) -> Option<Vec<i16>> 
             None if step.is_some() => (number(range)?, most),
             None => (number(range)?, number(range)?),
         };
+        if first > last {
+            return None;
+        }
         let step = step.map_or(Some(1), |step| step.parse::<usize>().ok().filter(|step| *step > 0))?;
         all.extend((first..=last).step_by(step));
     }
@@ -124,13 +196,9 @@ impl Cron {
     }
 
     fn has(&self, day: Date) -> bool {
-        let weekday = i16::from(day.weekday().since(Weekday::Sunday)) + 1;
-        let in_month = self.days.as_ref().is_none_or(|days| days.contains(&i16::from(day.day())));
         self.years.contains(&day.year())
             && self.months.contains(&i16::from(day.month()))
-            && in_month
-            && (!self.last || day.day() == day.days_in_month())
-            && self.weekdays.as_ref().is_none_or(|days| days.contains(&weekday))
+            && self.days.has(day)
     }
 }
 
@@ -173,6 +241,13 @@ mod tests {
             ("cron(30 8 ? * MON-FRI *)", "2030-01-04T09:00:00Z", "2030-01-07T08:30:00Z"),
             ("cron(0 0 29 2 ? *)", "2030-01-01T00:00:00Z", "2032-02-29T00:00:00Z"),
             ("cron(0 12 L * ? *)", "2030-02-01T00:00:00Z", "2030-02-28T12:00:00Z"),
+            ("cron(0 9 ? * 2#1 *)", "2030-01-08T00:00:00Z", "2030-02-04T09:00:00Z"),
+            ("cron(0 9 ? * FRIL *)", "2030-01-01T00:00:00Z", "2030-01-25T09:00:00Z"),
+            ("cron(0 9 ? * L *)", "2030-01-01T00:00:00Z", "2030-01-05T09:00:00Z"),
+            ("cron(0 9 15W * ? *)", "2030-06-01T00:00:00Z", "2030-06-14T09:00:00Z"),
+            ("cron(0 9 1W * ? *)", "2030-06-01T00:00:00Z", "2030-06-03T09:00:00Z"),
+            ("cron(0 9 LW * ? *)", "2030-06-01T00:00:00Z", "2030-06-28T09:00:00Z"),
+            ("cron(0 9 31W * ? *)", "2030-03-01T00:00:00Z", "2030-03-29T09:00:00Z"),
             ("cron(5,10 1 1 JAN,JUL ? *)", "2030-01-01T01:05:00Z", "2030-01-01T01:10:00Z"),
         ];
         for (expression, after, expected) in cases {
@@ -187,6 +262,13 @@ mod tests {
             "rate()",
             "rate(0 minutes)",
             "rate(5 weeks)",
+            "rate(1 minutes)",
+            "rate(5 minute)",
+            "cron(* * * * * *)",
+            "cron(0 0 ? * ? *)",
+            "cron(0 0 ? * 1,5-2 *)",
+            "cron(0 0 ? * 1#6 *)",
+            "cron(0 0 32W * ? *)",
             "cron(0 2 * * *)",
             "cron(60 0 * * ? *)",
             "cron(0 0 * * ? 1)",

@@ -118,13 +118,23 @@ fn field(form: &[u8], name: &str) -> Option<String> {
 
 /// The service's own answer.
 pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble, ids: &Ids) -> Response {
+    told(asked, parts, trouble, INTERNAL, ids)
+}
+
+/// Nothing more can be written: the service's own answer, with `why` as its words.
+pub fn full(asked: &Asked, parts: &Parts, why: &str, ids: &Ids) -> Response {
+    told(asked, parts, Trouble::Full, why, ids)
+}
+
+/// `internal`: the words for what is no fault of the caller's.
+fn told(asked: &Asked, parts: &Parts, trouble: Trouble, internal: &str, ids: &Ids) -> Response {
     match asked.service.as_str() {
-        "s3" => s3(parts, trouble, ids),
-        "lambda" => lambda(trouble),
+        "s3" => s3(parts, trouble, internal, ids),
+        "lambda" => lambda(trouble, internal),
         "sqs" => {
             let (status, code, text) = match trouble {
                 Trouble::Throttled => (400, "RequestThrottled", "Request is throttled."),
-                Trouble::Full => (500, "InternalFailure", INTERNAL),
+                Trouble::Full => (500, "InternalFailure", internal),
                 Trouble::Broken(status) => (status, "ServiceUnavailable", "Service is unavailable."),
             };
             common(parts, "com.amazonaws.sqs#", status, code, text)
@@ -132,7 +142,7 @@ pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble, ids: &Ids) -> Resp
         _ => {
             let (status, code, text) = match trouble {
                 Trouble::Throttled => (400, "ThrottlingException", "Rate exceeded"),
-                Trouble::Full => (500, "InternalFailure", INTERNAL),
+                Trouble::Full => (500, "InternalFailure", internal),
                 Trouble::Broken(status) => (status, "ServiceUnavailable", "Service is unavailable."),
             };
             common(parts, "", status, code, text)
@@ -142,17 +152,18 @@ pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble, ids: &Ids) -> Resp
 
 const INTERNAL: &str = "We encountered an internal error. Please try again.";
 
-fn s3(parts: &Parts, trouble: Trouble, ids: &Ids) -> Response {
+fn s3(parts: &Parts, trouble: Trouble, internal: &str, ids: &Ids) -> Response {
     let (status, code, text) = match trouble {
         Trouble::Throttled => (503, "SlowDown", "Please reduce your request rate."),
         Trouble::Broken(503) => (503, "ServiceUnavailable", "Service is unable to handle request."),
-        Trouble::Full => (500, "InternalError", INTERNAL),
+        Trouble::Full => (500, "InternalError", internal),
         Trouble::Broken(status) => (status, "InternalError", INTERNAL),
     };
     let id = ids.fresh("request").hex();
     let body = if parts.method == Method::HEAD {
         String::new()
     } else {
+        let text = quick_xml::escape::escape(text);
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{text}</Message><RequestId>{id}</RequestId></Error>"
         )
@@ -160,14 +171,14 @@ fn s3(parts: &Parts, trouble: Trouble, ids: &Ids) -> Response {
     response(status, "application/xml", body)
 }
 
-fn lambda(trouble: Trouble) -> Response {
+fn lambda(trouble: Trouble, internal: &str) -> Response {
     let (status, code, document) = match trouble {
         Trouble::Throttled => (
             429,
             "TooManyRequestsException",
             json!({ "Reason": "CallerRateLimitExceeded", "Type": "User", "message": "Rate Exceeded." }),
         ),
-        Trouble::Full => (500, "ServiceException", json!({ "Type": "Service", "Message": INTERNAL })),
+        Trouble::Full => (500, "ServiceException", json!({ "Type": "Service", "Message": internal })),
         Trouble::Broken(status) => {
             (status, "ServiceException", json!({ "Type": "Service", "Message": INTERNAL }))
         }
@@ -186,6 +197,7 @@ fn common(parts: &Parts, namespace: &str, status: u16, code: &'static str, text:
         return response;
     }
     let blamed = if status < 500 { "Sender" } else { "Receiver" };
+    let text = quick_xml::escape::escape(text);
     let body = format!(
         "<?xml version=\"1.0\"?>\n<ErrorResponse><Error><Type>{blamed}</Type><Code>{code}</Code><Message>{text}</Message></Error></ErrorResponse>"
     );

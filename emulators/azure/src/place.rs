@@ -33,6 +33,11 @@ impl Place {
         format!("localhost:{port}")
     }
 
+    /// Before the paths of this scope of the daemon; empty for the first.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Where paths begin, e.g. `http://localhost:7071`.
     pub fn base(&self) -> String {
         format!("http://{}{}", self.authority(), self.prefix)

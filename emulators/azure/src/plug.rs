@@ -1,6 +1,8 @@
 //! The whole of this cloud behind one port, and what a project declares of it.
 
-use crate::QUEUE_FRONT;
+use crate::blob::BlobStorage;
+use crate::events::Hearers;
+use crate::events::subscription::Subscription;
 use crate::functions::{self, Functions, FunctionsParts, fault};
 use crate::place::Place;
 use axum::body::Body;
@@ -8,16 +10,39 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::FunctionDeclaration;
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Ground;
 use mlemu_engine::sources::{SourceParts, Sources};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// The option with the event subscriptions of a project: resources by their names, in JSON.
+pub const SUBSCRIPTIONS: &str = "subscriptions";
+
+/// Makes what a project declares, and goes on with what was kept.
+fn subscribe(hearers: &Hearers, declared: &str) {
+    let all: BTreeMap<String, Value> = serde_json::from_str(declared).unwrap_or_default();
+    for (name, said) in all {
+        // Whoever read the project's file has read these too.
+        if let Ok(one) = Subscription::read(&name, &said) {
+            let _ = hearers.declare(one);
+        }
+    }
+    hearers.sync();
+}
+
+/// Says what is wrong with a declared subscription.
+pub fn check_subscription(name: &str, said: &Value) -> Result<(), String> {
+    Subscription::read(name, said).map(drop)
+}
 
 /// The services, plugged together.
 pub struct Azure {
     functions: Arc<Functions>,
+    blobs: BlobStorage,
     place: Place,
     watch: bool,
 }
@@ -33,17 +58,25 @@ impl Azure {
             new_id: functions::new_id,
             cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
         });
+        let blobs = BlobStorage::on(&ground);
+        let own = blobs.accounts.scope(blobs.accounts.own());
+        let sink = parts.journal.clone();
+        let hearers = Hearers::new(ground.queues.clone(), blobs.clone(), sources.clone(), sink, own);
+        subscribe(&hearers, ground.options.get(SUBSCRIPTIONS).map_or("", String::as_str));
+        let connection = crate::storage::connection(&ground);
         let functions = Functions::new(FunctionsParts {
             queues: ground.queues,
             sources,
-            storage: ground.fronts.get(QUEUE_FRONT).copied(),
+            blobs: blobs.clone(),
+            hearers,
+            connection,
             engine: ground.engine,
             place: place.clone(),
             folder: ground.folder,
             schedules: ground.schedules,
             enforce_keys: ground.strict_auth,
         });
-        Arc::new(Self { functions: Arc::new(functions), place, watch: ground.watch })
+        Arc::new(Self { functions: Arc::new(functions), blobs, place, watch: ground.watch })
     }
 
     /// Told once where the listener is.
@@ -70,6 +103,11 @@ impl Azure {
         self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())
     }
 
+    /// Makes a declared container exist, with the files of its folder in it.
+    pub async fn declare_container(&self, declared: &BucketDeclaration) -> Result<(), String> {
+        self.blobs.declare_container(declared).await
+    }
+
     /// Makes declared queues exist.
     pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
         self.functions.declare_queues(names)
@@ -77,6 +115,11 @@ impl Azure {
 
     pub fn withdraw(&self, function: &FunctionId) {
         self.functions.forget(function);
+    }
+
+    /// After the stores have gone back: who is told of blobs is what they say.
+    pub fn resume(&self) {
+        self.functions.resume();
     }
 
     /// Nothing feeds a function any more.

@@ -3,13 +3,21 @@
 //! Source: Azure Functions documentation, "host.json reference for Azure Functions 2.x and later".
 
 use crate::queue::feed::Manner;
+use mlemu_core::Environment;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
 
+/// Begins app settings that say what `host.json` could.
+const OVERRIDE: &str = "AzureFunctionsJobHost__";
+/// Messages that the host takes at a time where nothing is said.
+const BATCH: u64 = 16;
+/// How often a blob is tried where nothing is said.
+const TRIES: u32 = 5;
+
 /// As far as mlemu follows it. What it does not know is passed over, as the host does.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HostFile {
     /// Before every route; `None`: `api`.
     pub route_prefix: Option<String>,
@@ -17,6 +25,8 @@ pub struct HostFile {
     /// The process that takes the place of a language worker.
     pub custom: Option<CustomHandler>,
     pub queues: Manner,
+    /// How often a blob is tried before it is put aside.
+    pub blob_tries: u32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -48,14 +58,31 @@ pub enum Unreadable {
     CustomHandler(String),
 }
 
+impl Default for HostFile {
+    fn default() -> Self {
+        Self { route_prefix: None, timeout: None, custom: None, queues: Manner::default(), blob_tries: TRIES }
+    }
+}
+
 impl HostFile {
     pub fn read(text: &str) -> Result<Self, Unreadable> {
+        Self::read_with(text, &Environment::new())
+    }
+
+    /// With what app settings say in place of the file, as `AzureFunctionsJobHost__extensions__queues__batchSize`.
+    pub fn read_with(text: &str, settings: &Environment) -> Result<Self, Unreadable> {
         let text = text.trim_start_matches('\u{feff}').trim();
-        let said: Value = if text.is_empty() {
+        let mut said: Value = if text.is_empty() {
             Value::Null
         } else {
             serde_json::from_str(text).map_err(|error| Unreadable::Json(error.to_string()))?
         };
+        for (name, value) in settings {
+            let begins = name.get(..OVERRIDE.len()).is_some_and(|start| start.eq_ignore_ascii_case(OVERRIDE));
+            if begins {
+                put(&mut said, &name[OVERRIDE.len()..], value);
+            }
+        }
         match &said["version"] {
             Value::Null => {}
             Value::String(version) if version == "2.0" => {}
@@ -74,7 +101,15 @@ impl HostFile {
         };
         let prefix = said["extensions"]["http"]["routePrefix"].as_str();
         let route_prefix = prefix.map(|prefix| prefix.trim_matches('/').to_owned());
-        Ok(Self { route_prefix, timeout, custom, queues: manner(&said["extensions"]["queues"]) })
+        let tries = said["extensions"]["blobs"]["poisonBlobThreshold"].as_u64();
+        let tries = tries.and_then(|tries| u32::try_from(tries).ok()).filter(|tries| *tries > 0);
+        Ok(Self {
+            route_prefix,
+            timeout,
+            custom,
+            queues: manner(&said["extensions"]["queues"]),
+            blob_tries: tries.unwrap_or(TRIES),
+        })
     }
 
     pub fn prefix(&self) -> &str {
@@ -82,11 +117,29 @@ impl HostFile {
     }
 }
 
+/// Puts a value where a path of names leads, in any case; what is a number or a truth is one.
+fn put(said: &mut Value, path: &str, value: &str) {
+    let mut at = said;
+    for name in path.split("__") {
+        if !at.is_object() {
+            *at = Value::Object(serde_json::Map::new());
+        }
+        let Some(fields) = at.as_object_mut() else { return };
+        let known = fields.keys().find(|known| known.eq_ignore_ascii_case(name)).cloned();
+        at = fields.entry(known.unwrap_or_else(|| name.to_owned())).or_insert(Value::Null);
+    }
+    let read = serde_json::from_str(value).ok().filter(|read: &Value| read.is_number() || read.is_boolean());
+    *at = read.unwrap_or_else(|| Value::String(value.to_owned()));
+}
+
 fn manner(said: &Value) -> Manner {
     let usual = Manner::default();
     let most =
         said["maxDequeueCount"].as_u64().and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
+    let batch = said["batchSize"].as_u64().filter(|batch| (1..=32).contains(batch)).unwrap_or(BATCH);
+    let more = said["newBatchThreshold"].as_u64().unwrap_or(batch / 2);
     Manner {
+        at_once: usize::try_from(batch + more).unwrap_or(usize::MAX),
         base64: !said["messageEncoding"]
             .as_str()
             .is_some_and(|encoding| encoding.eq_ignore_ascii_case("none")),
@@ -132,6 +185,19 @@ mod tests {
         for bad in ["{", r#"{"version":"1.0"}"#, r#"{"functionTimeout":"5m"}"#, r#"{"customHandler":3}"#] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn app_settings_say_what_the_file_could() {
+        let settings = Environment::from([
+            ("AzureFunctionsJobHost__extensions__Queues__batchSize".to_owned(), "1".to_owned()),
+            ("AzureFunctionsJobHost__extensions__queues__newBatchThreshold".to_owned(), "0".to_owned()),
+            ("azurefunctionsjobhost__functionTimeout".to_owned(), "00:01:00".to_owned()),
+            ("Other".to_owned(), "x".to_owned()),
+        ]);
+        let host = HostFile::read_with(r#"{"extensions":{"queues":{"batchSize":8}}}"#, &settings).unwrap();
+        assert_eq!((host.queues.at_once, host.timeout), (1, Some(Duration::from_secs(60))));
+        assert_eq!(HostFile::read("{}").unwrap().queues.at_once, 24);
     }
 
     #[test]

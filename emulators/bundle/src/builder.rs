@@ -115,4 +115,10 @@ impl Build for Builder {
         let measuring = tokio::task::spawn_blocking(move || measure::measure(&folder));
         Box::pin(async { measuring.await.unwrap_or(0) })
     }
+
+    fn weigh_package(&self, needs: Needs) -> Boxed<'_, Option<u64>> {
+        let of_vendor = Needs { client_packages: Vec::new(), provided_packages: Vec::new(), ..needs };
+        let weighing = self.weigh(of_vendor, Arc::new(|_| {}));
+        Box::pin(async { weighing.await.ok().map(|weight| weight.zipped()) })
+    }
 }

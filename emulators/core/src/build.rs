@@ -85,6 +85,12 @@ pub trait Build: Send + Sync {
 
     /// Bytes of a source folder as a package would carry it: without what the ignore rules leave out.
     fn measure(&self, folder: PathBuf) -> Boxed<'_, u64>;
+
+    /// Bytes of the zipped package that would be uploaded, with the developer's packages installed and without the
+    /// vendor's own. `None`: it cannot be told.
+    fn weigh_package(&self, _needs: Needs) -> Boxed<'_, Option<u64>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// A deployment package opened into a folder of ours.

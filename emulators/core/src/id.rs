@@ -68,6 +68,18 @@ pub enum Cause {
     Request(Arc<str>),
     /// A fact inside the emulator; `trace` is that of the request which began the chain.
     Occurrence { sequence: u64, trace: Arc<str> },
-    /// mlemu itself: a declared start, a reload, a schedule.
+    /// A schedule that fell due, or was fired; the string is the trace id of all that it starts.
+    Schedule(Arc<str>),
+    /// mlemu itself: a declared start, a reload.
     Mlemu,
+}
+
+impl Cause {
+    /// The id that the whole chain is filed under; empty where mlemu itself began it.
+    pub fn trace(&self) -> Arc<str> {
+        match self {
+            Self::Request(trace) | Self::Schedule(trace) | Self::Occurrence { trace, .. } => trace.clone(),
+            Self::Mlemu => "".into(),
+        }
+    }
 }

@@ -83,6 +83,24 @@ pub struct Invoke {
     pub stream: Option<Arc<dyn ChunkSink>>,
 }
 
+impl Invoke {
+    /// A call of the newest revision whose caller waits for the outcome, and wants nothing else.
+    pub fn of(id: InvocationId, target: FunctionId, payload: impl Into<Bytes>, cause: Cause) -> Self {
+        Self {
+            id,
+            target,
+            qualifier: None,
+            mode: Mode::Wait,
+            payload: payload.into(),
+            attributes: Vec::new(),
+            head: None,
+            cause,
+            wants_log: false,
+            stream: None,
+        }
+    }
+}
+
 impl fmt::Debug for Invoke {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Invoke").field("id", &self.id).field("target", &self.target).finish_non_exhaustive()

@@ -40,6 +40,8 @@ pub enum Described {
     Retained,
     /// Anything else of what is said about it, where a dialect does not tell one from the other.
     Amended,
+    /// It is kept as it is now, whatever becomes of its key.
+    Kept,
 }
 
 /// One commit of an object store.

@@ -5,6 +5,7 @@
 use crate::Timestamp;
 use crate::id::InvocationId;
 use crate::sandbox::Enforcement;
+use crate::terms::Simulated;
 use bytes::Bytes;
 use serde::Serialize;
 use std::time::Duration;
@@ -83,9 +84,12 @@ pub struct Init {
     pub duration: Duration,
     /// `Invoke`: the init was repeated inside the invocation and its time is part of the handler's.
     pub phase: Phase,
+    /// What would have come before it in the cloud; it is no part of `duration`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Simulated>,
 }
 
-/// What one invocation took. All measured; nothing here is simulated.
+/// What one invocation took. All measured, but for what `init` says to be simulated.
 #[derive(Clone, Debug, Serialize)]
 pub struct Usage {
     /// Waiting for an instance, an init on demand not counted.
@@ -100,6 +104,9 @@ pub struct Usage {
     pub peak_memory: u64,
     pub memory_limit: u64,
     pub enforcement: Enforcement,
+    /// CPUs that its instance may take since the end of its init; `None`: as much as there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

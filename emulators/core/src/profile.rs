@@ -22,6 +22,9 @@ pub struct Profile {
     /// The generation of the product that it is for, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u8>,
+    /// It is held against a function only when somebody names it: a plan that is not the usual one, or a past.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_request: bool,
     pub title: String,
     /// Day of the figures, `YYYY-MM-DD`.
     pub dated: String,
@@ -177,6 +180,20 @@ impl Profile {
     pub fn figure(&self, path: &str) -> Option<&Figure> {
         let (section, name) = path.split_once('.')?;
         self.figures.get(section)?.get(name)
+    }
+
+    /// Puts a figure of the user's own in the place of one, or beside the others. `origin`: where it was said.
+    pub fn set(&mut self, section: &str, name: &str, value: Value, origin: &str) {
+        let own = || Origin {
+            what: format!("said in {origin}"),
+            grade: "your own".into(),
+            date: None,
+            licence: None,
+            unverified: false,
+        };
+        self.sources.entry(origin.to_owned()).or_insert_with(own);
+        let figure = Figure { v: value, src: origin.to_owned(), note: None };
+        self.figures.entry(section.to_owned()).or_default().insert(name.to_owned(), figure);
     }
 
     /// Whether nobody has looked the figure up.

@@ -3,7 +3,7 @@
 
 use crate::Timestamp;
 use crate::id::{Cause, FunctionId, InstanceId, InvocationId};
-use crate::outcome::{FunctionFailure, Init, LogLine, Phase, Usage};
+use crate::outcome::{FunctionFailure, Init, LogLine, Usage};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +137,9 @@ pub enum What {
     Ended {
         status: Status,
         usage: Usage,
+        /// The status of the HTTP answer, where there was one.
+        #[serde(rename = "http_status", skip_serializing_if = "Option::is_none")]
+        answered: Option<u16>,
     },
     InstanceGone {
         why: String,
@@ -170,14 +173,4 @@ pub enum What {
 /// Where records go. `send` never blocks and never fails.
 pub trait Sink: Send + Sync {
     fn send(&self, at: Timestamp, subject: Subject, what: What);
-}
-
-impl What {
-    /// The length of the init that this record ends, if it ends one.
-    pub fn init_duration(&self) -> Option<(Duration, Phase)> {
-        match self {
-            What::InitEnded { init, .. } => Some((init.duration, init.phase)),
-            _ => None,
-        }
-    }
 }

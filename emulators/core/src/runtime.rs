@@ -5,7 +5,7 @@
 
 use crate::build::{Built, Needs};
 use crate::function::{Environment, Revision};
-use crate::id::InstanceId;
+use crate::id::{InstanceId, InvocationId};
 use crate::invoke::Invoke;
 use crate::outcome::Answer;
 use crate::record::Record;
@@ -90,12 +90,25 @@ pub struct Keeping {
     pub outlives_deadlines: bool,
     /// How many events it takes at a time, at least one.
     pub concurrency: usize,
+    /// Files in its scratch folder are memory.
+    pub tmp_is_memory: bool,
+    /// So many are kept ready although nothing calls.
+    pub least: usize,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { freezes: true, outlives_deadlines: false, concurrency: 1 }
+        Self { freezes: true, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false, least: 0 }
     }
+}
+
+/// A line as the function wrote it, out of what its runtime client made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwrapped {
+    /// May be many lines.
+    pub text: String,
+    /// During which invocation it was written, where the client says so.
+    pub invocation: Option<InvocationId>,
 }
 
 /// A vendor's runtimes, all of them.
@@ -114,6 +127,16 @@ pub trait Runtime: Send + Sync {
     /// How instances of this revision are kept.
     fn keeping(&self, _revision: &Revision) -> Keeping {
         Keeping::default()
+    }
+
+    /// The profile of the product that this revision runs on, by name; none when nothing is known of it.
+    fn profile(&self, _revision: &Revision) -> &'static str {
+        ""
+    }
+
+    /// What an instance's line stands for, where this vendor's client wraps what functions write. `None`: itself.
+    fn unwrapped(&self, _line: &str) -> Option<Unwrapped> {
+        None
     }
 
     /// What this vendor's log says for a record, line by line; empty where it says nothing.

@@ -54,6 +54,8 @@ pub struct SandboxSpec {
     pub cpu: Option<f64>,
     /// Size of the private `/tmp`, in bytes.
     pub tmp: u64,
+    /// Files in it count as memory.
+    pub tmp_is_memory: bool,
     /// Name of the scratch folder, so that a process started again in the same instance finds its files.
     pub tmp_name: String,
     pub output: Arc<dyn Output>,
@@ -107,6 +109,9 @@ pub trait Confined: Send + Sync {
     fn peak_memory(&self) -> u64 {
         self.measure().peak_memory
     }
+
+    /// From now on its processes may take so many CPUs together; `None`: as much as there is.
+    fn grant(&self, _cpus: Option<f64>) {}
 
     /// Completes once everything written before this call has been given to the [`Output`].
     fn drain(&self) -> Boxed<'_, ()>;

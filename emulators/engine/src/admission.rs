@@ -10,17 +10,31 @@ pub(crate) struct Admission {
     used: Arc<AtomicUsize>,
 }
 
-/// Holds one place among a function's invocations and one among all; dropping it frees both.
+/// Holds one place among a function's invocations and one among all; dropping it frees both. A queued invocation
+/// takes them when it begins.
 #[derive(Debug)]
 pub(crate) struct Permit {
     function: Arc<AtomicUsize>,
     account: Arc<AtomicUsize>,
+    counts: bool,
+}
+
+impl Permit {
+    /// It runs from now on.
+    pub(crate) fn begin(&mut self) {
+        if !std::mem::replace(&mut self.counts, true) {
+            self.function.fetch_add(1, Ordering::AcqRel);
+            self.account.fetch_add(1, Ordering::AcqRel);
+        }
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.function.fetch_sub(1, Ordering::AcqRel);
-        self.account.fetch_sub(1, Ordering::AcqRel);
+        if self.counts {
+            self.function.fetch_sub(1, Ordering::AcqRel);
+            self.account.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
@@ -29,23 +43,26 @@ impl Admission {
         Self { limit, used: Arc::default() }
     }
 
-    /// A queued invocation always enters: it waits in the function's queue until an instance may run it.
+    /// A queued invocation always enters: it waits in the function's queue until an instance may run it, and takes
+    /// nobody's place as long as it waits.
     pub(crate) fn enter(
         &self,
         function: &Arc<AtomicUsize>,
         reserved: Option<u32>,
         mode: Mode,
     ) -> Result<Permit, Throttle> {
-        let unlimited = mode == Mode::Queue;
-        let reserved = reserved.map_or(usize::MAX, |limit| limit as usize);
-        if !take(function, if unlimited { usize::MAX } else { reserved }) {
+        let permit = |counts| Permit { function: function.clone(), account: self.used.clone(), counts };
+        if mode == Mode::Queue {
+            return Ok(permit(false));
+        }
+        if !take(function, reserved.map_or(usize::MAX, |limit| limit as usize)) {
             return Err(Throttle::Reserved);
         }
-        if !take(&self.used, if unlimited { usize::MAX } else { self.limit }) {
+        if !take(&self.used, self.limit) {
             function.fetch_sub(1, Ordering::AcqRel);
             return Err(Throttle::Account);
         }
-        Ok(Permit { function: function.clone(), account: self.used.clone() })
+        Ok(permit(true))
     }
 }
 
@@ -64,8 +81,13 @@ mod tests {
         let function = Arc::new(AtomicUsize::new(0));
         let first = admission.enter(&function, Some(1), Mode::Wait).expect("room for one");
         assert_eq!(admission.enter(&function, Some(1), Mode::Wait).err(), Some(Throttle::Reserved));
-        let queued = admission.enter(&function, Some(1), Mode::Queue).expect("queued calls wait instead");
-        drop((first, queued));
+        let mut queued = admission.enter(&function, Some(1), Mode::Queue).expect("queued calls wait instead");
+        drop(first);
+        drop(admission.enter(&function, Some(1), Mode::Wait).expect("what waits has no place"));
+        queued.begin();
+        queued.begin();
+        assert_eq!(admission.enter(&function, Some(1), Mode::Wait).err(), Some(Throttle::Reserved));
+        drop(queued);
         assert!(admission.enter(&function, Some(1), Mode::Wait).is_ok());
     }
 

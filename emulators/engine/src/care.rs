@@ -3,13 +3,15 @@
 //!
 //! A cloud says how patient it is ([`Patience`]) and hears how each call ended ([`Care`]); the tries, the waits
 //! between them and the age of an event are the same for every cloud and are here. A wait is under way as a hidden
-//! message is: it counts, and lets the clock go on.
+//! message is: it counts, and lets the clock go on. With a store, calls are [`owed`](crate::owed) beyond the end of
+//! the daemon.
 
-use crate::Engine;
 use crate::face::Admitted;
 use crate::faults::Fate;
+use crate::owed::Progress;
 use crate::queues::BackOff;
 use crate::settle::{self, Pending, Work};
+use crate::{Engine, Shelf};
 use mlemu_core::{
     Boxed, Due, FunctionFailure, Invoke, Outcome, Refusal, Reply, Sink, Subject, Timestamp, What,
 };
@@ -88,7 +90,12 @@ impl Carers {
 
 /// How a try began.
 pub(crate) enum Try {
-    Runs(oneshot::Receiver<Box<Outcome>>, Arc<Pending>),
+    Runs {
+        outcome: oneshot::Receiver<Box<Outcome>>,
+        pending: Arc<Pending>,
+        /// Whether its function was deleted.
+        deleted: Arc<AtomicBool>,
+    },
     Throttled(Arc<Pending>),
     /// Its function may not run at all.
     NoRoom(Arc<Pending>),
@@ -100,16 +107,51 @@ pub(crate) struct Course {
     care: Arc<dyn Care>,
     patience: Patience,
     invoke: Invoke,
-    born: Timestamp,
-    runs: u32,
-    refusals: u32,
+    progress: Progress,
 }
 
 impl Course {
     pub fn new(engine: &Engine, care: Arc<dyn Care>, invoke: Invoke) -> Self {
-        let patience = care.patience(&invoke);
         let born = engine.parts().clock.now();
-        Self { engine: engine.clone(), care, patience, invoke, born, runs: 0, refusals: 0 }
+        let course = Self::at(engine, care, invoke, Progress { born, runs: 0, refusals: 0, due: None });
+        course.note();
+        course
+    }
+
+    /// One that has come so far.
+    fn at(engine: &Engine, care: Arc<dyn Care>, invoke: Invoke, progress: Progress) -> Self {
+        let patience = care.patience(&invoke);
+        Self { engine: engine.clone(), care, patience, invoke, progress }
+    }
+
+    fn note(&self) {
+        self.engine.owed().note(&self.invoke, self.progress);
+    }
+
+    fn forget(&self) {
+        self.engine.owed().forget(&self.invoke.id);
+    }
+
+    /// Goes on where it was when the daemon ended.
+    async fn go_on(self, pending: Arc<Pending>) {
+        let mut waited = None;
+        match self.progress.due {
+            Some(at) if at > self.engine.parts().clock.now() => {
+                waited = self.wait(at, pending).await;
+                if waited.is_none() {
+                    return;
+                }
+            }
+            _ => drop(pending),
+        }
+        match self.try_again() {
+            Ok(first) => {
+                drop(waited);
+                self.follow(first).await;
+            }
+            // The records have heard of it.
+            Err(_) => self.forget(),
+        }
     }
 
     /// Until it is over. Something of it is under way at every moment.
@@ -119,28 +161,37 @@ impl Course {
             let (pending, failed, wait) = match next {
                 Try::NoRoom(pending) => return self.end(Verdict::NoRoom, None, pending).await,
                 Try::Throttled(pending) => {
-                    self.refusals += 1;
-                    (pending, None, self.patience.after_refusal.after(self.refusals))
+                    self.progress.refusals += 1;
+                    (pending, None, self.patience.after_refusal.after(self.progress.refusals))
                 }
-                Try::Runs(outcome, pending) => {
-                    // Without an outcome its function is gone, or the daemon is stopping.
-                    let Ok(outcome) = outcome.await else { return };
-                    self.runs += 1;
+                Try::Runs { outcome, pending, deleted } => {
+                    let Ok(outcome) = outcome.await else {
+                        // Otherwise the daemon is stopping.
+                        if deleted.load(Ordering::Acquire) {
+                            self.forget();
+                        }
+                        return;
+                    };
+                    self.progress.runs += 1;
                     match &outcome.result {
                         Ok(_) => return self.end(Verdict::Done, Some(outcome), pending).await,
                         Err(FunctionFailure::Stopped) => return,
-                        Err(_) if self.runs >= self.patience.runs => {
+                        Err(_) if self.progress.runs >= self.patience.runs => {
                             return self.end(Verdict::Exhausted, Some(outcome), pending).await;
                         }
-                        Err(_) => (pending, Some(outcome), self.patience.after_failure.after(self.runs)),
+                        Err(_) => {
+                            (pending, Some(outcome), self.patience.after_failure.after(self.progress.runs))
+                        }
                     }
                 }
             };
             let at = self.engine.parts().clock.now().plus(wait);
-            if at > self.born.plus(self.patience.age) {
+            if at > self.progress.born.plus(self.patience.age) {
                 return self.end(Verdict::TooOld, failed, pending).await;
             }
             self.tell_of_wait(wait);
+            self.progress.due = Some(at);
+            self.note();
             let Some((due, waited)) = self.wait(at, pending).await else { return };
             let Ok(again) = self.try_again() else { return };
             next = again;
@@ -162,6 +213,7 @@ impl Course {
             due
         };
         tokio::select! {
+            biased;
             () = cleared => None,
             due = due => Some((due, waiting)),
         }
@@ -173,12 +225,15 @@ impl Course {
     }
 
     async fn end(self, verdict: Verdict, outcome: Option<Box<Outcome>>, pending: Arc<Pending>) {
-        self.care.ended(End { invoke: self.invoke, verdict, runs: self.runs, outcome }).await;
+        let (engine, id) = (self.engine.clone(), self.invoke.id.clone());
+        self.care.ended(End { invoke: self.invoke, verdict, runs: self.progress.runs, outcome }).await;
+        // After what its end has written: it is told again rather than not at all.
+        engine.owed().forget(&id);
         drop(pending);
     }
 
     fn tell_of_wait(&self, wait: Duration) {
-        let (runs, most) = (self.runs, self.patience.runs);
+        let (runs, most) = (self.progress.runs, self.patience.runs);
         let text = format!("tried again in {} s, after {runs} of {most} runs", wait.as_secs());
         let parts = self.engine.parts();
         let subject = Subject {
@@ -195,6 +250,25 @@ impl Engine {
     /// From now on queued calls to functions of this cloud are cared for.
     pub fn cared_for_by(&self, cloud: &str, care: Arc<dyn Care>) {
         self.carers().set(cloud, care);
+    }
+
+    /// Queued calls that are cared for outlive the daemon there. To be said before there are any.
+    pub fn keep_calls_on(&self, shelf: Shelf) {
+        self.owed().keep_on(shelf);
+    }
+
+    /// Goes on with the calls that were left when the daemon ended; their functions are there by now.
+    pub fn go_on(&self) {
+        for (invoke, progress) in self.owed().left() {
+            let Some(care) = self.carers().of(&invoke) else { continue };
+            let pending = self.under_way(&invoke);
+            tokio::spawn(Course::at(self, care, invoke, progress).go_on(pending));
+        }
+    }
+
+    /// No call is owed any more. Those under way are to be ended first.
+    pub fn forget_calls(&self) {
+        self.owed().forget_all();
     }
 
     /// Begins a queued call, whose caller hears only whether it was taken.
@@ -222,7 +296,9 @@ impl Engine {
             Ok(Admitted::Outcome { deleted, .. }) if deleted.load(Ordering::Acquire) => {
                 Err(Refusal::NoFunction { name: invoke.target.name.to_string() })
             }
-            Ok(Admitted::Outcome { outcome, pending, .. }) => Ok(Try::Runs(outcome, pending)),
+            Ok(Admitted::Outcome { outcome, pending, deleted }) => {
+                Ok(Try::Runs { outcome, pending, deleted })
+            }
             Ok(Admitted::WouldRun) => Err(Refusal::Stopping),
             Err(Refusal::Throttled(_)) => Ok(Try::Throttled(self.under_way(invoke))),
             Err(refusal) => Err(refusal),

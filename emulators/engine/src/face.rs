@@ -7,6 +7,7 @@ use crate::faults::{CallFault, Fate, Faults};
 use crate::gate::Gate;
 use crate::history::{self, History};
 use crate::ids::Ids;
+use crate::owed::Owed;
 pub(crate) use crate::parts::Parts;
 pub use crate::registry::Routes;
 use crate::registry::{self, Registry};
@@ -88,6 +89,7 @@ struct Inner {
     gate: Gate,
     turns: Turns,
     carers: Carers,
+    owed: Owed,
 }
 
 /// The functions for the watch, which must not keep them alive.
@@ -123,8 +125,8 @@ impl Engine {
             let faults = Faults::new(parts.clock.clone(), parts.journal.clone());
             let (registry, gate) = (Registry::default(), Gate::default());
             let turns = Turns::new(parts.ids.clone(), settle.clone());
-            let carers = Carers::default();
-            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns, carers }
+            let (carers, owed) = (Carers::default(), Owed::default());
+            Inner { parts, registry, admission, watch, settle, history, faults, gate, turns, carers, owed }
         });
         Self { inner }
     }
@@ -165,6 +167,10 @@ impl Engine {
 
     pub(crate) fn carers(&self) -> &Carers {
         &self.inner.carers
+    }
+
+    pub(crate) fn owed(&self) -> &Owed {
+        &self.inner.owed
     }
 
     /// Makes `draft` the function's newest revision; the function exists from then on. Running invocations
@@ -241,6 +247,12 @@ impl Engine {
     /// Sets or lifts the reservation of concurrency. `false`: there is no such function.
     pub fn reserve(&self, id: &FunctionId, concurrency: Option<u32>) -> bool {
         self.inner.registry.reserve(id, concurrency)
+    }
+
+    /// From now on so many instances of the newest revision are there, whether or not they are called, as far as
+    /// there is room for them. `false`: there is no such function.
+    pub fn provide(&self, id: &FunctionId, instances: usize) -> bool {
+        self.inner.registry.provide(id, instances)
     }
 
     pub fn function(&self, id: &FunctionId) -> Option<FunctionView> {
@@ -349,7 +361,7 @@ impl Engine {
             parts,
             history: self.inner.history.clone(),
             past,
-            _pending: pending.clone(),
+            pending: pending.clone(),
             invoke,
             pinned,
             moved: 0,

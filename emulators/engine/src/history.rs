@@ -14,6 +14,7 @@ use mlemu_core::{
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
 
 /// Most log that is kept of one invocation, in bytes; of more the newest stays.
 const LOG: usize = 1024 * 1024;
@@ -143,6 +144,8 @@ struct Kept {
     /// How many of `ended` were forgotten.
     ended_before: u64,
     bytes: usize,
+    /// Told of each arrival.
+    ears: Vec<mpsc::UnboundedSender<Arc<Past>>>,
 }
 
 impl Kept {
@@ -191,6 +194,8 @@ impl History {
         });
         kept.bytes += past.event.len();
         kept.past.push_back(past.clone());
+        // Nobody hears it who has left.
+        kept.ears.retain(|ear| ear.send(past.clone()).is_ok());
         kept.forget_what_is_too_much(self.shared.limits);
         past
     }
@@ -213,6 +218,13 @@ impl History {
         }
         drop(kept);
         self.shared.pulse.ring();
+    }
+
+    /// Every invocation that arrives from now on, whatever is forgotten.
+    pub fn hear(&self) -> mpsc::UnboundedReceiver<Arc<Past>> {
+        let (ear, heard) = mpsc::unbounded_channel();
+        self.kept().ears.push(ear);
+        heard
     }
 
     /// The number of the newest arrival.

@@ -70,6 +70,11 @@ impl Ids {
         self.shared.seeded.store(true, Ordering::Release);
     }
 
+    /// From now on chance decides.
+    pub fn unseed(&self) {
+        self.shared.seeded.store(false, Ordering::Release);
+    }
+
     /// Every row begins again, if a seed decides.
     pub fn begin_again(&self) {
         self.rows().given.clear();

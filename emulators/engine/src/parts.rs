@@ -1,5 +1,6 @@
 //! What an engine is made of, and how this machine runs functions where a cloud would decide otherwise.
 
+use crate::conditions::Simulation;
 use crate::ids::Ids;
 use crate::journal::Journal;
 use mlemu_core::{Build, Clock, Sandbox, Sink, Subject, What};
@@ -28,7 +29,7 @@ impl Parts {
 pub struct Policy {
     /// Most instances of one function at once; `None` scales as the cloud does.
     pub local_cap: Option<usize>,
-    /// How long an idle instance is kept.
+    /// How long an idle instance is kept where its product's profile does not say.
     pub keep_alive: Duration,
     /// How long after an invocation its instance is frozen. Zero-cost for calls that follow sooner.
     pub freeze_after: Duration,
@@ -38,6 +39,8 @@ pub struct Policy {
     pub build_ahead: bool,
     /// Patterns of source files whose changes are no new code, as in `.gitignore`.
     pub watch_ignore: Vec<String>,
+    /// What is made as it would be in the cloud.
+    pub simulation: Simulation,
 }
 
 impl Policy {
@@ -50,6 +53,7 @@ impl Policy {
             account_concurrency: 1000,
             build_ahead: true,
             watch_ignore: Vec::new(),
+            simulation: Simulation::default(),
         }
     }
 }

@@ -150,6 +150,14 @@ impl Registry {
         true
     }
 
+    pub(crate) fn provide(&self, id: &FunctionId, instances: usize) -> bool {
+        let function = self.get(id);
+        if let Some(function) = &function {
+            function.send(Event::Provide(instances));
+        }
+        function.is_some()
+    }
+
     /// Ends calls or instances of one function, or of all.
     pub(crate) fn interrupt(&self, only: Option<&FunctionId>, what: Interrupt) {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@
 use crate::Engine;
 use crate::ids::Ids;
 use bytes::Bytes;
-use mlemu_core::{Boxed, Cause, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
+use mlemu_core::{Boxed, Cause, Due, FunctionId, InvocationId, Invoke, Mode, Sink, Subject, Timestamp, What};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +21,9 @@ pub type Next = Arc<dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync>;
 /// Makes the vendor's event for a time.
 pub type Event = Arc<dyn Fn(Timestamp, &Ids) -> Bytes + Send + Sync>;
 
-/// Starts something of a cloud's own; what comes of it is under way when it completes.
-pub type Start = Arc<dyn Fn(Timestamp) -> Boxed<'static, ()> + Send + Sync>;
+/// Starts something of a cloud's own, for a time that has come; what comes of it is under way when it completes, and
+/// is of this cause.
+pub type Start = Arc<dyn Fn(Timestamp, Cause) -> Boxed<'static, ()> + Send + Sync>;
 
 /// What a schedule starts.
 #[derive(Clone)]
@@ -72,7 +73,9 @@ impl Schedules {
 
     /// Starts a schedule, in the place of one of the same id. Must be called inside a tokio runtime.
     pub fn put(&self, schedule: Schedule) {
-        let task = tokio::spawn(follow(self.engine.clone(), schedule.clone())).abort_handle();
+        // It waits from now on, whenever its task begins: time may go forward at once.
+        let coming = coming(&self.engine, &schedule, self.engine.parts().clock.now());
+        let task = tokio::spawn(follow(self.engine.clone(), schedule.clone(), coming)).abort_handle();
         if let Some((_, old)) = self.table().insert(schedule.id.clone(), (schedule, task)) {
             old.abort();
         }
@@ -140,57 +143,58 @@ impl Schedules {
     }
 }
 
-async fn follow(engine: Engine, schedule: Schedule) {
+/// The first time after one, and who waits for it.
+type Coming = Option<(Timestamp, Boxed<'static, Due>)>;
+
+fn coming(engine: &Engine, schedule: &Schedule, after: Timestamp) -> Coming {
+    (schedule.next)(after).map(|at| (at, engine.parts().clock.until(at)))
+}
+
+async fn follow(engine: Engine, schedule: Schedule, mut next: Coming) {
     let clock = engine.parts().clock.clone();
-    let mut after = clock.now();
-    loop {
-        let Some(at) = (schedule.next)(after) else { return };
-        let mut due = Some(clock.until(at).await);
+    while let Some((at, due)) = next {
+        let (mut due, mut turn) = (Some(due.await), None);
         let now = clock.now();
         if now <= at.plus(LATE) {
+            if engine.gate().is_closed() {
+                // Time goes on for whoever closed it.
+                drop(due.take());
+            }
             engine.gate().opened().await;
             let moving = engine.turns().moving();
             if engine.turns().are_kept() {
                 // It would wait for itself.
                 drop(due.take());
             }
-            let turn = engine.turns().wait(format!("schedule {}", schedule.id), moving).await;
+            turn = Some(engine.turns().wait(format!("schedule {}", schedule.id), moving).await);
             fire(&engine, &schedule, at).await;
-            drop(turn);
         }
-        after = now.max(at);
-        drop(due);
+        // Before it lets time go on, so that no time is missed.
+        next = coming(&engine, &schedule, now.max(at));
+        drop((due, turn));
     }
 }
 
 async fn fire(engine: &Engine, schedule: &Schedule, at: Timestamp) {
     match &schedule.starts {
         Starts::Function { target, event } => invoke(engine, target, event(at, engine.ids())).await,
-        Starts::Other { start, .. } => start(at).await,
+        Starts::Other { start, .. } => {
+            let trace = engine.ids().fresh("trace").hex();
+            start(at, Cause::Schedule(trace.as_str().into())).await;
+        }
     }
 }
 
 async fn invoke(engine: &Engine, target: &FunctionId, payload: Bytes) {
     let id = InvocationId(engine.ids().fresh("invocation").uuid().into());
-    let cause = Cause::Request(id.0.clone());
+    let cause = Cause::Schedule(id.0.clone());
     let subject = Subject {
         function: Some(target.clone()),
         invocation: Some(id.clone()),
         cause: Some(cause.clone()),
         ..Subject::default()
     };
-    let invoke = Invoke {
-        id,
-        target: target.clone(),
-        qualifier: None,
-        mode: Mode::Queue,
-        payload,
-        attributes: Vec::new(),
-        head: None,
-        cause,
-        wants_log: false,
-        stream: None,
-    };
+    let invoke = Invoke { mode: Mode::Queue, ..Invoke::of(id, target.clone(), payload, cause) };
     if let Err(refusal) = engine.invoke(invoke).await {
         let text = format!("{target} was not started by its schedule: {refusal}");
         let parts = engine.parts();

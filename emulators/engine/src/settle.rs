@@ -155,10 +155,7 @@ impl Table {
 
 /// The id of the request that began a chain; empty where mlemu itself did.
 pub fn trace(cause: &Cause) -> Arc<str> {
-    match cause {
-        Cause::Request(trace) | Cause::Occurrence { trace, .. } => trace.clone(),
-        Cause::Mlemu => "".into(),
-    }
+    cause.trace()
 }
 
 impl Settle {

@@ -144,7 +144,7 @@ impl Triggers {
 
     /// Replaces the rules of a bucket; none removes them. Only later commits concern the new ones.
     pub fn set(&self, bucket: &BucketId, rules: Vec<Rule>) {
-        let since = self.objects.sequence();
+        let since = self.objects.since();
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if rules.is_empty() {
             table.remove(bucket);
@@ -161,10 +161,12 @@ impl Triggers {
         let _ = done.wait_for(|done| *done >= wanted).await;
     }
 
-    /// The reading task; give it to a runtime. Commits made before this call are not seen.
+    /// The reading task; give it to a runtime. Commits made before this call are not seen, but for those that were left
+    /// when the daemon ended.
     pub fn run<I: Invoker>(&self, parts: TriggerParts<I>) -> impl Future<Output = ()> + Send + use<I> {
+        let since = self.objects.since();
         let changes = self.objects.changes();
-        self.done.send_replace(self.objects.sequence());
+        self.done.send_replace(since);
         read(self.clone(), changes, parts)
     }
 
@@ -206,7 +208,7 @@ fn fire_in_turn<I: Invoker>(
 ) -> impl Future<Output = ()> + Send {
     let Fact::Object(fact) = &occurrence.fact;
     let work = Work::Change { bucket: fact.bucket.clone(), key: fact.key.clone() };
-    let pending = turns.settle().enter_waiting(&fact.scope, trace(&occurrence.cause), work);
+    let pending = turns.settle().enter_waiting(&fact.scope, occurrence.cause.trace(), work);
     let moving = turns.moving();
     async move {
         let name = format!("change {:020} {} {}", occurrence.sequence, rule.target, rule.id);
@@ -217,7 +219,7 @@ fn fire_in_turn<I: Invoker>(
 }
 
 async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule: &Rule) {
-    let cause = Cause::Occurrence { sequence: occurrence.sequence, trace: trace(&occurrence.cause) };
+    let cause = Cause::Occurrence { sequence: occurrence.sequence, trace: occurrence.cause.trace() };
     let payload = rule.shape.event(occurrence, &rule.id);
     let (target, qualifier) = match &rule.target {
         Target::Function { id, qualifier } => (id.clone(), qualifier.clone()),
@@ -246,18 +248,7 @@ async fn fire<I: Invoker>(parts: &TriggerParts<I>, occurrence: &Occurrence, rule
     };
     let occurred = What::Occurred { sequence: occurrence.sequence, summary: summary(occurrence) };
     parts.sink.send(parts.clock.now(), subject.clone(), occurred);
-    let invoke = Invoke {
-        id,
-        target,
-        qualifier,
-        mode: Mode::Queue,
-        payload,
-        attributes: Vec::new(),
-        head: None,
-        cause,
-        wants_log: false,
-        stream: None,
-    };
+    let invoke = Invoke { qualifier, mode: Mode::Queue, ..Invoke::of(id, target, payload, cause) };
     if let Err(refusal) = parts.invoker.invoke(invoke).await {
         let text = format!("{} was not started by {}: {refusal}", rule.target, summary(occurrence));
         parts.sink.send(parts.clock.now(), subject, What::Warning { text });
@@ -274,13 +265,6 @@ fn tell<I>(
     if let Err(fault) = queues.send(topic, new) {
         let text = format!("{topic} was not told of {}: {fault}", summary(occurrence));
         parts.sink.send(parts.clock.now(), subject, What::Warning { text });
-    }
-}
-
-fn trace(cause: &Cause) -> Arc<str> {
-    match cause {
-        Cause::Request(trace) | Cause::Occurrence { trace, .. } => trace.clone(),
-        Cause::Mlemu => "".into(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! the targets of tasks and jobs. Only to this machine.
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{Request, StatusCode};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -10,7 +10,6 @@ use hyper_util::rt::TokioExecutor;
 use mlemu_core::{Clock, Timestamp};
 use mlemu_engine::queues::{Extension, Queues, Received, SubscriptionId, Want};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -20,18 +19,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const AT_ONCE: usize = 64;
 
 pub(crate) type Letter = Request<Full<Bytes>>;
-
-/// Whether requests may be sent there: by HTTP, to this machine.
-pub(crate) fn is_here(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    let is_here = match literal.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    };
-    uri.scheme_str() == Some("http") && is_here
-}
 
 /// Sends single requests. Clones share their connections.
 #[derive(Clone)]
@@ -147,33 +134,4 @@ async fn carry<R: Round>(round: &R, queues: &Queues, post: &Post, one: &Received
     } else {
         queues.extend(round.from(), &one.receipt, Extension::of(Duration::ZERO)).map(drop)
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_here;
-
-    #[test]
-    fn only_this_machine() {
-        for good in [
-            "http://127.0.0.1:8080/x?token=1",
-            "http://[::1]:80/",
-            "http://localhost:9",
-            "http://a.localhost/",
-        ] {
-            assert!(is_here(good), "{good}");
-        }
-        for bad in [
-            "",
-            "https://127.0.0.1/",
-            "http://example.com/",
-            "http://127.0.0.1.nip.io/",
-            "http://10.0.0.1/",
-            "localhost:80",
-            "http://localhost.evil/",
-            "http://127.0.0.1@evil.example/",
-        ] {
-            assert!(!is_here(bad), "{bad}");
-        }
-    }
 }

@@ -1,12 +1,15 @@
 //! Google's dialect: Cloud Functions behind the functions-framework, Cloud Storage, and Pub/Sub.
 
 mod courier;
+mod deploy;
 pub mod framework;
 pub mod functions;
+mod neighbours;
 mod place;
 mod plug;
 pub mod profile;
 pub mod pubsub;
+mod rpc;
 pub mod scheduler;
 pub mod scope;
 pub mod storage;

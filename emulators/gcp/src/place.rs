@@ -56,6 +56,11 @@ impl Place {
     /// Where a function is reached by HTTP, e.g. `http://127.0.0.1:8085/demo-mlemu/us-central1/score`.
     pub fn url_of(&self, function: &str) -> String {
         let port = self.address().map_or(0, |address| address.port());
-        format!("http://127.0.0.1:{port}/{}/{}/{function}", self.project(), self.region())
+        format!("http://127.0.0.1:{port}{}", self.path_of(function))
+    }
+
+    /// The path of the same.
+    pub fn path_of(&self, function: &str) -> String {
+        format!("/{}/{}/{function}", self.project(), self.region())
     }
 }

@@ -3,7 +3,8 @@
 use crate::framework::Signature;
 use crate::framework::emulators;
 use crate::functions::fault::{self, Fault};
-use crate::functions::{Functions, new_id, routes};
+use crate::functions::{Functions, deploy, new_id, routes};
+use crate::neighbours;
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
 use crate::scheduler::{self, Scheduler};
@@ -12,21 +13,22 @@ use crate::tasks::{self, Tasks};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::Request;
 use http::request::Parts;
+use http::{Request, StatusCode};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
-use mlemu_engine::Ground;
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
+use mlemu_engine::{Engine, Ground};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::task::AbortHandle;
 
 /// What a reset goes back to, beside the shared cores.
 pub struct Saved {
+    functions: deploy::All,
     pubsub: pubsub::Saved,
     storage: storage::Saved,
     tasks: tasks::Saved,
@@ -35,23 +37,32 @@ pub struct Saved {
 
 /// The services, plugged together.
 pub struct Gcp {
-    functions: Functions,
+    pub(crate) engine: Engine,
+    pub(crate) functions: Functions,
     storage: Storage,
     pubsub: PubSub,
     sources: Sources,
     tasks: Tasks,
     scheduler: Scheduler,
-    place: Place,
+    pub(crate) place: Place,
     watch: bool,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
+    /// For what goes on after its request was answered.
+    pub(crate) this: Weak<Self>,
 }
 
 impl Gcp {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
         let place = Place::new(&ground.account, &ground.region).behind(&ground.prefix);
-        let functions = Functions::new(ground.engine.clone(), place.clone(), ground.folder);
+        let functions = Functions::new(
+            ground.engine.clone(),
+            place.clone(),
+            ground.folder,
+            ground.objects.clone(),
+            &ground.shelf,
+        );
         let triggers = Triggers::new(ground.objects.clone());
         let parts = ground.engine.parts();
         let (clock, sink) = (parts.clock.clone(), parts.journal.clone());
@@ -80,7 +91,9 @@ impl Gcp {
             clock: clock.clone(),
             settle: ground.engine.settle().clone(),
             pubsub: pubsub.clone(),
+            schedules: ground.schedules,
             scope: place.scope.clone(),
+            shelf: ground.shelf.clone(),
         });
         let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);
         let told = pubsub.clone();
@@ -97,8 +110,20 @@ impl Gcp {
             service_account,
             strict: ground.strict_auth,
         });
-        let watch = ground.watch;
-        Arc::new(Self { functions, storage, pubsub, sources, tasks, scheduler, place, watch, reading })
+        let (engine, watch) = (ground.engine, ground.watch);
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            engine,
+            functions,
+            storage,
+            pubsub,
+            sources,
+            tasks,
+            scheduler,
+            place,
+            watch,
+            reading,
+        })
     }
 
     /// Goes on with what was there when the daemon ended.
@@ -106,6 +131,8 @@ impl Gcp {
         self.pubsub.awake();
         self.storage.awake();
         self.tasks.awake();
+        self.scheduler.awake();
+        self.redeploy(&deploy::All::default());
     }
 
     /// Told once where the listener is; functions are pointed there from then on.
@@ -115,18 +142,25 @@ impl Gcp {
 
     /// Functions come first: their paths begin with a project's name, which no API does.
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        if PubSub::is_grpc(&request) && Tasks::is_grpc(request.uri().path()) {
+            return self.tasks.grpc(request).await;
+        }
         if PubSub::is_grpc(&request) {
             return self.pubsub.grpc(request).await;
         }
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
+        let asked_around = neighbours::answer(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
         let is_xml = !Storage::claims(&path) && self.storage.claims_xml(&parts);
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => self.functions.serve(target, request).await,
-            (None, Some(admin)) => self.functions.administer(admin, request).await,
+            (None, Some(admin)) => self.administer(admin, request).await,
+            (None, None) if asked_around.is_some() => {
+                fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
+            }
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
@@ -134,6 +168,21 @@ impl Gcp {
             (None, None) if is_xml => self.storage.handle_xml(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
+    }
+
+    /// Where a function is reached by HTTP.
+    pub fn function_url(&self, function: &FunctionId) -> String {
+        self.place.url_of(&function.name)
+    }
+
+    /// The path below which everything is the function's, e.g. `/demo-mlemu/us-central1/score`.
+    pub fn root_of(&self, function: &str) -> String {
+        self.place.path_of(function)
+    }
+
+    /// Whether a host is the one of this project's functions, e.g. `us-central1-demo-mlemu.cloudfunctions.net`.
+    pub fn is_host(&self, host: &str) -> bool {
+        routes::is_host(host, &self.place)
     }
 
     pub fn admits_origin(&self, parts: &Parts) -> bool {
@@ -147,7 +196,15 @@ impl Gcp {
 
     /// Makes a declared function real, with its triggers.
     pub fn declare(&self, function: &FunctionDeclaration) -> Result<FunctionId, String> {
-        let id = self.functions.declare(function, self.watch).map_err(|refused| refused.to_string())?;
+        self.declare_watched(function, self.watch)
+    }
+
+    pub(crate) fn declare_watched(
+        &self,
+        function: &FunctionDeclaration,
+        watch: bool,
+    ) -> Result<FunctionId, String> {
+        let id = self.functions.declare(function, watch).map_err(|refused| refused.to_string())?;
         self.storage.unsubscribe(&id);
         self.pubsub.unfeed(&id, &self.sources);
         self.scheduler.withdraw(&self.job_prefix(&id));
@@ -233,6 +290,7 @@ impl Gcp {
     /// What of this cloud is in none of the shared cores.
     pub fn saved(&self) -> Saved {
         Saved {
+            functions: self.functions.deployments.known().clone(),
             pubsub: self.pubsub.saved(),
             storage: self.storage.saved(),
             tasks: self.tasks.saved(),
@@ -241,6 +299,8 @@ impl Gcp {
     }
 
     pub fn restore(&self, saved: &Saved) {
+        let were = std::mem::replace(&mut *self.functions.deployments.known(), saved.functions.clone());
+        self.redeploy(&were);
         self.pubsub.restore(&saved.pubsub);
         self.storage.restore(&saved.storage);
         self.tasks.restore(&saved.tasks);
@@ -300,6 +360,10 @@ impl Gcp {
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDTASKS", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDSCHEDULER", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBUILD", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER", base.clone()),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN", base.clone()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("{base}storage/v1/")),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDFUNCTIONS", base),
         ];

@@ -6,8 +6,11 @@ use mlemu_core::Limits;
 use std::time::Duration;
 
 /// What is known of both generations, with its sources: limits, prices, timings.
-pub const PROFILES: &[&str] =
-    &[include_str!("../profiles/gen1-2026-11-21.json"), include_str!("../profiles/gen2-2026-11-21.json")];
+pub const PROFILES: &[&str] = &[
+    include_str!("../profiles/gen1-2026-11-21.json"),
+    include_str!("../profiles/gen2-2026-11-21.json"),
+    include_str!("../profiles/seed-2019.json"),
+];
 
 pub const MIB: u64 = 1024 * 1024;
 pub const DEFAULT_MEMORY: u64 = 256 * MIB;
@@ -26,6 +29,14 @@ pub enum Generation {
 }
 
 impl Generation {
+    /// The name of its profile.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Generation::First => "gcf-gen1",
+            Generation::Second => "gcf-gen2",
+        }
+    }
+
     /// Largest request and largest answer of an HTTP function, in bytes.
     pub fn payload(self) -> u64 {
         match self {

@@ -57,6 +57,16 @@ fn of_objects(parts: &Parts) -> Asked {
 
 /// The service's own answer.
 pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble) -> Response {
+    told(asked, parts, trouble, "Backend Error")
+}
+
+/// Nothing more can be written: the service's own answer, with `why` as its words.
+pub fn full(asked: &Asked, parts: &Parts, why: &str) -> Response {
+    told(asked, parts, Trouble::Full, why)
+}
+
+/// `broken`: the words for what is no fault of the caller's.
+fn told(asked: &Asked, parts: &Parts, trouble: Trouble, broken: &str) -> Response {
     let status = match trouble {
         Trouble::Throttled => 429,
         Trouble::Full => 503,
@@ -71,7 +81,7 @@ pub fn answer(asked: &Asked, parts: &Parts, trouble: Trouble) -> Response {
     let (reason, text) = if throttled {
         ("rateLimitExceeded", "The rate of requests is too high.")
     } else {
-        ("backendError", "Backend Error")
+        ("backendError", broken)
     };
     if asked.service == "functions" {
         return response(

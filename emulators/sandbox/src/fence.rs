@@ -80,12 +80,17 @@ impl Fence {
             group.limit_memory(bounds.memory)?;
         }
         if let (Some(group), Some(cpus)) = (&self.cpu, bounds.cpu) {
-            group.limit_cpu(cpus)?;
+            group.limit_cpu(Some(cpus))?;
         }
         if let Some(group) = &self.processes {
             group.limit_processes(bounds.processes)?;
         }
         Ok(())
+    }
+
+    /// From now on so many CPUs are granted; `None`: as many as there are. `false`: no group can hold that.
+    pub fn grant(&self, cpus: Option<f64>) -> bool {
+        self.cpu.as_ref().is_some_and(|group| group.limit_cpu(cpus).is_ok())
     }
 
     /// The processes inside; `None`: no group could tell.

@@ -65,16 +65,19 @@ impl Group {
         }
     }
 
-    /// Grants `cpus` CPUs in periods of 100 ms, the kernel's own default.
-    pub fn limit_cpu(&self, cpus: f64) -> io::Result<()> {
+    /// Grants `cpus` CPUs in periods of 100 ms, the kernel's own default; `None`: as many as there are.
+    pub fn limit_cpu(&self, cpus: Option<f64>) -> io::Result<()> {
         const PERIOD: u32 = 100_000;
-        let quota = ((cpus * f64::from(PERIOD)) as u64).max(1_000);
+        let quota = cpus.map(|cpus| ((cpus * f64::from(PERIOD)) as i64).max(1_000));
         match self.version {
             Version::One => {
                 put(&self.folder.join("cpu.cfs_period_us"), &PERIOD.to_string())?;
-                put(&self.folder.join("cpu.cfs_quota_us"), &quota.to_string())
+                put(&self.folder.join("cpu.cfs_quota_us"), &quota.unwrap_or(-1).to_string())
             }
-            Version::Two => put(&self.folder.join("cpu.max"), &format!("{quota} {PERIOD}")),
+            Version::Two => {
+                let quota = quota.map_or_else(|| "max".to_owned(), |quota| quota.to_string());
+                put(&self.folder.join("cpu.max"), &format!("{quota} {PERIOD}"))
+            }
         }
     }
 
@@ -173,7 +176,7 @@ mod tests {
             ["memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "pids.max", "cgroup.freeze"];
         let (_keep, group) = group(Version::Two, &files.map(|name| (name, "")));
         group.limit_memory(1 << 27).unwrap();
-        group.limit_cpu(0.5).unwrap();
+        group.limit_cpu(Some(0.5)).unwrap();
         group.limit_processes(1024).unwrap();
         group.freeze().unwrap();
         let written = files.map(|name| text(&group, name));
@@ -188,7 +191,7 @@ mod tests {
         let files = ["memory.limit_in_bytes", "cpu.cfs_period_us", "cpu.cfs_quota_us", "freezer.state"];
         let (_keep, group) = group(Version::One, &files.map(|name| (name, "")));
         group.limit_memory(1 << 20).unwrap();
-        group.limit_cpu(0.072_356).unwrap();
+        group.limit_cpu(Some(0.072_356)).unwrap();
         group.freeze().unwrap();
         assert_eq!(files.map(|name| text(&group, name)), ["1048576", "100000", "7235", "FROZEN"]);
         assert!(group.is_frozen().unwrap());

@@ -20,12 +20,15 @@ mod findings;
 mod foreground;
 #[cfg(target_os = "linux")]
 mod group;
+pub mod memory;
 #[cfg(target_os = "linux")]
 mod meter;
 #[cfg(target_os = "linux")]
 mod order;
 #[cfg(target_os = "linux")]
 mod output;
+#[cfg(target_os = "linux")]
+mod pacer;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]

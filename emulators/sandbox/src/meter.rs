@@ -11,6 +11,7 @@ use crate::fence::Fence;
 use crate::order::Ended;
 use crate::tree::{self, Known, Size};
 use mlemu_core::Reading;
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub struct Meter {
     shim: i32,
     /// The private `/tmp`, where it is a file system of its own.
     tmp: Option<OwnedFd>,
+    /// Files in it are memory.
+    tmp_counts: bool,
     /// In bytes.
     limit: u64,
     memo: Mutex<Memo>,
@@ -34,6 +37,29 @@ struct Memo {
     shares: Shares,
     /// The one process that the last look found.
     alone: Option<Known>,
+    spent: Spent,
+}
+
+/// CPU time of processes that come and go.
+#[derive(Default)]
+struct Spent {
+    known: HashMap<i32, Duration>,
+    /// Of those that have gone, as far as it was seen.
+    gone: Duration,
+}
+
+impl Spent {
+    fn count(&mut self, now: impl Iterator<Item = (i32, Duration)>) -> Duration {
+        let now: HashMap<i32, Duration> = now.collect();
+        // A number that was given again begins anew.
+        let left = |(pid, before): (&i32, &Duration)| match now.get(pid) {
+            Some(time) if time >= before => None,
+            _ => Some(*before),
+        };
+        self.gone += self.known.iter().filter_map(left).sum::<Duration>();
+        self.known = now;
+        self.gone + self.known.values().sum::<Duration>()
+    }
 }
 
 impl Memo {
@@ -52,7 +78,12 @@ struct Shares {
 
 impl Meter {
     pub fn new(fence: Fence, shim: i32, tmp: Option<OwnedFd>, limit: u64) -> Self {
-        Self { fence, shim, tmp, limit, memo: Mutex::default() }
+        Self { fence, shim, tmp, tmp_counts: false, limit, memo: Mutex::default() }
+    }
+
+    /// With the files in `/tmp` as memory, where a cloud has them there.
+    pub fn counting_tmp(self, counts: bool) -> Self {
+        Self { tmp_counts: counts, ..self }
     }
 
     fn memo(&self) -> MutexGuard<'_, Memo> {
@@ -84,13 +115,26 @@ impl Meter {
         memo.reading()
     }
 
+    /// CPU time of all processes so far, as exact as it can be had often. `None`: it has ended.
+    pub fn spent(&self) -> Option<Duration> {
+        let mut memo = self.memo();
+        if memo.ended {
+            return None;
+        }
+        if let Some(account) = self.fence.account.as_ref().and_then(|group| group.cpu_time().ok()) {
+            return Some(account);
+        }
+        let processes = self.processes();
+        Some(memo.spent.count(processes.into_iter().filter_map(|pid| Some((pid, tree::own_cpu_time(pid)?)))))
+    }
+
     /// The peak alone. A process that was alone at the watchdog's last look is asked for it, the one thing
     /// that must be known after each invocation; what else came since, and what a group is charged beyond
     /// that, the watchdog sees in time.
     pub fn peak(&self) -> u64 {
         let mut memo = self.memo();
         if !memo.ended {
-            match memo.alone.as_ref().and_then(Known::size) {
+            match memo.alone.as_ref().filter(|_| !self.tmp_counts).and_then(Known::size) {
                 Some(size) => memo.peak = memo.peak.max(size.peak_resident),
                 None => drop(self.look(&mut memo)),
             }
@@ -115,11 +159,12 @@ impl Meter {
             own_memories(processes.iter().filter_map(|pid| Some((*pid, tree::size(*pid)?))).collect());
         let tree = Tree::of(&sizes);
         let charge = self.charge();
-        let mut memory = charge.max(tree.memory(&mut memo.shares));
+        let files = if self.tmp_counts { self.tmp_used() } else { 0 };
+        let mut memory = charge.max(tree.memory(&mut memo.shares) + files);
         // Nothing shall die for an estimate.
         if memory > self.limit && tree.processes.len() > 1 {
             memo.shares = Shares::default();
-            memory = charge.max(tree.memory(&mut memo.shares));
+            memory = charge.max(tree.memory(&mut memo.shares) + files);
         }
         // A tree caught while it vanishes says nothing.
         if !tree.processes.is_empty() {
@@ -137,7 +182,8 @@ impl Meter {
 
     fn charge(&self) -> u64 {
         let Some(charge) = self.fence.memory.as_ref().and_then(|group| group.charge().ok()) else { return 0 };
-        let in_tmp = if charge.shared == 0 { 0 } else { self.tmp_used().min(charge.shared) };
+        let in_tmp =
+            if self.tmp_counts || charge.shared == 0 { 0 } else { self.tmp_used().min(charge.shared) };
         charge.anonymous + charge.shared - in_tmp
     }
 
@@ -228,6 +274,18 @@ mod tests {
         assert!(shares.are_old(&[1, 2], 1011));
         assert!(!shares.are_old(&[1, 2], 500));
         assert!(shares.are_old(&[1, 3], 1000));
+    }
+
+    #[test]
+    fn the_time_of_who_has_gone_is_not_lost() {
+        let millis = |times: &[(i32, u64)]| {
+            times.iter().map(|(pid, time)| (*pid, Duration::from_millis(*time))).collect::<Vec<_>>()
+        };
+        let mut spent = Spent::default();
+        let mut count = |times: &[(i32, u64)]| spent.count(millis(times).into_iter()).as_millis();
+        assert_eq!(count(&[(1, 10), (2, 5)]), 15);
+        assert_eq!(count(&[(1, 12)]), 17);
+        assert_eq!(count(&[(1, 12), (2, 1)]), 18, "another process of the same number");
     }
 
     #[test]

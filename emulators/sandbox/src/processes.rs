@@ -4,7 +4,8 @@ use crate::detect::Allowed;
 use crate::fence::Fence;
 use crate::order::Report;
 use crate::output;
-use crate::running::{Line, Running, first_report};
+use crate::pacer::Pacer;
+use crate::running::{Guards, Line, Running, first_report};
 use crate::spawner::{Launch, Spawner};
 use crate::watchdog::Watchdog;
 use crate::{ShimProgram, detect, session, shim};
@@ -21,7 +22,7 @@ pub struct Processes {
     enforcement: Enforcement,
     sized: bool,
     spawner: Spawner,
-    watchdog: Arc<Watchdog>,
+    guards: Guards,
 }
 
 impl Processes {
@@ -44,8 +45,10 @@ impl Processes {
         let fence = detect::find_here(&session, allowed);
         sweep_stale(&fence);
         let enforcement = fence.enforcement();
+        let pacer = if fence.cpu.is_none() { Some(Arc::new(Pacer::start()?)) } else { None };
+        let guards = Guards { watchdog: Arc::new(Watchdog::start()?), pacer };
         let (spawner, sized) = Spawner::start(shim, scratch, session, fence)?;
-        Ok(Self { enforcement, sized, spawner, watchdog: Arc::new(Watchdog::start()?) })
+        Ok(Self { enforcement, sized, spawner, guards })
     }
 
     /// Whether a function that fills its `/tmp` is told so at the declared size.
@@ -105,7 +108,12 @@ impl Processes {
         match first_report(&mut reports, launched.shim).await {
             Some(Report::Started { .. }) => {
                 let line = Line { reports, lifeline };
-                Ok(Running::new(launched, line, spec.memory, drain, self.watchdog.clone()))
+                let running =
+                    Running::new(launched, line, spec.memory, spec.tmp_is_memory, drain, self.guards.clone());
+                if self.guards.pacer.is_some() && spec.cpu.is_some() {
+                    running.grant(spec.cpu);
+                }
+                Ok(running)
             }
             Some(Report::Failed { why }) => Err(why),
             _ => {

@@ -4,13 +4,14 @@ use crate::fence::Fence;
 use crate::meter::Meter;
 use crate::order::{Ended, How, Report};
 use crate::output::Drain;
+use crate::pacer::{Paced, Pacer};
 use crate::spawner::Launched;
 use crate::tree;
 use crate::watchdog::{self, Watchdog, Watched};
 use mlemu_core::{Boxed, Confined, Ending, Reading};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -54,8 +55,17 @@ fn keep_going(shim: i32) {
 pub struct Running {
     inner: Arc<Inner>,
     watchdog: Arc<Watchdog>,
+    /// Where no control group holds its CPUs.
+    pacer: Option<Arc<Pacer>>,
     ending: watch::Receiver<Option<Ending>>,
     drain: Drain,
+}
+
+/// Why its processes are stopped by signals. Continuing them must not undo the other reason.
+#[derive(Default)]
+struct Stops {
+    frozen: bool,
+    paused: bool,
 }
 
 struct Inner {
@@ -66,6 +76,7 @@ struct Inner {
     /// How far it was from its limit when the watchdog looked last, in bytes.
     left: AtomicU64,
     frozen: AtomicBool,
+    stops: Mutex<Stops>,
     ended: AtomicBool,
     /// Why we ended it, if we did.
     reason: OnceLock<Ending>,
@@ -82,21 +93,32 @@ pub struct Line {
     pub lifeline: OwnedWriteHalf,
 }
 
+/// Who looks after instances, for all of them.
+#[derive(Clone)]
+pub struct Guards {
+    pub watchdog: Arc<Watchdog>,
+    /// Where no control group holds their CPUs.
+    pub pacer: Option<Arc<Pacer>>,
+}
+
 impl Running {
     pub fn new(
         mut launched: Launched,
         line: Line,
         limit: u64,
+        tmp_is_memory: bool,
         drain: Drain,
-        watchdog: Arc<Watchdog>,
+        Guards { watchdog, pacer }: Guards,
     ) -> Self {
         let fence = launched.fence.clone();
         let inner = Arc::new(Inner {
-            meter: Meter::new(fence.clone(), launched.shim, launched.tmp.take(), limit),
+            meter: Meter::new(fence.clone(), launched.shim, launched.tmp.take(), limit)
+                .counting_tmp(tmp_is_memory),
             fence,
             limit,
             left: AtomicU64::new(limit),
             frozen: AtomicBool::new(false),
+            stops: Mutex::default(),
             ended: AtomicBool::new(false),
             reason: OnceLock::new(),
             lifeline: Mutex::new(Some(line.lifeline)),
@@ -107,7 +129,7 @@ impl Running {
         tokio::spawn(see_to_the_end(inner.clone(), line.reports, launched, tell));
         let watched: Arc<dyn Watched> = inner.clone();
         watchdog.watch(Arc::downgrade(&watched));
-        Self { inner, watchdog, ending, drain }
+        Self { inner, watchdog, pacer, ending, drain }
     }
 }
 
@@ -186,6 +208,17 @@ impl Inner {
         stopped
     }
 
+    fn stops(&self) -> MutexGuard<'_, Stops> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Continues all, unless something else still stops them. Called with `stops` as they are from now on.
+    fn continue_all(&self, stops: &Stops) {
+        if !stops.frozen && !stops.paused {
+            self.meter.processes().iter().for_each(|pid| signal(*pid, Signal::CONT));
+        }
+    }
+
     fn is_stopped(&self) -> bool {
         match &self.fence.freezer {
             Some(group) => group.is_frozen().unwrap_or(true),
@@ -216,6 +249,30 @@ impl Watched for Inner {
     }
 }
 
+impl Paced for Inner {
+    fn spent(&self) -> Option<Duration> {
+        if self.has_ended() { None } else { self.meter.spent() }
+    }
+
+    fn rests(&self) -> bool {
+        self.frozen.load(Ordering::Acquire)
+    }
+
+    fn pause(&self) {
+        let mut stops = self.stops();
+        stops.paused = true;
+        if !stops.frozen {
+            self.meter.processes().iter().for_each(|pid| signal(*pid, Signal::STOP));
+        }
+    }
+
+    fn go_on(&self) {
+        let mut stops = self.stops();
+        stops.paused = false;
+        self.continue_all(&stops);
+    }
+}
+
 impl Confined for Running {
     fn ended(&self) -> Boxed<'static, Ending> {
         let mut ending = self.ending.clone();
@@ -228,8 +285,9 @@ impl Confined for Running {
 
     fn freeze(&self) -> Boxed<'_, ()> {
         Box::pin(async move {
-            if let Some(group) = &self.inner.fence.freezer {
-                let _ = group.freeze();
+            match &self.inner.fence.freezer {
+                Some(group) => drop(group.freeze()),
+                None => self.inner.stops().frozen = true,
             }
             let mut tries = 0;
             while !self.inner.has_ended() && !self.inner.is_stopped() {
@@ -247,9 +305,15 @@ impl Confined for Running {
     fn thaw(&self) -> Boxed<'_, ()> {
         Box::pin(async move {
             self.inner.frozen.store(false, Ordering::Release);
-            match &self.inner.fence.freezer {
-                Some(group) => drop(group.thaw()),
-                None => self.inner.meter.processes().iter().for_each(|pid| signal(*pid, Signal::CONT)),
+            if let Some(group) = &self.inner.fence.freezer {
+                let _ = group.thaw();
+            } else {
+                let mut stops = self.inner.stops();
+                stops.frozen = false;
+                self.inner.continue_all(&stops);
+            }
+            if let Some(pacer) = &self.pacer {
+                pacer.wakes();
             }
             self.watchdog.thawed(watchdog::is_near(self.inner.left.load(Ordering::Relaxed)));
         })
@@ -269,6 +333,16 @@ impl Confined for Running {
             self.inner.end(Ending::OutOfMemory);
         }
         peak
+    }
+
+    fn grant(&self, cpus: Option<f64>) {
+        if self.inner.fence.grant(cpus) {
+            return;
+        }
+        if let Some(pacer) = &self.pacer {
+            let paced: Arc<dyn Paced> = self.inner.clone();
+            pacer.pace(&paced, cpus);
+        }
     }
 
     fn drain(&self) -> Boxed<'_, ()> {

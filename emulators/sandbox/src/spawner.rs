@@ -36,6 +36,7 @@ const QUIET: Duration = Duration::from_millis(50);
 pub struct Launch {
     tmp_name: String,
     tmp: u64,
+    tmp_is_memory: bool,
     memory: u64,
     cpu: Option<f64>,
     /// Its scratch folder is filled in by the thread.
@@ -52,7 +53,14 @@ impl From<&SandboxSpec> for Launch {
             folder: spec.folder.clone(),
             scratch: ScratchKind::Plain { folder: PathBuf::new() },
         };
-        Self { tmp_name: spec.tmp_name.clone(), tmp: spec.tmp, memory: spec.memory, cpu: spec.cpu, order }
+        Self {
+            tmp_name: spec.tmp_name.clone(),
+            tmp: spec.tmp,
+            tmp_is_memory: spec.tmp_is_memory,
+            memory: spec.memory,
+            cpu: spec.cpu,
+            order,
+        }
     }
 }
 
@@ -296,7 +304,7 @@ impl Thread {
     fn launch(&mut self, launch: Launch, spawner: Spawner) -> io::Result<Launched> {
         let Provided { kind, mount } = self.scratch.provide(&launch.tmp_name, launch.tmp)?;
         // Files of a memory file system are charged to the group although they don't count.
-        let uncounted = if mount.is_some() { launch.tmp } else { 0 };
+        let uncounted = if mount.is_some() && !launch.tmp_is_memory { launch.tmp } else { 0 };
         let memory = launch.memory.saturating_add(uncounted);
         let bounds = Bounds { memory, cpu: launch.cpu, processes: PROCESSES };
         let Bay { child, fence, socket, pipes } =

@@ -1,6 +1,6 @@
 //! What `/proc` tells about processes: who descends from whom, who uses how much.
 
-#![expect(unsafe_code, reason = "kcmp has no safe wrapper here")]
+#![expect(unsafe_code, reason = "kcmp and the CPU clocks of others have no safe wrapper here")]
 
 use std::fs;
 use std::io::{self, Read};
@@ -151,6 +151,18 @@ pub fn are_one_memory(one: (i32, Size), other: (i32, Size)) -> bool {
 pub fn cpu_time(process: i32) -> Duration {
     let hertz = rustix::param::clock_ticks_per_second().max(1);
     stat(process).map_or(Duration::ZERO, |stat| Duration::from_micros(stat.ticks * 1_000_000 / hertz))
+}
+
+/// CPU time of all threads of a process, to the nanosecond; what its ended children took is not in it.
+pub fn own_cpu_time(process: i32) -> Option<Duration> {
+    let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
+    // SAFETY: both write to a place of ours, and a process that is gone is an error.
+    let read = unsafe {
+        libc::clock_getcpuclockid(process, &raw mut clock) == 0
+            && libc::clock_gettime(clock, &raw mut time) == 0
+    };
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    read.then(|| Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))
 }
 
 struct Stat {

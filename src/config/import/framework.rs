@@ -5,7 +5,6 @@
 //! here that is `mlemu.toml`.
 
 use super::Imported;
-use crate::config::FILE;
 use mlemu_core::Environment;
 use mlemu_core::declare::{FunctionDeclaration, Project, Provenance};
 use serde_json::Value;
@@ -35,8 +34,9 @@ pub fn yield_to_named(project: &mut Project) {
         let same = |other: &FunctionDeclaration| {
             (&other.cloud, &other.source, &other.handler) == (&found.cloud, &found.source, &found.handler)
         };
-        let detected =
-            found.cloud == "gcp" && found.name == found.handler && !found.from.file.ends_with(FILE);
+        let said = found.from.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let in_code = matches!(said, "py" | "js" | "mjs" | "cjs" | "ts");
+        let detected = found.cloud == "gcp" && found.name == found.handler && in_code;
         !(detected && named.iter().any(|other| other.name != found.name && same(other)))
     });
 }
@@ -45,8 +45,33 @@ type Found = (PathBuf, &'static str, Vec<(String, usize)>);
 
 fn python(root: &Path) -> Option<Found> {
     let code = std::fs::read_to_string(root.join("main.py")).ok()?;
-    let targets = if code.contains("functions_framework") { decorated(&code) } else { Vec::new() };
+    let mut targets = if code.contains("functions_framework") { decorated(&code) } else { Vec::new() };
+    targets.extend(brought(root, &code));
     (!targets.is_empty()).then(|| ("main.py".into(), PYTHON, targets))
+}
+
+/// Decorated functions that `from MODULE import NAME` brings from another file of the folder, with the lines of the
+/// imports. The framework finds them, as they are in its registry and in the main module.
+fn brought(root: &Path, code: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        let Some((module, names)) = line.strip_prefix("from ").and_then(|rest| rest.split_once(" import "))
+        else {
+            continue;
+        };
+        let file = module.trim().trim_start_matches('.').replace('.', "/");
+        let Ok(other) = std::fs::read_to_string(root.join(format!("{file}.py"))) else { continue };
+        if !other.contains("functions_framework") {
+            continue;
+        }
+        let names = names.split('#').next().unwrap_or_default().trim_matches(['(', ')', ' ']);
+        let names: Vec<&str> = names.split(',').map(str::trim).collect();
+        let there = decorated(&other)
+            .into_iter()
+            .filter(|(name, _)| names.contains(&"*") || names.contains(&&**name));
+        found.extend(there.map(|(name, _)| (name, index + 1)));
+    }
+    found
 }
 
 /// Names of functions below a decorator of the framework, with their lines.
@@ -74,8 +99,20 @@ fn node(root: &Path) -> Option<Found> {
     let main = package["main"].as_str().unwrap_or("index.js");
     let file = PathBuf::from(main.strip_prefix("./").unwrap_or(main));
     let code = std::fs::read_to_string(root.join(&file)).ok()?;
-    let targets = registered(&code);
+    let mut targets = registered(&code);
+    if targets.is_empty() {
+        targets.extend(started(&package).map(|name| (name, 1)));
+    }
     (!targets.is_empty()).then_some((file, NODE, targets))
+}
+
+/// The target that a script of the package starts the framework with, for functions that are plain exports.
+fn started(package: &Value) -> Option<String> {
+    let scripts = package["scripts"].as_object()?.values().filter_map(Value::as_str);
+    let words =
+        scripts.filter(|script| script.contains("functions-framework")).flat_map(str::split_whitespace);
+    let targets = words.filter_map(|word| word.strip_prefix("--target="));
+    targets.map(|name| name.trim_matches(['"', '\'']).to_owned()).find(|name| !name.is_empty())
 }
 
 /// Names in `functions.http('name', …)`.
@@ -127,6 +164,17 @@ mod tests {
         let code = "import functions_framework as ff\n\n@ff.http\ndef hello(request): ...\n\ndef plain(): ...\n\n@ff.cloud_event\n@traced(1)\nasync def stored(event): ...\n";
         let told = found(&[("main.py", code)]);
         assert_eq!(told, [("hello".into(), PYTHON.into(), 4), ("stored".into(), PYTHON.into(), 10)]);
+        let main =
+            "from greetings import hello, helper\nfrom more import *\nfrom gone import bye\nimport os\n";
+        let told = found(&[
+            ("main.py", main),
+            (
+                "greetings.py",
+                "import functions_framework\n@functions_framework.http\ndef hello(r): ...\n@functions_framework.http\ndef other(r): ...\n",
+            ),
+            ("more.py", "from functions_framework import cloud_event\n@cloud_event\ndef stored(e): ...\n"),
+        ]);
+        assert_eq!(told, [("hello".into(), PYTHON.into(), 1), ("stored".into(), PYTHON.into(), 2)]);
         assert!(found(&[("main.py", "@app.http\ndef route(): ...\n")]).is_empty(), "another framework's");
         assert!(found(&[("main.py", "import functions_framework\n")]).is_empty());
     }
@@ -137,6 +185,10 @@ mod tests {
         let code = "const ff = require('@google-cloud/functions-framework');\nff.http('hello', (q, r) => r.send('x'));\nff.cloudEvent(\"stored\", e => {});\napp.http(name);\n";
         let told = found(&[("package.json", package), ("app.js", code)]);
         assert_eq!(told, [("hello".into(), NODE.into(), 2), ("stored".into(), NODE.into(), 3)]);
+        let package = r#"{"scripts":{"start":"functions-framework --target=main --port=8080"},"dependencies":{"@google-cloud/functions-framework":"^5"}}"#;
+        let told =
+            found(&[("package.json", package), ("index.js", "exports.main = (q, r) => r.send('x');\n")]);
+        assert_eq!(told, [("main".into(), NODE.into(), 1)]);
         assert!(found(&[("package.json", "{}"), ("index.js", code)]).is_empty());
         assert!(found(&[("package.json", "not json")]).is_empty());
     }

@@ -4,6 +4,7 @@ use super::Import;
 use super::properties::Properties;
 use super::template::Resource;
 use super::{code, cors, events, globals, known, resources};
+use crate::config::MIN_INSTANCES;
 use crate::config::error::ConfigError;
 use crate::config::limits::{self, MIB};
 use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
@@ -70,9 +71,17 @@ pub fn function(
         options: resources::dead_letters(&properties)
             .map(|target| ("DeadLetterConfig".to_owned(), target))
             .into_iter()
+            .chain(provisioned(&properties)?)
             .collect(),
         from: import.provenance(resource),
     }))
+}
+
+/// Instances that are kept; the vendor has them for an alias, which here leads to the same code.
+fn provisioned(properties: &Properties<'_>) -> Result<Option<(String, String)>, ConfigError> {
+    let Some(config) = properties.inside("ProvisionedConcurrencyConfig") else { return Ok(None) };
+    let count = config.number("ProvisionedConcurrentExecutions")?;
+    Ok(count.map(|count| (MIN_INSTANCES.to_owned(), count.to_string())))
 }
 
 fn is_image(properties: &Properties<'_>) -> bool {

@@ -12,6 +12,7 @@ pub mod detect;
 mod events;
 pub mod framework;
 mod functions;
+pub mod gcloud;
 mod globals;
 #[cfg(test)]
 mod hostile;

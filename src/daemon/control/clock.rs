@@ -6,6 +6,7 @@
 
 use super::wait::Stuck;
 use super::{Fault, In, read, unreadable};
+use crate::daemon::recording::Did;
 use crate::daemon::world::World;
 use axum::Json;
 use axum::body::Bytes;
@@ -27,22 +28,22 @@ const SHOWN: usize = 10;
 pub struct Steer {
     /// As the machine's clock again.
     #[serde(default)]
-    real: bool,
+    pub real: bool,
     /// Set to this time, RFC 3339. What would have fallen due on the way does so in its order, but for schedules.
     #[serde(default)]
-    now: Option<String>,
+    pub now: Option<String>,
     /// Stand still, or go on.
     #[serde(default)]
-    frozen: Option<bool>,
+    pub frozen: Option<bool>,
     /// So many times as fast as the machine's.
     #[serde(default)]
-    rate: Option<f64>,
+    pub rate: Option<f64>,
     /// Go forward by this much, e.g. `10m`; answers when everything that fell due on the way has settled.
     #[serde(default)]
-    advance: Option<String>,
+    pub advance: Option<String>,
     /// How long all of it may take, on the machine's clock.
     #[serde(default)]
-    timeout_ms: Option<u64>,
+    pub timeout_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,11 +91,21 @@ pub async fn steer(In(world): In, body: Bytes) -> Result<Response, Fault> {
     let steer: Steer = read(&body)?;
     let steps = Steps::of(&steer)?;
     let patience = Duration::from_millis(steer.timeout_ms.unwrap_or(PATIENCE));
+    steps.told(&world).await;
     if tokio::time::timeout(patience, steps.take(&world)).await.is_err() {
         let why = format!("not settled after {} ms; time stands where it had come to", patience.as_millis());
         return Ok((StatusCode::REQUEST_TIMEOUT, Json(Stuck::now(&world, why))).into_response());
     }
     Ok(Json(face(&world)).into_response())
+}
+
+/// Steers without a limit of time.
+///
+/// # Errors
+/// What of it is not understood.
+pub async fn steered(world: &World, steer: &Steer) -> Result<(), Fault> {
+    Steps::of(steer)?.take(world).await;
+    Ok(())
 }
 
 /// A request that is understood whole before any of it is done.
@@ -121,6 +132,19 @@ impl Steps {
                 .ok_or_else(|| unreadable(format!("`{text}` is no duration: write 500ms, 30s, 10m or 6h")))
         });
         Ok(Self { real: steer.real, now, rate, advance: advance.transpose()? })
+    }
+
+    /// As a recording has it: a rate is of no use to a test.
+    async fn told(&self, world: &World) {
+        if self.real {
+            world.did(|| Did::WentReal).await;
+        }
+        if self.rate == Some(0.0) {
+            world.did(|| Did::Froze(self.now.unwrap_or_else(|| world.clock.now()))).await;
+        }
+        if let Some(by) = self.advance {
+            world.did(|| Did::Advanced(by)).await;
+        }
     }
 
     async fn take(&self, world: &World) {

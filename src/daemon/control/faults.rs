@@ -2,6 +2,7 @@
 
 use super::{Fault, In, read, unreadable};
 use crate::config::duration;
+use crate::daemon::recording::Did;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -59,7 +60,7 @@ enum Wanted {
     One(WantedFault),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct FaultLine {
     pub number: u64,
     #[serde(rename = "match")]
@@ -71,7 +72,7 @@ pub struct FaultLine {
     pub struck: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Added {
     pub numbers: Vec<u64>,
 }
@@ -190,6 +191,9 @@ pub async fn add(In(world): In, body: Bytes) -> Result<Json<Added>, Fault> {
     let faults = world.engine.faults();
     if let Some(seed) = seed {
         faults.seed(seed);
+    }
+    for rule in &wanted {
+        world.did(|| Did::Fault(serde_json::json!(rule))).await;
     }
     Ok(Json(Added { numbers: rules.into_iter().map(|rule| faults.add(rule)).collect() }))
 }

@@ -11,6 +11,7 @@ use http::{StatusCode, header};
 use mlemu_core::outcome::{Phase, StartKind};
 use mlemu_core::{Cause, InvocationId, LogLine, Usage};
 use mlemu_engine::history::{Course, Past};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -22,14 +23,27 @@ const MOST: usize = 1000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
-    function: Option<String>,
+    pub function: Option<String>,
     /// `queued`, `running`, or how it ended.
-    status: Option<String>,
-    trace: Option<String>,
+    pub status: Option<String>,
+    pub trace: Option<String>,
     /// Only those that arrived after this cursor.
     #[serde(default)]
-    since: u64,
-    limit: Option<usize>,
+    pub since: u64,
+    pub limit: Option<usize>,
+}
+
+impl Filter {
+    /// As the query of a request.
+    pub fn query(&self) -> String {
+        let texts = [("function", &self.function), ("status", &self.status), ("trace", &self.trace)];
+        let coded = |text: &String| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, coded(text.as_ref()?))));
+        let numbers =
+            [("since", Some(self.since.to_string())), ("limit", self.limit.map(|most| most.to_string()))];
+        let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name, number?)));
+        texts.chain(numbers).map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join("&")
+    }
 }
 
 /// One invocation in a list.
@@ -45,7 +59,7 @@ pub struct Line {
     pub status: String,
     /// The request that began the chain; empty where mlemu itself did.
     pub trace: String,
-    /// `request`, `occurrence` or `mlemu`.
+    /// `request`, `occurrence`, `schedule` or `mlemu`.
     pub cause: String,
     /// Microseconds since 1970.
     pub arrived: i64,
@@ -53,8 +67,12 @@ pub struct Line {
     /// From handing over the event to the answer, in milliseconds.
     pub handler_ms: Option<f64>,
     pub cold: Option<bool>,
+    /// Of the init that it waited for, in milliseconds.
+    pub init_ms: Option<f64>,
     /// In bytes.
     pub peak_memory: Option<u64>,
+    /// In bytes.
+    pub memory_limit: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +87,9 @@ pub struct Lines {
 pub struct PhaseLine {
     pub phase: &'static str,
     pub ms: f64,
+    /// It was not measured: the cloud would take so long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
 }
 
 /// One invocation with everything that is known of it.
@@ -108,6 +129,7 @@ impl Line {
             cause: match past.cause {
                 Cause::Request(_) => "request",
                 Cause::Occurrence { .. } => "occurrence",
+                Cause::Schedule(_) => "schedule",
                 Cause::Mlemu => "mlemu",
             }
             .into(),
@@ -115,7 +137,9 @@ impl Line {
             ended: ended.map(|ended| ended.at.0),
             handler_ms: usage.map(|usage| millis(usage.handler)),
             cold: usage.map(|usage| usage.start == StartKind::Cold),
+            init_ms: usage.and_then(|usage| usage.init).map(|init| millis(init.duration)),
             peak_memory: usage.map(|usage| usage.peak_memory),
+            memory_limit: usage.map(|usage| usage.memory_limit),
         }
     }
 }
@@ -158,15 +182,19 @@ impl Shown {
 
 /// In the order in which they came. An init inside of the handler's time is shown before the handler without it.
 fn phases(usage: &Usage) -> Vec<PhaseLine> {
-    let mut phases = vec![PhaseLine { phase: "queued", ms: millis(usage.queued) }];
+    let mut phases = vec![PhaseLine { phase: "queued", ms: millis(usage.queued), simulated: false }];
     let mut handler = usage.handler;
     if let Some(init) = usage.init {
-        phases.push(PhaseLine { phase: "init", ms: millis(init.duration) });
+        if let Some(simulated) = init.simulated {
+            phases.push(PhaseLine { phase: "placement", ms: millis(simulated.placement), simulated: true });
+            phases.push(PhaseLine { phase: "fetch", ms: millis(simulated.fetch), simulated: true });
+        }
+        phases.push(PhaseLine { phase: "init", ms: millis(init.duration), simulated: false });
         if init.phase == Phase::Invoke {
             handler = handler.saturating_sub(init.duration);
         }
     }
-    phases.push(PhaseLine { phase: "handler", ms: millis(handler) });
+    phases.push(PhaseLine { phase: "handler", ms: millis(handler), simulated: false });
     phases
 }
 

@@ -7,10 +7,11 @@
 pub mod clock;
 pub mod faults;
 pub mod invocations;
-mod objects;
+pub mod objects;
 pub mod queues;
-mod reset;
-mod schedules;
+mod recordings;
+pub mod reset;
+pub mod schedules;
 pub mod scopes;
 mod seed;
 mod stream;
@@ -74,6 +75,8 @@ impl Control {
             .route("/_mlemu/queues/{queue}/redrive", post(queues::redrive))
             .route("/_mlemu/schedules", get(schedules::list))
             .route("/_mlemu/schedules/{id}/fire", post(schedules::fire))
+            .route("/_mlemu/recordings/start", post(recordings::start))
+            .route("/_mlemu/recordings/stop", post(recordings::stop))
             .route("/_mlemu/scopes", get(scopes::list))
             .route("/_mlemu/scopes/{name}", put(scopes::make).delete(scopes::end))
             .route("/_mlemu/env", get(environment))
@@ -220,8 +223,17 @@ fn same(given: &[u8], wanted: &[u8]) -> bool {
     given.len() == wanted.len() && differing == 0
 }
 
-async fn health() -> impl IntoResponse {
-    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+async fn health(State(worlds): State<Arc<Worlds>>) -> impl IntoResponse {
+    let (durability, failing) = match worlds.store() {
+        None => ("memory", false),
+        Some(store) => (store.durability().word(), store.is_failing()),
+    };
+    let status = if failing { "unwritten" } else { "ok" };
+    Json(serde_json::json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "durability": durability,
+    }))
 }
 
 /// The one description of this API; tests hold the server to it.

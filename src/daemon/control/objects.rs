@@ -7,10 +7,10 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use http::StatusCode;
 use mlemu_engine::objects;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What everything that comes of a request is known by: `trace` of a wait and of a list of invocations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Traced {
     pub trace: String,
 }
@@ -47,7 +47,7 @@ fn refused(fault: objects::Fault) -> Fault {
 
 /// Sends a message to a queue, or publishes it to a topic.
 pub async fn send(In(world): In, Path(queue): Path<String>, body: Bytes) -> Result<Json<Traced>, Fault> {
-    let topic = world.topic(&queue, None).map_err(missing)?;
+    let topic = world.topic_to_be(&queue, None).await.map_err(missing)?;
     let trace = world.send(&topic, body, None).map_err(missing)?;
     Ok(Json(Traced { trace }))
 }

@@ -16,10 +16,10 @@ const NAME: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     #[serde(default)]
-    scope: Extent,
+    pub scope: Extent,
     /// The next calls are cold starts.
     #[serde(default)]
-    cold: bool,
+    pub cold: bool,
 }
 
 pub async fn reset(In(world): In, body: Bytes) -> Result<StatusCode, Fault> {

@@ -1,12 +1,13 @@
 //! `/_mlemu/schedules`: what starts by time alone, and starting it now.
 
 use super::{Fault, In};
+use crate::daemon::recording::Did;
 use axum::Json;
 use axum::extract::Path;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ScheduleLine {
     pub id: String,
     pub function: String,
@@ -27,6 +28,7 @@ pub async fn list(In(world): In) -> Json<Vec<ScheduleLine>> {
 
 pub async fn fire(In(world): In, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     if world.schedules.fire(&id).await {
+        world.did(|| Did::Fired(id)).await;
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Fault(StatusCode::NOT_FOUND, format!("there is no schedule `{id}`")))

@@ -184,7 +184,7 @@ pub fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
     let accounts = wanted.account.as_deref().map(|account| vec![account.into()]);
     let named = wanted.invocations.is_some() || wanted.object.is_some() || wanted.queue_empty.is_some();
     let settled = match (&wanted.trace, wanted.idle.unwrap_or(!named)) {
-        (Some(trace), _) => Some(Which::Trace(world.trace_of(trace).into())),
+        (Some(trace), _) => Some(Which::Trace(known_trace(world, trace)?)),
         (None, true) => Some(accounts.clone().map_or(Which::Everything, Which::Accounts)),
         (None, false) => None,
     };
@@ -193,6 +193,17 @@ pub fn until(world: &World, asked: &Asked) -> Result<Until, Fault> {
     let stored = wanted.object.as_ref().map(|object| stored(object, accounts)).transpose()?;
     let emptied = wanted.queue_empty.as_deref().map(|queue| queues::find(world, queue)).transpose()?;
     Ok(Until { settled, invocations, stored, emptied })
+}
+
+fn known_trace(world: &World, said: &str) -> Result<Arc<str>, Fault> {
+    let trace = world.trace_of(said);
+    if world.may_know(&trace) {
+        return Ok(trace.into());
+    }
+    let why = format!(
+        "no request of this scope has had the id `{said}`: give the id that an answer carries, or the trace header of its request"
+    );
+    Err(Fault(StatusCode::NOT_FOUND, why))
 }
 
 /// How invocations can be asked to have ended.

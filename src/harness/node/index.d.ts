@@ -141,7 +141,7 @@ export class Mlemu {
   waitInvocations(name: string, options?: WaitOptions & { count?: number; status?: string }): Promise<Line[]>;
   waitObject(bucket: string, key: string, options?: WaitOptions): Promise<void>;
   wait(until: Until, options?: WaitOptions): Promise<Waited>;
-  reset(options?: { scope?: "all" | "state" | "buckets" | "functions" | "journal"; cold?: boolean }): Promise<void>;
+  reset(options?: { scope?: "all" | "state" | "buckets" | "queues" | "functions" | "journal"; cold?: boolean }): Promise<void>;
   snapshot(name: string): Promise<void>;
   restore(name: string): Promise<void>;
   put(bucket: string, key: string, body: string | Uint8Array): Promise<string>;

@@ -3,10 +3,12 @@
 use super::matching::{at, matches};
 use super::model::{Expectation, Subject};
 use super::snapshots::Snapshots;
-use crate::config::{Position, nearest};
+use crate::config::Position;
 use crate::daemon::control::invocations::Shown;
 use crate::daemon::control::queues;
 use crate::daemon::world::World;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use mlemu_engine::history::Past;
 use mlemu_engine::settle::Which;
 use mlemu_engine::wait::{Key, Stored};
@@ -124,10 +126,12 @@ impl Bench<'_> {
         let size = object.content.size();
         let body =
             if size <= LARGEST { object.content.body.bytes().await.unwrap_or_default() } else { "".into() };
+        let base64 = BASE64_STANDARD.encode(&body);
         let body = String::from_utf8_lossy(&body).into_owned();
         let parsed: Option<Value> = serde_json::from_str(&body).ok();
         Ok(json!({
-            "exists": true, "size": size, "etag": object.content.etag.to_string(), "body": body, "json": parsed,
+            "exists": true, "size": size, "etag": object.content.etag.to_string(), "body": body,
+            "base64": base64, "json": parsed,
         }))
     }
 
@@ -151,18 +155,5 @@ fn fits(document: &Value, path: &str, wanted: &Value, snapshots: &Snapshots) -> 
     if document.is_string() {
         return matches(&json!({ path: wanted }), found.as_ref());
     }
-    matches(wanted, found.as_ref()).map_err(|why| why + &meant(document, path, found.as_ref()))
-}
-
-/// What the first word of a path that leads nowhere may have meant.
-fn meant(document: &Value, path: &str, found: Option<&Value>) -> String {
-    let first = path.split('.').next().unwrap_or_default();
-    let Some(known) = document.as_object().filter(|map| found.is_none() && !map.contains_key(first)) else {
-        return String::new();
-    };
-    let known: Vec<&str> = known.keys().map(String::as_str).collect();
-    match nearest(first, &known) {
-        Some(meant) => format!("; did you mean `{meant}`?"),
-        None => format!("; there are: {}", known.join(", ")),
-    }
+    matches(wanted, found.as_ref())
 }

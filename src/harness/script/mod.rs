@@ -1,9 +1,11 @@
 //! Tests without a program: `*.mlemu.yaml` files that say what is done, and what shall come of it.
 //!
-//! [`model`] is what a file says, [`read`] reads it and points at what is wrong in it, [`run`] does the steps in a
+//! [`model`] is what a file says, [`read`] reads it and points at what is wrong in it, [`fields`] is what can be expected, [`run`] does the steps in a
 //! scope of their own, [`check`] looks at what came of them, and [`matching`] compares. [`schema`] describes files to editors. Nothing here prints.
 
 pub mod check;
+mod content;
+mod fields;
 pub mod matching;
 pub mod model;
 pub mod read;

@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The word for it in a `wait`: nothing is under way that does not only wait for its time.
+pub const STILL: &str = "still";
+
 /// One file.
 #[derive(Clone, Debug)]
 pub struct Suite {
@@ -25,8 +28,8 @@ pub struct Test {
     pub at: Position,
     /// The one cloud in which names are looked for; `None`: any.
     pub on: Option<String>,
-    /// Throws the dice of faults and makes fixtures.
-    pub seed: u64,
+    /// What the test repeats by: ids, the order of what starts by itself, the dice of faults, fixtures.
+    pub seed: Option<u64>,
     /// Emulated time stands still, here.
     pub clock: Option<String>,
     /// The first call of each function is a cold start.
@@ -57,11 +60,15 @@ pub enum Step {
     Fault(WantedFault),
     /// The function's next call is a cold start.
     Cold(String),
+    /// Emulated time stands still, here; `real`: it passes as the machine's.
+    Clock(String),
+    /// This schedule comes now.
+    Fire(String),
     #[serde(skip)]
     Expect(Vec<Expectation>),
 }
 
-/// An object; `body`, `json` or `file`.
+/// An object; `body`, `json`, `base64` or `file`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Put {
@@ -69,17 +76,21 @@ pub struct Put {
     pub key: String,
     pub body: Option<String>,
     pub json: Option<Value>,
+    /// Bytes that are no text.
+    pub base64: Option<String>,
     /// Beside the test file, or in the project's folder.
     pub file: Option<String>,
 }
 
-/// A message; `body`, `json` or `file`.
+/// A message; `body`, `json`, `base64` or `file`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Send {
     pub queue: String,
     pub body: Option<String>,
     pub json: Option<Value>,
+    /// Bytes that are no text.
+    pub base64: Option<String>,
     /// Beside the test file, or in the project's folder.
     pub file: Option<String>,
     /// Hidden for so long, in emulated time.
@@ -94,6 +105,9 @@ pub struct Invoke {
     /// A fixture's name, or the event itself.
     #[serde(default)]
     pub event: Option<Value>,
+    /// The event's bytes, where it is no JSON.
+    #[serde(default)]
+    pub base64: Option<String>,
     /// Of the fixture.
     #[serde(default)]
     pub params: Map<String, Value>,
@@ -105,7 +119,8 @@ pub struct Invoke {
     pub queue: bool,
 }
 
-/// `idle`, or what the control API's wait takes.
+/// `idle`: nothing is under way; `still`: nothing is that does not only wait for its time; or what the control API's wait
+/// takes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum WaitFor {
@@ -173,6 +188,7 @@ impl Step {
     pub fn check(&self) -> Result<(), String> {
         match self {
             Step::Advance(by) => spell(by).map(drop),
+            Step::Clock(at) if at != "real" => moment(at).map(drop),
             Step::Send(Send { delay: Some(delay), .. }) => spell(delay).map(drop),
             Step::Fault(fault) => fault.rule().map(drop),
             Step::Wait(wait) => {
@@ -209,8 +225,9 @@ impl WaitFor {
             WaitFor::Word(word) if word == "idle" => {
                 return Ok((Conditions { idle: Some(true), ..Conditions::default() }, None));
             }
+            WaitFor::Word(word) if word == STILL => return Ok((Conditions::default(), None)),
             WaitFor::Word(word) => {
-                return Err(format!("`{word}` cannot be waited for; write `idle` or a map"));
+                return Err(format!("`{word}` cannot be waited for; write `idle`, `still` or a map"));
             }
             WaitFor::Until(until) => until,
         };

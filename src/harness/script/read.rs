@@ -1,5 +1,6 @@
 //! From a file to tests; what is wrong in it is said with its place.
 
+use super::fields;
 use super::model::{Expectation, Placed, Step, Subject, Suite, Test, moment};
 use crate::clouds::CLOUDS;
 use crate::config::{ConfigError, Map, Node, NodeKind, Position, SourceText, bytes, nearest, parse_yaml};
@@ -12,7 +13,8 @@ use std::sync::Arc;
 pub const FILE: [&str; 5] = ["seed", "clock", "on", "matrix", "tests"];
 pub const TEST: [&str; 10] =
     ["name", "seed", "clock", "cold", "memory", "on", "matrix", "faults", "steps", "expect"];
-pub const STEPS: [&str; 8] = ["put", "send", "invoke", "wait", "advance", "fault", "cold", "expect"];
+pub const STEPS: [&str; 10] =
+    ["put", "send", "invoke", "wait", "advance", "clock", "fault", "fire", "cold", "expect"];
 pub const SUBJECTS: [&str; 6] = ["last", "invocations", "object", "bucket", "queue", "logs"];
 /// Tests of one matrix.
 const MOST: usize = 1000;
@@ -29,7 +31,7 @@ pub fn of_text(text: SourceText) -> Result<Suite, ConfigError> {
     let map = reader.map(&root, "a file of tests", &FILE)?;
     let outer = Outer {
         clock: reader.clock(map)?,
-        seed: reader.read_at(map, "seed")?.unwrap_or(0),
+        seed: reader.read_at(map, "seed")?,
         on: reader.on(map)?,
         matrix: map.get("matrix").map(|matrix| reader.matrix(matrix)).transpose()?.unwrap_or_default(),
     };
@@ -43,7 +45,7 @@ pub fn of_text(text: SourceText) -> Result<Suite, ConfigError> {
 /// What a file says for all of its tests.
 struct Outer {
     clock: Option<String>,
-    seed: u64,
+    seed: Option<u64>,
     /// Clouds; none: tests are not about one.
     on: Vec<String>,
     matrix: Matrix,
@@ -213,7 +215,7 @@ impl Reader<'_> {
             name,
             at: node.at,
             on: chosen.get("on").cloned(),
-            seed: self.read_at(map, "seed")?.unwrap_or(outer.seed),
+            seed: self.read_at(map, "seed")?.or(outer.seed),
             clock: self.clock(map)?.or_else(|| outer.clock.clone()),
             cold: self.read_at(map, "cold")?.unwrap_or_default(),
             memory,
@@ -265,20 +267,22 @@ impl Reader<'_> {
                 .ok_or_else(|| self.error(node.at, 1, format!("`{name}` is missing: which one is meant?")))
         };
         let function = said("function").or_else(|| said("fn"));
-        let (subject, names): (_, &[&str]) = match about {
-            "last" => (Subject::Last { function }, &["function", "fn"]),
-            "invocations" => {
-                (Subject::Invocations { function, status: said("status") }, &["function", "fn", "status"])
-            }
-            "object" => (Subject::Object { bucket: must("bucket")?, key: must("key")? }, &["bucket", "key"]),
-            "bucket" => {
-                let prefix = said("prefix").unwrap_or_default();
-                (Subject::Bucket { name: must("name")?, prefix }, &["name", "prefix"])
-            }
-            "queue" => (Subject::Queue { name: must("name")? }, &["name"]),
-            _ => (Subject::Logs { function }, &["function", "fn"]),
+        let fields = fields::of(about);
+        for (key, node) in map.iter() {
+            let wrong =
+                |(why, hint): (String, String)| self.error(key.at, key.text.chars().count(), why).hint(hint);
+            fields.check(about, &key.text).map_err(wrong)?;
+            fields.check_wanted(&key.text, &value(node)).map_err(wrong)?;
+        }
+        let subject = match about {
+            "last" => Subject::Last { function },
+            "invocations" => Subject::Invocations { function, status: said("status") },
+            "object" => Subject::Object { bucket: must("bucket")?, key: must("key")? },
+            "bucket" => Subject::Bucket { name: must("name")?, prefix: said("prefix").unwrap_or_default() },
+            "queue" => Subject::Queue { name: must("name")? },
+            _ => Subject::Logs { function },
         };
-        let facts = map.iter().filter(|(key, _)| !names.contains(&key.text.as_str()));
+        let facts = map.iter().filter(|(key, _)| !fields.chosen_by.contains(&key.text.as_str()));
         let facts = facts.map(|(key, node)| Placed {
             at: key.at,
             width: key.text.chars().count(),

@@ -1,13 +1,15 @@
 //! Does the steps of a test, in a world that is as new.
 
 use super::check::Bench;
-use super::model::{Invoke, Placed, Step, Suite, Test, moment, spell};
+use super::content::{Content, decoded};
+use super::model::{Invoke, Placed, STILL, Step, Subject, Suite, Test, WaitFor, moment, spell};
 use super::read::{fill, fill_text};
 use super::snapshots::Snapshots;
 use crate::config::{ConfigError, bytes};
+use crate::daemon::control::clock::{Steer, steered};
 use crate::daemon::control::queues;
 use crate::daemon::control::wait::{Asked, Conditions, diagnose, until as read};
-use crate::daemon::invoke::Wanted;
+use crate::daemon::invoke::{Wanted, instead};
 use crate::daemon::reset::Extent;
 use crate::daemon::world::World;
 use crate::daemon::worlds::Worlds;
@@ -59,9 +61,9 @@ pub async fn test(
     let mut failures = Vec::new();
     world.reset(Extent::All, test.cold).await;
     world.steer(Course::Real).await;
-    match ground.seed {
+    match ground.seed.or(test.seed) {
         Some(seed) => world.repeat_by(seed),
-        None => world.engine.faults().seed(test.seed),
+        None => world.repeat_no_more(),
     }
     let addresses = world.addresses().into_iter();
     let names = addresses.map(|(cloud, address)| (format!("url.{cloud}"), address)).collect();
@@ -69,8 +71,8 @@ pub async fn test(
     match run.prepare().await {
         Err(why) => failures.push(suite.text.error(test.at, 1, why)),
         Ok(()) => {
-            for step in &test.steps {
-                let found = run.step(step).await;
+            for (number, step) in test.steps.iter().enumerate() {
+                let found = run.step(step, &test.steps[number + 1..]).await;
                 let stops = !matches!(step.what, Step::Expect(_)) && !found.is_empty();
                 failures.extend(found);
                 if stops {
@@ -153,7 +155,8 @@ impl Run<'_> {
         }
     }
 
-    async fn step(&self, step: &Placed<Step>) -> Vec<ConfigError> {
+    /// Does one step; `rest` are those that come after it.
+    async fn step(&self, step: &Placed<Step>, rest: &[Placed<Step>]) -> Vec<ConfigError> {
         if let Step::Expect(all) = &step.what {
             let bench = Bench { world: self.world, cloud: self.cloud() };
             let mut failures = Vec::new();
@@ -164,25 +167,26 @@ impl Run<'_> {
             }
             return failures;
         }
-        match self.does(&step.what).await {
+        match self.does(&step.what, rest).await {
             Ok(()) => Vec::new(),
             Err(why) => vec![self.suite.text.error(step.at, step.width, why)],
         }
     }
 
-    async fn does(&self, step: &Step) -> Result<(), String> {
+    async fn does(&self, step: &Step, rest: &[Placed<Step>]) -> Result<(), String> {
         match step {
             Step::Put(put) => {
-                let body = self.body(put.body.as_ref(), put.json.as_ref(), put.file.as_ref()).await?;
+                let body = self.body(&Content::of_put(put)).await?;
                 let bucket =
                     self.world.bucket(&put.bucket, self.cloud()).map_err(|fault| fault.to_string())?;
                 let done = self.world.put(&bucket.id, &put.key, body).await;
                 done.map(drop).map_err(|fault| fault.to_string())
             }
             Step::Send(send) => {
-                let body = self.body(send.body.as_ref(), send.json.as_ref(), send.file.as_ref()).await?;
+                let body = self.body(&Content::of_send(send)).await?;
                 let delay = send.delay.as_deref().map(spell).transpose()?;
-                let queue = self.world.topic(&send.queue, self.cloud()).map_err(|fault| fault.to_string())?;
+                let queue = self.world.topic_to_be(&send.queue, self.cloud()).await;
+                let queue = queue.map_err(|fault| fault.to_string())?;
                 let done = self.world.send(&queue, body, delay);
                 done.map(drop).map_err(|fault| fault.to_string())
             }
@@ -190,7 +194,18 @@ impl Run<'_> {
                 let event = self.event(invoke)?;
                 let wanted = Wanted { queue: invoke.queue, ..Wanted::default() };
                 let done = self.world.run(&self.function(&invoke.function)?, wanted, event).await;
-                done.map(drop).map_err(|refused| refused.to_string())
+                let done = done.map_err(|refused| refused.to_string())?;
+                if done.status == "error" && !rest.iter().any(|step| is_judged(&step.what, &invoke.function))
+                {
+                    let hint = "if it shall fail, expect it: `last: { status: error }`";
+                    return Err(format!("{} failed: {}\n{hint}", invoke.function, done.result));
+                }
+                Ok(())
+            }
+            Step::Wait(WaitFor::Word(word)) if word == STILL => {
+                let still = self.world.engine.settle().still();
+                let came = tokio::time::timeout(PATIENCE, still).await;
+                came.map_err(|_| "something still moves".into())
             }
             Step::Wait(wanted) => {
                 let (conditions, timeout) = wanted.conditions()?;
@@ -203,6 +218,23 @@ impl Run<'_> {
                 let went = tokio::time::timeout(PATIENCE, going).await;
                 went.map(drop).map_err(|_| "what fell due has not settled in time".into())
             }
+            Step::Clock(at) => {
+                let real = at == "real";
+                let now = (!real).then(|| at.strip_prefix("frozen:").unwrap_or(at).to_owned());
+                let steer = Steer { real, frozen: now.is_some().then_some(true), now, ..Steer::default() };
+                let steering = steered(self.world, &steer);
+                let steered = tokio::time::timeout(PATIENCE, steering).await;
+                steered
+                    .map_err(|_| "what fell due has not settled in time".to_owned())?
+                    .map_err(|fault| fault.1)
+            }
+            Step::Fire(id) => {
+                if self.world.schedules.fire(id).await {
+                    Ok(())
+                } else {
+                    Err(self.no_schedule(id))
+                }
+            }
             Step::Fault(fault) => {
                 self.world.engine.faults().add(fault.rule()?);
                 Ok(())
@@ -214,6 +246,12 @@ impl Run<'_> {
             }
             Step::Expect(_) => Ok(()),
         }
+    }
+
+    fn no_schedule(&self, id: &str) -> String {
+        let all = self.world.schedules.all();
+        let known: Vec<String> = all.iter().map(|(schedule, _)| schedule.id.to_string()).collect();
+        format!("there is no schedule `{id}`{}", instead(id, &known))
     }
 
     async fn wait(&self, until: Conditions, patience: Duration) -> Result<(), String> {
@@ -247,27 +285,26 @@ impl Run<'_> {
         Ok(until)
     }
 
-    async fn body(
-        &self,
-        text: Option<&String>,
-        json: Option<&Value>,
-        file: Option<&String>,
-    ) -> Result<Bytes, String> {
-        match (text, json, file) {
-            (Some(text), None, None) => Ok(Bytes::from(fill_text(text, &self.names))),
-            (None, Some(json), None) => Ok(Bytes::from(fill(json.clone(), &self.names).to_string())),
-            (None, None, Some(file)) => {
+    async fn body(&self, content: &Content<'_>) -> Result<Bytes, String> {
+        match (content.body, content.json, content.base64, content.file) {
+            (Some(text), None, None, None) => Ok(Bytes::from(fill_text(text, &self.names))),
+            (None, Some(json), None, None) => Ok(Bytes::from(fill(json.clone(), &self.names).to_string())),
+            (None, None, Some(base64), None) => decoded(base64),
+            (None, None, None, Some(file)) => {
                 // Beside the test, or in the project.
                 let beside = self.suite.text.path.with_file_name(file);
                 let path = if beside.exists() { beside } else { self.ground.root.join(file) };
                 let read = tokio::fs::read(&path).await;
                 read.map(Bytes::from).map_err(|error| format!("cannot read {file}: {error}"))
             }
-            _ => Err("give one of `body`, `json` and `file`".into()),
+            _ => Err("give one of `body`, `json`, `base64` and `file`".into()),
         }
     }
 
     fn event(&self, invoke: &Invoke) -> Result<Bytes, String> {
+        if let Some(base64) = &invoke.base64 {
+            return decoded(base64);
+        }
         let name = match &invoke.event {
             Some(Value::String(name)) => name,
             Some(event) => return Ok(Bytes::from(fill(event.clone(), &self.names).to_string())),
@@ -282,12 +319,25 @@ impl Run<'_> {
         });
         let request = Request {
             params: params.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
-            seed: self.test.seed,
+            seed: self.ground.seed.or(self.test.seed).unwrap_or_default(),
             now: self.world.clock.now().0,
             count: 1,
             project_root: Some(self.ground.root.clone()),
             envelope: invoke.envelope.clone(),
         };
         library.render(name, &request).map(Bytes::from).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a later step says what shall have become of a function's invocations: then that decides.
+fn is_judged(later: &Step, function: &str) -> bool {
+    let is_it = |named: Option<&String>| named.is_none_or(|named| named == function);
+    match later {
+        Step::Wait(WaitFor::Until(until)) => until.status.is_some() && is_it(until.function.as_ref()),
+        Step::Expect(all) => all.iter().any(|one| match &one.subject {
+            Subject::Last { function } | Subject::Invocations { function, .. } => is_it(function.as_ref()),
+            _ => false,
+        }),
+        _ => false,
     }
 }

@@ -2,14 +2,16 @@
 //! said by both, and a test holds them equal.
 #![expect(dead_code, reason = "of these types only the schema is wanted")]
 
+use super::fields;
 use super::model::{Invoke, Put, Send, WaitFor};
+use super::read::SUBJECTS;
 use crate::clouds::CLOUDS;
 use crate::config::without_null;
 use crate::daemon::control::faults::WantedFault;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Other spellings of keys, that serde reads as well.
@@ -21,8 +23,28 @@ pub fn schema() -> Value {
     let mut schema = generator.into_root_schema_for::<File>().to_value();
     schema["definitions"]["Cloud"]["enum"] = CLOUDS.iter().map(|cloud| cloud.name).collect();
     without_null(&mut schema);
+    with_fields(&mut schema);
     with_short_names(&mut schema);
     schema
+}
+
+/// Fields that need no words of their own here, and the paths that lead into documents.
+fn with_fields(schema: &mut Value) {
+    let wanted = json!({ "$ref": "#/definitions/Wanted" });
+    for about in SUBJECTS {
+        let (first, rest) = about.split_at(1);
+        let of = &mut schema["definitions"][first.to_uppercase() + rest];
+        let fields = fields::of(about);
+        if let Some(properties) = of["properties"].as_object_mut() {
+            for field in [fields.plain, fields.deep].concat() {
+                properties.entry(field).or_insert_with(|| wanted.clone());
+            }
+        }
+        if !fields.deep.is_empty() {
+            of["patternProperties"] = json!({ format!(r"^({})\.", fields.deep.join("|")): wanted });
+        }
+        of["additionalProperties"] = false.into();
+    }
 }
 
 fn with_short_names(schema: &mut Value) {
@@ -52,7 +74,7 @@ fn with_short_names(schema: &mut Value) {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Throws the dice of faults and makes fixtures, where a test says nothing else.
+    /// What tests repeat by, where one says nothing else: ids, order, the dice of faults, fixtures.
     seed: Option<u64>,
     /// Where emulated time stands still, where a test says nothing else; e.g. `2026-01-01T00:00:00Z`.
     clock: Option<String>,
@@ -89,7 +111,7 @@ enum Plain {
 #[serde(deny_unknown_fields)]
 struct Test {
     name: String,
-    /// Throws the dice of faults and makes fixtures.
+    /// What the test repeats by: ids, order, the dice of faults, fixtures.
     seed: Option<u64>,
     /// Where emulated time stands still, e.g. `2026-01-01T00:00:00Z`.
     clock: Option<String>,
@@ -119,8 +141,12 @@ enum Step {
     Wait(WaitFor),
     /// Emulated time goes forward, e.g. by `6h`; ends when everything that fell due has settled.
     Advance(String),
+    /// Emulated time stands still, here, e.g. `2026-01-01T00:00:00Z`; `real`: it passes as the machine's.
+    Clock(String),
     /// What goes wrong from now on.
     Fault(WantedFault),
+    /// This schedule comes now.
+    Fire(String),
     /// This function's next call is a cold start.
     Cold(String),
     /// What shall be so now.
@@ -189,8 +215,6 @@ struct Last {
     duration: Option<Wanted>,
     max_memory: Option<Wanted>,
     log: Option<Wanted>,
-    #[serde(flatten)]
-    others: BTreeMap<String, Wanted>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -199,8 +223,6 @@ struct Invocations {
     /// Only those that ended so are counted.
     status: Option<String>,
     count: Option<Wanted>,
-    #[serde(flatten)]
-    others: BTreeMap<String, Wanted>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -213,8 +235,6 @@ struct Object {
     body: Option<Wanted>,
     /// The body, if it is JSON.
     json: Option<Wanted>,
-    #[serde(flatten)]
-    others: BTreeMap<String, Wanted>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -225,8 +245,6 @@ struct Bucket {
     /// How many there are.
     objects: Option<Wanted>,
     keys: Option<Wanted>,
-    #[serde(flatten)]
-    others: BTreeMap<String, Wanted>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -237,8 +255,6 @@ struct Queue {
     visible: Option<Wanted>,
     leased: Option<Wanted>,
     delayed: Option<Wanted>,
-    #[serde(flatten)]
-    others: BTreeMap<String, Wanted>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -252,7 +268,7 @@ struct Logs {
 #[cfg(test)]
 mod tests {
     use super::super::matching::OPERATORS;
-    use super::super::read::{FILE, STEPS, SUBJECTS, TEST};
+    use super::super::read::{FILE, STEPS, TEST};
     use super::*;
 
     fn sorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -281,7 +297,13 @@ mod tests {
         assert_eq!(variants(of("Expectation")), sorted(SUBJECTS));
         let operators = OPERATORS.into_iter().filter(|name| *name != "has").chain(["snapshot"]);
         assert_eq!(keys(of("Operators")), sorted(operators));
+        for about in SUBJECTS {
+            let (first, rest) = about.split_at(1);
+            let all = fields::of(about);
+            let known = [all.chosen_by, all.plain, all.deep].concat();
+            assert_eq!(keys(of(&(first.to_uppercase() + rest))), sorted(known));
+        }
         assert_eq!(of("Cloud")["enum"][0], "aws");
-        assert_eq!(keys(of("Invoke")), ["as", "event", "fn", "function", "params", "queue"]);
+        assert_eq!(keys(of("Invoke")), ["as", "base64", "event", "fn", "function", "params", "queue"]);
     }
 }

@@ -48,6 +48,18 @@ impl Secrets {
         self.values.iter().fold(text.to_owned(), |text, value| text.replace(value, REDACTED))
     }
 
+    /// Bytes without any.
+    pub fn redacted_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for secret in &self.values {
+            let secret = secret.as_bytes();
+            while let Some(at) = bytes.windows(secret.len()).position(|part| part == secret) {
+                bytes.splice(at..at + secret.len(), REDACTED.bytes());
+            }
+        }
+        bytes
+    }
+
     /// An event without any, by value or by the name of a field.
     pub fn redacted_event(&self, event: &Value) -> Value {
         match event {

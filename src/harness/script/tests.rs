@@ -29,7 +29,7 @@ fn a_file_is_steps_and_expectations_in_their_order() {
     )
     .expect("a suite");
     let test = &suite.tests[0];
-    assert_eq!((test.seed, test.steps.len(), test.at.line), (7, 6, 3));
+    assert_eq!((test.seed, test.steps.len(), test.at.line), (Some(7), 6, 3));
     assert!(matches!(&test.steps[0].what, Step::Fault(fault) if fault.effect == "oom"));
     let Step::Expect(last) = &test.steps[5].what else { panic!("{test:?}") };
     assert_eq!(last[0].subject, Subject::Last { function: Some("resize".into()) });
@@ -63,6 +63,17 @@ fn what_is_wrong_is_shown_where_it_stands() {
         ("tests:\n  - name: a\n    steps: [{ fault: { effect: oom, often: 1 } }]\n", ":3:37", "often"),
         ("tests:\n  - name: a\n    expect: [{ lust: { status: ok } }]\n", ":3:16", "did you mean `last`?"),
         ("tests:\n  - name: a\n    expect: [{ queue: { depth: 0 } }]\n", ":3:23", "`name` is missing"),
+        ("tests:\n  - name: a\n    expect: [{ last: { statsu: ok } }]\n", ":3:24", "did you mean `status`?"),
+        (
+            "tests:\n  - name: a\n    expect: [{ last: { resutl.a: 1 } }]\n",
+            ":3:24",
+            "did you mean `result.a`?",
+        ),
+        (
+            "tests:\n  - name: a\n    expect: [{ last: { cold: { nto: true } } }]\n",
+            ":3:24",
+            "did you mean `not`?",
+        ),
         ("tests: 3\n", ":1:8", "is a list"),
         ("nothing\n", ":1:1", "is a mapping"),
     ];

@@ -3,13 +3,17 @@
 //! What differs from run to run becomes a wildcard, and secrets are taken out by their values.
 
 use super::secrets::Secrets;
-use crate::daemon::recording::{Came, Session};
+use crate::daemon::recording::{Came, Did, Session};
 use crate::daemon::world::World;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use mlemu_core::Timestamp;
 use mlemu_engine::history::Past;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longer bodies are compared by their size, in bytes.
 const LONGEST: usize = 4096;
@@ -19,14 +23,39 @@ pub fn text(session: &Session, world: &World) -> String {
     let secrets = Secrets::of(world);
     let mut text = String::from(
         "# Recorded by `mlemu record`; `mlemu replay` runs it. What differs from run to run is a wildcard.\n\
-         seed: 0\ntests:\n  - name: a recorded session\n    steps:\n",
+         tests:\n  - name: a recorded session\n",
     );
-    for came in &session.came {
-        let step = step(came, &secrets);
-        // JSON is YAML, on a line of its own.
-        let _ = writeln!(text, "      - {step}\n      - wait: idle");
+    if let Some(at) = session.frozen {
+        let _ = writeln!(text, "    clock: {}", written(at));
     }
+    text += "    steps:\n";
+    steps(&mut text, session, &secrets);
     text += "    expect:\n";
+    invocations(&mut text, session, &secrets);
+    objects(&mut text, session, &secrets);
+    for (name, depth) in &session.depths {
+        let _ = writeln!(text, "      - queue: {{ name: {}, depth: {depth} }}", quoted(name));
+    }
+    text
+}
+
+fn steps(text: &mut String, session: &Session, secrets: &Secrets) {
+    let mut stands_still = session.frozen.is_some();
+    for came in &session.came {
+        // JSON is YAML, on a line of its own.
+        let _ = writeln!(text, "      - {}", step(came, secrets));
+        match came {
+            Came::Did(Did::Froze(_)) => stands_still = true,
+            Came::Did(Did::WentReal) => stands_still = false,
+            Came::Did(Did::Advanced(_) | Did::Fault(_)) => {}
+            // What waits for its time would wait for ever where time stands still.
+            _ if stands_still => *text += "      - wait: still\n",
+            _ => *text += "      - wait: idle\n",
+        }
+    }
+}
+
+fn invocations(text: &mut String, session: &Session, secrets: &Secrets) {
     for (function, all) in by_function(&session.past) {
         let _ = writeln!(
             text,
@@ -35,25 +64,43 @@ pub fn text(session: &Session, world: &World) -> String {
             all.len()
         );
         for (number, past) in all.iter().enumerate() {
-            for (path, value) in facts(past, &secrets) {
+            for (path, value) in facts(past, secrets) {
                 let _ = writeln!(text, "          {}: {value}", quoted(&format!("all.{number}{path}")));
             }
         }
     }
+}
+
+fn objects(text: &mut String, session: &Session, secrets: &Secrets) {
     for one in &session.written {
         let (bucket, key) = (quoted(&one.bucket), quoted(&one.key));
         let _ = write!(text, "      - object:\n          bucket: {bucket}\n          key: {key}\n");
-        let said = std::str::from_utf8(&one.body).ok().filter(|said| said.len() <= LONGEST);
-        let _ = match said {
-            Some(said) => writeln!(text, "          body: {}", secrets.wildcard(said)),
-            None => writeln!(text, "          size: {}", one.body.len()),
+        let _ = match std::str::from_utf8(&one.body) {
+            _ if one.body.len() > LONGEST => writeln!(text, "          size: {}", one.body.len()),
+            Ok(said) => writeln!(text, "          body: {}", secrets.wildcard(said)),
+            Err(_) => writeln!(
+                text,
+                "          base64: {}",
+                BASE64_STANDARD.encode(secrets.redacted_bytes(&one.body))
+            ),
         };
     }
-    text
 }
 
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
+}
+
+fn written(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.0).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// In the largest unit that leaves nothing over.
+fn spelled(by: Duration) -> String {
+    let millis = by.as_millis();
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let whole = units.iter().find(|(_, unit)| millis.is_multiple_of(*unit) && millis > 0);
+    whole.map_or_else(|| format!("{millis}ms"), |(name, unit)| format!("{}{name}", millis / unit))
 }
 
 fn by_function(past: &[Arc<Past>]) -> BTreeMap<String, Vec<&Arc<Past>>> {
@@ -65,17 +112,36 @@ fn by_function(past: &[Arc<Past>]) -> BTreeMap<String, Vec<&Arc<Past>>> {
 }
 
 fn step(came: &Came, secrets: &Secrets) -> Value {
-    let body = |bytes: &[u8]| secrets.redacted(&String::from_utf8_lossy(bytes));
     match came {
         Came::Put { bucket, key, body: bytes } => {
-            json!({ "put": { "bucket": bucket, "key": key, "body": body(bytes) } })
+            let (how, body) = body(bytes, secrets);
+            json!({ "put": { "bucket": bucket, "key": key, how: body } })
         }
-        Came::Send { queue, body: bytes } => json!({ "send": { "queue": queue, "body": body(bytes) } }),
+        Came::Send { queue, body: bytes } => {
+            let (how, body) = body(bytes, secrets);
+            json!({ "send": { "queue": queue, how: body } })
+        }
         Came::Invoke(past) => {
-            let event: Value = serde_json::from_slice(&past.event).unwrap_or_default();
-            let event = secrets.redacted_event(&event);
-            json!({ "invoke": { "fn": &*past.function.name, "event": event, "queue": past.queued } })
+            let (how, event) = match serde_json::from_slice::<Value>(&past.event) {
+                // A text would be the name of a fixture.
+                Ok(event) if !event.is_string() => ("event", secrets.redacted_event(&event)),
+                _ => ("base64", BASE64_STANDARD.encode(secrets.redacted_bytes(&past.event)).into()),
+            };
+            json!({ "invoke": { "fn": &*past.function.name, how: event, "queue": past.queued } })
         }
+        Came::Did(Did::Froze(at)) => json!({ "clock": written(*at) }),
+        Came::Did(Did::WentReal) => json!({ "clock": "real" }),
+        Came::Did(Did::Advanced(by)) => json!({ "advance": spelled(*by) }),
+        Came::Did(Did::Fault(rule)) => json!({ "fault": rule }),
+        Came::Did(Did::Fired(id)) => json!({ "fire": id }),
+    }
+}
+
+/// As text, or in base64 where it is none.
+fn body(bytes: &[u8], secrets: &Secrets) -> (&'static str, String) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => ("body", secrets.redacted(text)),
+        Err(_) => ("base64", BASE64_STANDARD.encode(secrets.redacted_bytes(bytes))),
     }
 }
 

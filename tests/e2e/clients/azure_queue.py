@@ -1,10 +1,19 @@
 """Queue Storage from its own client library for Python."""
 
+import datetime
 import os
 import sys
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.queue import (
+    AccessPolicy,
+    CorsRule,
+    QueueClient,
+    QueueServiceClient,
+    TextBase64EncodePolicy,
+    generate_queue_sas,
+)
 
 service = QueueServiceClient.from_connection_string(os.environ["AZURE_STORAGE_CONNECTION_STRING"])
 
@@ -63,6 +72,36 @@ def messages():
     queue.send_message("x" * 65536)
     queue.clear_messages()
     assert queue.get_queue_properties().approximate_message_count == 0
+    own = queue.send_message("four")
+    changed = queue.update_message(own, content="five", visibility_timeout=0)
+    (again,) = queue.receive_messages()
+    assert (again.content, again.dequeue_count) == ("five", 1), (again.content, again.dequeue_count)
+    raises(HttpResponseError, "PopReceiptMismatch", lambda: queue.delete_message(own.id, changed.pop_receipt))
+    queue.delete_message(again)
+    own = queue.send_message("six")
+    queue.delete_message(own)
+    assert queue.get_queue_properties().approximate_message_count == 0
+    signed()
+
+
+def signed():
+    """What signatures let their bearers do, and service properties."""
+    queue = service.create_queue("signed")
+    expiry = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    parts = dict(pair.split("=", 1) for pair in os.environ["AZURE_STORAGE_CONNECTION_STRING"].strip(";").split(";"))
+    account, key = parts["AccountName"], parts["AccountKey"]
+    token = generate_queue_sas(account, "signed", key, permission="a", expiry=expiry)
+    adder = QueueClient.from_queue_url(f"{queue.url}?{token}")
+    adder.send_message("one")
+    raises(HttpResponseError, "AuthorizationPermissionMismatch", lambda: list(adder.receive_messages()))
+    queue.set_queue_access_policy({"readers": AccessPolicy(permission="r", expiry=expiry)})
+    assert list(queue.get_queue_access_policy()) == ["readers"]
+    stored = generate_queue_sas(account, "signed", key, policy_id="readers")
+    assert len(QueueClient.from_queue_url(f"{queue.url}?{stored}").peek_messages()) == 1
+    bad = QueueServiceClient(parts["QueueEndpoint"], credential=AzureNamedKeyCredential(account, "a" * 86 + "=="))
+    raises(HttpResponseError, "AuthenticationFailed", lambda: bad.create_queue("other"))
+    service.set_service_properties(cors=[CorsRule(["*"], ["GET"])])
+    assert service.get_service_properties()["cors"][0].allowed_origins == "*"
 
 
 def feed():

@@ -188,9 +188,43 @@ def topics():
     same(sorted(one["Body"] for one in messages("heard", 10)), sorted(f"m{n}" for n in range(10)))
     refused("NotFound", 404, sns.publish, TopicArn=topic + "x", Message="m")
     refused("InvalidParameter", 400, sns.subscribe, TopicArn=topic, Protocol="https", Endpoint="https://example.com/")
-    refused("NotImplemented", 501, sns.create_topic, Name="a.fifo", Attributes={"FifoTopic": "true"})
+    refused("InvalidParameter", 400, sns.create_topic, Name="a.fifo")
     wait(idle=True)
     server.shutdown()
+
+
+def ordered():
+    """Topics that keep an order, and a bucket that hears of a failure."""
+    fifo = {"FifoQueue": "true"}
+    line = sqs.create_queue(QueueName="line.fifo", Attributes=fifo)["QueueUrl"]
+    topic = sns.create_topic(Name="steps.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn("sqs", "line.fifo"), Attributes=raw)
+    numbers = []
+    for at in [0, 1, 2, 1]:
+        sent = sns.publish(TopicArn=topic, Message=f"m{at}", MessageGroupId="g", MessageDeduplicationId=f"d{at}")
+        numbers.append(sent["SequenceNumber"])
+    same((numbers[3], numbers[:3]), (numbers[1], sorted(numbers[:3])))
+    got = sqs.receive_message(QueueUrl=line, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])["Messages"]
+    same([one["Body"] for one in got], ["m0", "m1", "m2"])
+    same(got[0]["Attributes"]["MessageDeduplicationId"], "d0")
+    entries = [{"Id": str(at), "Message": f"b{at}", "MessageGroupId": "h", "MessageDeduplicationId": f"b{at}"} for at in range(3)]
+    batch = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    assert all(one["SequenceNumber"] > numbers[2] for one in batch["Successful"]), batch
+    refused("InvalidParameter", 400, sns.publish, TopicArn=topic, Message="x")
+
+    s3.create_bucket(Bucket="failures")
+    to = {"OnFailure": {"Destination": "arn:aws:s3:::failures"}}
+    put = functions.put_function_event_invoke_config
+    put(FunctionName="Moody", MaximumRetryAttempts=0, DestinationConfig=to)
+    invalid = {"OnSuccess": {"Destination": "arn:aws:s3:::failures"}}
+    refused("InvalidParameterValueException", 400, put, FunctionName="Moody", DestinationConfig=invalid)
+    functions.invoke(FunctionName="Moody", InvocationType="Event", Payload=b'{"fail": true}')
+    wait(idle=True)
+    (kept,) = s3.list_objects_v2(Bucket="failures")["Contents"]
+    assert kept["Key"].startswith("aws/lambda/async/Moody/"), kept
+    record = json.loads(s3.get_object(Bucket="failures", Key=kept["Key"])["Body"].read())
+    same((record["requestContext"]["condition"], record["requestPayload"]), ("RetriesExhausted", {"fail": True}))
 
 
 def buckets():

@@ -288,9 +288,34 @@ def other_sources():
     text = refused("InvalidParameterValueException", 400, client.create_function, FunctionName="none",
                    Code={"S3Bucket": "code", "S3Key": "none.zip"}, **base)
     assert "NoSuchKey" in text, text
+    s3.put_bucket_versioning(Bucket="code", VersioningConfiguration={"Status": "Enabled"})
+    versions = [s3.put_object(Bucket="code", Key="v.zip", Body=package(code))["VersionId"] for code in (ONE, TWO)]
+    for version, said in zip(versions, ("one", "two")):
+        code = {"S3Bucket": "code", "S3Key": "v.zip", "S3ObjectVersion": version}
+        client.create_function(FunctionName=f"version-{said}", Code=code, **base)
+        same(call(f"version-{said}"), said)
+    text = refused("InvalidParameterValueException", 400, client.create_function, FunctionName="none",
+                   Code={"S3Bucket": "code", "S3Key": "v.zip", "S3ObjectVersion": "nonsense"}, **base)
+    assert "NoSuchVersion" in text, text
+    # A model of 60 MB does not fit into a request, and does by way of a bucket.
+    large = io.BytesIO(package(ONE))
+    with zipfile.ZipFile(large, "a", zipfile.ZIP_STORED) as file:
+        file.writestr("model.bin", os.urandom(60_000_000))
+    s3.put_object(Bucket="code", Key="large.zip", Body=large.getvalue())
+    client.create_function(FunctionName="large", Code={"S3Bucket": "code", "S3Key": "large.zip"}, **base)
+    same(call("large"), "one")
     folder = os.path.join(os.getcwd(), "hot")
     client.create_function(FunctionName="hot", Code={"S3Bucket": "hot-reload", "S3Key": folder}, **base)
     same(call("hot"), "cold")
+
+
+def cannot_run():
+    """A runtime that Lambda has and mlemu has not: the function says so before it is called."""
+    base = {"Role": ROLE, "Handler": "app::handler", "Code": {"ZipFile": package(ONE)}}
+    client.create_function(FunctionName="java", Runtime="java21", **base)
+    told = client.get_function_configuration(FunctionName="java")
+    same((told["State"], told["StateReasonCode"]), ("Failed", "InvalidRuntime"))
+    assert "java21" in told["StateReason"] and "bootstrap" in told["StateReason"], told["StateReason"]
 
 
 def account():
@@ -313,5 +338,6 @@ run({
     "errors": errors,
     "archives": archives,
     "other sources": other_sources,
+    "cannot run": cannot_run,
     "account": account,
 })

@@ -3,7 +3,8 @@
 use super::talk::attempt;
 use super::{house, kill};
 use crate::clients;
-use crate::house::{House, Plan};
+use crate::plan::Plan;
+use crate::program::Program;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -26,13 +27,14 @@ fn functions_with_their_code_and_what_starts_them() {
     assert_eq!(ended, 3);
 }
 
-fn both_clouds(folder: &Path) -> House {
-    Plan::new().arg("--persist").arg(&folder.to_string_lossy()).arg("--gcp-port").arg("0").up()
+fn both_clouds(folder: &Path) -> Program {
+    let plan = Plan::new().arg("--gcp-port").arg("0");
+    plan.arg("--persist").arg(&folder.to_string_lossy()).program()
 }
 
 /// A call of the REST API.
 #[track_caller]
-fn rest(house: &House, line: &str, body: &Value) -> Value {
+fn rest(house: &Program, line: &str, body: &Value) -> Value {
     let text = if body.is_null() { String::new() } else { body.to_string() };
     let headers = [("Content-Type", "application/json")];
     let answer = attempt(house.gcp(), line, &headers, text.as_bytes()).expect("an answer");
@@ -49,7 +51,7 @@ fn topics_and_the_filters_of_their_subscriptions() {
     rest(&first, &format!("PUT {BASE}/topics/news"), &json!({}));
     let said = json!({ "topic": topic, "filter": "attributes.kind = \"good\"" });
     rest(&first, &format!("PUT {BASE}/subscriptions/reader"), &said);
-    let publish = |house: &House, text: &str, kind: &str| {
+    let publish = |house: &Program, text: &str, kind: &str| {
         let message = json!({ "messages": [{ "data": text, "attributes": { "kind": kind } }] });
         rest(house, &format!("POST {BASE}/topics/news:publish"), &message);
     };
@@ -78,7 +80,8 @@ fn a_reset_lasts_too() {
     assert_eq!(first.ask("POST /_mlemu/snapshots/here/restore", &Value::Null).status / 100, 2);
     kill(&mut first);
     let mut second = house(folder.path(), "disk");
-    let status = |house: &House, line: &str| attempt(house.aws(), line, &[], b"").expect("an answer").status;
+    let status =
+        |house: &Program, line: &str| attempt(house.aws(), line, &[], b"").expect("an answer").status;
     assert_eq!((status(&second, "HEAD /before/k"), status(&second, "HEAD /later")), (200, 404));
     assert_eq!(status(&second, "PUT /gone-again"), 200);
     // To how it was when the project was ready: that is as it was kept.

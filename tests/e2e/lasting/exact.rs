@@ -1,7 +1,8 @@
 //! Triggers lose nothing and invent nothing: as many invocations as uploads, and each message in one place at the end.
 
 use super::talk::{attempt, sqs};
-use crate::house::{House, Plan};
+use crate::house::House;
+use crate::plan::Plan;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use super::ledger::{self, Cell, Messages, Wanted};
 use super::talk::{Queue, attempt, surely};
 use super::{house, kill};
-use crate::house::House;
+use crate::program::Program;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -129,7 +129,7 @@ impl Life<'_> {
 }
 
 impl Trial {
-    fn begin(house: &House) -> Self {
+    fn begin(house: &Program) -> Self {
         let to = house.aws();
         assert_eq!(attempt(to, "PUT /kept", &[], b"").expect("a bucket").status, 200);
         Self {
@@ -144,7 +144,7 @@ impl Trial {
     }
 
     /// Work at full speed until the daemon is dead.
-    fn live(&self, house: &mut House, round: u64) {
+    fn live(&self, house: &mut Program, round: u64) {
         let mut dice = Dice(round);
         let pid = Pid::from_raw(i32::try_from(house.pid()).expect("a pid")).expect("a pid");
         let left = AtomicU64::new(10 + dice.throw(300));
@@ -164,7 +164,7 @@ impl Trial {
     }
 
     /// Everything is as it was acknowledged.
-    fn check(&self, house: &House, round: u64) {
+    fn check(&self, house: &Program, round: u64) {
         for cells in &self.objects {
             for (key, cell) in cells.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
                 let answer = surely(house.aws(), &format!("GET /kept/{key}"));

@@ -2,9 +2,12 @@
 
 use super::house;
 use super::talk::attempt;
-use crate::house::{House, Plan};
+use crate::plan::Plan;
+use crate::program::Program;
 use std::io::{Read, Write};
 use std::process::Command;
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// `MLEMU_LARGE_MIB`, or enough to be seen.
 fn mebibytes() -> u64 {
@@ -12,13 +15,13 @@ fn mebibytes() -> u64 {
 }
 
 /// The most memory that the daemon ever had, in MiB.
-fn peak(house: &House) -> u64 {
+fn peak(house: &Program) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
 }
 
-fn in_and_out(house: &House) {
+fn in_and_out(house: &Program) {
     let to = house.aws();
     assert_eq!(attempt(to, "PUT /large", &[], b"").expect("an answer").status, 200);
     let chunk: Vec<u8> = (0..1 << 20).map(|at: u32| (at % 251) as u8).collect();
@@ -47,7 +50,7 @@ fn in_and_out(house: &House) {
 
 #[test]
 fn through_memory() {
-    in_and_out(&Plan::new().up());
+    in_and_out(&Plan::new().program());
 }
 
 #[test]
@@ -81,11 +84,34 @@ impl Drop for Disk {
     }
 }
 
+/// The client writes far more than there is room for, and still reads why.
+#[test]
+fn a_large_upload_to_a_full_disk_hears_why() {
+    let Some(disk) = Disk::of(12) else { return };
+    let folder = disk.0.path().to_string_lossy().into_owned();
+    let plan = Plan::new().arg("--persist").arg(&folder).arg("--gcp-port").arg("0");
+    let house = plan.program();
+    assert_eq!(attempt(house.aws(), "PUT /large", &[], b"").expect("an answer").status, 200);
+    let gcp = house.gcp();
+    let made = attempt(gcp, "POST /storage/v1/b?project=p", &[JSON], br#"{"name": "large"}"#);
+    assert_eq!(made.expect("an answer").status, 200);
+    let body = vec![7; 40 << 20];
+    let upload = "POST /upload/storage/v1/b/large/o?uploadType=media&name=k";
+    for (to, line) in [(house.aws(), "PUT /large/k"), (gcp, upload)] {
+        let answer = attempt(to, line, &[], &body).expect("an answer, not a broken pipe");
+        let text = answer.text();
+        assert!((500..=599).contains(&answer.status), "{} {text}", answer.status);
+        for said in [&*folder, "No space left on device", "make room on that disk"] {
+            assert!(text.contains(said), "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_is_the_vendors_fault_and_the_daemon_lives() {
     let Some(disk) = Disk::of(12) else { return };
     let mut first = house(disk.0.path(), "durable");
-    let send = |house: &House, line: &str, body: &[u8]| {
+    let send = |house: &Program, line: &str, body: &[u8]| {
         let answer = attempt(house.aws(), line, &[], body).expect("an answer");
         (answer.status, answer.text())
     };
@@ -98,6 +124,10 @@ fn a_full_disk_is_the_vendors_fault_and_the_daemon_lives() {
     });
     let (number, status, text) = full.expect("it is full at last");
     assert!(number > 5 && (500..=599).contains(&status), "{number}: {status} {text}");
+    let place = std::fs::canonicalize(disk.0.path()).expect("a folder");
+    for said in [&*place.to_string_lossy(), "No space left on device", "make room on that disk"] {
+        assert!(text.contains(said), "{text}");
+    }
     // Nothing more is begun, and what is there can be read.
     assert!(send(&first, "PUT /small/another", &body).0 >= 500);
     assert_eq!(send(&first, "GET /small/before", b""), (200, "kept".into()));

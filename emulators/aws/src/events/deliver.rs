@@ -12,7 +12,7 @@ use mlemu_engine::queues::Attribute;
 pub async fn to_rules(front: &Front, bus: &str, event: &Event, cause: Cause) {
     let all = front.store().rules();
     for rule in all.iter().filter(|rule| rule.enabled && rule.bus == bus) {
-        if rule.pattern.as_ref().is_some_and(|(_, pattern)| pattern.fits(&event.document)) {
+        if rule.pattern.as_ref().is_some_and(|fitting| fitting.pattern.fits(&event.document)) {
             to_targets(front, rule, event, cause.clone()).await;
         }
     }
@@ -74,8 +74,8 @@ async fn bury(front: &Front, rule: &Rule, target: &Target, body: String, why: &s
 }
 
 /// A rule by time is due.
-pub async fn by_schedule(front: &Front, bus: &str, name: &str, at: Timestamp) {
-    let rule = front.store().rule_mut(Some(bus), name).map(|rule| rule.clone());
+pub async fn by_schedule(front: &Front, bus: &str, name: &str, at: Timestamp, cause: Cause) {
+    let rule = front.store().rule(Some(bus), name).cloned();
     let Ok(rule) = rule else { return };
     let said = Detail {
         source: "aws.events".into(),
@@ -83,6 +83,5 @@ pub async fn by_schedule(front: &Front, bus: &str, name: &str, at: Timestamp) {
         resources: vec![rule.arn.clone()],
     };
     let event = Event::new(front.parts.ids.fresh("event"), &front.parts.settings, at, &said, "{}".into());
-    let cause = Cause::Request(event.id.as_str().into());
     to_targets(front, &rule, &event, cause).await;
 }

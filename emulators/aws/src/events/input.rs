@@ -145,6 +145,7 @@ mod tests {
             role: None,
             tags: BTreeMap::new(),
             targets: BTreeMap::new(),
+            declared: false,
         }
     }
 

@@ -28,10 +28,10 @@ use fault::{Code, Fault};
 use http::request::Parts as Head;
 use http::{HeaderValue, Request, StatusCode, header};
 use mlemu_core::{Cause, Clock, Sink, Subject, What};
-use mlemu_engine::Ids;
 use mlemu_engine::schedules::Schedules;
+use mlemu_engine::{Ids, Kept, KeptGuard, Shelf};
 use serde_json::Value;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use store::Store;
 
 /// Largest request, in bytes.
@@ -48,6 +48,8 @@ pub struct Parts {
     pub reach: Arc<dyn Reach>,
     /// Where rules by time wait.
     pub schedules: Arc<Schedules>,
+    /// Where buses and rules outlive the daemon.
+    pub shelf: Shelf,
 }
 
 /// The whole service. A cheap handle; clones share one.
@@ -58,7 +60,7 @@ pub struct Events {
 
 struct Front {
     parts: Parts,
-    store: Mutex<Store>,
+    store: Kept<Store>,
 }
 
 /// One request, whatever it asks for.
@@ -68,8 +70,8 @@ struct Call {
 
 impl Front {
     /// Never held across an await.
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> KeptGuard<'_, Store> {
+        self.store.lock()
     }
 
     fn warn(&self, text: String) {
@@ -79,7 +81,9 @@ impl Front {
 
 impl Events {
     pub fn new(parts: Parts) -> Self {
-        let store = Mutex::new(Store::new(&parts.settings));
+        let settings = parts.settings.clone();
+        let store =
+            Kept::on(parts.shelf.part("events")).prepared(|store: &mut Store| store.awaken(&settings));
         Self { front: Arc::new(Front { parts, store }) }
     }
 
@@ -121,6 +125,14 @@ impl Events {
             Event::new(parts.ids.fresh("event"), &parts.settings, parts.clock.now(), &detail, letter.text());
         deliver::to_rules(&self.front, &bus, &event, letter.cause).await;
         Ok(())
+    }
+
+    /// Rules by time that were there when the daemon ended wait for their times again.
+    pub fn awake(&self) {
+        let rules = self.front.store().rules();
+        for rule in &rules {
+            ops::rules::schedule(&self.front, rule);
+        }
     }
 
     /// Makes what a project declares, or puts it into the form that it is declared in now.

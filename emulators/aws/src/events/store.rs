@@ -3,7 +3,8 @@
 use super::fault::Fault;
 use super::wire::Target;
 use crate::lambda::Settings;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, PatternFault};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ pub const DEFAULT: &str = "default";
 
 pub type Tags = BTreeMap<String, String>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bus {
     pub name: String,
     pub arn: String,
@@ -19,13 +20,12 @@ pub struct Bus {
     pub tags: Tags,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rule {
     pub name: String,
     pub bus: String,
     pub arn: String,
-    /// As it was given, and compiled.
-    pub pattern: Option<(String, Arc<Pattern>)>,
+    pub pattern: Option<Fitting>,
     pub schedule: Option<String>,
     pub enabled: bool,
     pub description: Option<String>,
@@ -33,6 +33,31 @@ pub struct Rule {
     pub tags: Tags,
     /// By their ids.
     pub targets: BTreeMap<String, Target>,
+    /// A project declares it.
+    pub declared: bool,
+}
+
+/// A pattern as it was given, and compiled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fitting {
+    pub text: String,
+    pub pattern: Arc<Pattern>,
+}
+
+impl TryFrom<String> for Fitting {
+    type Error = PatternFault;
+
+    fn try_from(text: String) -> Result<Self, PatternFault> {
+        let pattern = Arc::new(Pattern::compile(&text)?);
+        Ok(Self { text, pattern })
+    }
+}
+
+impl From<Fitting> for String {
+    fn from(fitting: Fitting) -> Self {
+        fitting.text
+    }
 }
 
 impl Rule {
@@ -41,9 +66,11 @@ impl Rule {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Store {
-    settings: Arc<Settings>,
+    /// What its ARNs begin with.
+    #[serde(skip)]
+    place: String,
     pub buses: BTreeMap<String, Bus>,
     /// By bus and name.
     pub rules: BTreeMap<(String, String), Rule>,
@@ -54,10 +81,13 @@ pub struct Store {
 pub struct Saved(Store);
 
 impl Store {
-    pub fn new(settings: &Arc<Settings>) -> Self {
-        let mut store = Self { settings: settings.clone(), buses: BTreeMap::new(), rules: BTreeMap::new() };
-        store.add_bus(DEFAULT, None, Tags::new());
-        store
+    /// Completes what was kept when the daemon ended: what a project declares it declares anew.
+    pub fn awaken(&mut self, settings: &Settings) {
+        self.place = format!("arn:aws:events:{}:{}", settings.region, settings.account);
+        self.rules.retain(|_, rule| !rule.declared);
+        if !self.buses.contains_key(DEFAULT) {
+            self.add_bus(DEFAULT, None, Tags::new());
+        }
     }
 
     pub fn add_bus(&mut self, name: &str, description: Option<String>, tags: Tags) -> Bus {
@@ -79,7 +109,7 @@ impl Store {
     }
 
     fn arn(&self, kind: &str, name: &str) -> String {
-        format!("arn:aws:events:{}:{}:{kind}/{name}", self.settings.region, self.settings.account)
+        format!("{}:{kind}/{name}", self.place)
     }
 
     /// Rules of the default bus have no bus in their ARN.
@@ -92,6 +122,11 @@ impl Store {
         let named = named.unwrap_or(DEFAULT);
         let name = named.rsplit_once(":event-bus/").map_or(named, |(_, name)| name);
         self.buses.get(name).ok_or_else(|| Fault::no_bus(name))
+    }
+
+    pub fn rule(&self, bus: Option<&str>, name: &str) -> Result<&Rule, Fault> {
+        let bus = &self.bus(bus)?.name;
+        self.rules.get(&(bus.clone(), name.to_owned())).ok_or_else(|| Fault::no_rule(name, bus))
     }
 
     pub fn rule_mut(&mut self, bus: Option<&str>, name: &str) -> Result<&mut Rule, Fault> {

@@ -69,6 +69,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::kept_on(mlemu_engine::Shelf::default())
+    }
+
+    /// One whose buses and rules are kept there.
+    fn kept_on(shelf: mlemu_engine::Shelf) -> Self {
         let (mailbox, clock, journal) =
             (Mailbox::new(), Arc::new(SteeredClock::new()), Arc::new(Journal::new(100)));
         let engine = Engine::new(mlemu_engine::Parts {
@@ -87,6 +92,7 @@ impl Bench {
             settings: Arc::new(Settings::default()),
             reach: mailbox.clone(),
             schedules: schedules.clone(),
+            shelf,
         });
         Self { events, mailbox, clock, engine, schedules }
     }
@@ -307,4 +313,33 @@ async fn templates_declare_rules_with_their_targets() {
     bench.events.declare(Declared::rule("d", &fewer).unwrap()).unwrap();
     bench.put(json!({})).await;
     assert!(bench.sent().is_empty(), "it is as it is declared now");
+}
+
+#[tokio::test]
+async fn rules_outlive_the_daemon_and_those_by_time_wait_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || mlemu_engine::Store::open(folder.path(), mlemu_engine::Durability::Disk).unwrap();
+    let store = open();
+    let bench = Bench::kept_on(store.world("one"));
+    bench.good("CreateEventBus", json!({ "Name": "own" })).await;
+    let pattern = json!({ "source": ["shop"] }).to_string();
+    bench.good("PutRule", json!({ "Name": "r", "EventBusName": "own", "EventPattern": pattern })).await;
+    let targets = json!([{ "Id": "q", "Arn": QUEUE, "InputPath": "$.detail" }]);
+    bench.good("PutTargets", json!({ "Rule": "r", "EventBusName": "own", "Targets": targets })).await;
+    bench.good("PutRule", json!({ "Name": "tick", "ScheduleExpression": "rate(1 hour)" })).await;
+    let said = json!({ "EventPattern": { "source": ["gone"] } });
+    bench.events.declare(Declared::rule("declared", &said).unwrap()).unwrap();
+    store.close();
+    let store = open();
+    let bench = Bench::kept_on(store.world("one"));
+    store.world("one").sound().unwrap();
+    bench.events.awake();
+    let listed = bench.good("ListRules", json!({})).await;
+    assert_eq!(listed["Rules"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(bench.schedules.all().len(), 1);
+    let entry =
+        json!({ "Source": "shop", "DetailType": "sold", "Detail": "{\"n\":1}", "EventBusName": "own" });
+    bench.good("PutEvents", json!({ "Entries": [entry] })).await;
+    let sent = bench.mailbox.take();
+    assert_eq!((sent[0].0.as_str(), sent[0].1.text()), (QUEUE, "{\"n\":1}".to_owned()));
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use mlemu_core::declare::HttpForm;
-use mlemu_core::{Answer, Cause, FunctionId, InvocationId, Invoke, Mode, Refusal, Reply};
+use mlemu_core::{Answer, Cause, FunctionId, InvocationId, Invoke, Refusal, Reply};
 use mlemu_engine::Ids;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -36,19 +36,10 @@ pub enum Trouble {
 
 /// What the engine is asked for this request.
 pub fn invoke(function: &FunctionId, arrived: &Arrived, event: &Value, ids: &Ids) -> Invoke {
-    let trace = || (TRACE_ID, arrived.trace.clone());
-    Invoke {
-        id: InvocationId(ids.fresh("invocation").uuid().into()),
-        target: function.clone(),
-        qualifier: None,
-        mode: Mode::Wait,
-        payload: Bytes::from(event.to_string()),
-        attributes: if arrived.traced { vec![trace()] } else { Vec::new() },
-        head: None,
-        cause: Cause::Request(crate::trace::of(&arrived.trace).into()),
-        wants_log: false,
-        stream: None,
-    }
+    let id = InvocationId(ids.fresh("invocation").uuid().into());
+    let cause = Cause::Request(crate::trace::of(&arrived.trace).into());
+    let attributes = if arrived.traced { vec![(TRACE_ID, arrived.trace.clone())] } else { Vec::new() };
+    Invoke { attributes, ..Invoke::of(id, function.clone(), event.to_string(), cause) }
 }
 
 /// Runs it, for `patience` at most.

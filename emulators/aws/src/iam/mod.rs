@@ -1,6 +1,6 @@
 //! STS and the few IAM calls that tools make before CreateFunction.
 //!
-//! Kept in memory and told again; nothing is enforced. Query protocol: names and values of a form in, XML
+//! Kept and told again; nothing is enforced. Query protocol: names and values of a form in, XML
 //! out (IAM API reference, "Making query requests"; STS API reference, "Actions").
 
 mod policies;
@@ -18,10 +18,12 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, header};
 use mlemu_core::{Subject, What};
+use mlemu_engine::{Kept, Shelf};
 use policies::Policy;
 use roles::Role;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use thiserror::Error;
 use xml::{element, text};
 
@@ -34,10 +36,14 @@ const IAM_VERSION: &str = "2010-05-08";
 pub struct Iam {
     settings: Arc<Settings>,
     functions: Arc<dyn Functions>,
-    store: Mutex<Store>,
+    store: Kept<Store>,
 }
 
-#[derive(Debug, Default)]
+/// What there was at one moment.
+#[derive(Clone)]
+pub struct Saved(Store);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Store {
     roles: BTreeMap<String, Role>,
     /// By ARN.
@@ -108,8 +114,18 @@ impl Call<'_> {
 }
 
 impl Iam {
-    pub fn new(settings: Arc<Settings>, functions: Arc<dyn Functions>) -> Self {
-        Self { settings, functions, store: Mutex::default() }
+    /// Roles and policies outlive the daemon on `shelf`.
+    pub fn new(settings: Arc<Settings>, functions: Arc<dyn Functions>, shelf: &Shelf) -> Self {
+        Self { settings, functions, store: Kept::on(shelf.part("roles")) }
+    }
+
+    /// All roles and policies as they are now.
+    pub fn saved(&self) -> Saved {
+        Saved(self.store.lock().clone())
+    }
+
+    pub fn restore(&self, saved: &Saved) {
+        *self.store.lock() = saved.0.clone();
     }
 
     /// Whether a request that nobody signed is for STS or IAM: a form, or an action of their versions.
@@ -140,14 +156,18 @@ impl Iam {
         let civil = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let later = now.checked_add(jiff::SignedDuration::from_hours(1)).unwrap_or(now);
         let call = Call { form, settings: &self.settings, now: civil(now), later: civil(later) };
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = sts::run(action, &call) {
             return answer;
         }
-        if let Some(answer) = roles::run(action, &call, &mut store) {
-            return answer;
+        let mut kept = self.store.lock();
+        let mut store = kept.clone();
+        let answer = roles::run(action, &call, &mut store);
+        let answer = answer.or_else(|| policies::run(action, &call, &mut store));
+        if *kept != store {
+            *kept = store;
         }
-        if let Some(answer) = policies::run(action, &call, &mut store) {
+        drop(kept);
+        if let Some(answer) = answer {
             return answer;
         }
         let what = What::Unsupported { service: "iam".into(), operation: action.to_owned() };

@@ -3,11 +3,12 @@
 use super::roles::{encoded, list};
 use super::xml::{element, text};
 use super::{Answer, Call, Fault, Store};
+use serde::{Deserialize, Serialize};
 
 /// The version that every policy has.
 const VERSION: &str = "v1";
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     name: String,
     path: String,

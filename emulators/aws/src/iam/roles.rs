@@ -3,12 +3,13 @@
 use super::xml::{element, members, text};
 use super::{Answer, Call, Fault, Store};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What RFC 3986 leaves unreserved stays as it is.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Role {
     name: String,
     path: String,

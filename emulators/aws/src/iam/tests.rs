@@ -11,8 +11,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::kept_on(&Shelf::default())
+    }
+
+    fn kept_on(shelf: &Shelf) -> Self {
         let functions = FakeFunctions::new();
-        Self { iam: Iam::new(Arc::default(), functions.clone()), functions }
+        Self { iam: Iam::new(Arc::default(), functions.clone(), shelf), functions }
     }
 
     async fn send(&self, form: &str) -> (u16, String) {
@@ -168,4 +172,35 @@ fn whose_unsigned_request_it_is() {
     assert!(claims("/?Action=GetCallerIdentity&Version=2011-06-15", "text/plain"));
     assert!(!claims("/", "multipart/form-data; boundary=b"));
     assert!(!claims("/bucket", form));
+}
+
+#[tokio::test]
+async fn a_reset_goes_back_to_the_roles_of_then() {
+    let bench = Bench::new();
+    let create = "Action=CreateRole&Version=2010-05-08&RoleName=made&AssumeRolePolicyDocument=%7B%7D";
+    let before = bench.iam.saved();
+    assert_eq!(bench.send(create).await.0, 200);
+    assert_eq!(bench.send(create).await.0, 409);
+    bench.iam.restore(&before);
+    assert_eq!(bench.send(create).await.0, 200, "it is gone");
+}
+
+#[tokio::test]
+async fn roles_outlive_the_daemon_and_looking_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || mlemu_engine::Store::open(folder.path(), mlemu_engine::Durability::Disk).unwrap();
+    let store = open();
+    let bench = Bench::kept_on(&store.world("one"));
+    let create = "Action=CreateRole&Version=2010-05-08&RoleName=r&AssumeRolePolicyDocument={}";
+    Bench::holds(&bench.send(create).await, 200, &[]);
+    let before = store.issued();
+    let get = "Action=GetRole&Version=2010-05-08&RoleName=r";
+    Bench::holds(&bench.send(get).await, 200, &["<RoleName>r</RoleName>"]);
+    assert_eq!(store.issued(), before);
+    let saved = bench.iam.saved();
+    bench.send("Action=DeleteRole&Version=2010-05-08&RoleName=r").await;
+    bench.iam.restore(&saved);
+    store.close();
+    let bench = Bench::kept_on(&open().world("one"));
+    Bench::holds(&bench.send(get).await, 200, &["<RoleName>r</RoleName>"]);
 }

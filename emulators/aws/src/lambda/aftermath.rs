@@ -84,7 +84,9 @@ impl Aftermath {
             kind: format!("Lambda Function Invocation Result - {word}"),
             resources: vec![arn.clone(), function],
         };
-        let letter = Letter { detail: Some(detail), ..Letter::of(document, end.invoke.cause.clone()) };
+        let (now, id) = (lambda.functions.clock().now(), lambda.functions.ids().fresh("record").uuid());
+        let key = Some(key(&end.invoke.target.name, now, &id));
+        let letter = Letter { detail: Some(detail), key, ..Letter::of(document, end.invoke.cause.clone()) };
         self.tell(&end, &arn, letter).await;
     }
 }
@@ -112,6 +114,13 @@ fn condition(verdict: Verdict) -> &'static str {
         Verdict::TooOld => "EventAgeExceeded",
         Verdict::NoRoom => "ZeroReservedConcurrency",
     }
+}
+
+/// The name of a record in a bucket.
+fn key(function: &str, now: Timestamp, id: &str) -> String {
+    let now = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
+    let (day, moment) = (now.strftime("%Y/%m/%d"), now.strftime("%Y-%m-%dT%H.%M.%S"));
+    format!("aws/lambda/async/{function}/{day}/{moment}-{id}")
 }
 
 /// What the last run answered, as the caller of Invoke would have got it.
@@ -194,18 +203,8 @@ mod tests {
     use mlemu_core::{Cause, FunctionFailure, InvocationId, Mode, Reply};
 
     fn invoke(lambda: &Lambda, payload: &'static str) -> Invoke {
-        Invoke {
-            id: InvocationId("ID".into()),
-            target: lambda.id_of("f"),
-            qualifier: None,
-            mode: Mode::Queue,
-            payload: payload.into(),
-            attributes: Vec::new(),
-            head: None,
-            cause: Cause::Mlemu,
-            wants_log: false,
-            stream: None,
-        }
+        let id = InvocationId("ID".into());
+        Invoke { mode: Mode::Queue, ..Invoke::of(id, lambda.id_of("f"), payload, Cause::Mlemu) }
     }
 
     fn outcome(invoke: &Invoke, result: Result<mlemu_core::Answer, FunctionFailure>) -> Option<Box<Outcome>> {

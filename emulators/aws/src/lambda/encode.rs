@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::target::{LATEST, Target};
 use super::wire;
 use crate::profile::MIB;
+use crate::runtime_api;
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
@@ -54,6 +55,11 @@ impl Described {
     pub fn configuration(self, code_size: u64) -> wire::FunctionConfiguration {
         let Self { name, arn, label, facts, revision } = self;
         let env = revision.env.clone();
+        let cannot =
+            runtime_api::can_run(&revision.runtime).err().map(|unsupported| match &unsupported.hint {
+                Some(hint) => format!("{unsupported}; {hint}"),
+                None => unsupported.to_string(),
+            });
         wire::FunctionConfiguration {
             function_arn: arn,
             runtime: revision.runtime.clone(),
@@ -68,7 +74,9 @@ impl Described {
             version: label,
             environment: (!env.is_empty()).then_some(wire::Environment { variables: env }),
             revision_id: facts.revision_id,
-            state: "Active",
+            state: if cannot.is_some() { "Failed" } else { "Active" },
+            state_reason_code: cannot.is_some().then_some("InvalidRuntime"),
+            state_reason: cannot,
             last_update_status: "Successful",
             package_type: "Zip",
             architectures: facts.architectures,

@@ -57,6 +57,7 @@ pub fn outcome(invoke: &Invoke, result: Result<Answer, FunctionFailure>) -> Repl
         peak_memory: 1,
         memory_limit: 2,
         enforcement: Enforcement::None,
+        cpu: None,
     };
     let log = if invoke.wants_log { vec!["START".to_owned(), "END".to_owned()] } else { Vec::new() };
     let revision = invoke.qualifier.clone().unwrap_or_else(|| "$LATEST".into());

@@ -59,6 +59,8 @@ pub enum FetchFault {
     NoSuchBucket,
     #[error("The specified key does not exist.")]
     NoSuchKey,
+    #[error("The specified version does not exist.")]
+    NoSuchVersion,
     #[error("{0}")]
     Other(String),
 }
@@ -166,18 +168,8 @@ impl Lambda {
     pub async fn start(&self, reference: &str, payload: Bytes, cause: Cause) -> Result<(), Fault> {
         let target = Target::read(reference, None, &self.settings)?;
         let (id, qualifier) = self.pick(&target)?;
-        let invoke = Invoke {
-            id: InvocationId(self.functions.ids().fresh("invocation").uuid().into()),
-            target: id,
-            qualifier,
-            mode: Mode::Queue,
-            payload,
-            attributes: Vec::new(),
-            head: None,
-            cause,
-            wants_log: false,
-            stream: None,
-        };
+        let call = InvocationId(self.functions.ids().fresh("invocation").uuid().into());
+        let invoke = Invoke { qualifier, mode: Mode::Queue, ..Invoke::of(call, id, payload, cause) };
         let reply = self.functions.invoke(invoke).await;
         reply.map(drop).map_err(|refusal| Fault::refused(&refusal, &target.arn(&self.settings)))
     }

@@ -112,6 +112,10 @@ pub struct FunctionConfiguration {
     pub environment: Option<Environment>,
     pub revision_id: String,
     pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason_code: Option<&'static str>,
     pub last_update_status: &'static str,
     pub package_type: &'static str,
     pub architectures: Vec<String>,

@@ -39,6 +39,11 @@ pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
     })
 }
 
+/// Whether functions of this runtime can run here.
+pub(super) fn can_run(runtime: &str) -> Result<(), Unsupported> {
+    family(runtime).map(|_| ())
+}
+
 type Family = (Language, Vec<String>, &'static [(&'static str, &'static str)]);
 
 fn family(runtime: &str) -> Result<Family, Unsupported> {

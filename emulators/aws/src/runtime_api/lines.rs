@@ -15,14 +15,16 @@ pub(super) fn of(record: &Record) -> Vec<String> {
     let version = record.subject.revision.as_deref().unwrap_or_default();
     match &record.what {
         What::InitStarted { runtime, version } => vec![init_start(record, runtime, version)],
-        // Who stops it knows; the vendor never does.
         What::InitEnded { status: Status::Ok, .. } => Vec::new(),
         // Who stops it knows; the vendor never does that.
         What::InitEnded { status: Status::Error { kind }, .. } if kind == "Stopped" => Vec::new(),
         What::InitEnded { init, status } => vec![init_report(init.duration, init.phase, status)],
         What::Started => vec![format!("START RequestId: {id} Version: {version}")],
         What::Log(line) => vec![line.text.clone()],
-        What::Ended { status, usage } => {
+        What::Ended { status, usage, .. } => {
+            if never_began(usage) {
+                return Vec::new();
+            }
             let mut lines = cause(id, record.at, status);
             lines.push(format!("END RequestId: {id}"));
             lines.push(report(id, status, usage));
@@ -30,6 +32,11 @@ pub(super) fn of(record: &Record) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Nothing was started that could be measured; the vendor has no such case, and no lines for it.
+fn never_began(usage: &Usage) -> bool {
+    usage.peak_memory == 0 && usage.init.is_none() && usage.handler.is_zero()
 }
 
 /// The interpreter's true version stands where Lambda has its build number.
@@ -120,9 +127,26 @@ mod tests {
             peak_memory: 40 * MIB,
             memory_limit: 128 * MIB,
             enforcement: Enforcement::Cgroup2,
+            cpu: None,
         };
         let line = report("ID", status, &usage);
         line.split("Max Memory Used: 40 MB\t").nth(1).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_never_began_is_not_reported() {
+        let begun = Usage {
+            queued: Duration::ZERO,
+            start: StartKind::Cold,
+            init: None,
+            handler: Duration::ZERO,
+            peak_memory: MIB,
+            memory_limit: 128 * MIB,
+            enforcement: Enforcement::Cgroup2,
+            cpu: None,
+        };
+        assert!(!never_began(&begun));
+        assert!(never_began(&Usage { peak_memory: 0, ..begun }));
     }
 
     #[test]

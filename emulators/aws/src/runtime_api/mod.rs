@@ -47,6 +47,11 @@ impl LambdaRuntime {
     }
 }
 
+/// Whether functions of `runtime` can run here.
+pub(crate) fn can_run(runtime: &str) -> Result<(), Unsupported> {
+    clients::can_run(runtime)
+}
+
 impl Runtime for LambdaRuntime {
     fn needs(&self, revision: &Revision) -> Result<Needs, Unsupported> {
         clients::needs(revision)
@@ -73,6 +78,10 @@ impl Runtime for LambdaRuntime {
             let command = Command { program, args, env, folder: built.code.clone() };
             Ok(Box::new(PullSession { command, desk, serving }) as Box<dyn Session>)
         })
+    }
+
+    fn profile(&self, _revision: &Revision) -> &'static str {
+        "aws-lambda"
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -108,8 +108,11 @@ impl Decoder {
             return Ok(None);
         }
         let mut line = std::mem::take(&mut self.line);
-        if line.last() == Some(&b'\r') {
-            line.pop();
+        match line.last() {
+            Some(b'\r') => drop(line.pop()),
+            // Some clients end a trailer so.
+            _ if matches!(self.place, Place::Trailers | Place::End) => {}
+            _ => return Err(Code::IncompleteBody.into()),
         }
         String::from_utf8(line).map(Some).map_err(|_| Code::IncompleteBody.into())
     }
@@ -267,6 +270,9 @@ mod tests {
             }
         }
         assert_eq!(decode("0\r\n\r\n", 0, 4).unwrap().0, b"");
+        for bare in ["5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5;x\u{e}\nhello\r\n0\r\n\r\n"] {
+            assert!(decode(bare, 5, 3).is_err(), "a line ends with both: {bare:?}");
+        }
     }
 
     /// The example of the vendor's page, 65 KiB in two chunks.

@@ -151,9 +151,10 @@ pub(super) fn name(change: ObjectChange) -> &'static str {
         ObjectChange::Marked => "ObjectRemoved:DeleteMarkerCreated",
         ObjectChange::Described(Described::Tagged) => "ObjectTagging:Put",
         ObjectChange::Described(Described::Untagged) => "ObjectTagging:Delete",
-        // S3 has no word for the last, and never says it.
+        // S3 has no word for an amendment, and never says it.
         ObjectChange::Described(Described::Permitted | Described::Amended) => "ObjectAcl:Put",
-        ObjectChange::Described(Described::Retained) => "ObjectRetention:Put",
+        // Nobody keeps single versions by hand here.
+        ObjectChange::Described(Described::Retained | Described::Kept) => "ObjectRetention:Put",
     }
 }
 

@@ -157,9 +157,9 @@ impl From<objects::Fault> for Fault {
                 Fault::new(Code::EntityTooLarge).with("MaxSizeAllowed", limit.to_string())
             }
             Core::Stale => Fault::new(Code::OperationAborted),
-            Core::Disk { why } => {
-                tracing::error!("object store: {why}");
-                Fault::new(Code::InternalError)
+            Core::Disk { .. } => {
+                tracing::error!("object store: {fault}");
+                Fault::because(Code::InternalError, fault.to_string())
             }
         }
     }

@@ -22,7 +22,6 @@ mod event;
 mod fault;
 mod inside;
 mod kept;
-mod leftover;
 mod lock;
 mod notifications;
 mod ops;
@@ -169,7 +168,6 @@ impl S3 {
         let request_id = encode::new_request_id(self.front.objects().ids());
         let resource = head.uri.path().to_owned();
         let is_head = head.method == Method::HEAD;
-        let body = leftover::patient(body, &head.headers);
         let page = Page::of(&self.front, &head);
         let answer = self.answer(head, body, &request_id).await;
         let mut response =

@@ -3,6 +3,7 @@
 use super::Front;
 use super::envelope::{Links, Message};
 use super::fault::Fault;
+use super::fifo;
 use super::outgoing::Parcel;
 use super::store::{Protocol, Subscription};
 use crate::reach::Letter;
@@ -19,27 +20,53 @@ pub async fn letter(front: &Arc<Front>, topic: &str, letter: Letter) -> Result<(
         attributes: letter.attributes,
         ..Message::default()
     };
-    publish(front, message, letter.cause).await.map(drop)
+    publish(front, Message { group: letter.group, ..message }, letter.once, letter.cause).await.map(drop)
 }
 
-/// Gives a message to all who want it, and its id. Whatever comes of it is under way then.
-pub async fn publish(front: &Arc<Front>, mut message: Message, cause: Cause) -> Result<String, Fault> {
-    let listeners = {
+/// What a publisher is told of a message that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub id: String,
+    /// Of topics that keep an order.
+    pub number: Option<String>,
+}
+
+/// Gives a message to all who want it. Whatever comes of it is under way then. `said`: its deduplication id.
+pub async fn publish(
+    front: &Arc<Front>,
+    mut message: Message,
+    said: Option<String>,
+    cause: Cause,
+) -> Result<Receipt, Fault> {
+    let (topic, listeners) = {
         let store = front.store();
-        if !store.topics.contains_key(&message.topic) {
-            return Err(Fault::no_topic());
-        }
-        store.listeners(&message.topic)
+        let topic = store.topics.get(&message.topic).ok_or_else(Fault::no_topic)?.clone();
+        (topic, store.listeners(&message.topic))
     };
+    fifo::check(&topic, &mut message, said)?;
     message.id = front.parts.ids.fresh("notification").uuid();
     message.at = front.parts.clock.now();
+    if message.ordered.is_none() {
+        tell(front, listeners, &message, cause).await;
+        return Ok(Receipt { id: message.id, number: None });
+    }
+    let line = front.lines.of(&message.topic);
+    let mut line = line.lock().await;
+    let at = message.at;
+    let is_told = line.number(&topic, &mut message, at);
+    if !is_told {
+        tell(front, listeners, &message, cause).await;
+    }
+    Ok(Receipt { id: message.id, number: message.ordered.map(|ordered| ordered.number) })
+}
+
+async fn tell(front: &Arc<Front>, listeners: Vec<Subscription>, message: &Message, cause: Cause) {
     for to in listeners {
-        let wants = to.filter.as_ref().is_none_or(|filter| filter.wants(&message));
+        let wants = to.filter.as_ref().is_none_or(|filter| filter.wants(message));
         if to.token.is_none() && wants {
-            hand_over(front, to, &message, cause.clone()).await;
+            hand_over(front, to, message, cause.clone()).await;
         }
     }
-    Ok(message.id)
 }
 
 async fn hand_over(front: &Arc<Front>, to: Subscription, message: &Message, cause: Cause) {
@@ -66,11 +93,12 @@ async fn hand_over(front: &Arc<Front>, to: Subscription, message: &Message, caus
 /// Raw, the message is the body and its attributes are the message's; else both are in an envelope.
 fn for_queue(to: &Subscription, message: &Message, links: &Links, cause: Cause) -> Letter {
     let group = message.group.clone();
+    let once = message.ordered.as_ref().map(|ordered| ordered.dedupe.clone());
     if to.is_raw() {
         let attributes = message.attributes.clone();
-        return Letter { attributes, group, ..Letter::of(message.text_for("sqs").to_owned(), cause) };
+        return Letter { attributes, group, once, ..Letter::of(message.text_for("sqs").to_owned(), cause) };
     }
-    Letter { group, ..Letter::of(message.envelope(to, links), cause) }
+    Letter { group, once, ..Letter::of(message.envelope(to, links), cause) }
 }
 
 /// `body` is what becomes a dead letter if nobody is there.

@@ -3,6 +3,7 @@
 //! Amazon SNS developer guide, "Parsing Amazon SNS message formats"; Lambda developer guide, "Invoking Lambda
 //! functions with Amazon SNS notifications". Nothing is signed here: the signature has the form of one.
 
+use super::fifo::Ordered;
 use super::store::Subscription;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -24,6 +25,8 @@ pub struct Message {
     pub by_protocol: Map<String, Value>,
     pub attributes: Vec<Attribute>,
     pub group: Option<String>,
+    /// Of topics that keep an order.
+    pub ordered: Option<Ordered>,
     pub at: Timestamp,
 }
 
@@ -75,11 +78,11 @@ impl Message {
 
     /// What queues and HTTP endpoints get, in the vendor's own layout.
     pub fn envelope(&self, to: &Subscription, links: &Links) -> String {
-        let mut members: Vec<(&str, Value)> = vec![
-            ("Type", "Notification".into()),
-            ("MessageId", self.id.as_str().into()),
-            ("TopicArn", self.topic.as_str().into()),
-        ];
+        let mut members: Vec<(&str, Value)> =
+            vec![("Type", "Notification".into()), ("MessageId", self.id.as_str().into())];
+        let number = self.ordered.as_ref().map(|ordered| ("SequenceNumber", ordered.number.as_str().into()));
+        members.extend(number);
+        members.push(("TopicArn", self.topic.as_str().into()));
         members.extend(self.subject.as_deref().map(|subject| ("Subject", subject.into())));
         members.extend([
             ("Message", self.text_for(to.protocol.word()).into()),

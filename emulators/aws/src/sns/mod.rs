@@ -10,6 +10,7 @@ mod deliver;
 mod encode;
 mod envelope;
 mod fault;
+mod fifo;
 mod filter;
 mod names;
 mod ops;
@@ -34,8 +35,8 @@ use fault::{Code, Fault};
 use http::Request;
 use http::request::Parts as Head;
 use mlemu_core::{Clock, Sink, Subject, What};
-use mlemu_engine::{Gate, Ids, Settle};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use mlemu_engine::{Gate, Ids, Kept, KeptGuard, Settle, Shelf};
+use std::sync::Arc;
 use store::Store;
 
 /// What SNS is made of.
@@ -48,6 +49,8 @@ pub struct Parts {
     pub sink: Arc<dyn Sink>,
     pub settings: Arc<Settings>,
     pub reach: Arc<dyn Reach>,
+    /// Where topics and subscriptions outlive the daemon.
+    pub shelf: Shelf,
 }
 
 /// The whole service. A cheap handle; clones share one.
@@ -58,14 +61,15 @@ pub struct Sns {
 
 struct Front {
     parts: Parts,
-    store: Mutex<Store>,
+    store: Kept<Store>,
+    lines: fifo::Lines,
     post: outgoing::Post,
 }
 
 impl Front {
     /// Never held across an await.
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> KeptGuard<'_, Store> {
+        self.store.lock()
     }
 
     fn warn(&self, text: String) {
@@ -75,7 +79,8 @@ impl Front {
 
 impl Sns {
     pub fn new(parts: Parts) -> Self {
-        let front = Front { parts, store: Mutex::default(), post: outgoing::Post::new() };
+        let store = Kept::on(parts.shelf.part("topics")).prepared(Store::awaken);
+        let front = Front { parts, store, lines: fifo::Lines::default(), post: outgoing::Post::new() };
         Self { front: Arc::new(front) }
     }
 
@@ -133,5 +138,6 @@ impl Sns {
 
     pub fn restore(&self, saved: &Saved) {
         self.front.store().restore(saved);
+        self.front.lines.forget();
     }
 }

@@ -6,7 +6,7 @@
 use super::Front;
 use super::store::Subscription;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Uri, header};
+use http::{HeaderValue, Request, header};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,7 +15,6 @@ use mlemu_core::Scope;
 use mlemu_engine::queues::BackOff;
 use mlemu_engine::settle::{self, Work};
 use serde_json::Value;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,18 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Tries after the first, and the seconds before each, when no policy says.
 const RETRIES: u64 = 3;
 const PAUSE: u64 = 20;
-
-/// Whether requests may be sent there: by HTTP, to this machine.
-pub fn is_here(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    let is_here = match literal.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    };
-    uri.scheme_str() == Some("http") && is_here
-}
 
 /// One message on its way to an endpoint.
 #[derive(Clone, Debug)]
@@ -132,31 +119,5 @@ impl Front {
             front.bury(&to, parcel.body, &why, cause).await;
             drop(pending);
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_here;
-
-    #[test]
-    fn only_this_machine() {
-        for good in [
-            "http://127.0.0.1:8080/x?token=1",
-            "http://[::1]:80/",
-            "http://localhost:9",
-            "http://a.localhost/",
-        ] {
-            assert!(is_here(good), "{good}");
-        }
-        for bad in [
-            "",
-            "https://127.0.0.1/",
-            "http://example.com/",
-            "http://10.0.0.1/",
-            "http://127.0.0.1@evil.example/",
-        ] {
-            assert!(!is_here(bad), "{bad}");
-        }
     }
 }

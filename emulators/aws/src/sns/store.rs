@@ -3,6 +3,7 @@
 use super::filter::Filter;
 use super::wire::Tags;
 use mlemu_core::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// Names and values as callers gave them.
 pub type Attributes = BTreeMap<String, String>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Topic {
     pub arn: String,
     pub account: String,
@@ -21,7 +22,7 @@ pub struct Topic {
 }
 
 /// Who listens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subscription {
     pub arn: String,
     pub topic: String,
@@ -29,6 +30,8 @@ pub struct Subscription {
     pub endpoint: String,
     pub owner: String,
     pub attributes: Attributes,
+    /// Compiled out of the attributes.
+    #[serde(skip)]
     pub filter: Option<Arc<Filter>>,
     /// What the endpoint must say before it is told anything; `None`: it has said it.
     pub token: Option<String>,
@@ -37,7 +40,7 @@ pub struct Subscription {
     pub since: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Protocol {
     Function,
     Queue,
@@ -51,6 +54,17 @@ impl Protocol {
             Protocol::Queue => "sqs",
             Protocol::Http => "http",
         }
+    }
+}
+
+impl Topic {
+    /// Whether it keeps the order of its messages.
+    pub fn is_fifo(&self) -> bool {
+        self.says("FifoTopic", "true")
+    }
+
+    pub fn says(&self, name: &str, value: &str) -> bool {
+        self.attributes.get(name).is_some_and(|said| said == value)
     }
 }
 
@@ -71,7 +85,7 @@ impl Subscription {
 }
 
 /// All of it, by ARN.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Store {
     pub topics: BTreeMap<String, Topic>,
     pub subscriptions: BTreeMap<String, Subscription>,
@@ -82,6 +96,16 @@ pub struct Store {
 pub struct Saved(Store);
 
 impl Store {
+    /// Completes what was kept when the daemon ended: what a project declares it declares anew.
+    pub fn awaken(&mut self) {
+        self.subscriptions.retain(|_, one| !one.declared);
+        for one in self.subscriptions.values_mut() {
+            // It was read once before.
+            let filter = Filter::read(one.attribute("FilterPolicy"), one.attribute("FilterPolicyScope"));
+            one.filter = filter.ok().flatten().map(Arc::new);
+        }
+    }
+
     pub fn saved(&self) -> Saved {
         Saved(self.clone())
     }

@@ -25,6 +25,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::kept_on(mlemu_engine::Shelf::default())
+    }
+
+    /// One whose topics are kept there.
+    fn kept_on(shelf: mlemu_engine::Shelf) -> Self {
         let (mailbox, clock, settle) = (Mailbox::new(), Arc::new(SteeredClock::new()), Settle::default());
         let settings = Arc::new(Settings::default());
         settings.set_port(4566);
@@ -36,6 +41,7 @@ impl Bench {
             sink: Arc::new(Journal::new(100)),
             settings,
             reach: mailbox.clone(),
+            shelf,
         });
         Self { sns, mailbox, clock, settle }
     }
@@ -225,7 +231,7 @@ async fn what_is_wrong_is_refused() {
     };
     let cases = [
         (bench.ask("CreateTopic", &[("Name", "a b")]).await, 400, "InvalidParameter"),
-        (bench.ask("CreateTopic", &[("Name", "a.fifo")]).await, 501, "NotImplemented"),
+        (bench.ask("CreateTopic", &[("Name", "a.fifo")]).await, 400, "InvalidParameter"),
         (
             bench.ask("Publish", &[("TopicArn", "arn:aws:sns:r:a:no"), ("Message", "x")]).await,
             404,
@@ -274,4 +280,121 @@ async fn topics_are_listed_tagged_and_deleted_with_their_subscriptions() {
     bench.sns.restore(&saved);
     let (_, listed) = bench.ask("ListSubscriptionsByTopic", &[("TopicArn", TOPIC)]).await;
     assert!(listed.contains(QUEUE), "{listed}");
+}
+
+const ORDERED: &str = "arn:aws:sns:us-east-1:000000000000:steps.fifo";
+const LINE: &str = "arn:aws:sqs:us-east-1:000000000000:line.fifo";
+
+impl Bench {
+    async fn with_ordered_topic(more: &[(&str, &str)]) -> Self {
+        let bench = Self::new();
+        let fifo = [
+            ("Name", "steps.fifo"),
+            ("Attributes.entry.1.key", "FifoTopic"),
+            ("Attributes.entry.1.value", "true"),
+        ];
+        let (status, body) = bench.ask("CreateTopic", &[&fifo, more].concat()).await;
+        assert_eq!(status, 200, "{body}");
+        let listens = [("TopicArn", ORDERED), ("Protocol", "sqs"), ("Endpoint", LINE)];
+        assert_eq!(bench.ask("Subscribe", &listens).await.0, 200);
+        bench
+    }
+
+    async fn step(&self, message: &str, more: &[(&str, &str)]) -> (u16, String) {
+        self.ask("Publish", &[&[("TopicArn", ORDERED), ("Message", message)], more].concat()).await
+    }
+}
+
+fn element<'a>(body: &'a str, name: &str) -> &'a str {
+    let (_, rest) = body.split_once(&format!("<{name}>")).unwrap_or_default();
+    rest.split_once("</").unwrap_or_default().0
+}
+
+#[tokio::test]
+async fn a_topic_that_keeps_an_order_numbers_its_messages_and_knows_them_again() {
+    let bench = Bench::with_ordered_topic(&[]).await;
+    let of = |id: &'static str| [("MessageGroupId", "g"), ("MessageDeduplicationId", id)];
+    let (_, first) = bench.step("one", &of("1")).await;
+    let (_, second) = bench.step("two", &of("2")).await;
+    let (_, again) = bench.step("one, again", &of("1")).await;
+    let number = |body: &str| element(body, "SequenceNumber").to_owned();
+    assert_eq!((number(&first).len(), number(&second) > number(&first)), (20, true), "{first} {second}");
+    assert_eq!(
+        (number(&again), element(&again, "MessageId")),
+        (number(&first), element(&first, "MessageId"))
+    );
+    let sent = bench.mailbox.take();
+    let told: Vec<_> = sent.iter().map(|(to, letter)| (to.as_str(), letter.once.as_deref())).collect();
+    assert_eq!(told, [(LINE, Some("1")), (LINE, Some("2"))]);
+    assert_eq!(sent[0].1.group.as_deref(), Some("g"));
+    let body: Value = serde_json::from_str(&sent[0].1.text()).unwrap();
+    assert_eq!(body["SequenceNumber"], number(&first));
+    let later = bench.clock.now().plus(std::time::Duration::from_secs(301));
+    bench.clock.set(Course::Steered { at: later, rate: 0.0 }).await;
+    bench.step("one, later", &of("1")).await;
+    assert_eq!(bench.mailbox.take().len(), 1, "its five minutes are over");
+}
+
+#[tokio::test]
+async fn a_topic_that_keeps_an_order_wants_to_know_it() {
+    let bench = Bench::with_ordered_topic(&[]).await;
+    let refused = [
+        (bench.step("x", &[]).await, "MessageGroupId"),
+        (bench.step("x", &[("MessageGroupId", "g")]).await, "ContentBasedDeduplication"),
+        (
+            bench.step("x", &[("MessageGroupId", "a b"), ("MessageDeduplicationId", "1")]).await,
+            "MessageGroupId",
+        ),
+        (bench.ask("CreateTopic", &[("Name", "no.fifo")]).await, "Topic Name"),
+        (
+            bench
+                .ask(
+                    "Subscribe",
+                    &[("TopicArn", ORDERED), ("Protocol", "http"), ("Endpoint", "http://127.0.0.1:1/")],
+                )
+                .await,
+            "Invalid protocol type: http",
+        ),
+    ];
+    for ((status, body), why) in refused {
+        assert!(status == 400 && body.contains(why), "{status} {body}");
+    }
+    let by_content =
+        [("Attributes.entry.2.key", "ContentBasedDeduplication"), ("Attributes.entry.2.value", "true")];
+    let bench = Bench::with_ordered_topic(&by_content).await;
+    for message in ["same", "same", "other"] {
+        assert_eq!(bench.step(message, &[("MessageGroupId", "g")]).await.0, 200);
+    }
+    assert_eq!(bench.mailbox.take().len(), 2);
+}
+
+#[tokio::test]
+async fn topics_and_who_listens_outlive_the_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || mlemu_engine::Store::open(folder.path(), mlemu_engine::Durability::Disk).unwrap();
+    let store = open();
+    let bench = Bench::kept_on(store.world("one"));
+    bench.ask("CreateTopic", &[("Name", "news")]).await;
+    let only_big = [("FilterPolicy", r#"{"size": ["big"]}"#), ("RawMessageDelivery", "true")];
+    assert_eq!(bench.subscribe("sqs", QUEUE, &only_big).await.0, 200);
+    let declared = super::Declared::Subscription {
+        topic: TOPIC.into(),
+        protocol: "lambda".into(),
+        endpoint: "arn:aws:lambda:us-east-1:000000000000:function:f".into(),
+        attributes: std::collections::BTreeMap::default(),
+    };
+    bench.sns.declare(declared).unwrap();
+    store.close();
+    let store = open();
+    let bench = Bench::kept_on(store.world("one"));
+    store.world("one").sound().unwrap();
+    bench.publish("small", &[]).await;
+    assert!(bench.mailbox.take().is_empty(), "the filter is there, and what was declared is not");
+    let big = [
+        ("MessageAttributes.entry.1.Name", "size"),
+        ("MessageAttributes.entry.1.Value.DataType", "String"),
+        ("MessageAttributes.entry.1.Value.StringValue", "big"),
+    ];
+    bench.publish("big", &big).await;
+    assert_eq!(bench.mailbox.take()[0].1.text(), "big");
 }

@@ -191,7 +191,8 @@ impl Sqs {
             return Err(Fault::missing("MessageGroupId").into());
         }
         let sender = ("SenderId", "AIDAJQR6QDGQ7PATMSYEY".to_owned());
-        let dedupe = fifo.then(|| objects::hex(&sha2::Sha256::digest(&letter.body)));
+        let by_body = || objects::hex(&sha2::Sha256::digest(&letter.body));
+        let dedupe = fifo.then(|| letter.once.clone().unwrap_or_else(by_body));
         let message = NewMessage {
             notes: [sender].into(),
             attributes: letter.attributes.into(),

@@ -32,6 +32,10 @@ pub(super) enum Admin {
     Key(Ring, String),
     HostStatus,
     Ping,
+    /// An endpoint of an extension.
+    Webhook(String),
+    /// An event subscription by its name; empty: all.
+    Subscription(String),
     Unsupported(String),
 }
 
@@ -56,6 +60,9 @@ pub(super) fn route(method: &Method, path: &str) -> Option<Admin> {
         (&Method::GET | &Method::POST, ["host", "ping"]) => Admin::Ping,
         (_, ["host", name]) if ring(name).is_some() => Admin::Keys(ring(name)?),
         (_, ["host", name, key]) if ring(name).is_some() => Admin::Key(ring(name)?, own(key)),
+        (_, ["", "runtime", "webhooks", extension]) if is_extension(extension) => {
+            Admin::Webhook(own(extension))
+        }
         _ => Admin::Unsupported(format!("{method} {path}")),
     })
 }
@@ -63,7 +70,7 @@ pub(super) fn route(method: &Method, path: &str) -> Option<Admin> {
 impl Functions {
     pub(super) async fn administer(&self, asked: Admin, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
-        let closed = self.parts.enforce_keys && asked != Admin::Ping;
+        let closed = self.parts.enforce_keys && !matches!(asked, Admin::Ping | Admin::Webhook(_));
         if closed && !self.keys.admit(&parts, "", Level::Admin) {
             return fault::unauthorized();
         }
@@ -86,6 +93,10 @@ impl Functions {
             Admin::Invoke(name) => self.invoke(&name, &body).await,
             Admin::Keys(ring) => self.key_ring(&parts.method, &ring),
             Admin::Key(ring, name) => self.key(&parts.method, ring, &name, &body),
+            Admin::Webhook(extension) => self.webhook(&extension, &parts, &body).await,
+            Admin::Subscription(name) => {
+                self.event_subscription(&parts.method, parts.uri.path(), &name, &body).await
+            }
             Admin::Unsupported(what) => {
                 let engine = self.parts.engine.parts();
                 let what_was = What::Unsupported { service: "functions".into(), operation: what.clone() };
@@ -107,7 +118,7 @@ impl Functions {
     }
 
     /// The app of a function, its index, and the function's name as it is written.
-    async fn named(&self, name: &str) -> Result<(Arc<App>, Arc<Index>, String), Response> {
+    pub(super) async fn named(&self, name: &str) -> Result<(Arc<App>, Arc<Index>, String), Response> {
         for app in self.apps() {
             let index = self.started(&app).await.map_err(told)?;
             if let Some(function) = index.get(name) {
@@ -153,7 +164,7 @@ impl Functions {
             },
             "files": null,
             "test_data": "",
-            "isDisabled": false,
+            "isDisabled": app.bindings.is_disabled(name),
             "isDirect": false,
             "isProxy": false,
         })
@@ -190,18 +201,9 @@ impl Functions {
             other => other.to_string(),
         };
         let id = new_id(self.parts.engine.ids());
-        let invoke = Invoke {
-            target: FunctionId::new(app.id.scope.clone(), &name),
-            cause: Cause::Request(id.0.to_string().into()),
-            id,
-            qualifier: None,
-            mode: Mode::Queue,
-            payload: input.into(),
-            attributes: Vec::new(),
-            head: None,
-            wants_log: false,
-            stream: None,
-        };
+        let target = FunctionId::new(app.id.scope.clone(), &name);
+        let cause = Cause::Request(id.0.clone());
+        let invoke = Invoke { mode: Mode::Queue, ..Invoke::of(id, target, input, cause) };
         match self.parts.engine.invoke(invoke).await {
             Ok(_) => fault::accepted(),
             Err(refusal) => fault::refused(&refusal),
@@ -232,6 +234,10 @@ impl Functions {
     }
 }
 
+fn is_extension(name: &str) -> bool {
+    ["eventgrid", "blobs"].contains(&name.to_ascii_lowercase().as_str())
+}
+
 fn told(down: Down) -> Response {
     match down {
         Down::Failed(failure) => fault::down(&failure),
@@ -260,7 +266,8 @@ mod tests {
         assert_eq!(get("/admin/host/keys/_master"), Some(Admin::Key(Ring::Host, "_master".into())));
         assert_eq!(get("/admin/host/ping"), Some(Admin::Ping));
         assert!(matches!(get("/admin/vfs/x"), Some(Admin::Unsupported(_))));
-        assert!(matches!(get("/runtime/webhooks/EventGrid"), Some(Admin::Unsupported(_))));
+        assert_eq!(get("/runtime/webhooks/EventGrid"), Some(Admin::Webhook("EventGrid".into())));
+        assert!(matches!(get("/runtime/webhooks/durabletask"), Some(Admin::Unsupported(_))));
         assert_eq!(get("/api/admin/functions"), None);
     }
 }

@@ -1,18 +1,20 @@
 //! Function apps that a project declares, and what becomes of them when their worker has said what they have.
 
-use super::timer::resolved;
 use super::{Functions, timer};
 use crate::app::App;
+use crate::bindings::pattern::Pattern;
+use crate::bindings::trigger::{self, Waiting};
+use crate::bindings::{Bindings, expression};
+use crate::events::Hearers;
 use crate::profile;
 use crate::queue::ensure;
-use crate::queue::feed::{self, Manner};
+use crate::queue::feed;
 use crate::settings::{HostFile, Unreadable};
 use crate::worker::Workers;
 use crate::worker::index::{Binding, Index, Indexed};
-use crate::worker::messages::TypedData;
 use mlemu_core::declare::FunctionDeclaration;
-use mlemu_core::{Cause, Environment, FunctionId, Sink, Source, Subject, What};
-use mlemu_engine::queues::{Queues, TopicId};
+use mlemu_core::{Environment, FunctionId, Sink, Source, Subject, What};
+use mlemu_engine::queues::TopicId;
 use mlemu_engine::schedules::Schedules;
 use mlemu_engine::sources::Sources;
 use mlemu_engine::{Draft, Engine};
@@ -37,7 +39,8 @@ impl Functions {
         watch: bool,
     ) -> Result<FunctionId, Refused> {
         let id = FunctionId::new(self.parts.place.scope.clone(), &declared.name);
-        let host = HostFile::read(declared.options.get(HOST_FILE).map_or("", String::as_str))?;
+        let text = declared.options.get(HOST_FILE).map_or("", String::as_str);
+        let host = HostFile::read_with(text, &declared.env)?;
         let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
         let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
         limits.concurrency = declared.concurrency;
@@ -45,24 +48,29 @@ impl Functions {
             limits.tmp = tmp;
         }
         self.unhost(&id);
+        let bindings = Bindings {
+            queues: self.parts.queues.clone(),
+            blobs: self.parts.blobs.clone(),
+            scope: id.scope.clone(),
+            settings: declared.env.clone(),
+            manner: host.queues,
+        };
         let arrival = Arrival {
             engine: self.parts.engine.clone(),
             schedules: self.parts.schedules.clone(),
-            queues: self.parts.queues.clone(),
             sources: self.parts.sources.clone(),
-            manner: host.queues,
+            hearers: self.parts.hearers.clone(),
+            blob_tries: host.blob_tries,
             app: id.clone(),
-            settings: declared.env.clone(),
+            bindings: bindings.clone(),
         };
-        let arrival = Arc::new(arrival);
-        let outlet = arrival.clone();
         let app = App::new(
             id.clone(),
             host,
             language(&declared.runtime),
             self.parts.engine.ids().clone(),
+            bindings,
             move |index| arrival.bring(index),
-            move |binding, data, cause| outlet.send(binding, data, cause),
         );
         let app = Arc::new(app);
         let name = id.name.to_string();
@@ -106,11 +114,11 @@ impl Functions {
 
     /// With connections to an emulator on its usual ports led to where ours is.
     fn pointed(&self, settings: &Environment) -> Environment {
-        let to = self.parts.storage.map(crate::queue::connection);
         let meant = |value: &String| {
             value.trim().trim_end_matches(';').eq_ignore_ascii_case("UseDevelopmentStorage=true")
         };
-        let led = |value: &String| to.as_ref().filter(|_| meant(value)).unwrap_or(value).clone();
+        let to = &self.parts.connection;
+        let led = |value: &String| if meant(value) { to.clone() } else { value.clone() };
         settings.iter().map(|(name, value)| (name.clone(), led(value))).collect()
     }
 
@@ -118,6 +126,8 @@ impl Functions {
         for part in self.parts.engine.host(id, Vec::new()) {
             self.parts.schedules.withdraw(&part);
             self.parts.sources.remove(&feed::id_of(&part));
+            self.parts.sources.remove(&trigger::id_of(&part));
+            self.parts.hearers.forget(&part);
         }
         self.parts.schedules.withdraw(id);
     }
@@ -135,11 +145,12 @@ fn language(runtime: &str) -> &'static str {
 struct Arrival {
     engine: Engine,
     schedules: Arc<Schedules>,
-    queues: Queues,
     sources: Sources,
-    manner: Manner,
+    hearers: Hearers,
+    /// How often a blob is tried before it is put aside.
+    blob_tries: u32,
     app: FunctionId,
-    settings: Environment,
+    bindings: Bindings,
 }
 
 impl Arrival {
@@ -148,6 +159,8 @@ impl Arrival {
         for gone in self.engine.host(&self.app, parts) {
             self.schedules.withdraw(&gone);
             self.sources.remove(&feed::id_of(&gone));
+            self.sources.remove(&trigger::id_of(&gone));
+            self.hearers.forget(&gone);
         }
         for function in &index.functions {
             self.greet(function);
@@ -166,23 +179,28 @@ impl Arrival {
         if let Some(fault) = &function.fault {
             return self.warn(&id, format!("the worker could not load it: {fault}"));
         }
+        if self.bindings.is_disabled(&function.name) {
+            return self.quiet(&id);
+        }
         match function.trigger.kind.to_ascii_lowercase().as_str() {
             "httptrigger" => {}
+            // What a subscription has for it waited.
+            "eventgridtrigger" => self.sources.revive(&id),
             "timertrigger" => {
-                if let Err(why) = timer::arrange(&self.schedules, &id, &function.trigger, &self.settings) {
+                if let Err(why) =
+                    timer::arrange(&self.schedules, &id, &function.trigger, &self.bindings.settings)
+                {
                     self.warn(&id, why);
                 }
             }
             "queuetrigger" => {
-                let queue = resolved(function.trigger.text("queueName").unwrap_or_default(), &self.settings);
-                let sink = self.engine.parts().journal.clone();
-                let made = queue.and_then(|queue| {
-                    let mapping = feed::mapping(&self.queues, sink, &id, &queue, self.manner);
-                    mapping.map_err(|fault| fault.to_string())
-                });
-                match made {
-                    Ok(mapping) => self.sources.put(mapping),
-                    Err(why) => self.warn(&id, why),
+                if let Err(why) = self.feed_by_queue(&id, &function.trigger) {
+                    self.warn(&id, why);
+                }
+            }
+            "blobtrigger" => {
+                if let Err(why) = self.feed_by_blobs(&id, &function.trigger) {
+                    self.warn(&id, why);
                 }
             }
             _ => {
@@ -195,8 +213,7 @@ impl Arrival {
                 self.warn(&id, text);
             }
         }
-        let here = |binding: &Binding| binding.is("http") || (binding.is("queue") && binding.is_out);
-        for binding in function.others.iter().filter(|binding| !here(binding)) {
+        for binding in function.others.iter().filter(|binding| !Bindings::knows(binding)) {
             let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };
             let text =
                 format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
@@ -204,14 +221,38 @@ impl Arrival {
         }
     }
 
-    /// What goes out by a binding that is not there is dropped, as was said at the start.
-    fn send(&self, binding: &Binding, data: &TypedData, cause: &Cause) -> Result<(), String> {
-        if !binding.is("queue") {
-            return Ok(());
-        }
-        let queue = resolved(binding.text("queueName").unwrap_or_default(), &self.settings)?;
-        let sent = feed::send(&self.queues, &self.app.scope, &queue, data, self.manner, cause);
-        sent.map_err(|fault| fault.to_string())
+    /// Nothing starts a function that is turned off, but by hand.
+    fn quiet(&self, id: &FunctionId) {
+        self.schedules.withdraw(id);
+        self.sources.remove(&feed::id_of(id));
+        self.sources.remove(&trigger::id_of(id));
+        self.hearers.forget(id);
+    }
+
+    fn feed_by_queue(&self, id: &FunctionId, trigger: &Binding) -> Result<(), String> {
+        let Bindings { queues, settings, manner, .. } = &self.bindings;
+        let queue = expression::settled(trigger.text("queueName").unwrap_or_default(), settings)?;
+        let mapping = feed::mapping(queues, self.sink(), id, &queue, *manner);
+        self.sources.put(mapping.map_err(|fault| fault.to_string())?);
+        Ok(())
+    }
+
+    fn feed_by_blobs(&self, id: &FunctionId, told: &Binding) -> Result<(), String> {
+        let Bindings { queues, blobs, settings, .. } = &self.bindings;
+        let path = expression::settled(told.text("path").unwrap_or_default(), settings)?;
+        let pattern = Pattern::read(&path)?;
+        let bucket = blobs.bucket(blobs.accounts.own(), &pattern.container);
+        let by_events = told.text("source").is_some_and(|source| source.eq_ignore_ascii_case("EventGrid"));
+        let queue = trigger::queue_of(id);
+        let waiting = Waiting { function: id.clone(), pattern, bucket, by_events, queue };
+        let mapping = trigger::mapping(&waiting, queues, blobs, self.sink(), self.blob_tries);
+        self.sources.put(mapping.map_err(|fault| fault.to_string())?);
+        self.hearers.wait(waiting);
+        Ok(())
+    }
+
+    fn sink(&self) -> Arc<dyn Sink> {
+        self.engine.parts().journal.clone()
     }
 
     fn warn(&self, function: &FunctionId, text: String) {

@@ -48,6 +48,10 @@ pub(super) fn accepted() -> Response {
     bare(StatusCode::ACCEPTED)
 }
 
+pub(super) fn failed_event() -> Response {
+    bare(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 pub(super) fn not_found() -> Response {
     bare(StatusCode::NOT_FOUND)
 }

@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use mlemu_core::{Answer, Cause, FunctionId, Invoke, Mode, Refusal, Reply, RequestHead};
+use mlemu_core::{Answer, Cause, FunctionId, Invoke, Refusal, Reply, RequestHead};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,18 +92,9 @@ impl Functions {
             attributes.push((PARAMS, params));
         }
         let head = RequestHead { method: parts.method, target: path, headers: parts.headers };
-        let invoke = Invoke {
-            cause: Cause::Request(trace(&head).unwrap_or_else(|| id.0.to_string()).into()),
-            id,
-            target,
-            qualifier: None,
-            mode: Mode::Wait,
-            payload,
-            attributes,
-            head: Some(Arc::new(head)),
-            wants_log: false,
-            stream: None,
-        };
+        let cause = Cause::Request(trace(&head).map_or_else(|| id.0.clone(), Into::into));
+        let call = Invoke::of(id, target, payload, cause);
+        let invoke = Invoke { attributes, head: Some(Arc::new(head)), ..call };
         match self.parts.engine.invoke(invoke).await {
             Ok(Reply::Done(outcome)) => match outcome.result {
                 Ok(answer) => passed_on(answer),
@@ -122,7 +113,8 @@ fn trace(head: &RequestHead) -> Option<String> {
 }
 
 fn fits(function: &Indexed, app: &App, parts: &Parts) -> Option<(Route, BTreeMap<String, String>)> {
-    if !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
+    let is_off = app.bindings.is_disabled(&function.name);
+    if is_off || !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
         return None;
     }
     let route = Route::read(&path_of(function, app));

@@ -39,6 +39,9 @@ pub(super) struct Keys {
     rings: Mutex<BTreeMap<Ring, BTreeMap<String, String>>>,
 }
 
+/// What has keys of its own among those of the system.
+const EXTENSIONS: [&str; 2] = ["blobs_extension", "eventgrid_extension"];
+
 fn fresh() -> String {
     URL_SAFE.encode(format!("{}{}", unguessable(), unguessable()))
 }
@@ -46,7 +49,9 @@ fn fresh() -> String {
 impl Keys {
     pub(super) fn new() -> Self {
         let host = BTreeMap::from([("default".to_owned(), fresh())]);
-        Self { master: fresh(), rings: Mutex::new(BTreeMap::from([(Ring::Host, host)])) }
+        let system = EXTENSIONS.map(|name| (name.to_owned(), fresh())).into();
+        let rings = BTreeMap::from([(Ring::Host, host), (Ring::System, system)]);
+        Self { master: fresh(), rings: Mutex::new(rings) }
     }
 
     pub(super) fn master(&self) -> &str {
@@ -70,6 +75,13 @@ impl Keys {
         let opens =
             |ring: &Ring| rings.get(ring).is_some_and(|keys| keys.values().any(|known| same(known, &key)));
         level == Level::Function && (opens(&Ring::Host) || opens(&Ring::Function(function.to_owned())))
+    }
+
+    /// Whether a request has the key of that name, or the one that opens everything.
+    pub(super) fn opens(&self, parts: &Parts, ring: &Ring, name: &str) -> bool {
+        let Some(key) = shown(parts) else { return false };
+        let known = self.rings().get(ring).and_then(|keys| keys.get(name).cloned());
+        same(&key, &self.master) || known.is_some_and(|known| same(&known, &key))
     }
 
     /// As the API lists them.

@@ -1,19 +1,24 @@
 //! Azure Functions as its users see it: function apps behind routes, and the host's own API.
 //!
 //! [`declare`] makes a project's apps, [`start`] sees to it that an app's functions are known, [`http`] takes calls by
-//! their [`route`], [`admin`] is the API of tools, [`keys`] who may call, [`timer`] what starts by time, and [`fault`]
+//! their [`route`], [`admin`] is the API of tools, [`keys`] who may call, [`timer`] what starts by time, [`webhooks`] and
+//! [`grid`] what Event Grid does, and [`fault`]
 //! has the vendor's words for what went wrong.
 
 mod admin;
 mod declare;
 pub mod fault;
+mod grid;
 mod http;
 mod keys;
 pub(crate) mod route;
 mod start;
 mod timer;
+mod webhooks;
 
 use crate::app::App;
+use crate::blob::BlobStorage;
+use crate::events::Hearers;
 use crate::place::Place;
 use crate::worker::index::{Index, Indexed};
 use ::http::Request;
@@ -27,7 +32,6 @@ use mlemu_engine::schedules::Schedules;
 use mlemu_engine::sources::Sources;
 use mlemu_engine::{Engine, Ids};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -45,8 +49,10 @@ pub struct FunctionsParts {
     pub schedules: Arc<Schedules>,
     pub queues: Queues,
     pub sources: Sources,
-    /// Where Queue Storage listens, if it does.
-    pub storage: Option<SocketAddr>,
+    pub(crate) blobs: BlobStorage,
+    pub(crate) hearers: Hearers,
+    /// What points an SDK to this machine's storage.
+    pub connection: String,
     /// Callers need the keys that `authLevel` asks for.
     pub enforce_keys: bool,
 }
@@ -69,6 +75,9 @@ impl Functions {
         let path = request.uri().path();
         if path == "/" {
             return fault::page(WELCOME);
+        }
+        if let Some(name) = grid::subscription(path).map(str::to_owned) {
+            return self.administer(admin::Admin::Subscription(name), request).await;
         }
         match admin::route(request.method(), path) {
             Some(asked) => self.administer(asked, request).await,
@@ -102,8 +111,14 @@ impl Functions {
         Some(url_of(found, &app, &self.parts.place))
     }
 
+    /// After the stores have gone back: who is told of blobs is what they say.
+    pub fn resume(&self) {
+        self.parts.hearers.sync();
+    }
+
     /// Nothing feeds a function any more.
     pub fn stop(&self) {
+        self.parts.hearers.stop();
         self.parts.sources.stop();
     }
 

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::worker::INDEX;
 use crate::worker::index::Index;
 use bytes::Bytes;
-use mlemu_core::{Cause, FunctionFailure, Invoke, Mode, Refusal, Reply};
+use mlemu_core::{Cause, FunctionFailure, Invoke, Refusal, Reply};
 use std::sync::Arc;
 
 /// Revisions that may be published while a worker starts, before a caller is told that there is none.
@@ -49,16 +49,6 @@ impl Functions {
 
 /// Answered by the worker's session, without the worker.
 fn question(app: &App) -> Invoke {
-    Invoke {
-        id: new_id(app.ids()),
-        target: app.id.clone(),
-        qualifier: None,
-        mode: Mode::Wait,
-        payload: Bytes::new(),
-        attributes: vec![(INDEX, String::new())],
-        head: None,
-        cause: Cause::Mlemu,
-        wants_log: false,
-        stream: None,
-    }
+    let attributes = vec![(INDEX, String::new())];
+    Invoke { attributes, ..Invoke::of(new_id(app.ids()), app.id.clone(), Bytes::new(), Cause::Mlemu) }
 }

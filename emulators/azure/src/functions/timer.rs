@@ -2,6 +2,7 @@
 //!
 //! Source: Azure Functions documentation, "Timer trigger for Azure Functions" (NCRONTAB expressions).
 
+use crate::bindings::expression::settled;
 use crate::settings::span;
 use crate::worker::index::Binding;
 use crate::worker::timer_event;
@@ -44,7 +45,7 @@ pub(super) fn arrange(
     settings: &Environment,
 ) -> Result<(), String> {
     let said = trigger.text("schedule").unwrap_or_default();
-    let expression = resolved(said, settings)?;
+    let expression = settled(said, settings)?;
     let when = When::read(&expression)
         .ok_or_else(|| format!("`{expression}` is no schedule: write six fields, like \"0 */5 * * * *\""))?;
     let again = when.clone();
@@ -65,17 +66,6 @@ pub(super) fn arrange(
         tokio::spawn(async move { schedules.fire(&id).await });
     }
     Ok(())
-}
-
-/// `%NAME%` is the app setting of that name.
-pub(super) fn resolved(text: &str, settings: &Environment) -> Result<String, String> {
-    let Some(name) = text.strip_prefix('%').and_then(|text| text.strip_suffix('%')) else {
-        return Ok(text.to_owned());
-    };
-    let found = settings.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found
-        .map(|(_, value)| value.clone())
-        .ok_or_else(|| format!("it is said by %{name}%, and no app setting has that name"))
 }
 
 impl When {
@@ -231,13 +221,5 @@ mod tests {
             assert_eq!(When::read(bad), None, "{bad}");
         }
         assert_eq!(next("0 0 0 31 2 *", "2026-11-21T00:00:00Z"), None);
-    }
-
-    #[test]
-    fn settings_stand_between_percent_signs() {
-        let settings = Environment::from([("Often".to_owned(), "0 * * * * *".to_owned())]);
-        assert_eq!(resolved("%OFTEN%", &settings).as_deref(), Ok("0 * * * * *"));
-        assert!(resolved("%Rarely%", &settings).is_err());
-        assert_eq!(resolved("0 0 * * * *", &settings).as_deref(), Ok("0 0 * * * *"));
     }
 }

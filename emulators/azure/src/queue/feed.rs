@@ -27,11 +27,13 @@ pub struct Manner {
     pub most_dequeues: u32,
     /// How long a message that failed stays hidden.
     pub visibility: Duration,
+    /// Most messages that a function works on at once.
+    pub at_once: usize,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { base64: true, most_dequeues: 5, visibility: Duration::ZERO }
+        Self { base64: true, most_dequeues: 5, visibility: Duration::ZERO, at_once: 24 }
     }
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn mapping(
         batch: 1,
         window: Duration::ZERO,
         event_limit: EVENT,
-        concurrency: None,
+        concurrency: Some(manner.at_once),
         shape: Arc::new(Fed { queues: queues.clone(), sink, function: function.clone(), topic, manner }),
     })
 }
@@ -149,6 +151,11 @@ impl BatchShape for Fed {
             _ => Verdict::Failed,
         }
     }
+}
+
+/// A text as the host puts it into a queue of its own.
+pub(crate) fn encoded(text: &[u8]) -> Vec<u8> {
+    STANDARD.encode(text).into_bytes()
 }
 
 /// Sends what a function gave to an output binding.

@@ -1,82 +1,100 @@
 //! Queue Storage: the REST API of queues and messages, over the engine's queue core.
 //!
-//! [`routes`] says what a request asks for, [`wire`] has the vendor's spelling, [`fault`] its errors, and [`feed`]
+//! [`routes`] says what a request asks for, [`wire`] has the vendor's spelling, and [`feed`]
 //! takes messages from a queue to a function and from a function to a queue.
 //!
 //! Source: Azure Storage documentation, "Queue Storage REST API".
 
-mod fault;
 pub(crate) mod feed;
 mod ops;
-mod routes;
+pub(crate) mod routes;
 mod wire;
 
-use crate::place::Place;
+use crate::storage::account::{Accounts, primary};
+use crate::storage::address::Address;
+use crate::storage::allow::{Bearer, Grant};
+use crate::storage::answer::{self, RequestId};
+use crate::storage::fault::{Fault, code};
+use crate::storage::sas::{Resource, Service};
+use crate::storage::{self, policy};
 use axum::body::Body;
 use axum::response::Response;
-use fault::Code;
-use http::{HeaderValue, Request};
-use http_body_util::{BodyExt, Limited};
+use bytes::Bytes;
+use http::Request;
+use http::request::Parts;
 use mlemu_core::declare::FunctionDeclaration;
-use mlemu_core::{Environment, FunctionId, Strain};
+use mlemu_core::{Environment, FunctionId, Scope, Strain};
 use mlemu_engine::Ground;
+use mlemu_engine::objects::Objects;
 use mlemu_engine::queues::{Fault as Core, Notes, Queues, Settings, TopicId};
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the vendor's own emulator listens.
 pub const PORT: u16 = 10_001;
-/// The account that every SDK knows for an emulator, and its published key.
-pub(crate) const ACCOUNT: &str = "devstoreaccount1";
-pub(crate) const KEY: &str =
-    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// Largest request, in bytes: a message in base64 and XML.
 const LARGEST: usize = 256 * 1024;
 /// How long a message lives where nobody says.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
+/// What a queue keeps of its stored policies.
+const POLICIES: &str = "policies";
 
 /// The service.
 #[derive(Clone)]
 pub struct QueueStorage {
     queues: Queues,
-    place: Place,
-    address: Arc<OnceLock<SocketAddr>>,
+    /// What is said of the service as a whole.
+    objects: Objects,
+    accounts: Accounts,
+    /// What points an SDK to this machine's storage.
+    connection: Arc<str>,
+    strict: bool,
 }
 
 impl QueueStorage {
     pub fn new(ground: Ground) -> Arc<Self> {
-        let place = Place::new(&ground.account, &ground.region, &ground.prefix);
-        Arc::new(Self { queues: ground.queues, place, address: Arc::default() })
-    }
-
-    /// Told once where the listener is.
-    pub fn bound(&self, address: SocketAddr) {
-        let _ = self.address.set(address);
+        let (accounts, connection) = (storage::accounts(&ground), storage::connection(&ground).into());
+        let strict = ground.strict_auth;
+        Arc::new(Self { queues: ground.queues, objects: ground.objects, accounts, connection, strict })
     }
 
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
-        let answered = match Limited::new(body, LARGEST).collect().await {
-            Ok(body) => self.run(&parts, body.to_bytes()).await,
-            Err(_) => Err(Code::RequestBodyTooLarge.into()),
+        let id = RequestId(self.queues.ids().fresh("queue request").uuid());
+        let answered = match answer::whole(body, LARGEST).await {
+            Ok(body) => self.serve(&parts, body, &id).await,
+            Err(fault) => Err(fault),
         };
-        let mut response = answered.unwrap_or_else(|fault| fault.response());
-        let headers = response.headers_mut();
-        // Whatever version a client speaks, it is answered in: newer ones add what it would not ask for.
-        let version = parts.headers.get("x-ms-version").cloned();
-        headers.insert("x-ms-version", version.unwrap_or(HeaderValue::from_static("2026-10-06")));
-        if let Some(id) = parts.headers.get("x-ms-client-request-id") {
-            headers.insert("x-ms-client-request-id", id.clone());
-        }
-        if let Ok(id) = HeaderValue::from_str(&self.queues.ids().fresh("queue request").uuid()) {
-            headers.insert("x-ms-request-id", id);
-        }
-        response
+        answer::finished(answered, &parts, &id, self.queues.clock().now())
     }
 
-    fn topic(&self, name: &str) -> TopicId {
-        TopicId::new(&self.place.scope, name)
+    async fn serve(&self, parts: &Parts, body: Bytes, id: &RequestId) -> Result<Response, Fault> {
+        answer::check_version(parts)?;
+        let address = Address::read(parts).ok_or(code::InvalidUri)?;
+        let query = storage::address::query(parts);
+        let asked = routes::asked(parts, &address, &query)?;
+        let scope = self.accounts.scope(&address.account);
+        let queue = address.split().0;
+        let resource = Resource {
+            service: Service::Queue,
+            account: &address.account,
+            container: queue,
+            blob: "",
+            snapshot: "",
+        };
+        let now = self.queues.clock().now();
+        let bearer = Bearer { parts, query: &query, need: asked.need(), resource, now };
+        let stored = |id: &str| {
+            let view = self.queues.topic(&TopicId::new(&scope, queue)).ok()?;
+            let all = policy::read(view.tags.get(POLICIES)?.as_bytes()).ok()?;
+            all.into_iter().find(|policy| policy.id == id)
+        };
+        if bearer.grant(&self.accounts, self.strict, stored)? == Grant::Public {
+            return Err(code::NoAuthenticationInformation.into());
+        }
+        let account = primary(&address.account).to_owned();
+        let call = ops::Call { parts, query: &query, account, scope, cause: id.cause(parts), now };
+        self.run(&call, asked, body).await
     }
 
     /// No function is of this service.
@@ -86,31 +104,21 @@ impl QueueStorage {
 
     /// Makes declared queues exist.
     pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
-        let made = |name| ensure(&self.queues, &self.topic(name)).map_err(|fault| fault.to_string());
+        let scope: Arc<Scope> = self.accounts.scope(self.accounts.own());
+        let made =
+            |name| ensure(&self.queues, &TopicId::new(&scope, name)).map_err(|fault| fault.to_string());
         names.into_iter().try_for_each(made)
     }
 
     /// What a client is told that the service could not hear out.
     pub fn apology(strain: Strain) -> Response {
-        fault::Fault::from(match strain {
-            Strain::Slow => Code::OperationTimedOut,
-            Strain::Crowded => Code::ServerBusy,
-        })
-        .response()
+        storage::answer::apology(strain)
     }
 
     /// Variables for client libraries and tools outside of functions.
     pub fn environment(&self) -> Environment {
-        let text = self.address.get().map(|address| connection(*address));
-        text.map(|text| ("AZURE_STORAGE_CONNECTION_STRING".to_owned(), text)).into_iter().collect()
+        Environment::from([("AZURE_STORAGE_CONNECTION_STRING".to_owned(), self.connection.to_string())])
     }
-}
-
-/// What points an SDK here.
-pub(crate) fn connection(address: SocketAddr) -> String {
-    format!(
-        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};QueueEndpoint=http://{address}/{ACCOUNT};"
-    )
 }
 
 /// Makes a queue that is not there yet.

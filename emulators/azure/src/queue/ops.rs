@@ -1,20 +1,22 @@
 //! The operations on queues and messages.
 
-use super::fault::{Code, Fault};
-use super::routes::{self, Asked};
+use super::routes::Asked;
 use super::wire::{self, Listing, Messages, NewText, OneMessage, OneQueue};
-use super::{ACCOUNT, QueueStorage, RETENTION, settings};
-use axum::body::Body;
+use super::{POLICIES, QueueStorage, RETENTION, settings};
+use crate::storage::address::Query;
+use crate::storage::answer::{date, empty, set, xml};
+use crate::storage::fault::{Fault, code};
+use crate::storage::sas::Service;
+use crate::storage::{policy, properties};
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use mlemu_core::{Cause, Timestamp};
+use http::{HeaderValue, StatusCode, header};
+use mlemu_core::{Cause, Scope, Timestamp};
 use mlemu_engine::queues::{
-    Extended, Extension, Fault as Core, Message, NewMessage, Notes, Receipt, Standing, Want,
+    Extended, Extension, Fault as Core, Message, NewMessage, Notes, Receipt, Standing, TopicId, Want,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,41 +30,76 @@ const META: &str = "x-ms-meta-";
 /// When a message ends, in microseconds since 1970.
 const EXPIRES: &str = "expires";
 
-type Query = BTreeMap<String, String>;
+/// One request: whom it is for, and what is said in its head.
+pub(super) struct Call<'a> {
+    pub parts: &'a Parts,
+    pub query: &'a Query,
+    pub account: String,
+    pub scope: Arc<Scope>,
+    pub cause: Cause,
+    pub now: Timestamp,
+}
+
+impl Call<'_> {
+    fn topic(&self, name: &str) -> TopicId {
+        TopicId::new(&self.scope, name)
+    }
+}
 
 impl QueueStorage {
-    pub(super) async fn run(&self, parts: &Parts, body: Bytes) -> Result<Response, Fault> {
-        let query = routes::query(parts);
-        match routes::asked(parts, &query) {
-            Asked::ListQueues => self.list(parts, &query),
-            Asked::Create(queue) => self.create(&queue, parts),
-            Asked::Delete(queue) => {
-                self.queues.delete_topic(&self.topic(&queue)).map(|()| done(204)).map_err(Fault::from)
+    pub(super) async fn run(&self, call: &Call<'_>, asked: Asked, body: Bytes) -> Result<Response, Fault> {
+        match asked {
+            Asked::ListQueues => self.list(call),
+            Asked::ServiceProperties => {
+                Ok(xml(StatusCode::OK, &properties::of(&self.objects, &call.scope, Service::Queue)))
             }
-            Asked::GetMetadata(queue) => self.metadata(&queue),
+            Asked::SetServiceProperties => {
+                properties::set(&self.objects, &call.scope, Service::Queue, &body)?;
+                Ok(empty(StatusCode::ACCEPTED))
+            }
+            Asked::ServiceStats => {
+                let inner = format!("<Status>live</Status><LastSyncTime>{}</LastSyncTime>", date(call.now));
+                let text = format!(
+                    "<StorageServiceStats><GeoReplication>{inner}</GeoReplication></StorageServiceStats>"
+                );
+                Ok(xml(StatusCode::OK, &text))
+            }
+            Asked::Create(queue) => self.create(call, &queue),
+            Asked::Delete(queue) => {
+                self.queues.delete_topic(&call.topic(&queue)).map(|()| done(204)).map_err(Fault::from)
+            }
+            Asked::GetMetadata(queue) => self.metadata(call, &queue),
             Asked::SetMetadata(queue) => {
-                let fresh = said(parts);
-                self.queues.note(&self.topic(&queue), |notes, _| *notes = fresh)?;
+                let fresh = said(call.parts);
+                self.queues.note(&call.topic(&queue), |notes, _| *notes = fresh)?;
                 Ok(done(204))
             }
-            Asked::Put(queue) => self.put(&queue, &query, parts, &body),
-            Asked::Get(queue) => self.get(&queue, &query).await,
-            Asked::Peek(queue) => self.peek(&queue, &query),
-            Asked::Clear(queue) => {
-                self.queues.purge(&self.topic(&queue).only()).map(|()| done(204)).map_err(Fault::from)
+            Asked::GetAcl(queue) => {
+                let view = self.queues.topic(&call.topic(&queue))?;
+                let policies = policy::read(view.tags.get(POLICIES).map_or(&[][..], |text| text.as_bytes()))?;
+                Ok(xml(StatusCode::OK, &policy::written(&policies)))
             }
-            Asked::DeleteMessage(queue, _) => self.delete(&queue, &query),
-            Asked::Update(queue, _) => self.update(&queue, &query, &body),
-            Asked::Missing => Err(Code::NotImplemented.into()),
-            Asked::Nowhere => Err(Code::ResourceNotFound.into()),
+            Asked::SetAcl(queue) => {
+                let text = policy::written(&policy::read(&body)?);
+                self.queues.note(&call.topic(&queue), |_, kept| kept.insert(POLICIES.into(), text))?;
+                Ok(done(204))
+            }
+            Asked::Put(queue) => self.put(call, &queue, &body),
+            Asked::Get(queue) => self.get(call, &queue).await,
+            Asked::Peek(queue) => self.peek(call, &queue),
+            Asked::Clear(queue) => {
+                self.queues.purge(&call.topic(&queue).only()).map(|()| done(204)).map_err(Fault::from)
+            }
+            Asked::DeleteMessage(queue, _) => self.delete(call, &queue),
+            Asked::Update(queue, _) => self.update(call, &queue, &body),
         }
     }
 
-    fn create(&self, queue: &str, parts: &Parts) -> Result<Response, Fault> {
+    fn create(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
         if !is_name(queue) {
-            return Err(Code::InvalidResourceName.into());
+            return Err(code::InvalidResourceName.into());
         }
-        let (id, notes) = (self.topic(queue), said(parts));
+        let (id, notes) = (call.topic(queue), said(call.parts));
         match self.queues.create_queue(&id, settings(), notes.clone(), Notes::new()) {
             Ok(()) => Ok(done(201)),
             Err(Core::TopicExists { .. }) if self.queues.topic(&id)?.notes == notes => Ok(done(204)),
@@ -70,12 +107,14 @@ impl QueueStorage {
         }
     }
 
-    fn list(&self, parts: &Parts, query: &Query) -> Result<Response, Fault> {
+    fn list(&self, call: &Call<'_>) -> Result<Response, Fault> {
+        let (parts, query) = (call.parts, call.query);
         let prefix = query.get("prefix").cloned().unwrap_or_default();
         let most = number(query, "maxresults", PAGE as u64, 1..=PAGE as u64)?;
         let after = query.get("marker").cloned().unwrap_or_default();
         let with = query.get("include").is_some_and(|include| include.contains("metadata"));
-        let all = self.queues.topics(&self.place.scope).into_iter();
+        // Queues of our own begin with a sign that no queue of a user can have.
+        let all = self.queues.topics(&call.scope).into_iter().filter(|view| !view.id.name.starts_with('$'));
         let mut all = all.filter(|view| view.id.name.starts_with(&prefix) && *view.id.name >= *after);
         let page: Vec<OneQueue> = all
             .by_ref()
@@ -87,7 +126,7 @@ impl QueueStorage {
         document(
             200,
             &Listing {
-                service_endpoint: format!("http://{host}/{ACCOUNT}"),
+                service_endpoint: format!("http://{host}/{}", call.account),
                 prefix,
                 max_results: most as usize,
                 queues: wire::Queues { all: page },
@@ -96,23 +135,21 @@ impl QueueStorage {
         )
     }
 
-    fn metadata(&self, queue: &str) -> Result<Response, Fault> {
-        let id = self.topic(queue);
+    fn metadata(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
+        let id = call.topic(queue);
         let view = self.queues.topic(&id)?;
         let counts = self.queues.counts(&id.only())?;
         let mut response = done(200);
         let count = counts.visible + counts.leased + counts.delayed;
         response.headers_mut().insert("x-ms-approximate-messages-count", HeaderValue::from(count));
         for (name, value) in view.notes {
-            let name = HeaderName::from_bytes(format!("{META}{name}").as_bytes());
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-                response.headers_mut().insert(name, value);
-            }
+            set(&mut response, &format!("{META}{name}"), &value);
         }
         Ok(response)
     }
 
-    fn put(&self, queue: &str, query: &Query, parts: &Parts, body: &[u8]) -> Result<Response, Fault> {
+    fn put(&self, call: &Call<'_>, queue: &str, body: &[u8]) -> Result<Response, Fault> {
+        let query = call.query;
         let text = text_of(body)?;
         let delay = number(query, "visibilitytimeout", 0, 0..=LONGEST)?;
         let now = self.queues.clock().now();
@@ -123,31 +160,30 @@ impl QueueStorage {
         };
         let expires = life.map_or(Timestamp(253_402_300_799_000_000), |life| now.plus(life));
         let id = self.queues.ids().fresh("message").uuid();
-        let trace =
-            parts.headers.get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).unwrap_or(&id);
         let new = NewMessage {
             id: id.as_str().into(),
             delay: Some(Duration::from_secs(delay)),
             notes: Arc::new([(EXPIRES, expires.0.to_string())]),
-            ..NewMessage::of(text, Cause::Request(trace.into()))
+            ..NewMessage::of(text, call.cause.clone())
         };
-        let sent = self.queues.send(&self.topic(queue), new)?;
-        let receipt = Receipt { epoch: mlemu_core::Epoch(0), sequence: sent.sequence, token: 0 };
+        let sent = self.queues.send(&call.topic(queue), new)?;
+        let receipt = self.queues.receipt_of(&sent);
         let one = OneMessage {
             message_id: id,
-            insertion_time: wire::date(now),
-            expiration_time: wire::date(expires),
+            insertion_time: date(now),
+            expiration_time: date(expires),
             pop_receipt: Some(wire::pop_receipt(&receipt)),
-            time_next_visible: Some(wire::date(now.plus(Duration::from_secs(delay)))),
+            time_next_visible: Some(date(now.plus(Duration::from_secs(delay)))),
             ..OneMessage::default()
         };
         document(201, &Messages { all: vec![one] })
     }
 
-    async fn get(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
+    async fn get(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
+        let query = call.query;
         let most = number(query, "numofmessages", 1, 1..=32)?;
         let lease = Duration::from_secs(number(query, "visibilitytimeout", 30, 1..=LONGEST)?);
-        let only = self.topic(queue).only();
+        let only = call.topic(queue).only();
         let received =
             self.queues.receive(&only, Want { lease: Some(lease), ..Want::now(most as usize) }).await?;
         let now = self.queues.clock().now();
@@ -159,18 +195,18 @@ impl QueueStorage {
             }
             all.push(OneMessage {
                 pop_receipt: Some(wire::pop_receipt(&one.receipt)),
-                time_next_visible: Some(wire::date(one.until)),
+                time_next_visible: Some(date(one.until)),
                 ..shown(&one.message, one.count)
             });
         }
         document(200, &Messages { all })
     }
 
-    fn peek(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
+    fn peek(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
         use mlemu_engine::queues::Sight;
-        let most = number(query, "numofmessages", 1, 1..=32)? as usize;
+        let most = number(call.query, "numofmessages", 1, 1..=32)? as usize;
         let now = self.queues.clock().now();
-        let all = self.queues.peek(&self.topic(queue).only(), usize::MAX)?.into_iter();
+        let all = self.queues.peek(&call.topic(queue).only(), usize::MAX)?.into_iter();
         let visible = all.filter(|one| one.sight == Sight::Visible && expires(&one.message) > now);
         document(
             200,
@@ -178,44 +214,36 @@ impl QueueStorage {
         )
     }
 
-    fn delete(&self, queue: &str, query: &Query) -> Result<Response, Fault> {
-        let only = self.topic(queue).only();
-        match self.queues.acknowledge(&only, &receipt(query)?, false)? {
+    fn delete(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
+        let only = call.topic(queue).only();
+        match self.queues.acknowledge(&only, &receipt(call.query)?, false)? {
             Standing::Held | Standing::Lapsed => Ok(done(204)),
-            Standing::Superseded => Err(Code::PopReceiptMismatch.into()),
-            Standing::Gone => Err(Code::MessageNotFound.into()),
+            Standing::Superseded => Err(code::PopReceiptMismatch.into()),
+            Standing::Gone => Err(code::MessageNotFound.into()),
         }
     }
 
-    fn update(&self, queue: &str, query: &Query, body: &[u8]) -> Result<Response, Fault> {
+    fn update(&self, call: &Call<'_>, queue: &str, body: &[u8]) -> Result<Response, Fault> {
+        let query = call.query;
         let lease = Duration::from_secs(number(query, "visibilitytimeout", 0, 0..=LONGEST)?);
         let body = if body.is_empty() { None } else { Some(Bytes::from(text_of(body)?)) };
-        let wanted = Extension { body, renew: true, ..Extension::of(lease) };
-        match self.queues.extend(&self.topic(queue).only(), &receipt(query)?, wanted)? {
+        let wanted = Extension { body, renew: true, revives: true, ..Extension::of(lease) };
+        match self.queues.extend(&call.topic(queue).only(), &receipt(query)?, wanted)? {
             Extended::Done(receipt, until) => {
                 let mut response = done(204);
-                let headers = response.headers_mut();
-                let pair = [
-                    ("x-ms-popreceipt", wire::pop_receipt(&receipt)),
-                    ("x-ms-time-next-visible", wire::date(until)),
-                ];
-                for (name, value) in pair {
-                    if let Ok(value) = HeaderValue::from_str(&value) {
-                        headers.insert(name, value);
-                    }
-                }
+                set(&mut response, "x-ms-popreceipt", &wire::pop_receipt(&receipt));
+                set(&mut response, "x-ms-time-next-visible", &date(until));
                 Ok(response)
             }
-            Extended::NotHeld(Standing::Gone) => Err(Code::MessageNotFound.into()),
-            Extended::NotHeld(_) | Extended::TooLong => Err(Code::PopReceiptMismatch.into()),
+            Extended::NotHeld(Standing::Gone) => Err(code::MessageNotFound.into()),
+            Extended::NotHeld(_) | Extended::TooLong => Err(code::PopReceiptMismatch.into()),
         }
     }
 }
 
-/// Without the one that a sender got: no lease stands for that here.
 fn receipt(query: &Query) -> Result<Receipt, Fault> {
-    let said = query.get("popreceipt").ok_or(Code::InvalidInput)?;
-    wire::lease(said).ok_or_else(|| Code::PopReceiptMismatch.into())
+    let said = query.get("popreceipt").ok_or(code::InvalidInput)?;
+    wire::lease(said).ok_or_else(|| code::PopReceiptMismatch.into())
 }
 
 fn expires(message: &Message) -> Timestamp {
@@ -226,8 +254,8 @@ fn expires(message: &Message) -> Timestamp {
 fn shown(message: &Message, count: u32) -> OneMessage {
     OneMessage {
         message_id: message.id.to_string(),
-        insertion_time: wire::date(message.enqueued),
-        expiration_time: wire::date(expires(message)),
+        insertion_time: date(message.enqueued),
+        expiration_time: date(expires(message)),
         dequeue_count: Some(count),
         message_text: Some(String::from_utf8_lossy(&message.body).into_owned()),
         ..OneMessage::default()
@@ -235,11 +263,11 @@ fn shown(message: &Message, count: u32) -> OneMessage {
 }
 
 fn text_of(body: &[u8]) -> Result<String, Fault> {
-    let text = std::str::from_utf8(body).map_err(|_| Code::InvalidXmlDocument)?;
+    let text = std::str::from_utf8(body).map_err(|_| code::InvalidXmlDocument)?;
     let text = text.trim_start_matches('\u{feff}');
-    let read: NewText = quick_xml::de::from_str(text).map_err(|_| Code::InvalidXmlDocument)?;
+    let read: NewText = quick_xml::de::from_str(text).map_err(|_| code::InvalidXmlDocument)?;
     if read.message_text.len() > LARGEST {
-        return Err(Code::MessageTooLarge.into());
+        return Err(code::MessageTooLarge.into());
     }
     Ok(read.message_text)
 }
@@ -249,7 +277,7 @@ fn number(query: &Query, name: &str, usual: u64, range: std::ops::RangeInclusive
         None => Ok(usual),
         Some(text) => {
             let read = text.parse().ok().filter(|number| range.contains(number));
-            read.ok_or_else(|| Code::OutOfRangeQueryParameterValue.into())
+            read.ok_or_else(|| code::OutOfRangeQueryParameterValue.into())
         }
     }
 }
@@ -271,15 +299,10 @@ fn said(parts: &Parts) -> Notes {
 }
 
 fn done(status: u16) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    response
+    empty(StatusCode::from_u16(status).unwrap_or_default())
 }
 
 fn document(status: u16, document: &impl Serialize) -> Result<Response, Fault> {
-    let text = quick_xml::se::to_string(document).map_err(|_| Code::InvalidInput)?;
-    let mut response = done(status);
-    *response.body_mut() = Body::from(format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{text}"));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    Ok(response)
+    let text = quick_xml::se::to_string(document).map_err(|_| code::InvalidInput)?;
+    Ok(xml(StatusCode::from_u16(status).unwrap_or_default(), &text))
 }

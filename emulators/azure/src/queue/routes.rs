@@ -1,14 +1,14 @@
 //! What a request asks for, by method, path and `comp`.
 
-use super::ACCOUNT;
+use crate::storage::address::{Address, Query};
+use crate::storage::fault::{Fault, code};
+use crate::storage::sas::Need;
 use http::Method;
 use http::request::Parts;
-use percent_encoding::percent_decode_str;
-use std::collections::BTreeMap;
 
 /// An operation and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     ListQueues,
     Create(String),
     Delete(String),
@@ -20,58 +20,59 @@ pub(super) enum Asked {
     Clear(String),
     DeleteMessage(String, String),
     Update(String, String),
-    /// Known to the vendor and not here.
-    Missing,
-    /// No account, or no path of the API.
-    Nowhere,
+    GetAcl(String),
+    SetAcl(String),
+    ServiceProperties,
+    SetServiceProperties,
+    ServiceStats,
 }
 
-/// A query's pairs, decoded.
-pub(super) fn query(parts: &Parts) -> BTreeMap<String, String> {
-    let decoded = |text: &str| percent_decode_str(&text.replace('+', "%20")).decode_utf8_lossy().into_owned();
-    let pairs = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decoded(name).to_ascii_lowercase(), decoded(value)))
-        .collect()
-}
-
-pub(super) fn asked(parts: &Parts, query: &BTreeMap<String, String>) -> Asked {
-    let comp = query.get("comp").map_or("", String::as_str);
-    let path: Vec<String> = parts
-        .uri
-        .path()
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
-        .collect();
-    let (account, rest) = match path.split_first() {
-        Some((account, rest)) => (account.as_str(), rest),
-        None => ("", &[][..]),
-    };
-    if account != ACCOUNT {
-        return Asked::Nowhere;
+impl Asked {
+    pub fn need(&self) -> Need {
+        let (kind, letters, by_resource) = match self {
+            Asked::ListQueues => ('s', "l", false),
+            Asked::ServiceProperties | Asked::ServiceStats => ('s', "r", false),
+            Asked::SetServiceProperties => ('s', "w", false),
+            Asked::Create(_) => ('c', "cw", false),
+            Asked::Delete(_) => ('c', "d", false),
+            Asked::GetMetadata(_) => ('c', "r", true),
+            Asked::SetMetadata(_) => ('c', "w", false),
+            Asked::GetAcl(_) | Asked::SetAcl(_) => ('c', "", false),
+            Asked::Put(_) => ('o', "a", true),
+            Asked::Get(_) | Asked::DeleteMessage(..) => ('o', "p", true),
+            Asked::Peek(_) => ('o', "r", true),
+            Asked::Clear(_) => ('o', "dp", true),
+            Asked::Update(..) => ('o', "u", true),
+        };
+        Need { kind, letters, by_resource }
     }
-    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
-    match (&parts.method, words.as_slice(), comp) {
+}
+
+pub(crate) fn asked(parts: &Parts, address: &Address, query: &Query) -> Result<Asked, Fault> {
+    let said = |name: &str| query.get(name).map_or("", String::as_str);
+    let (comp, restype) = (said("comp"), said("restype"));
+    let words: Vec<&str> = address.rest.splitn(3, '/').filter(|word| !word.is_empty()).collect();
+    let own = |word: &str| word.to_owned();
+    Ok(match (&parts.method, words.as_slice(), comp) {
         (&Method::GET, [], "list") => Asked::ListQueues,
-        (&Method::PUT, [queue], "") => Asked::Create((*queue).into()),
-        (&Method::DELETE, [queue], "") => Asked::Delete((*queue).into()),
-        (&Method::GET | &Method::HEAD, [queue], "metadata") => Asked::GetMetadata((*queue).into()),
-        (&Method::PUT, [queue], "metadata") => Asked::SetMetadata((*queue).into()),
-        (&Method::POST, [queue, "messages"], _) => Asked::Put((*queue).into()),
-        (&Method::GET, [queue, "messages"], _)
-            if query.get("peekonly").is_some_and(|said| said == "true") =>
-        {
-            Asked::Peek((*queue).into())
-        }
-        (&Method::GET, [queue, "messages"], _) => Asked::Get((*queue).into()),
-        (&Method::DELETE, [queue, "messages"], _) => Asked::Clear((*queue).into()),
-        (&Method::DELETE, [queue, "messages", id], _) => Asked::DeleteMessage((*queue).into(), (*id).into()),
-        (&Method::PUT, [queue, "messages", id], _) => Asked::Update((*queue).into(), (*id).into()),
-        (_, [] | [_], "properties" | "stats" | "acl") => Asked::Missing,
-        _ => Asked::Nowhere,
-    }
+        (&Method::GET, [], "properties") if restype == "service" => Asked::ServiceProperties,
+        (&Method::PUT, [], "properties") if restype == "service" => Asked::SetServiceProperties,
+        (&Method::GET, [], "stats") if restype == "service" => Asked::ServiceStats,
+        (&Method::PUT, [queue], "") => Asked::Create(own(queue)),
+        (&Method::DELETE, [queue], "") => Asked::Delete(own(queue)),
+        (&Method::GET | &Method::HEAD, [queue], "metadata") => Asked::GetMetadata(own(queue)),
+        (&Method::PUT, [queue], "metadata") => Asked::SetMetadata(own(queue)),
+        (&Method::GET | &Method::HEAD, [queue], "acl") => Asked::GetAcl(own(queue)),
+        (&Method::PUT, [queue], "acl") => Asked::SetAcl(own(queue)),
+        (&Method::POST, [queue, "messages"], _) => Asked::Put(own(queue)),
+        (&Method::GET, [queue, "messages"], _) if said("peekonly") == "true" => Asked::Peek(own(queue)),
+        (&Method::GET, [queue, "messages"], _) => Asked::Get(own(queue)),
+        (&Method::DELETE, [queue, "messages"], _) => Asked::Clear(own(queue)),
+        (&Method::DELETE, [queue, "messages", id], _) => Asked::DeleteMessage(own(queue), own(id)),
+        (&Method::PUT, [queue, "messages", id], _) => Asked::Update(own(queue), own(id)),
+        (_, [_, "messages", ..], _) => return Err(code::UnsupportedHttpVerb.into()),
+        _ => return Err(code::ResourceNotFound.into()),
+    })
 }
 
 #[cfg(test)]
@@ -80,18 +81,26 @@ mod tests {
 
     #[test]
     fn operations_by_their_paths() {
-        let of = |method: &str, uri: &str| {
+        let of = |method: &str, uri: &str| -> Result<Asked, &'static str> {
             let (parts, ()) = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts();
-            asked(&parts, &query(&parts))
+            let address = Address::read(&parts).ok_or("nobody")?;
+            asked(&parts, &address, &crate::storage::address::query(&parts)).map_err(|fault| fault.code.name)
         };
-        assert_eq!(of("GET", "/devstoreaccount1?comp=list"), Asked::ListQueues);
-        assert_eq!(of("PUT", "/devstoreaccount1/jobs"), Asked::Create("jobs".into()));
-        assert_eq!(of("GET", "/devstoreaccount1/jobs/messages?numofmessages=3"), Asked::Get("jobs".into()));
-        assert_eq!(of("GET", "/devstoreaccount1/jobs/messages?peekonly=true"), Asked::Peek("jobs".into()));
+        assert_eq!(of("GET", "/devstoreaccount1?comp=list"), Ok(Asked::ListQueues));
+        assert_eq!(of("PUT", "/devstoreaccount1/jobs"), Ok(Asked::Create("jobs".into())));
+        assert_eq!(
+            of("GET", "/devstoreaccount1/jobs/messages?numofmessages=3"),
+            Ok(Asked::Get("jobs".into()))
+        );
+        assert_eq!(
+            of("GET", "/devstoreaccount1/jobs/messages?peekonly=true"),
+            Ok(Asked::Peek("jobs".into()))
+        );
         let update = of("PUT", "/devstoreaccount1/jobs/messages/a%2Fb?popreceipt=x&visibilitytimeout=0");
-        assert_eq!(update, Asked::Update("jobs".into(), "a/b".into()));
-        assert_eq!(of("GET", "/devstoreaccount1/jobs?comp=acl"), Asked::Missing);
-        assert_eq!(of("GET", "/other/jobs/messages"), Asked::Nowhere);
-        assert_eq!(of("GET", "/"), Asked::Nowhere);
+        assert_eq!(update, Ok(Asked::Update("jobs".into(), "a/b".into())));
+        assert_eq!(of("GET", "/devstoreaccount1/jobs?comp=acl"), Ok(Asked::GetAcl("jobs".into())));
+        assert_eq!(of("PATCH", "/devstoreaccount1/jobs/messages"), Err("UnsupportedHttpVerb"));
+        assert_eq!(of("GET", "/devstoreaccount1/jobs"), Err("ResourceNotFound"));
+        assert_eq!(of("GET", "/"), Err("nobody"));
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mlemu_core::{Epoch, Timestamp};
+use mlemu_core::Epoch;
 use mlemu_engine::queues::Receipt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,12 +63,6 @@ pub(super) struct OneQueue {
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
-/// As `Sat, 21 Nov 2026 13:52:14 GMT`.
-pub(super) fn date(at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or_default();
-    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
 /// A lease as clients carry it.
 pub(super) fn pop_receipt(receipt: &Receipt) -> String {
     STANDARD.encode(format!("{}:{}:{}", receipt.epoch.0, receipt.sequence, receipt.token))
@@ -105,6 +99,5 @@ mod tests {
             quick_xml::de::from_str("<QueueMessage><MessageText>a&lt;b &amp; c</MessageText></QueueMessage>")
                 .unwrap();
         assert_eq!(new.message_text, "a<b & c");
-        assert_eq!(date(Timestamp(1_795_269_134_000_000)), "Sat, 21 Nov 2026 13:52:14 GMT");
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Source: Azure Functions documentation, the pages of each trigger ("Message metadata", "Trigger metadata").
 
-use super::index::Indexed;
+use super::index::{Binding, Indexed};
 use super::messages::NullableString;
 use super::messages::{
     Data, InvocationRequest, ParameterBinding, RetryContext, RpcHttp, RpcTraceContext, TypedData,
 };
 use crate::app::App;
+use crate::bindings::expression::Known;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use mlemu_core::runtime::Delivery;
@@ -25,9 +26,12 @@ pub(crate) const PARAMS: &str = "params";
 /// A request, ready to be sent.
 pub(super) struct Question {
     pub(super) request: InvocationRequest,
+    /// What paths of outputs may name.
+    pub(super) known: Known,
 }
 
-pub(super) fn question(function: &Indexed, delivery: &Delivery, app: &App) -> Question {
+/// `Err` says which of the function's inputs cannot be had.
+pub(super) async fn question(function: &Indexed, delivery: &Delivery, app: &App) -> Result<Question, String> {
     let invoke = &delivery.invoke;
     let trigger = &function.trigger;
     let kind = trigger.kind.to_ascii_lowercase();
@@ -35,37 +39,54 @@ pub(super) fn question(function: &Indexed, delivery: &Delivery, app: &App) -> Qu
         "httptrigger" => (http(function, delivery, app), BTreeMap::new()),
         "timertrigger" => (timer(&invoke.payload, delivery.deadline.millis()), BTreeMap::new()),
         "queuetrigger" => queue(trigger.text("queueName").unwrap_or_default(), &invoke.payload, app),
-        "blobtrigger" => blob(trigger.text("path").unwrap_or_default(), &invoke.payload),
+        "blobtrigger" => blob(trigger, &invoke.payload, app).await?,
         _ => (text(&invoke.payload), of_document(&invoke.payload)),
     };
+    let guid = app.ids().fresh("guid").uuid();
     let sys = json!({
         "MethodName": function.name,
         "UtcNow": stamp(delivery.deadline.millis() - i64::try_from(delivery.left.as_millis()).unwrap_or(0)),
-        "RandGuid": app.ids().fresh("guid").uuid(),
+        "RandGuid": guid,
     });
+    let mut known = Known::of(&metadata, delivery.begun, guid);
+    if kind == "httptrigger" {
+        known.values.extend(of_request(delivery));
+    }
     metadata.insert("sys".into(), TypedData::json(&sys));
     let mut input_data = vec![ParameterBinding { name: trigger.name.clone(), data: Some(data) }];
-    // What an input is to be filled with is not there yet: the worker gets it as nothing.
-    let inputs = function.others.iter().filter(|binding| !binding.is_out);
-    input_data.extend(
-        inputs
-            .map(|binding| ParameterBinding { name: binding.name.clone(), data: Some(TypedData::default()) }),
-    );
+    input_data.extend(app.bindings.inputs(function, &known).await?);
     let id = app.ids().fresh("trace");
     let trace = RpcTraceContext {
         trace_parent: format!("00-{}-{:016x}-00", id.hex(), id.number()),
         trace_state: String::new(),
     };
-    Question {
-        request: InvocationRequest {
-            invocation_id: invoke.id.0.to_string(),
-            function_id: function.id.clone(),
-            input_data,
-            trigger_metadata: metadata,
-            trace_context: Some(trace),
-            retry_context: Some(RetryContext::default()),
-        },
+    let request = InvocationRequest {
+        invocation_id: invoke.id.0.to_string(),
+        function_id: function.id.clone(),
+        input_data,
+        trigger_metadata: metadata,
+        trace_context: Some(trace),
+        retry_context: Some(RetryContext::default()),
+    };
+    Ok(Question { request, known })
+}
+
+/// What paths may name of an HTTP request: what its route captured, the fields of its document, its query and headers.
+fn of_request(delivery: &Delivery) -> BTreeMap<String, Value> {
+    let invoke = &delivery.invoke;
+    let mut known: BTreeMap<String, Value> = match serde_json::from_slice(&invoke.payload) {
+        Ok(Value::Object(fields)) => fields.into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    if let Some(head) = &invoke.head {
+        let query = head.target.query().map(pairs).unwrap_or_default();
+        known.insert("Query".into(), json!(query));
+        known.insert("Headers".into(), json!(spelled(&head.headers)));
     }
+    let params = attribute(delivery, PARAMS).and_then(|text| serde_json::from_str(text).ok());
+    let params: BTreeMap<String, Value> = params.unwrap_or_default();
+    known.extend(params);
+    known
 }
 
 fn attribute<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
@@ -236,15 +257,24 @@ fn queue(queue: &str, payload: &Bytes, app: &App) -> (TypedData, BTreeMap<String
     (TypedData::of(Data::String(text)), metadata)
 }
 
-/// The payload is the blob itself.
-fn blob(path: &str, payload: &Bytes) -> (TypedData, BTreeMap<String, TypedData>) {
-    let metadata = BTreeMap::from([
-        ("BlobTrigger".to_owned(), TypedData::string(path)),
-        ("Uri".to_owned(), TypedData::string(format!("http://127.0.0.1:10000/devstoreaccount1/{path}"))),
-        ("Properties".to_owned(), TypedData::json(&json!({ "Length": payload.len() }))),
-        ("Metadata".to_owned(), TypedData::json(&json!({}))),
-    ]);
-    (TypedData::of(Data::Bytes(payload.clone())), metadata)
+/// The blob that a payload names, as a message of a trigger or by its path; otherwise the payload is the blob itself.
+async fn blob(
+    trigger: &Binding,
+    payload: &Bytes,
+    app: &App,
+) -> Result<(TypedData, BTreeMap<String, TypedData>), String> {
+    let said: Option<Value> = serde_json::from_slice(payload).ok();
+    let by_message = said.as_ref().and_then(|said| said["BlobTrigger"].as_str().map(str::to_owned));
+    let by_path = || std::str::from_utf8(payload).ok().map(|text| text.trim().trim_matches('"').to_owned());
+    let own_path = trigger.text("path").unwrap_or_default();
+    let path = by_message.or_else(by_path).unwrap_or_default();
+    if let Some((body, metadata)) = app.bindings.triggered(own_path, &path).await? {
+        return Ok((TypedData::of(Data::Bytes(body)), metadata));
+    }
+    let mut metadata = app.bindings.told_of(own_path, own_path);
+    metadata.insert("Properties".to_owned(), TypedData::json(&json!({ "Length": payload.len() })));
+    metadata.insert("Metadata".to_owned(), TypedData::json(&json!({})));
+    Ok((TypedData::of(Data::Bytes(payload.clone())), metadata))
 }
 
 #[cfg(test)]

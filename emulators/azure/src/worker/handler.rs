@@ -2,12 +2,13 @@
 //!
 //! Source: Azure Functions documentation, "Azure Functions custom handlers".
 
-use super::ask;
+use super::ask::{self, Question};
 use super::index::{Index, Indexed, folders};
 use super::session::{NO_FUNCTION, error, listed};
 use super::{said, wrapped};
 use crate::HOST_VERSION;
 use crate::app::App;
+use crate::bindings::expression::Known;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -82,13 +83,19 @@ impl HandlerSession {
         let Some(function) = self.index.get(name) else {
             return SessionReply::Error(error(NO_FUNCTION, &format!("the app has no function `{name}`")));
         };
-        let forwards = self.forwards(function);
-        let request = if forwards { self.forwarded(&delivery) } else { self.wrapped(function, &delivery) };
+        let (request, known) = if self.forwards(function) {
+            (self.forwarded(&delivery), None)
+        } else {
+            match ask::question(function, &delivery, &self.app).await {
+                Ok(question) => (self.wrapped(function, &question, &delivery), Some(question.known)),
+                Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
+            }
+        };
         let Some(request) = request else {
             return SessionReply::Error(error("InvalidRequest", "the request cannot be sent on"));
         };
         match self.client.request(request).await {
-            Ok(response) => self.read(function, &delivery, response, forwards).await,
+            Ok(response) => self.read(function, &delivery, response, known).await,
             Err(_) => broken_off().await,
         }
     }
@@ -115,8 +122,12 @@ impl HandlerSession {
         self.request(method, &target, headers, delivery.invoke.payload.clone(), delivery)
     }
 
-    fn wrapped(&self, function: &Indexed, delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
-        let question = ask::question(function, delivery, &self.app);
+    fn wrapped(
+        &self,
+        function: &Indexed,
+        question: &Question,
+        delivery: &Delivery,
+    ) -> Option<Request<Full<Bytes>>> {
         let body = wrapped::request(&question.request).to_string();
         let target = format!("/{}", function.name).parse().ok()?;
         let json = HeaderValue::from_static("application/json; charset=utf-8");
@@ -147,12 +158,13 @@ impl HandlerSession {
         Some(request)
     }
 
+    /// `known`: nothing where the answer is handed on as it is.
     async fn read(
         &self,
         function: &Indexed,
         delivery: &Delivery,
         response: Response<Incoming>,
-        forwards: bool,
+        known: Option<Known>,
     ) -> SessionReply {
         let (parts, body) = response.into_parts();
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
@@ -163,7 +175,7 @@ impl HandlerSession {
             }
             Err(_) => return broken_off().await,
         };
-        if forwards {
+        let Some(known) = known else {
             let mut headers = parts.headers;
             for name in HOP_BY_HOP {
                 headers.remove(name);
@@ -172,20 +184,19 @@ impl HandlerSession {
                 headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
             let head = Some(ResponseHead { status: parts.status, headers });
             return SessionReply::Answer(Answer { body, content_type: kind, head, streamed: false });
-        }
+        };
         if !parts.status.is_success() {
             let said = String::from_utf8_lossy(&body).into_owned();
             let message = format!("the handler answered {}: {said}", parts.status.as_u16());
             return SessionReply::Error(error("HttpRequestException", &message));
         }
-        let given =
-            wrapped::response(&body).map_err(|why| error("JsonReaderException", &why)).and_then(|response| {
-                let given = self.app.give(function, &response, &delivery.invoke.cause);
-                given.map(|()| response).map_err(|why| error("OutputBindingError", &why))
-            });
-        match given {
-            Ok(response) => SessionReply::Answer(said::answer(function, response)),
-            Err(why) => SessionReply::Error(why),
+        let response = match wrapped::response(&body) {
+            Ok(response) => response,
+            Err(why) => return SessionReply::Error(error("JsonReaderException", &why)),
+        };
+        match self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await {
+            Ok(()) => SessionReply::Answer(said::answer(function, response)),
+            Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
         }
     }
 }

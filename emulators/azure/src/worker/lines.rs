@@ -17,14 +17,14 @@ pub(crate) fn of(record: &Record, app: &App, place: &Place) -> Vec<String> {
     match (&record.what, function) {
         (What::Log(line), _) => vec![line.text.clone()],
         (What::Started, Some(function)) => vec![started(function, subject)],
-        (What::Ended { status, usage }, Some(function)) => {
+        (What::Ended { status, usage, .. }, Some(function)) => {
             let mut lines: Vec<String> = trouble(status, usage).into_iter().collect();
             lines.push(ended(function, subject, status, usage));
             lines
         }
         // The app's own: its worker has said what there is.
         (What::Ended { status, .. }, None) if status.is_ok() && *name == *app.id.name => listed(app, place),
-        (What::Ended { status, usage }, None) => trouble(status, usage).into_iter().collect(),
+        (What::Ended { status, usage, .. }, None) => trouble(status, usage).into_iter().collect(),
         (What::InitEnded { status, .. }, _) if !status.is_ok() => failed_start(status),
         _ => Vec::new(),
     }

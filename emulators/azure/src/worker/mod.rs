@@ -90,8 +90,12 @@ impl Runtime for Workers {
     }
 
     /// Workers are not stopped between calls; past a function's time the whole worker is started anew.
+    fn profile(&self, _revision: &Revision) -> &'static str {
+        "azure-consumption"
+    }
+
     fn keeping(&self, _revision: &Revision) -> Keeping {
-        Keeping { freezes: false, outlives_deadlines: false, concurrency: 1 }
+        Keeping { freezes: false, ..Keeping::default() }
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

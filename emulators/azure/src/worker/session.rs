@@ -141,7 +141,11 @@ impl StreamSession {
         if let Some(fault) = &function.fault {
             return SessionReply::Error(error("FunctionLoadError", fault));
         }
-        let Question { request, .. } = ask::question(&function, &delivery, &self.app);
+        let asked = ask::question(&function, &delivery, &self.app).await;
+        let Question { request, known } = match asked {
+            Ok(question) => question,
+            Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
+        };
         let id = request.invocation_id.clone();
         self.say(Content::InvocationRequest(request));
         let answer = self.hear(|content| match content {
@@ -153,10 +157,12 @@ impl StreamSession {
             return SessionReply::Error(broken_off());
         };
         match good(response.result.clone()) {
-            Ok(()) => match self.app.give(&function, &response, &delivery.invoke.cause) {
-                Ok(()) => SessionReply::Answer(said::answer(&function, response)),
-                Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
-            },
+            Ok(()) => {
+                match self.app.bindings.give(&function, &response, &known, &delivery.invoke.cause).await {
+                    Ok(()) => SessionReply::Answer(said::answer(&function, response)),
+                    Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
+                }
+            }
             Err(Trouble::Said(exception)) => SessionReply::Error(reported(&exception)),
             Err(Trouble::Gone) => SessionReply::Error(broken_off()),
         }

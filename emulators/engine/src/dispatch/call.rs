@@ -38,7 +38,7 @@ pub(crate) struct Call {
     pub(crate) history: History,
     pub(crate) past: Arc<Past>,
     /// Until the process has asked for more, something may come of it.
-    pub(crate) _pending: Arc<Pending>,
+    pub(crate) pending: Arc<Pending>,
 }
 
 impl Drop for Call {
@@ -96,9 +96,10 @@ impl Call {
             peak_memory: 0,
             memory_limit: revision.limits.memory,
             enforcement: parts.sandbox.enforcement(),
+            cpu: None,
         };
         let result = Err(FunctionFailure::NotStartable { why });
-        let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
+        let ended = What::Ended { status: Status::of(&result), usage: usage.clone(), answered: None };
         parts.record(self.subject(revision), ended);
         self.remember(result.clone(), Some(usage.clone()));
         self.complete(Outcome {

@@ -15,10 +15,11 @@ mod pool;
 
 pub(crate) use call::{Call, dropped, subject};
 
+use crate::conditions::Conditions;
 use crate::instance::{self, Line, Order};
 use crate::parts::Parts;
-use mlemu_core::{BuildFailure, Built, Due, InstanceId, Revision, Runtime};
-use pool::{Build, Member, Pool};
+use mlemu_core::{BuildFailure, Due, InstanceId, Revision, Runtime};
+use pool::{Build, Member, Pool, Startable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ pub(crate) enum Event {
     },
     Built {
         pool: u64,
-        result: Result<Arc<Built>, BuildFailure>,
+        result: Result<Startable, BuildFailure>,
     },
     /// An instance has answered and is not free in a moment: it is not to be waited for.
     Lingers,
@@ -54,6 +55,8 @@ pub(crate) enum Event {
         due: Option<Due>,
     },
     Reserve(Option<u32>),
+    /// So many instances are there whether or not they are called.
+    Provide(usize),
     /// Nobody can ask for this revision any more.
     Unpin(Arc<Revision>),
     /// End calls or instances.
@@ -92,6 +95,8 @@ pub(crate) struct Dispatcher {
     pools: Vec<Pool>,
     next_pool: u64,
     reserved: Option<u32>,
+    /// How many instances are there without being called.
+    provided: usize,
     /// Alive, starting ones included; published for the views.
     instances: Arc<AtomicUsize>,
     /// Those that run the function's code; published for the watch.
@@ -109,7 +114,17 @@ impl Dispatcher {
         reserved: Option<u32>,
     ) -> Self {
         let halt = CancellationToken::new();
-        Self { parts, mailbox, pools: Vec::new(), next_pool: 1, reserved, instances, working, halt }
+        Self {
+            parts,
+            mailbox,
+            pools: Vec::new(),
+            next_pool: 1,
+            reserved,
+            provided: 0,
+            instances,
+            working,
+            halt,
+        }
     }
 
     pub(crate) async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>) {
@@ -140,6 +155,7 @@ impl Dispatcher {
                 drop(due);
             }
             Event::Reserve(concurrency) => self.reserved = concurrency,
+            Event::Provide(instances) => self.provide(instances),
             Event::Unpin(revision) => self.unpin(&revision),
             Event::Interrupt(interrupt) => {
                 self.pools.iter_mut().for_each(|pool| pool.interrupt(interrupt));
@@ -150,6 +166,15 @@ impl Dispatcher {
             Event::Stop(stopped) => return Some(stopped),
         }
         None
+    }
+
+    /// Those that were kept before are not kept any longer, nor are they ended.
+    fn provide(&mut self, instances: usize) {
+        self.provided = instances;
+        let newest = self.pools.iter().find(|pool| pool.serves(None));
+        if let (true, Some(Pool { build: Build::OnCall, key, .. })) = (instances > 0, newest) {
+            self.build(*key);
+        }
     }
 
     /// Calls that wait for it are still served.
@@ -198,7 +223,7 @@ impl Dispatcher {
             };
             waiting.append(&mut pool.retire());
         }
-        let wanted = warm || !waiting.is_empty();
+        let wanted = warm || !waiting.is_empty() || self.provided > 0;
         let pool = self.open_pool(revision, Some(client), false);
         pool.queue = waiting;
         pool.warm = warm;
@@ -241,11 +266,11 @@ impl Dispatcher {
         });
     }
 
-    fn built(&mut self, key: u64, result: Result<Arc<Built>, BuildFailure>) {
+    fn built(&mut self, key: u64, result: Result<Startable, BuildFailure>) {
         let Some(pool) = self.pools.iter_mut().find(|pool| pool.key == key) else { return };
         match result {
-            Ok(built) => {
-                pool.build = Build::Done(built);
+            Ok(startable) => {
+                pool.build = Build::Done(startable);
                 // What they waited for so far was the build, which has records of its own.
                 let now = self.parts.clock.elapsed();
                 pool.queue.iter_mut().for_each(|call| call.startable = now);
@@ -281,7 +306,9 @@ impl Dispatcher {
     /// How many instances may live at once.
     fn cap(&self) -> usize {
         let local = self.parts.policy.local_cap.unwrap_or(usize::MAX);
-        let reserved = self.reserved.map_or(usize::MAX, |limit| limit as usize);
+        // A reservation counts calls, and an instance takes several where its vendor says so.
+        let capacity = self.pools.last().map_or(1, |pool| pool.capacity);
+        let reserved = self.reserved.map_or(usize::MAX, |limit| (limit as usize).div_ceil(capacity));
         local.min(reserved)
     }
 
@@ -317,7 +344,8 @@ impl Dispatcher {
     /// Starts instances as far as there is room, and has others make room for what remains.
     fn start_what_is_wanted(&mut self, index: usize) {
         let mut short = self.pools[index].short_of();
-        while self.alive() < self.cap() && (short > 0 || self.pools[index].wants_warmth()) {
+        let provided = self.provided;
+        while self.alive() < self.cap() && (short > 0 || self.pools[index].wants_warmth(provided)) {
             self.start(index);
             short = short.saturating_sub(1);
         }
@@ -334,20 +362,23 @@ impl Dispatcher {
         // Worlds count their instances each for itself, and share the machine's folders.
         static SCRATCH: AtomicU64 = AtomicU64::new(1);
         let pool = &mut self.pools[index];
-        let Build::Done(built) = &pool.build else { return };
+        let Build::Done(Startable { built, packed }) = &pool.build else { return };
         let id = InstanceId(self.parts.ids.next_instance());
+        let provided = pool.lacks(self.provided);
+        let profile = pool.client.profile(&pool.revision);
         let plan = instance::Plan {
             id,
             scratch: SCRATCH.fetch_add(1, Ordering::Relaxed),
             revision: pool.revision.clone(),
             client: pool.client.clone(),
             built: built.clone(),
+            conditions: Conditions::of(&self.parts, &pool.revision, profile, *packed, provided),
         };
         let halt = self.halt.child_token();
         let line = Line::new(id, self.mailbox.clone());
         let answered = line.answered();
         let orders = instance::spawn(self.parts.clone(), plan, line, halt.clone());
-        pool.started(id, Member::new(orders, answered, halt));
+        pool.started(id, Member::new(orders, answered, halt, provided));
         self.instances.fetch_add(1, Ordering::AcqRel);
     }
 

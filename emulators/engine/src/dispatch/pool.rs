@@ -1,6 +1,7 @@
 //! The calls and instances of one revision.
 
 use super::{Call, Interrupt, Orders};
+use crate::conditions;
 use crate::instance::{Answered, Order};
 use crate::parts::Parts;
 use futures_util::FutureExt;
@@ -15,12 +16,22 @@ use tokio_util::sync::CancellationToken;
 /// A call that a reload has moved so often waits for the instance that is starting.
 const MOST_MOVES: u32 = 1;
 
+/// So many instances more are started for those that ended before they had a call.
+const SECOND_CHANCES: usize = 3;
+
 /// Whether the revision can start.
 pub(super) enum Build {
     /// The next call starts it: nobody needed it yet, or it failed.
     OnCall,
     Running,
-    Done(Arc<Built>),
+    Done(Startable),
+}
+
+/// What instances are started from.
+pub(crate) struct Startable {
+    pub(super) built: Arc<Built>,
+    /// Bytes of its zipped package, where they are known.
+    pub(super) packed: Option<u64>,
 }
 
 pub(super) struct Pool {
@@ -39,7 +50,11 @@ pub(super) struct Pool {
     /// Those with a free place, longest unused first.
     spare: Vec<InstanceId>,
     /// How many calls a member takes at a time.
-    capacity: usize,
+    pub(super) capacity: usize,
+    /// So many members are kept although no call waits.
+    least: usize,
+    /// How many were started for that since the last call: those that end by themselves are not started for ever.
+    ahead: usize,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
     /// A call has been handed to one of its instances.
@@ -58,11 +73,18 @@ pub(super) struct Member {
     leaves: bool,
     /// Ends it at once.
     halt: CancellationToken,
+    /// It is kept however long nobody calls it.
+    provided: bool,
 }
 
 impl Member {
-    pub(super) fn new(orders: Orders, answered: Arc<Answered>, halt: CancellationToken) -> Self {
-        Self { orders, doing: Doing::Starting, at_work: None, answered, leaves: false, halt }
+    pub(super) fn new(
+        orders: Orders,
+        answered: Arc<Answered>,
+        halt: CancellationToken,
+        provided: bool,
+    ) -> Self {
+        Self { orders, doing: Doing::Starting, at_work: None, answered, leaves: false, halt, provided }
     }
 
     /// How many calls it takes in a moment.
@@ -72,6 +94,11 @@ impl Member {
             Doing::Serving(calls) => calls.min(self.answered.count()),
             Doing::Leaving => 0,
         }
+    }
+
+    /// Whether it is to end.
+    fn ends(&self) -> bool {
+        self.leaves || self.doing == Doing::Leaving
     }
 
     /// Whether it may get calls, now or when others have ended.
@@ -126,7 +153,7 @@ impl Pool {
         pinned: bool,
         working: Arc<AtomicUsize>,
     ) -> Self {
-        let capacity = client.keeping(&revision).concurrency.max(1);
+        let keeping = client.keeping(&revision);
         Self {
             key,
             revision,
@@ -138,7 +165,9 @@ impl Pool {
             queue: VecDeque::new(),
             members: HashMap::new(),
             spare: Vec::new(),
-            capacity,
+            capacity: keeping.concurrency.max(1),
+            least: if pinned { 0 } else { keeping.least },
+            ahead: 0,
             warm: false,
             served: false,
             working,
@@ -155,6 +184,7 @@ impl Pool {
 
     pub(super) fn started(&mut self, id: InstanceId, mut member: Member) {
         self.warm = false;
+        self.ahead += usize::from(self.queue.is_empty());
         member.turn(Doing::Starting, &self.working);
         self.members.insert(id, member);
     }
@@ -204,12 +234,16 @@ impl Pool {
             let Some(id) = self.spare.pop() else { return };
             let Some(member) = self.members.get_mut(&id) else { continue };
             let Doing::Serving(calls) = member.doing else { continue };
-            let Some(call) = self.queue.pop_front() else { return };
+            let Some(mut call) = self.queue.pop_front() else { return };
+            if let Some(permit) = &mut call.permit {
+                permit.begin();
+            }
             member.turn(Doing::Serving(calls + 1), &self.working);
             if calls + 1 < self.capacity {
                 self.spare.push(id);
             }
             self.served = true;
+            self.ahead = 0;
             if let Err(lost) = member.orders.send(Order::Run(call))
                 && let Order::Run(call) = lost.0
             {
@@ -240,8 +274,16 @@ impl Pool {
     }
 
     /// Whether an instance shall start although no call waits.
-    pub(super) fn wants_warmth(&self) -> bool {
-        self.warm && !self.retired && matches!(self.build, Build::Done(_)) && self.members.is_empty()
+    pub(super) fn wants_warmth(&self, provided: usize) -> bool {
+        let most = provided.max(self.least) + SECOND_CHANCES;
+        let wanted = (self.warm && self.members.is_empty()) || (self.lacks(provided) && self.ahead < most);
+        wanted && !self.retired && matches!(self.build, Build::Done(_))
+    }
+
+    /// Whether it has fewer than that many instances which are kept, or than its runtime wants.
+    pub(super) fn lacks(&self, provided: usize) -> bool {
+        let kept = |member: &&Member| member.provided && !member.ends();
+        !self.pinned && self.members.values().filter(kept).count() < provided.max(self.least)
     }
 
     /// Whether an instance of it got through its init.
@@ -337,7 +379,7 @@ pub(super) async fn build(
     parts: Parts,
     revision: Arc<Revision>,
     client: Arc<dyn Runtime>,
-) -> Result<Arc<Built>, BuildFailure> {
+) -> Result<Startable, BuildFailure> {
     let subject = Subject {
         function: Some(revision.function.clone()),
         revision: Some(revision.label.as_str().into()),
@@ -345,8 +387,10 @@ pub(super) async fn build(
     };
     let began = parts.clock.elapsed();
     let said_something = Arc::<AtomicBool>::default();
+    let mut packed = None;
     let result = match client.needs(&revision) {
         Ok(needs) => {
+            let weighed = needs.clone();
             let (told, subject, said) = (parts.clone(), subject.clone(), said_something.clone());
             let progress = move |what| {
                 said.store(true, Ordering::Relaxed);
@@ -354,9 +398,13 @@ pub(super) async fn build(
             };
             let work = parts.build.build(needs, Arc::new(progress));
             // Calls wait for this result: it must come, whatever happens.
-            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+            let built = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
                 Err(BuildFailure { why: "the build broke off: this is a fault of mlemu".into(), hint: None })
-            })
+            });
+            if built.is_ok() {
+                packed = conditions::packed(&parts, &revision, weighed).await;
+            }
+            built
         }
         Err(unsupported) => Err(BuildFailure { why: unsupported.why, hint: unsupported.hint }),
     };
@@ -372,5 +420,5 @@ pub(super) async fn build(
         }
         Err(failure) => parts.record(subject, What::BuildFailed { why: failure.to_string() }),
     }
-    result
+    result.map(|built| Startable { built, packed })
 }

@@ -133,6 +133,8 @@ impl Engine {
         let pending = self.settle().enter_waiting(&invoke.target.scope, trace, work);
         tokio::spawn(async move {
             let due = tokio::select! {
+                // The gate may have been opened again since.
+                biased;
                 () = cleared => return,
                 due = then => due,
             };

@@ -10,18 +10,9 @@ fn history(invocations: usize, bytes: usize) -> History {
 
 fn arrive(history: &History, id: &str, event: &str) -> Arc<Past> {
     let scope = Arc::new(Scope::new("cloud", "one", "here"));
-    let invoke = Invoke {
-        id: InvocationId(id.into()),
-        target: FunctionId::new(scope, "f"),
-        qualifier: None,
-        mode: Mode::Queue,
-        payload: event.to_owned().into(),
-        head: None,
-        attributes: Vec::new(),
-        cause: Cause::Request("t".into()),
-        wants_log: false,
-        stream: None,
-    };
+    let (id, target) = (InvocationId(id.into()), FunctionId::new(scope, "f"));
+    let call = Invoke::of(id, target, event.to_owned(), Cause::Request("t".into()));
+    let invoke = Invoke { mode: Mode::Queue, ..call };
     history.arrive(&invoke, Timestamp(1))
 }
 

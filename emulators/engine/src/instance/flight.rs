@@ -7,6 +7,7 @@ use super::process::{self, Process, Trouble};
 use super::{Call, Instance, Plan};
 use crate::faults::CallFault;
 use crate::parts::Parts;
+use crate::settle::Pending;
 use mlemu_core::outcome::{Init, Phase};
 use mlemu_core::record::Status;
 use mlemu_core::runtime::{Delivery, ReportedError, SessionReply};
@@ -63,6 +64,8 @@ pub(super) struct Landed {
     /// Its place was not free in a moment after the answer.
     pub(super) lingered: bool,
     pub(super) alarm: Alarm<Real>,
+    /// What may still come of it counts as long as this is held.
+    pub(super) pending: Arc<Pending>,
 }
 
 /// What first came of an event.
@@ -124,10 +127,6 @@ impl Flight {
             self.peak_memory = process.measure().peak_memory;
             process.kill().await;
         }
-        // It wanted more than that; what it held when it was killed is chance.
-        if let Err(FunctionFailure::OutOfMemory { limit }) = &result {
-            self.peak_memory = *limit;
-        }
         self.report(result, serves_on.then_some(&*process)).await;
         let settled = if serves_on { self.settle(&process).await } else { (Settled::Ended, false) };
         self.landed(settled)
@@ -141,8 +140,9 @@ impl Flight {
     }
 
     fn landed(self, (settled, lingered): (Settled, bool)) -> Landed {
-        let Self { process, peak_memory, alarm, .. } = self;
-        Landed { process, serves_on: settled == Settled::Asked, peak_memory, lingered, alarm }
+        let Self { process, peak_memory, alarm, call, .. } = self;
+        let pending = call.pending.clone();
+        Landed { process, serves_on: settled == Settled::Asked, peak_memory, lingered, alarm, pending }
     }
 
     /// Waits for whichever comes first: the answer, the end of the process, or the deadline. And whether the
@@ -212,6 +212,12 @@ impl Flight {
 
     /// Tells everybody how it ended, its caller first unless that wants the log. `process`: what lives on.
     async fn report(&mut self, result: Result, process: Option<&Process>) {
+        if let Err(FunctionFailure::OutOfMemory { limit }) = &result
+            && self.call.fault != Some(CallFault::OutOfMemory)
+        {
+            // It wanted more than that; what it held when it was killed is chance.
+            self.peak_memory = *limit;
+        }
         let mut usage = self.usage();
         // In a seeded run what the caller does next comes after what is recorded here.
         let early = !self.call.invoke.wants_log && !self.call.parts.ids.is_seeded();
@@ -227,7 +233,9 @@ impl Flight {
             usage.peak_memory = process.peak_memory();
             self.peak_memory = usage.peak_memory;
         }
-        let ended = What::Ended { status: Status::of(&result), usage: usage.clone() };
+        let answered =
+            result.as_ref().ok().and_then(|answer| answer.head.as_ref()).map(|head| head.status.as_u16());
+        let ended = What::Ended { status: Status::of(&result), usage: usage.clone(), answered };
         self.log.end(&self.call.invoke.id, ended);
         self.call.remember(result.clone(), Some(usage.clone()));
         if !early {
@@ -277,6 +285,7 @@ impl Flight {
             peak_memory: self.peak_memory,
             memory_limit: self.plan.revision.limits.memory,
             enforcement: parts.sandbox.enforcement(),
+            cpu: self.plan.conditions.cpu.map(|shares| shares.then),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Call, Plan};
 use crate::history::{Begun, Past};
 use crate::parts::Parts;
+use mlemu_core::runtime::Unwrapped;
 use mlemu_core::sandbox::Output;
 use mlemu_core::{InvocationId, LogLine, Record, Runtime, Sink, Stream, Subject, Timestamp, What};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -174,11 +175,29 @@ impl Log {
         self.told(book, line);
     }
 
+    /// Where the client says what a line is of, that is right; else whatever alone is in flight.
     fn told(&self, book: &mut Book, line: LogLine) {
-        if let Some(page) = book.only() {
-            page.past.line(&line);
+        let Some(Unwrapped { text, invocation }) = self.client.unwrapped(&line.text) else {
+            return self.put(book, None, line);
+        };
+        for text in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
+            self.put(book, invocation.as_ref(), LogLine { text: text.to_owned(), ..line.clone() });
         }
-        self.tell(book, What::Log(line));
+    }
+
+    fn put(&self, book: &mut Book, of: Option<&InvocationId>, line: LogLine) {
+        let page = match of {
+            Some(id) => book.page(id),
+            None => book.only(),
+        };
+        if let Some(page) = page {
+            page.past.line(&line);
+            return self.record(page, What::Log(line));
+        }
+        // The page of an invocation that has ended is gone when others have begun since.
+        let invocation = of.cloned();
+        let subject = Subject { invocation, ..book.own.clone() };
+        self.parts.journal.send(self.parts.clock.now(), subject, What::Log(line));
     }
 
     fn tell(&self, book: &mut Book, what: What) {

@@ -10,8 +10,10 @@ mod line;
 mod log;
 mod process;
 
+use crate::conditions::Conditions;
 use crate::dispatch::Call;
 use crate::parts::Parts;
+use crate::settle::Pending;
 use alarm::{Alarm, Emulated, Real};
 use flight::{Deadline, Landed};
 use futures_util::stream::FuturesUnordered;
@@ -34,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) revision: Arc<Revision>,
     pub(crate) client: Arc<dyn Runtime>,
     pub(crate) built: Arc<Built>,
+    pub(crate) conditions: Conditions,
 }
 
 pub(crate) enum Order {
@@ -59,6 +62,9 @@ struct Instance {
     peak_memory: u64,
     /// Until it has been idle for too long.
     keep: Alarm<Emulated>,
+    /// What the last call had under way: over only when it is settled until when the instance is kept, so that no
+    /// advance of the clock gets in between.
+    pending: Option<Arc<Pending>>,
     /// Kept from one use to the next.
     alarms: Vec<Alarm<Real>>,
     flights: FuturesUnordered<Boxed<'static, Landed>>,
@@ -82,6 +88,7 @@ pub(crate) fn spawn(
     let instance = Instance {
         line,
         keep: Alarm::new(Emulated(parts.clock.clone())),
+        pending: None,
         alarms: Vec::new(),
         flights: FuturesUnordered::new(),
         keeping: plan.client.keeping(&plan.revision),
@@ -139,7 +146,7 @@ impl Instance {
         };
         let limit = plan.revision.limits.init;
         let (init, started) = process::init(parts, plan, log, limit, Phase::Init, stop).await;
-        self.startup = init.duration;
+        self.startup = init.duration + plan.conditions.pause();
         match started {
             Ok(process) => {
                 self.untold = Some(init);
@@ -190,25 +197,36 @@ impl Instance {
             }
         };
         let mut alarm = self.alarm();
-        let idle = idle(
-            self.process.as_deref().filter(|_| self.keeping.freezes),
-            &mut self.frozen,
-            &self.parts,
-            &mut self.keep,
-            &mut alarm,
-        );
-        let next = tokio::select! {
-            biased;
-            () = self.halt.cancelled() => Next::End("stopped".into()),
-            // Before the orders: a call that has just come goes to another instance, not to a dead process.
-            ending = ended => Next::End(format!("the process ended while idle: {ending:?}")),
-            order = self.orders.recv() => match ordered(order) {
-                Next::Retire => Next::End("replaced".into()),
-                next => next,
-            },
-            due = idle => {
-                self.line.ends_for(due);
-                Next::End("idle for long".into())
+        let next = {
+            let idle = idle(
+                self.process.as_deref().filter(|_| self.keeping.freezes),
+                &mut self.frozen,
+                &self.parts,
+                self.plan.conditions.keep.map(|keep| (keep, &mut self.keep)),
+                &mut alarm,
+            );
+            tokio::pin!(idle);
+            let over = idle.as_mut().now_or_never();
+            self.pending = None;
+            let idle = async move {
+                match over {
+                    Some(due) => due,
+                    None => idle.await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.halt.cancelled() => Next::End("stopped".into()),
+                // Before the orders: a call that has just come goes to another instance, not to a dead process.
+                ending = ended => Next::End(format!("the process ended while idle: {ending:?}")),
+                order = self.orders.recv() => match ordered(order) {
+                    Next::Retire => Next::End("replaced".into()),
+                    next => next,
+                },
+                due = idle => {
+                    self.line.ends_for(due);
+                    Next::End("idle for long".into())
+                }
             }
         };
         self.alarms.push(alarm);
@@ -258,6 +276,7 @@ impl Instance {
     fn land(&mut self, landed: Landed) {
         self.peak_memory = landed.peak_memory;
         self.alarms.push(landed.alarm);
+        self.pending = Some(landed.pending);
         if !landed.serves_on
             && let (Some(old), Some(now)) = (&landed.process, &self.process)
             && Arc::ptr_eq(old, now)
@@ -268,6 +287,7 @@ impl Instance {
     }
 
     async fn end(mut self, why: String) {
+        self.pending = None;
         self.orders.close();
         while let Some(order) = self.orders.recv().await {
             if let Order::Run(call) = order {
@@ -297,11 +317,17 @@ async fn idle(
     freezes: Option<&Process>,
     frozen: &mut bool,
     parts: &Parts,
-    keep: &mut Alarm<Emulated>,
+    keep: Option<(Duration, &mut Alarm<Emulated>)>,
     alarm: &mut Alarm<Real>,
 ) -> Due {
     let freeze = parts.clock.elapsed() + parts.policy.freeze_after;
-    let keep = keep.at(parts.clock.now().plus(parts.policy.keep_alive));
+    let used = parts.clock.now();
+    let keep = async move {
+        match keep {
+            Some((keep, alarm)) => alarm.at(used.plus(keep)).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::pin!(keep);
     if let Some(process) = freezes {
         tokio::select! {

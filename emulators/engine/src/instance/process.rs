@@ -32,6 +32,11 @@ pub(super) async fn init(
     phase: Phase,
     stop: impl Future<Output = ()>,
 ) -> (Init, Result<Process, Trouble>) {
+    // An instance has its place already when its process is started again.
+    let simulated = plan.conditions.start.filter(|_| phase == Phase::Init);
+    if simulated.is_some() && !plan.conditions.pause().is_zero() {
+        parts.clock.sleep(plan.conditions.pause()).await;
+    }
     let (runtime, version) = (plan.revision.runtime.clone(), plan.built.version.clone());
     log.say(What::InitStarted { runtime, version });
     let began = parts.clock.elapsed();
@@ -39,7 +44,7 @@ pub(super) async fn init(
         Ok(process) => process.initialize(parts, plan, limit, phase, stop).await,
         Err(why) => Err(Trouble { failure: FunctionFailure::NotStartable { why }, peak_memory: 0 }),
     };
-    let init = Init { duration: parts.clock.elapsed().saturating_sub(began), phase };
+    let init = Init { duration: parts.clock.elapsed().saturating_sub(began), phase, simulated };
     log.flush();
     let status = match &started {
         Ok(_) => Status::Ok,
@@ -83,6 +88,9 @@ impl Process {
             }),
         };
         let Some(failure) = failure else {
+            if let Some(shares) = plan.conditions.cpu {
+                self.confined.grant(Some(shares.then));
+            }
             // What the init wrote is told before what the invocation writes.
             self.drain().await;
             return Ok(self);
@@ -149,8 +157,9 @@ fn spec(plan: &Plan, command: &mlemu_core::runtime::Command, log: Arc<Log>) -> S
         env: command.env.clone(),
         folder: command.folder.clone(),
         memory: limits.memory,
-        cpu: None,
+        cpu: plan.conditions.cpu.map(|shares| shares.init),
         tmp: limits.tmp,
+        tmp_is_memory: plan.client.keeping(&plan.revision).tmp_is_memory,
         tmp_name: tmp_name(plan),
         output: log,
     }

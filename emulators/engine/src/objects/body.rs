@@ -14,14 +14,23 @@ const READ: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
     Inline(Bytes),
-    File { file: Arc<StoredFile>, range: Range<u64> },
+    File {
+        file: Arc<StoredFile>,
+        range: Range<u64>,
+    },
+    /// So many bytes of nothing but zero.
+    Zeros(u64),
 }
+
+/// Where zeros are read from.
+static NOTHING: [u8; 64 * 1024] = [0; 64 * 1024];
 
 impl Piece {
     fn len(&self) -> u64 {
         match self {
             Piece::Inline(bytes) => bytes.len() as u64,
             Piece::File { range, .. } => range.end - range.start,
+            Piece::Zeros(len) => *len,
         }
     }
 
@@ -31,6 +40,18 @@ impl Piece {
             Piece::File { file, range } => {
                 Piece::File { file: file.clone(), range: range.start + part.start..range.start + part.end }
             }
+            Piece::Zeros(_) => Piece::Zeros(part.end - part.start),
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Piece::Inline(a), Piece::Inline(b)) => a.as_ptr() == b.as_ptr() && a.len() == b.len(),
+            (Piece::File { file: a, range: x }, Piece::File { file: b, range: y }) => {
+                Arc::ptr_eq(a, b) && x == y
+            }
+            (Piece::Zeros(a), Piece::Zeros(b)) => a == b,
+            _ => false,
         }
     }
 
@@ -38,6 +59,7 @@ impl Piece {
     fn read(self) -> io::Result<Bytes> {
         let (file, range) = match self {
             Piece::Inline(bytes) => return Ok(bytes),
+            Piece::Zeros(len) => return Ok(zeros(len)),
             Piece::File { file, range } => (file, range),
         };
         let wanted = range.end - range.start;
@@ -52,6 +74,11 @@ impl Piece {
     }
 }
 
+fn zeros(len: u64) -> Bytes {
+    let len = len as usize;
+    if len <= NOTHING.len() { Bytes::from_static(&NOTHING[..len]) } else { vec![0; len].into() }
+}
+
 /// Immutable bytes of any length. Cloning, slicing and joining never copy them.
 #[derive(Clone, Debug)]
 pub struct Body {
@@ -62,6 +89,33 @@ pub struct Body {
 impl Body {
     pub(super) fn file(file: StoredFile, len: u64) -> Self {
         Self { pieces: [Piece::File { file: Arc::new(file), range: 0..len }].into(), len }
+    }
+
+    /// So many bytes of nothing but zero, which take no room.
+    pub fn zeros(len: u64) -> Self {
+        Self { pieces: [Piece::Zeros(len)].into(), len }
+    }
+
+    /// Where something was written, in order: what is only zeros by [`Body::zeros`] is between.
+    pub fn written(&self) -> Vec<Range<u64>> {
+        let (mut at, mut found) = (0, Vec::<Range<u64>>::new());
+        for piece in &*self.pieces {
+            let range = at..at + piece.len();
+            at = range.end;
+            match found.last_mut() {
+                _ if matches!(piece, Piece::Zeros(_)) || range.is_empty() => {}
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => found.push(range),
+            }
+        }
+        found
+    }
+
+    /// Whether the bytes of `range` are in both, and the very same ones: not what happens to be equal.
+    pub fn is_shared(&self, other: &Self, range: Range<u64>) -> bool {
+        let of = |body: &Self| body.slice(range.clone()).pieces;
+        let (own, theirs) = (of(self), of(other));
+        own.len() == theirs.len() && own.iter().zip(&*theirs).all(|(one, two)| one.is_same(two))
     }
 
     /// In bytes.
@@ -161,6 +215,7 @@ fn in_reads(piece: &Piece) -> impl Iterator<Item = Piece> + Send + use<> {
 async fn read(piece: Piece) -> io::Result<Bytes> {
     match piece {
         Piece::Inline(bytes) => Ok(bytes),
+        Piece::Zeros(len) => Ok(zeros(len)),
         file @ Piece::File { .. } => {
             tokio::task::spawn_blocking(move || file.read()).await.map_err(io::Error::other)?
         }
@@ -184,6 +239,15 @@ mod tests {
         assert_eq!(joined.slice(9..99).bytes().await.unwrap(), "ee");
         assert!(joined.slice(40..50).is_empty());
         assert_eq!(joined.slice(4..6).inline(), Some(Bytes::from_static(b"wo")));
+    }
+
+    #[tokio::test]
+    async fn zeros_take_no_room_and_are_known_from_what_was_written() {
+        let sparse = Body::join([&Body::zeros(3 * READ), &body("one"), &body("two"), &Body::zeros(5)]);
+        assert_eq!(sparse.written(), vec![3 * READ..3 * READ + 6]);
+        assert_eq!(sparse.slice(3 * READ - 2..3 * READ + 8).bytes().await.unwrap(), "\0\0onetwo\0\0");
+        assert_eq!(sparse.bytes().await.unwrap().len() as u64, sparse.len());
+        assert!(Body::zeros(9).written().is_empty());
     }
 
     #[tokio::test]

@@ -106,6 +106,34 @@ impl Objects {
         Ok(())
     }
 
+    /// Forgets a bucket with all that is in it, unless `check` refuses. Nothing is told of what was in it.
+    pub fn delete_bucket_whole<E: From<Fault>>(
+        &self,
+        id: &BucketId,
+        check: impl FnOnce(&BucketView) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut store = self.lock();
+        check(&store.bucket(id)?.view)?;
+        store.note_bucket(id);
+        let gone = store.buckets.remove(id);
+        drop(store);
+        drop(gone);
+        Ok(())
+    }
+
+    /// Changes what is kept with the bucket, unless `change` refuses.
+    pub fn describe_bucket<T, E: From<Fault>>(
+        &self,
+        id: &BucketId,
+        change: impl FnOnce(&mut Documents) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut store = self.lock();
+        let documents = Arc::make_mut(&mut store.bucket_mut(id)?.view.documents);
+        let changed = change(documents)?;
+        store.diary.note(|| Item::Bucket(id.clone()));
+        Ok(changed)
+    }
+
     /// Fails with [`Fault::NoBucket`].
     pub fn bucket(&self, id: &BucketId) -> Result<BucketView, Fault> {
         let store = self.lock();

@@ -3,7 +3,7 @@
 use super::bucket::BucketId;
 use super::keep::Item;
 use super::object::{Attributes, Content, Object, Origin};
-use super::version::{Marker, Version, VersionName, Versioning, Which};
+use super::version::{Marker, Version, VersionName, Versioning, Versions, Which};
 use super::{Fault, Objects, Store, UploadId};
 use mlemu_core::occurrence::{Created, Described, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{Occurrence, Timestamp};
@@ -17,6 +17,25 @@ pub struct NewObject {
     pub attributes: Attributes,
     pub how: Created,
     pub origin: Origin,
+}
+
+/// How much of a key is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    Current,
+    /// The versions that are kept beside it.
+    Kept,
+    Whole,
+}
+
+impl Extent {
+    fn covers(self, name: VersionName) -> bool {
+        match self {
+            Extent::Current => name == VersionName::Unnamed,
+            Extent::Kept => name != VersionName::Unnamed,
+            Extent::Whole => true,
+        }
+    }
 }
 
 /// What came of a removal.
@@ -44,6 +63,13 @@ impl Objects {
         store.version(bucket, key, which).cloned()
     }
 
+    /// All versions of a key, newest first; none where it was never written.
+    pub fn versions(&self, bucket: &BucketId, key: &str) -> Result<Vec<Version>, Fault> {
+        let store = self.lock();
+        let versions = store.bucket(bucket)?.objects.get(key);
+        Ok(versions.into_iter().flat_map(Versions::all).cloned().collect())
+    }
+
     /// Puts an object, unless `check` refuses what is there now. It replaces the one before it, or hides it where the
     /// bucket keeps versions.
     pub fn put<E: From<Fault>>(
@@ -52,14 +78,93 @@ impl Objects {
         new: NewObject,
         check: impl FnOnce(Option<&Object>) -> Result<(), E>,
     ) -> Result<Arc<Object>, E> {
+        self.put_over(bucket, new, None, |current, _| check(current))
+    }
+
+    /// The same, where what is said of the new object depends on what it replaces. With `closing`, that upload of the
+    /// same key is over with it.
+    pub fn put_over<E: From<Fault>>(
+        &self,
+        bucket: &BucketId,
+        mut new: NewObject,
+        closing: Option<&UploadId>,
+        decide: impl FnOnce(Option<&Object>, &mut Attributes) -> Result<(), E>,
+    ) -> Result<Arc<Object>, E> {
         let now = self.shared.clock.now();
         let mut store = self.lock();
-        check(store.bucket(bucket)?.current(&new.key).map(Arc::as_ref))?;
+        let held = store.bucket(bucket)?;
+        decide(held.current(&new.key).map(Arc::as_ref), &mut new.attributes)?;
+        let key = new.key.clone();
         let (object, replaced) = store.insert(bucket, new, now, None)?;
+        let closed = match closing {
+            Some(id) => store.close_upload(bucket, &(key, id.clone()))?,
+            None => None,
+        };
         drop(store);
-        drop(replaced);
+        drop((replaced, closed));
         self.wake(object.sequence);
         Ok(object)
+    }
+
+    /// Keeps the object that a key stands for as it is, under a name of its own, whatever becomes of the key; unless
+    /// `decide` refuses, which also says what else there is to say of the one that is kept. The object itself is
+    /// committed anew, otherwise as it was.
+    pub fn keep_version<E: From<Fault>>(
+        &self,
+        bucket: &BucketId,
+        key: &str,
+        origin: Origin,
+        decide: impl FnOnce(&Object, &mut Attributes) -> Result<(), E>,
+    ) -> Result<Arc<Object>, E> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let current = store.bucket(bucket)?.current(key).cloned().ok_or_else(|| no_object(key))?;
+        let mut kept = Object { version: VersionName::Numbered(current.sequence), ..Object::clone(&current) };
+        decide(&current, &mut kept.attributes)?;
+        let change = Change::of(&current, ObjectChange::Described(Described::Kept));
+        let sequence = store.record(bucket, change, origin, now)?;
+        let again = Object { sequence, ..Object::clone(&current) };
+        let kept = Arc::new(kept);
+        // The one that is replaced is the one that is kept, and its record becomes that one's.
+        store.push(bucket, Version::Object(kept.clone()))?;
+        let replaced = store.push(bucket, Version::Object(Arc::new(again)))?;
+        drop(store);
+        drop(replaced);
+        self.wake(sequence);
+        Ok(kept)
+    }
+
+    /// Removes as much of a key as `decide` says, which sees the object that it stands for and how many versions are
+    /// kept beside it. Versions of a bucket that keeps them by itself are not meant.
+    pub fn delete_extent<E: From<Fault>>(
+        &self,
+        bucket: &BucketId,
+        key: &str,
+        origin: Origin,
+        decide: impl FnOnce(Option<&Object>, usize) -> Result<Extent, E>,
+    ) -> Result<(), E> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let versions = store.bucket(bucket)?.objects.get(key);
+        let current = versions.and_then(Versions::current).cloned();
+        let kept =
+            versions.map_or(0, |versions| versions.all().filter(|one| one.name().number().is_some()).count());
+        let extent = decide(current.as_deref(), kept)?;
+        let names: Vec<VersionName> = versions
+            .into_iter()
+            .flat_map(Versions::all)
+            .map(Version::name)
+            .filter(|name| extent.covers(*name))
+            .collect();
+        let mut removed = Vec::new();
+        for name in names {
+            removed.extend(store.remove(bucket, key, name, origin.clone(), now)?);
+        }
+        drop(store);
+        if let Some((_, sequence)) = removed.last() {
+            self.wake(*sequence);
+        }
+        Ok(())
     }
 
     /// Removes the object that a key stands for, unless `check` refuses what is there now. Where the bucket keeps
@@ -327,7 +432,9 @@ impl Store {
             request_id: origin.request_id,
         });
         let (sequence, epoch) = (self.sequence, self.epoch);
-        self.log.push(Occurrence { sequence, epoch, at, cause: origin.cause, fact });
+        if self.log.push(Occurrence { sequence, epoch, at, cause: origin.cause, fact }) {
+            self.diary.note(|| Item::Change(sequence));
+        }
         Ok(sequence)
     }
 }

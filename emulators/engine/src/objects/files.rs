@@ -1,5 +1,6 @@
 //! The files of large bodies. Each lives as long as something points at it; with a store also beyond the daemon.
 
+use super::Fault;
 use crate::store::Shelf;
 use std::collections::HashSet;
 use std::fs::File;
@@ -51,6 +52,14 @@ impl Files {
                 self.shelf.unlink(file);
             }
         }
+    }
+
+    /// Why a body could not be written or read, where, and what to do about it.
+    pub fn failed(&self, error: &io::Error) -> Fault {
+        let folder = self.folder.display();
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind());
+        let next = if full { "; make room on that disk, then send it again" } else { "" };
+        Fault::Disk { why: format!("{folder}: {error}{next}") }
     }
 
     pub fn leave(&self) {

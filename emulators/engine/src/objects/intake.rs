@@ -46,8 +46,9 @@ impl Objects {
             batch.into_memory(kinds)
         } else {
             let writing = self.write(file, &mut batch, kinds).await?;
-            let writer = done(writing).await?;
-            spawn_blocking(move || writer.finish()).await.map_err(lost)?.map_err(Fault::from)?
+            let writer = self.done(writing).await?;
+            let finished = spawn_blocking(move || writer.finish()).await.map_err(lost)?;
+            finished.map_err(|error| self.shared.files.failed(&error))?
         };
         Ok(Content::whole(body, digests, epoch))
     }
@@ -61,7 +62,7 @@ impl Objects {
     ) -> Result<JoinHandle<io::Result<Writer>>, Fault> {
         let batch = std::mem::take(batch);
         let writer = match before {
-            Some(writing) => Some(done(writing).await?),
+            Some(writing) => Some(self.done(writing).await?),
             None => None,
         };
         let files = self.shared.files.clone();
@@ -71,10 +72,10 @@ impl Objects {
             writer.write(batch)
         }))
     }
-}
 
-async fn done(writing: JoinHandle<io::Result<Writer>>) -> Result<Writer, Fault> {
-    Ok(writing.await.map_err(lost)??)
+    async fn done(&self, writing: JoinHandle<io::Result<Writer>>) -> Result<Writer, Fault> {
+        writing.await.map_err(lost)?.map_err(|error| self.shared.files.failed(&error))
+    }
 }
 
 fn lost(error: tokio::task::JoinError) -> Fault {

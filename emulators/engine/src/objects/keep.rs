@@ -30,12 +30,15 @@ pub(super) enum Item {
     Version(BucketId, Arc<str>, u64),
     Upload(BucketId, Arc<str>, UploadId),
     Part(BucketId, Arc<str>, UploadId, PartName),
+    /// A commit that somebody has still to act on.
+    Change(u64),
 }
 
 #[derive(Serialize, Deserialize)]
 enum PieceRecord {
     Inline(Bytes),
     File { name: String, from: u64, to: u64 },
+    Zeros(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +85,7 @@ impl ContentRecord {
             Piece::File { file, range } => {
                 PieceRecord::File { name: file.name(), from: range.start, to: range.end }
             }
+            Piece::Zeros(len) => PieceRecord::Zeros(*len),
         };
         Self {
             pieces: content.body.pieces().iter().map(piece).collect(),
@@ -136,6 +140,7 @@ impl Store {
                 let part = upload(id, key, name)?.parts.get(part)?;
                 encode(&PartRecord { content: ContentRecord::of(&part.content), created: part.created })
             }
+            Item::Change(sequence) => encode(self.log.entry(*sequence)?),
         })
     }
 
@@ -183,6 +188,7 @@ impl Reader {
         for piece in record.pieces {
             pieces.push(match piece {
                 PieceRecord::Inline(bytes) => Piece::Inline(bytes),
+                PieceRecord::Zeros(len) => Piece::Zeros(len),
                 PieceRecord::File { name, from, to } => {
                     let known = || Arc::new(self.files.known(&name));
                     let file = self.opened.entry(name.clone()).or_insert_with(known).clone();
@@ -245,6 +251,7 @@ impl Reader {
                 let upload = bucket.uploads.get_mut(&(key, upload)).ok_or_else(|| lost(&id))?;
                 upload.parts.insert(name, Arc::new(part));
             }
+            Item::Change(_) => self.store.log.leave(decode(bytes)?),
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The change log: every commit in order, kept until each reader has seen it.
 
-use super::{Objects, Shared};
+use super::keep::Item;
+use super::{Objects, Shared, Store};
 use crate::settle::{self, Pending, Settle, Work};
 use mlemu_core::Occurrence;
 use mlemu_core::occurrence::Fact;
@@ -12,6 +13,10 @@ use tokio::sync::watch;
 #[derive(Default)]
 pub(super) struct Log {
     entries: VecDeque<Entry>,
+    /// What was left when the daemon ended, until somebody reads.
+    left: Vec<Occurrence>,
+    /// Nobody gets anything: those who are told of changes are not there yet.
+    asleep: bool,
     /// The sequence that each reader wants next.
     readers: BTreeMap<u64, u64>,
     reader_count: u64,
@@ -26,10 +31,22 @@ struct Entry {
 }
 
 impl Log {
-    pub fn push(&mut self, occurrence: Occurrence) {
+    /// One that was left when the daemon ended; they come in order.
+    pub fn leave(&mut self, occurrence: Occurrence) {
+        self.left.push(occurrence);
+        self.asleep = true;
+    }
+
+    /// `false`: nobody reads, and it is not kept.
+    pub fn push(&mut self, occurrence: Occurrence) -> bool {
         if self.readers.is_empty() {
-            return;
+            return false;
         }
+        self.enter(occurrence);
+        true
+    }
+
+    fn enter(&mut self, occurrence: Occurrence) {
         let Fact::Object(fact) = &occurrence.fact;
         let work = Work::Change { bucket: fact.bucket.clone(), key: fact.key.clone() };
         let pending = self.settle.enter(&fact.scope, settle::trace(&occurrence.cause), work);
@@ -38,22 +55,41 @@ impl Log {
 
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.left.clear();
+    }
+
+    /// The commit of that number, if somebody has still to act on it.
+    pub fn entry(&self, sequence: u64) -> Option<&Occurrence> {
+        let first = self.entries.front()?.occurrence.sequence;
+        let place = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        self.entries.get(place).map(|entry| &*entry.occurrence)
+    }
+
+    /// The first commit that is still to be acted on by those who were not there when the daemon began.
+    fn first_left(&self) -> Option<u64> {
+        let left = self.left.first().map(|occurrence| occurrence.sequence);
+        left.or_else(|| self.entries.front().filter(|_| self.asleep).map(|entry| entry.occurrence.sequence))
     }
 
     fn take(&mut self, reader: u64) -> Option<Entry> {
+        if self.asleep {
+            return None;
+        }
         let first = self.entries.front()?.occurrence.sequence;
         let wanted = *self.readers.get(&reader)?;
         let entry = self.entries.get(wanted.saturating_sub(first) as usize)?.clone();
         self.readers.insert(reader, entry.occurrence.sequence + 1);
-        self.trim();
         Some(entry)
     }
 
-    fn trim(&mut self) {
+    /// Forgets what every reader has acted on, and says what that was.
+    fn trim(&mut self) -> Vec<u64> {
         let needed = self.readers.values().min().copied().unwrap_or(u64::MAX);
+        let mut gone = Vec::new();
         while self.entries.front().is_some_and(|entry| entry.occurrence.sequence < needed) {
-            self.entries.pop_front();
+            gone.extend(self.entries.pop_front().map(|entry| entry.occurrence.sequence));
         }
+        gone
     }
 }
 
@@ -66,11 +102,43 @@ pub struct Changes {
     current: Option<Arc<Pending>>,
 }
 
+impl Store {
+    /// Commits up to this one concern nobody who is told of changes from now on.
+    fn since(&self) -> u64 {
+        self.log.first_left().map_or(self.sequence, |first| first.saturating_sub(1))
+    }
+
+    /// A reader has acted on all that it got, and wants the next.
+    fn next_of(&mut self, reader: u64) -> Option<Entry> {
+        for gone in self.log.trim() {
+            self.diary.note(|| Item::Change(gone));
+        }
+        self.log.take(reader)
+    }
+}
+
 impl Objects {
-    /// A reader of every commit from now on.
+    /// Commits up to this one concern nobody who is told of changes from now on.
+    pub fn since(&self) -> u64 {
+        self.lock().since()
+    }
+
+    /// Those who are told of changes are there: readers get what was left when the daemon ended.
+    pub fn go_on(&self) {
+        let mut store = self.lock();
+        store.log.asleep = false;
+        let sequence = store.sequence;
+        drop(store);
+        self.wake(sequence);
+    }
+
+    /// A reader of every commit from now on, and of those that were left when the daemon ended.
     pub fn changes(&self) -> Changes {
         let mut store = self.lock();
-        let next = store.sequence + 1;
+        for occurrence in std::mem::take(&mut store.log.left) {
+            store.log.enter(occurrence);
+        }
+        let next = store.since() + 1;
         store.log.reader_count += 1;
         let reader = store.log.reader_count;
         store.log.readers.insert(reader, next);
@@ -86,7 +154,7 @@ impl Changes {
         self.current = None;
         loop {
             self.newest.borrow_and_update();
-            let taken = self.objects().lock().log.take(self.reader);
+            let taken = self.objects().lock().next_of(self.reader);
             if let Some(entry) = taken {
                 self.current = Some(entry.pending);
                 return entry.occurrence;
@@ -106,7 +174,10 @@ impl Drop for Changes {
     fn drop(&mut self) {
         let objects = self.objects();
         let mut store = objects.lock();
-        store.log.readers.remove(&self.reader);
-        store.log.trim();
+        // With a store, what it had not acted on is for the next daemon.
+        if !store.diary.keeps() {
+            store.log.readers.remove(&self.reader);
+            store.log.trim();
+        }
     }
 }

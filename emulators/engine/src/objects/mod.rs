@@ -30,7 +30,7 @@ mod version;
 
 pub use body::Body;
 pub use bucket::{BucketId, BucketView, Documents};
-pub use commit::{Deletion, NewObject};
+pub use commit::{Deletion, Extent, NewObject};
 pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Listed, Page, VersionPage};
 pub use log::Changes;
@@ -71,7 +71,7 @@ pub enum Fault {
     TooLarge { limit: u64 },
     #[error("the store was reset in the meantime")]
     Stale,
-    #[error("the disk failed: {why}")]
+    #[error("mlemu cannot keep the body: {why}")]
     Disk { why: String },
 }
 

@@ -39,6 +39,11 @@ impl Content {
         self.body.len()
     }
 
+    /// Other bytes in the place of these, e.g. a part of them or more than them; nothing is known of their digests.
+    pub fn over(&self, body: Body) -> Self {
+        Self { body, md5: None, checksums: Vec::new(), parts: Arc::from([]), ..self.clone() }
+    }
+
     pub fn checksum(&self, kind: ChecksumKind) -> Option<&Checksum> {
         self.checksums.iter().find(|checksum| checksum.kind == kind)
     }

@@ -5,7 +5,7 @@ use super::commit::NewObject;
 use super::digest::ChecksumKind;
 use super::keep::Item;
 use super::object::{Attributes, Content, Object, Origin, PartMark};
-use super::{Body, Checksum, Fault, Objects};
+use super::{Body, Checksum, Fault, Objects, Store};
 use mlemu_core::Timestamp;
 use mlemu_core::occurrence::Created;
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,36 @@ impl Objects {
         store.bucket_mut(bucket)?.uploads.insert(at.clone(), upload);
         store.diary.note(|| Item::Upload(bucket.clone(), at.0, at.1));
         Ok(id)
+    }
+
+    /// Makes sure that there is an upload of this id: where parts may come without a beginning of their own.
+    pub fn open_upload(&self, bucket: &BucketId, key: &str, id: &UploadId) -> Result<(), Fault> {
+        let begun = self.shared.clock.now();
+        let at: (Arc<str>, _) = (key.into(), id.clone());
+        let mut store = self.lock();
+        let uploads = &mut store.bucket_mut(bucket)?.uploads;
+        if !uploads.contains_key(&at) {
+            let (attributes, plan, parts) = (Attributes::default(), None, BTreeMap::new());
+            uploads.insert(at.clone(), Upload { begun, attributes, plan, parts });
+            store.diary.note(|| Item::Upload(bucket.clone(), at.0, at.1));
+        }
+        Ok(())
+    }
+
+    /// Parts laid end to end, as content that is nowhere yet. Fails with [`Fault::Stale`] for parts of before a reset.
+    pub fn laid_out(&self, parts: &[Part], etag: &str) -> Result<Content, Fault> {
+        let epoch = self.lock().epoch;
+        if parts.iter().any(|part| part.content.epoch != epoch) {
+            return Err(Fault::Stale);
+        }
+        Ok(Content {
+            body: Body::join(parts.iter().map(|part| &part.content.body)),
+            md5: None,
+            etag: etag.into(),
+            checksums: Vec::new(),
+            parts: parts.iter().map(Part::mark).collect(),
+            epoch,
+        })
     }
 
     /// Adds a part, or replaces the one of the same name.
@@ -199,6 +229,21 @@ impl Joined<'_> {
             parts: self.parts.iter().map(|part| part.mark()).collect(),
             epoch,
         }
+    }
+}
+
+impl Store {
+    /// Takes an upload out, if it is there; to be dropped outside the lock.
+    pub(super) fn close_upload(
+        &mut self,
+        bucket: &BucketId,
+        at: &(Arc<str>, UploadId),
+    ) -> Result<Option<Upload>, Fault> {
+        let gone = self.bucket_mut(bucket)?.uploads.remove(at);
+        if gone.is_some() {
+            self.note_upload(bucket, at, gone.as_ref());
+        }
+        Ok(gone)
     }
 }
 

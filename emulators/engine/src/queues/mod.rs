@@ -211,12 +211,6 @@ impl Queues {
         self.tell();
     }
 
-    /// Lets every waiting receiver look at the clock again, e.g. since wall time was moved by hand.
-    pub fn clock_moved(&self) {
-        self.lock().topics.values().for_each(Topic::wake_all);
-        self.tell();
-    }
-
     fn lock(&self) -> Held<'_, Store> {
         Held(self.shared.store.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -26,12 +26,21 @@ pub struct Want {
     pub wait: Option<Duration>,
     /// Against which the leases count.
     pub allowance: Option<Arc<Allowance>>,
+    /// Nothing is lent out while the gate is closed.
+    pub gated: bool,
 }
 
 impl Want {
     /// Up to `most` of what is there.
     pub fn now(most: usize) -> Self {
-        Self { most, bytes: usize::MAX, lease: None, wait: Some(Duration::ZERO), allowance: None }
+        Self {
+            most,
+            bytes: usize::MAX,
+            lease: None,
+            wait: Some(Duration::ZERO),
+            allowance: None,
+            gated: false,
+        }
     }
 
     /// Up to `most` as soon as there is one.
@@ -164,7 +173,12 @@ impl Queues {
         let now = self.shared.clock.now();
         let mut store = self.lock();
         let moving = store.settle.moving();
-        let taken = store.take(from, want, now);
+        let shut = want.gated && store.gate.is_closed();
+        let taken = if shut {
+            store.take(from, &Want { most: 0, ..want.clone() }, now)
+        } else {
+            store.take(from, want, now)
+        };
         let (subscription, _) = store.open(from)?;
         match &taken {
             // Nobody gets anything before a lease is over.

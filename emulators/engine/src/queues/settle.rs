@@ -2,6 +2,7 @@
 
 use super::backlog::{Backlog, Entry, Phase};
 use super::message::Message;
+use super::send::Sent;
 use super::{Fault, Queues, SubscriptionId};
 use bytes::Bytes;
 use mlemu_core::{Epoch, Timestamp};
@@ -40,11 +41,13 @@ pub struct Extension {
     pub renew: bool,
     /// Other words for the message.
     pub body: Option<Bytes>,
+    /// A message whose lease is over, and that nobody got since, is lent out again, which does not count.
+    pub revives: bool,
 }
 
 impl Extension {
     pub fn of(lease: Duration) -> Self {
-        Self { lease, longest: None, renew: false, body: None }
+        Self { lease, longest: None, renew: false, body: None, revives: false }
     }
 }
 
@@ -117,6 +120,11 @@ impl Queues {
         Ok(standings)
     }
 
+    /// The receipt of who sent a message: it holds nothing yet.
+    pub fn receipt_of(&self, sent: &Sent) -> Receipt {
+        Receipt { epoch: self.lock().epoch, sequence: sent.sequence, token: 0 }
+    }
+
     /// Changes how long a message stays lent out.
     pub fn extend(
         &self,
@@ -130,6 +138,11 @@ impl Queues {
         let (subscription, commits) = store.open(from)?;
         subscription.settle(now, commits);
         let backlog = &mut subscription.backlog;
+        if wanted.revives && backlog.standing(receipt, epoch) == Standing::Lapsed {
+            backlog.appear(receipt.sequence, commits);
+            backlog.lease(receipt.sequence, now, now, receipt.token);
+            backlog.uncount(receipt.sequence);
+        }
         let standing = backlog.standing(receipt, epoch);
         let entry = match (standing, backlog.entry(receipt.sequence)) {
             (Standing::Held, Some(entry)) => entry,

@@ -4,7 +4,7 @@ use super::gather::Loan;
 use super::{Driver, Verdict};
 use crate::queues::{Extension, Received};
 use crate::settle::{Moving, trace};
-use mlemu_core::{Cause, Invoke, Mode, Refusal, Reply, Subject, What};
+use mlemu_core::{Cause, Invoke, Refusal, Reply, Subject, What};
 use std::time::Duration;
 
 /// Between a throttle and the next try: first, and most.
@@ -62,18 +62,8 @@ impl Driver {
         let plural = if count == 1 { "" } else { "s" };
         let summary = format!("{count} message{plural} of {}", self.mapping.from.topic);
         self.ground.sink.send(self.ground.clock().now(), subject, What::Occurred { sequence, summary });
-        Invoke {
-            id,
-            target: self.mapping.target.clone(),
-            qualifier: self.mapping.qualifier.clone(),
-            mode: Mode::Wait,
-            payload,
-            head: None,
-            attributes: Vec::new(),
-            cause,
-            wants_log: false,
-            stream: None,
-        }
+        let call = Invoke::of(id, self.mapping.target.clone(), payload, cause);
+        Invoke { qualifier: self.mapping.qualifier.clone(), ..call }
     }
 
     /// Runs the function, again after a throttle for as long as the leases last. `None`: it never ran.

@@ -112,7 +112,7 @@ impl Driver {
     async fn gather(self: &Arc<Self>) -> Result<Loan, Fault> {
         let Ok(slot) = self.slots.clone().acquire_owned().await else { return Err(Fault::Stale) };
         let (queues, from) = (&self.ground.queues, &self.mapping.from);
-        let want = Want { bytes: self.mapping.event_limit, ..Want::next(self.mapping.batch) };
+        let want = Want { bytes: self.mapping.event_limit, gated: true, ..Want::next(self.mapping.batch) };
         let first = self.first(want).await?;
         let mut loan = Loan::new(self, first.received, Arc::new(slot), Some(first.moving));
         let window = self.mapping.window;

@@ -38,6 +38,7 @@ impl Invoker for Stub {
             peak_memory: 1,
             memory_limit: 2,
             enforcement: Enforcement::None,
+            cpu: None,
         };
         let (id, revision, log) = (invoke.id, "1".into(), Vec::new());
         Ok(Reply::Done(Box::new(Outcome { id, revision, result, usage, log })))

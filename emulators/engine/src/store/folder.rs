@@ -8,8 +8,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Raised whenever an older mlemu would misread what is written. History: 1, the first.
-pub(super) const FORMAT: u64 = 1;
+/// Raised whenever an older mlemu would misread what is written. History: 1, the first; 2, with changes that nobody
+/// has acted on yet.
+pub(super) const FORMAT: u64 = 2;
 
 /// How often and after which pauses it is tried to have the lock.
 const TRIES: u32 = 40;
@@ -152,6 +153,10 @@ fn check_format(folder: &Path) -> Result<(), StoreError> {
     if said.format > FORMAT {
         let (folder, by) = (folder.into(), said.mlemu);
         return Err(StoreError::Newer { folder, found: said.format, known: FORMAT, by });
+    }
+    if said.format < FORMAT {
+        // What an older one wrote is read as it is.
+        write_format(folder, &path).map_err(io)?;
     }
     Ok(())
 }

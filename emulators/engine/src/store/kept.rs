@@ -39,6 +39,14 @@ impl<T: Serialize + DeserializeOwned + Default> Kept<T> {
     }
 }
 
+impl<T> Kept<T> {
+    /// Completes what was read with what is not kept. That alone writes nothing.
+    pub fn prepared(mut self, prepare: impl FnOnce(&mut T)) -> Self {
+        prepare(self.value.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self
+    }
+}
+
 impl<T: Serialize> Kept<T> {
     pub fn lock(&self) -> KeptGuard<'_, T> {
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);

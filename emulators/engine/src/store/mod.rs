@@ -44,6 +44,16 @@ pub enum Durability {
     Durable,
 }
 
+impl Durability {
+    /// As settings say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Durability::Disk => "disk",
+            Durability::Durable => "durable",
+        }
+    }
+}
+
 /// Why a store cannot be used. Nothing of it was changed then.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -147,6 +157,11 @@ impl Store {
 
     pub fn durability(&self) -> Durability {
         self.shared.durability
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        self.shared.folder.path()
     }
 
     /// The shelf of one world.

@@ -1,7 +1,7 @@
 //! A part of the store, for one owner.
 
 use super::inbox::Write;
-use super::{Durability, Store, StoreError, decode};
+use super::{Durability, Store, StoreError, Unwritten, decode};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,6 +46,15 @@ impl Shelf {
 
     pub fn keeps(&self) -> bool {
         self.place.is_some()
+    }
+
+    /// Completes when everything that was changed before is written as its durability promises; at once where nothing
+    /// is kept.
+    pub async fn written(&self) -> Result<(), Unwritten> {
+        match &self.place {
+            Some(place) => place.store.written().await,
+            None => Ok(()),
+        }
     }
 
     /// Whether bodies have to be on the disk before a record names them.

@@ -80,11 +80,11 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
     let kept = Reopened::new();
     kept.store().close();
     let said = kept.folder().join("format.json");
-    std::fs::write(&said, r#"{"format":2,"mlemu":"9.0.0","more":[1]}"#).unwrap();
+    std::fs::write(&said, r#"{"format":3,"mlemu":"9.0.0","more":[1]}"#).unwrap();
     let records = std::fs::read(kept.folder().join("records.redb")).unwrap();
     let refused = Store::open(kept.folder(), Durability::Disk).err().unwrap();
     let text = refused.to_string();
-    assert!(text.contains("9.0.0") && text.contains("format is 2"), "{text}");
+    assert!(text.contains("9.0.0") && text.contains("format is 3"), "{text}");
     assert!(refused.hint().is_some());
     assert_eq!(std::fs::read(kept.folder().join("records.redb")).unwrap(), records);
 }

@@ -5,6 +5,7 @@ use mlemu_core::{Boxed, Invoke, Mode};
 use mlemu_engine::care::{Care, End, Patience, Verdict};
 use mlemu_engine::queues::BackOff;
 use mlemu_engine::settle::Which;
+use mlemu_engine::{Durability, Shelf, Store};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -47,7 +48,13 @@ struct Bench {
 
 impl Bench {
     fn new(patience: Patience) -> Self {
+        Self::kept_on(patience, Shelf::default())
+    }
+
+    /// One whose calls are kept there.
+    fn kept_on(patience: Patience, shelf: Shelf) -> Self {
         let lab = Arc::new(Lab::new());
+        lab.engine.keep_calls_on(shelf);
         lab.publish("");
         let (ends, heard) = mpsc::unbounded_channel();
         lab.engine.cared_for_by("cloud", Arc::new(Carer { patience, ends, asked: Mutex::default() }));
@@ -147,4 +154,46 @@ async fn calls_of_other_clouds_are_tried_once() {
     assert!(heard.try_recv().is_err());
     assert_eq!(lab.world.seen().deliveries.len(), 1);
     lab.finish().await;
+}
+
+/// A store that is left as a daemon leaves it that is killed, and opened again.
+fn reopened(store: Store, folder: &std::path::Path) -> Shelf {
+    store.close();
+    Store::open(folder, Durability::Disk).expect("a store").world("one").part("calls")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_goes_on_after_the_end_of_the_daemon() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path(), Durability::Disk).expect("a store");
+    let first = Bench::kept_on(patience(), store.world("one").part("calls"));
+    first.queue("error no").await;
+    pass(MINUTE / 2).await;
+    let shelf = reopened(store, folder.path());
+    let mut second = Bench::kept_on(patience(), shelf);
+    second.lab.engine.go_on();
+    assert!(!second.is_settled(), "it is under way from then on");
+    let (verdict, runs, _) = second.end().await;
+    assert_eq!((verdict, runs), (Verdict::Exhausted, 3));
+    assert_eq!(second.lab.world.seen().deliveries.len(), 2, "it had run once");
+    second.lab.engine.shutdown().await;
+    first.lab.engine.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ran_when_the_daemon_ended_runs_again_and_one_that_ended_does_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path(), Durability::Disk).expect("a store");
+    let mut first = Bench::kept_on(patience(), store.world("one").part("calls"));
+    first.queue("ok done").await;
+    assert_eq!(first.end().await.0, Verdict::Done);
+    first.lab.engine.settle().settled(&Which::Everything).await;
+    first.queue("hang").await;
+    let shelf = reopened(store, folder.path());
+    let second = Bench::kept_on(patience(), shelf);
+    second.lab.engine.go_on();
+    pass(Duration::from_millis(10)).await;
+    assert_eq!(second.lab.world.seen().deliveries.len(), 1);
+    second.lab.engine.shutdown().await;
+    first.lab.engine.shutdown().await;
 }

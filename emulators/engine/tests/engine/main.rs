@@ -4,6 +4,7 @@
 mod building;
 mod caring;
 mod concurrency;
+mod conditions;
 mod crowds;
 mod endings;
 mod fake;
@@ -14,4 +15,5 @@ mod property;
 mod records;
 mod reload;
 mod stopping;
+mod warmth;
 mod watching;

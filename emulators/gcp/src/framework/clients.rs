@@ -15,6 +15,10 @@ const NODE_PACKAGE: &str = "@google-cloud/functions-framework";
 const LOOPBACK: &str = include_str!("loopback.cjs");
 const LOOPBACK_NAME: &str = concat!("loopback-", env!("CARGO_PKG_VERSION"), ".cjs");
 
+/// Starts Python's framework so that what is printed in one go is one line of the log.
+const START: &str = include_str!("start.py");
+const START_NAME: &str = concat!("start-framework-", env!("CARGO_PKG_VERSION"), ".py");
+
 enum Family {
     Python(String),
     Node(String),
@@ -72,7 +76,7 @@ pub(super) async fn command(
 ) -> std::io::Result<(PathBuf, Vec<String>)> {
     let mut args = built.program_args.clone();
     if forks_workers(revision) {
-        args.extend(["-m".into(), "functions_framework".into()]);
+        args.push(text(&aids::keep(folder, START_NAME, START).await?));
     } else {
         args.extend(["--require".into(), text(&aids::keep(folder, LOOPBACK_NAME, LOOPBACK).await?)]);
         args.push(text(&node_framework(built).await.join("build/src/main.js")));

@@ -2,10 +2,11 @@
 
 use super::Signature;
 use super::cloudevent::{self, Binary};
+use super::described::{Described, described};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, Uri};
+use http::uri::PathAndQuery;
+use http::{Method, Request};
 use http_body_util::Full;
 use mlemu_core::{Invoke, RequestHead};
 use std::net::SocketAddr;
@@ -36,7 +37,10 @@ pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> Option<Request<Full<Bytes>>> {
     let (method, target, mut headers, body) = if let Some(head) = &invoke.head {
         let RequestHead { method, target, headers } = &**head;
-        (method.clone(), target.clone(), end_to_end(headers), invoke.payload.clone())
+        let (headers, body) = delivered(end_to_end(headers), &invoke.payload, signature);
+        (method.clone(), target.clone(), headers, body)
+    } else if let Some(Described { method, target, headers, body }) = described(&invoke.payload, signature) {
+        (method, target, headers, body)
     } else {
         let Binary { headers, body } = event(&invoke.payload, signature);
         (Method::POST, PathAndQuery::from_static("/"), headers, body)
@@ -44,17 +48,26 @@ pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> 
     if let Ok(id) = HeaderValue::from_str(&invoke.id.0) {
         headers.insert(EXECUTION_ID, id);
     }
-    let uri = Uri::builder()
-        .scheme(Scheme::HTTP)
-        .authority(Authority::try_from(to.to_string()).ok()?)
-        .path_and_query(target)
-        .build()
-        .ok()?;
+    headers.entry(header::HOST).or_insert(HeaderValue::from_str(&to.to_string()).ok()?);
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
-    *request.uri_mut() = uri;
+    *request.uri_mut() = target.into();
     *request.headers_mut() = headers;
     Some(request)
+}
+
+/// A structured event for a background function comes as Eventarc sends it: its framework reads no other form.
+fn delivered(headers: HeaderMap, payload: &Bytes, signature: Signature) -> (HeaderMap, Bytes) {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if signature == Signature::Background
+        && kind.starts_with(b"application/cloudevents+json")
+        && let Some(Binary { headers: own, body }) = cloudevent::binary(payload)
+    {
+        let mut headers = headers;
+        headers.extend(own);
+        return (headers, body);
+    }
+    (headers, payload.clone())
 }
 
 /// Events reach functions in the binary form; a function of HTTP gets its payload as it is.

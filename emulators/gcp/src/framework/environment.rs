@@ -30,6 +30,8 @@ fn platform(built: &Built) -> Environment {
         ("HOME", "/tmp".into()),
         // Lines come out one by one and in order, also without a terminal.
         ("PYTHONUNBUFFERED", "1".into()),
+        // Every line says which request it was written for.
+        ("LOG_EXECUTION_ID", "true".into()),
         // Node's framework says less about itself then.
         ("NODE_ENV", "production".into()),
         // No server of metadata answers here: clients must not look for one.

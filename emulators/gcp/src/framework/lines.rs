@@ -5,18 +5,21 @@
 use super::Traits;
 use crate::profile::{Generation, MIB};
 use mlemu_core::record::Status;
-use mlemu_core::{Record, Usage, What};
+use mlemu_core::runtime::Unwrapped;
+use mlemu_core::{InvocationId, Record, Usage, What};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 pub(crate) fn of(record: &Record, traits: Traits) -> Vec<String> {
     let first = traits.generation == Generation::First;
     match &record.what {
         What::Started if first => vec!["Function execution started".into()],
         What::Log(line) => vec![message(&line.text)],
-        What::Ended { status, usage } => {
+        What::Ended { status, usage, answered } => {
             let mut lines: Vec<String> = trouble(status, usage, traits.generation).into_iter().collect();
             if first {
-                lines.push(ended(status, usage));
+                lines.push(ended(status, usage, answered.filter(|_| !traits.signature.is_event())));
             }
             lines
         }
@@ -53,6 +56,34 @@ fn message(line: &str) -> String {
     }
 }
 
+/// Takes a line apart that the framework wrote for the platform (`LOG_EXECUTION_ID`): plain words come in JSON with the
+/// id of their request. Structured lines stay as they are.
+pub(crate) fn unwrapped(line: &str) -> Option<Unwrapped> {
+    #[derive(Deserialize)]
+    struct Labels {
+        execution_id: String,
+        #[serde(flatten)]
+        others: Map<String, Value>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        message: Option<String>,
+        #[serde(rename = "logging.googleapis.com/labels")]
+        labels: Labels,
+        #[serde(rename = "logging.googleapis.com/spanId")]
+        _span: Option<IgnoredAny>,
+        #[serde(flatten)]
+        others: Map<String, Value>,
+    }
+    if !line.starts_with('{') || !line.contains("\"execution_id\"") {
+        return None;
+    }
+    let Entry { message, labels, others, .. } = serde_json::from_str(line).ok()?;
+    let plain = message.filter(|_| others.is_empty() && labels.others.is_empty());
+    let text = plain.unwrap_or_else(|| line.to_owned());
+    Some(Unwrapped { text, invocation: Some(InvocationId(labels.execution_id.into())) })
+}
+
 /// What the platform writes when an instance was the reason.
 fn trouble(status: &Status, usage: &Usage, generation: Generation) -> Option<String> {
     match (status, generation) {
@@ -76,7 +107,12 @@ fn trouble(status: &Status, usage: &Usage, generation: Generation) -> Option<Str
     }
 }
 
-fn ended(status: &Status, usage: &Usage) -> String {
+/// Functions of HTTP end with the status of their answer, all others with a word.
+fn ended(status: &Status, usage: &Usage, answered: Option<u16>) -> String {
+    let millis = usage.handler.as_millis();
+    if let (true, Some(code)) = (status.is_ok(), answered) {
+        return format!("Function execution took {millis} ms, finished with status code: {code}");
+    }
     let word = match status {
         Status::Ok => "ok".to_owned(),
         Status::Timeout { .. } => "timeout".to_owned(),
@@ -84,13 +120,12 @@ fn ended(status: &Status, usage: &Usage) -> String {
         Status::TooLarge { .. } => "error".to_owned(),
         Status::Error { kind } => kind.clone(),
     };
-    let millis = usage.handler.as_millis();
     format!("Function execution took {millis} ms, finished with status: '{word}'")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::message;
+    use super::*;
 
     #[test]
     fn structured_lines_are_read_and_others_stay() {
@@ -99,5 +134,47 @@ mod tests {
         for line in ["{", "{}", r#"{"a":1}"#, "[1]", "words"] {
             assert_eq!(message(line), line);
         }
+    }
+
+    #[test]
+    fn wrapped_lines_say_whose_they_are() {
+        let of = |line: &str| {
+            unwrapped(line)
+                .map(|said| (said.text, said.invocation.map(|id| id.to_string()).unwrap_or_default()))
+        };
+        let labels = r#""logging.googleapis.com/labels": {"execution_id": "abc"}"#;
+        let span = r#""logging.googleapis.com/spanId": "7""#;
+        let plain = format!(r#"{{"message": "two\nlines", {labels}, {span}}}"#);
+        assert_eq!(of(&plain), Some(("two\nlines".into(), "abc".into())));
+        let structured = format!(r#"{{"severity": "ERROR", "message": "no", {labels}}}"#);
+        assert_eq!(of(&structured), Some((structured.clone(), "abc".into())));
+        assert_eq!(message(&structured), "ERROR: no");
+        let own = r#"{"message": "m", "logging.googleapis.com/labels": {"execution_id": "abc", "a": "b"}}"#;
+        assert_eq!(of(own), Some((own.into(), "abc".into())), "its own labels are not lost");
+        for line in ["execution_id", r#"{"execution_id": "abc"}"#, r#"{"message":1,"execution_id":"#, "{}"] {
+            assert_eq!(of(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_last_line_of_the_first_generation() {
+        let usage = Usage {
+            handler: std::time::Duration::from_millis(12),
+            queued: std::time::Duration::ZERO,
+            start: mlemu_core::StartKind::Warm,
+            init: None,
+            peak_memory: 0,
+            memory_limit: 0,
+            enforcement: mlemu_core::Enforcement::None,
+            cpu: None,
+        };
+        let said = |status, code| ended(&status, &usage, code);
+        assert_eq!(
+            said(Status::Ok, Some(404)),
+            "Function execution took 12 ms, finished with status code: 404"
+        );
+        assert_eq!(said(Status::Ok, None), "Function execution took 12 ms, finished with status: 'ok'");
+        let crash = Status::Error { kind: "crash".into() };
+        assert_eq!(said(crash, None), "Function execution took 12 ms, finished with status: 'crash'");
     }
 }

@@ -8,7 +8,9 @@
 
 mod clients;
 mod cloudevent;
+mod connections;
 mod deliver;
+mod described;
 mod environment;
 pub mod lines;
 mod port;
@@ -20,7 +22,7 @@ pub(crate) use session::STATUS_HEADER;
 
 use crate::place::Place;
 use crate::profile::Generation;
-use mlemu_core::runtime::{Command, Unsupported};
+use mlemu_core::runtime::{Command, Unsupported, Unwrapped};
 use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session};
 use port::Reservation;
 use session::PushSession;
@@ -67,6 +69,8 @@ pub struct Traits {
     pub signature: Signature,
     /// Most requests at a time in one instance.
     pub concurrency: u32,
+    /// So many instances are always there.
+    pub least: u32,
 }
 
 /// The runtimes of one function.
@@ -102,9 +106,23 @@ impl Runtime for Framework {
 
     /// The first generation stops instances between requests; the second throttles them, and leaves work
     /// alone whose caller has given up.
+    fn profile(&self, _revision: &Revision) -> &'static str {
+        self.traits.generation.profile()
+    }
+
     fn keeping(&self, _revision: &Revision) -> Keeping {
         let first = self.traits.generation == Generation::First;
-        Keeping { freezes: first, outlives_deadlines: !first, concurrency: self.traits.concurrency as usize }
+        Keeping {
+            freezes: first,
+            outlives_deadlines: !first,
+            concurrency: self.traits.concurrency as usize,
+            tmp_is_memory: true,
+            least: self.traits.least as usize,
+        }
+    }
+
+    fn unwrapped(&self, line: &str) -> Option<Unwrapped> {
+        lines::unwrapped(line)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -1,14 +1,11 @@
 //! The conversation with one instance: requests to the framework that listens on its port.
 
+use super::connections::{Came, Connections};
 use super::port::Reservation;
 use super::{Signature, deliver};
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::Full;
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
 use mlemu_core::{Answer, Boxed, ResponseHead, Session};
 use std::net::SocketAddr;
@@ -17,8 +14,6 @@ use tokio::net::TcpStream;
 
 /// Between two looks whether the framework listens.
 const LOOK: Duration = Duration::from_millis(4);
-/// Servers close idle connections after 2 s and more: ours are not used again so late.
-const IDLE_CONNECTION: Duration = Duration::from_secs(1);
 /// After a connection broke off: how long the end of the process may take to be seen.
 const WAKE: Duration = Duration::from_millis(300);
 /// Said by the frameworks when a function ended in an exception.
@@ -27,8 +22,8 @@ pub(crate) const STATUS_HEADER: &str = "x-google-status";
 pub(crate) const CONNECTION_ERROR: &str = "connection error";
 /// Answered by the framework itself, never by the function.
 const PROBE: &str = "/robots.txt";
-
-type Http = Client<HttpConnector, Full<Bytes>>;
+/// More than its answer can be, in bytes.
+const PROBED: usize = 64 * 1024;
 
 pub(super) struct PushSession {
     command: Command,
@@ -38,7 +33,7 @@ pub(super) struct PushSession {
     limit: u64,
     /// It listens before it can answer.
     warms_up: bool,
-    client: Http,
+    connections: Connections,
 }
 
 impl PushSession {
@@ -49,13 +44,8 @@ impl PushSession {
         limit: u64,
         warms_up: bool,
     ) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .build(connector);
-        Self { command, reservation, signature, limit, warms_up, client }
+        let connections = Connections::new(reservation.address());
+        Self { command, reservation, signature, limit, warms_up, connections }
     }
 
     fn address(&self) -> SocketAddr {
@@ -73,31 +63,20 @@ impl PushSession {
     }
 
     async fn probe(&self) -> Option<()> {
-        let uri = format!("http://{}{PROBE}", self.address());
-        let request = Request::get(uri).body(Full::default()).ok()?;
-        let answer = self.client.request(request).await.ok()?;
-        answer.into_body().collect().await.ok().map(drop)
+        let host = self.address().to_string();
+        let request = Request::get(PROBE).header(header::HOST, host).body(Full::default()).ok()?;
+        matches!(self.connections.ask(request, PROBED).await, Came::Answer(..)).then_some(())
     }
 
     async fn ask(&self, delivery: Delivery) -> SessionReply {
         let Some(request) = deliver::request(&delivery.invoke, self.signature, self.address()) else {
             return error("malformed request", Bytes::new());
         };
-        match self.client.request(request).await {
-            Ok(response) => self.read(response).await,
-            Err(_) => broken_off().await,
-        }
-    }
-
-    async fn read(&self, response: Response<Incoming>) -> SessionReply {
-        let (parts, body) = response.into_parts();
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let body = match Limited::new(body, limit).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return SessionReply::TooLarge { size: self.limit + 1, limit: self.limit };
-            }
-            Err(_) => return broken_off().await,
+        let (parts, body) = match self.connections.ask(request, limit).await {
+            Came::Answer(parts, body) => (*parts, body),
+            Came::TooLarge => return SessionReply::TooLarge { size: self.limit + 1, limit: self.limit },
+            Came::Broken => return broken_off().await,
         };
         match failure(parts.status, &parts.headers, self.signature) {
             Some(kind) => error(&kind, body),

@@ -10,8 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mlemu_core::{
-    Answer, Cause, FunctionFailure, InvocationId, Invoke, Mode, Outcome, Refusal, Reply, RequestHead, Stream,
-    What,
+    Answer, Cause, FunctionFailure, InvocationId, Invoke, Outcome, Refusal, Reply, RequestHead, Stream, What,
 };
 use mlemu_engine::Ids;
 use serde_json::{Value, json};
@@ -35,8 +34,12 @@ impl Functions {
         };
         let mut headers = end_to_end(&parts.headers);
         let trace = forwarded(&mut headers, self.engine.ids());
+        let is_due = headers.contains_key("x-cloudscheduler");
         let head = RequestHead { method: parts.method, target: target.rest, headers };
         let mut invoke = invocation(entry, payload, &trace, self.engine.ids());
+        if is_due {
+            invoke.cause = Cause::Schedule(invoke.cause.trace());
+        }
         invoke.head = Some(Arc::new(head));
         let id = invoke.id.clone();
         let mut response = match self.engine.invoke(invoke).await {
@@ -112,27 +115,13 @@ impl Functions {
         })
     }
 
-    pub(super) fn no_function(&self, name: &str) -> Fault {
-        let (project, region) = (self.place.project(), self.place.region());
-        Fault::not_found(format!(
-            "Resource 'projects/{project}/locations/{region}/functions/{name}' was not found"
-        ))
+    pub(crate) fn no_function(&self, name: &str) -> Fault {
+        Fault::not_found(format!("Resource '{}' was not found", self.whole_name(name)))
     }
 }
 
 fn invocation(entry: &Entry, payload: Bytes, trace: &str, ids: &Ids) -> Invoke {
-    Invoke {
-        id: new_id(ids),
-        target: entry.id.clone(),
-        qualifier: None,
-        mode: Mode::Wait,
-        payload,
-        attributes: Vec::new(),
-        head: None,
-        cause: Cause::Request(trace.into()),
-        wants_log: false,
-        stream: None,
-    }
+    Invoke::of(new_id(ids), entry.id.clone(), payload, Cause::Request(trace.into()))
 }
 
 async fn read(body: Body, limit: u64) -> Result<Bytes, Refusal> {

@@ -1,27 +1,50 @@
 //! Functions that a project declares.
 
 use super::catalog::{Entry, EventSource, EventTrigger};
+use super::fault::Fault;
 use super::{Functions, guess};
 use crate::framework::{Framework, Signature, Traits};
 use crate::profile::{self, Generation};
+use mlemu_core::build::without_commands;
 use mlemu_core::declare::{FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{FunctionId, Source};
+use mlemu_core::{FunctionId, Limits, Revision, Runtime, Sink, Source, Subject};
 use mlemu_engine::Draft;
 use std::sync::Arc;
 
 impl Functions {
+    /// Makes everything ready that instances of a declared function need, before it is there.
+    pub(crate) async fn build(&self, declared: &FunctionDeclaration) -> Result<(), Fault> {
+        let id = FunctionId::new(self.place.scope.clone(), &declared.name);
+        let traits = traits(declared).map_err(|refused| Fault::invalid(refused.to_string()))?;
+        let revision = Revision {
+            function: id.clone(),
+            number: 0,
+            label: "latest".into(),
+            source: Source::Folder(declared.source.clone()),
+            runtime: declared.runtime.clone(),
+            handler: declared.handler.clone(),
+            env: declared.env.clone(),
+            limits: limits(declared, traits.generation),
+        };
+        let client = Framework { place: self.place.clone(), folder: self.folder.clone(), traits };
+        let needs = client.needs(&revision).map_err(|unsupported| Fault::invalid(unsupported.why))?;
+        let parts = self.engine.parts().clone();
+        let (clock, journal) = (parts.clock, parts.journal);
+        let subject = Subject { function: Some(id), ..Subject::default() };
+        let progress = move |what| journal.send(clock.now(), subject.clone(), what);
+        let built = parts.build.build(needs, Arc::new(progress)).await;
+        built
+            .map(drop)
+            .map_err(|failure| Fault::invalid(format!("Build failed: {}", without_commands(&failure.why))))
+    }
+
     /// Makes a declared function exist, or be as it is declared now. Its folder runs in place; `watch` reloads
     /// it when it changes. `Err` says why the vendor would refuse it.
     pub fn declare(&self, declared: &FunctionDeclaration, watch: bool) -> Result<FunctionId, Refused> {
         let id = FunctionId::new(self.place.scope.clone(), &declared.name);
         let traits = traits(declared)?;
         let event = event(declared, traits.generation, self.place.project());
-        let mut limits = profile::limits(
-            traits.generation,
-            declared.memory.unwrap_or(profile::DEFAULT_MEMORY),
-            declared.timeout.unwrap_or(profile::DEFAULT_TIMEOUT),
-        );
-        limits.concurrency = declared.concurrency;
+        let limits = limits(declared, traits.generation);
         let client = Framework { place: self.place.clone(), folder: self.folder.clone(), traits };
         self.catalog.set(Entry { id: id.clone(), traits, event, origins: origins(declared) });
         self.engine.publish(Draft {
@@ -59,6 +82,16 @@ pub enum Refused {
     Generation { word: String },
     #[error("an instance takes 1 to {most} requests at a time{}, not {word}", if *.most == 1 { " in the first generation" } else { "" })]
     Concurrency { word: String, most: u32 },
+    #[error(
+        "`{word}` is no number of instances to keep: it is at most the number of instances that there may be"
+    )]
+    Least { word: String },
+}
+
+fn limits(declared: &FunctionDeclaration, generation: Generation) -> Limits {
+    let memory = declared.memory.unwrap_or(profile::DEFAULT_MEMORY);
+    let timeout = declared.timeout.unwrap_or(profile::DEFAULT_TIMEOUT);
+    Limits { concurrency: declared.concurrency, ..profile::limits(generation, memory, timeout) }
 }
 
 fn traits(declared: &FunctionDeclaration) -> Result<Traits, Refused> {
@@ -71,7 +104,8 @@ fn traits(declared: &FunctionDeclaration) -> Result<Traits, Refused> {
         Some(word) => Signature::of_word(word).ok_or_else(|| Refused::Signature { word: word.clone() })?,
         None => guess::signature(&declared.source, &declared.handler, waits_for_events(declared)),
     };
-    Ok(Traits { generation, signature, concurrency: concurrency(declared, generation)? })
+    let (concurrency, least) = (concurrency(declared, generation)?, least(declared)?);
+    Ok(Traits { generation, signature, concurrency, least })
 }
 
 /// Source: Cloud Functions documentation, "Concurrency".
@@ -82,6 +116,14 @@ fn concurrency(declared: &FunctionDeclaration, generation: Generation) -> Result
         Ok(count) if (1..=most).contains(&count) => Ok(count),
         _ => Err(Refused::Concurrency { word: word.clone(), most }),
     }
+}
+
+/// Source: Cloud Functions documentation, "Set minimum instances".
+fn least(declared: &FunctionDeclaration) -> Result<u32, Refused> {
+    let Some(word) = declared.options.get("min_instances") else { return Ok(0) };
+    let refused = || Refused::Least { word: word.clone() };
+    let count: u32 = word.parse().map_err(|_| refused())?;
+    if declared.concurrency.is_some_and(|most| count > most) { Err(refused()) } else { Ok(count) }
 }
 
 fn waits_for_events(declared: &FunctionDeclaration) -> bool {

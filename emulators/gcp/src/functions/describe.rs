@@ -3,6 +3,7 @@
 //! Source: the REST references of `CloudFunction` (v1) and `Function` (v2).
 
 use super::catalog::EventSource;
+use super::deploy::mask;
 use super::fault::Fault;
 use super::routes::Version;
 use super::{Entry, Functions};
@@ -23,7 +24,7 @@ impl Functions {
         json!({ "functions": shown })
     }
 
-    pub(super) fn describe(&self, version: Version, name: &str) -> Result<Value, Fault> {
+    pub(crate) fn describe(&self, version: Version, name: &str) -> Result<Value, Fault> {
         let entry = self.catalog.get(name);
         entry.and_then(|entry| self.shown(version, &entry)).ok_or_else(|| self.no_function(name))
     }
@@ -37,21 +38,33 @@ impl Functions {
 
     fn shown(&self, version: Version, entry: &Entry) -> Option<Value> {
         let revision = self.engine.function(&entry.id)?.latest;
+        let deployed = self.deployments.known().get(&*entry.id.name).map(|known| known.document.clone());
         Some(match version {
-            Version::One => self.first(entry, &revision),
-            Version::Two => self.second(entry, &revision),
+            Version::One => {
+                let mut shown = self.first(entry, &revision);
+                for kept in ["labels", "description", "updateTime"] {
+                    if let Some(value) = deployed.as_ref().and_then(|document| document.get(kept)) {
+                        shown[kept] = value.clone();
+                    }
+                }
+                shown
+            }
+            Version::Two => {
+                let known = self.second(entry, &revision);
+                deployed.map_or_else(|| known.clone(), |document| mask::joined(document, &known))
+            }
         })
     }
 
-    fn name(&self, entry: &Entry) -> String {
+    pub(crate) fn whole_name(&self, function: &str) -> String {
         let (project, region) = (self.place.project(), self.place.region());
-        format!("projects/{project}/locations/{region}/functions/{}", entry.id.name)
+        format!("projects/{project}/locations/{region}/functions/{function}")
     }
 
     fn first(&self, entry: &Entry, revision: &Revision) -> Value {
         let url = self.place.url_of(&entry.id.name);
         let mut shown = json!({
-            "name": self.name(entry),
+            "name": self.whole_name(&entry.id.name),
             "status": "ACTIVE",
             "entryPoint": revision.handler,
             "runtime": revision.runtime,
@@ -61,6 +74,12 @@ impl Functions {
             "environmentVariables": revision.env,
             "ingressSettings": "ALLOW_ALL",
         });
+        let instances = [("maxInstances", revision.limits.concurrency), ("minInstances", least(entry))];
+        for (key, count) in instances {
+            if let Some(count) = count {
+                shown[key] = count.into();
+            }
+        }
         match &entry.event {
             Some(event) => {
                 let (resource, service) = match &event.source {
@@ -84,7 +103,7 @@ impl Functions {
         let url = self.place.url_of(&entry.id.name);
         let environment = if entry.traits.generation == Generation::First { "GEN_1" } else { "GEN_2" };
         let mut shown = json!({
-            "name": self.name(entry),
+            "name": self.whole_name(&entry.id.name),
             "environment": environment,
             "state": "ACTIVE",
             "url": url,
@@ -101,6 +120,7 @@ impl Functions {
                 "maxInstanceCount": revision.limits.concurrency,
                 "maxInstanceRequestConcurrency": entry.traits.concurrency,
                 "environmentVariables": revision.env,
+                "minInstanceCount": least(entry),
                 "ingressSettings": "ALLOW_ALL",
                 "allTrafficOnLatestRevision": true,
             },
@@ -121,4 +141,8 @@ impl Functions {
         }
         shown
     }
+}
+
+fn least(entry: &Entry) -> Option<u32> {
+    (entry.traits.least > 0).then_some(entry.traits.least)
 }

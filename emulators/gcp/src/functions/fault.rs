@@ -35,6 +35,30 @@ impl Fault {
         Self { status: StatusCode::BAD_REQUEST, code: "INVALID_ARGUMENT", message: message.into() }
     }
 
+    pub fn aborted(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "ABORTED", message: message.into() }
+    }
+
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "INTERNAL", message: message.into() }
+    }
+
+    /// The number of its code.
+    pub fn number(&self) -> u32 {
+        const CODES: [(&str, u32); 9] = [
+            ("INVALID_ARGUMENT", 3),
+            ("DEADLINE_EXCEEDED", 4),
+            ("NOT_FOUND", 5),
+            ("ALREADY_EXISTS", 6),
+            ("RESOURCE_EXHAUSTED", 8),
+            ("ABORTED", 10),
+            ("UNIMPLEMENTED", 12),
+            ("INTERNAL", 13),
+            ("UNAVAILABLE", 14),
+        ];
+        CODES.iter().find(|(code, _)| *code == self.code).map_or(2, |(_, number)| *number)
+    }
+
     pub fn unimplemented(operation: &str) -> Self {
         let message = format!("{operation} is not implemented by mlemu");
         Self { status: StatusCode::NOT_IMPLEMENTED, code: "UNIMPLEMENTED", message }
@@ -185,7 +209,7 @@ mod tests {
     use std::time::Duration;
 
     fn status(failure: FunctionFailure, generation: Generation) -> u16 {
-        failed(&failure, Traits { generation, signature: Signature::Http, concurrency: 1 }, "")
+        failed(&failure, Traits { generation, signature: Signature::Http, concurrency: 1, least: 0 }, "")
             .status()
             .as_u16()
     }
@@ -207,7 +231,7 @@ mod tests {
             let body = Bytes::from_static(b"words");
             let failure = FunctionFailure::Reported { body, kind: Some(kind.into()), phase: Phase::Invoke };
             let signature = Signature::CloudEvent;
-            let traits = Traits { generation: Generation::Second, signature, concurrency: 1 };
+            let traits = Traits { generation: Generation::Second, signature, concurrency: 1, least: 0 };
             let response = failed(&failure, traits, "");
             (response.status().as_u16(), response.headers().contains_key("x-google-status"))
         };

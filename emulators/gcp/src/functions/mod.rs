@@ -6,6 +6,7 @@
 mod call;
 mod catalog;
 mod declare;
+pub(crate) mod deploy;
 mod describe;
 pub mod fault;
 mod guess;
@@ -19,11 +20,13 @@ use crate::place::Place;
 use axum::body::Body;
 use axum::response::Response;
 use catalog::Catalog;
+use deploy::Deployments;
 use fault::Fault;
 use http::request::Parts;
 use http::{Request, header};
 use mlemu_core::{FunctionId, Record, Sink, Subject, What};
-use mlemu_engine::Engine;
+use mlemu_engine::objects::Objects;
+use mlemu_engine::{Engine, Shelf};
 use routes::{Admin, Target};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,11 +38,13 @@ pub struct Functions {
     /// Files for instances.
     folder: PathBuf,
     catalog: Catalog,
+    pub(crate) deployments: Deployments,
 }
 
 impl Functions {
-    pub fn new(engine: Engine, place: Place, folder: PathBuf) -> Self {
-        Self { engine, place, folder, catalog: Catalog::default() }
+    pub fn new(engine: Engine, place: Place, folder: PathBuf, objects: Objects, shelf: &Shelf) -> Self {
+        let deployments = Deployments::new(objects, shelf);
+        Self { engine, place, folder, catalog: Catalog::default(), deployments }
     }
 
     /// The function that a request is for, if it is for one.
@@ -64,6 +69,8 @@ impl Functions {
             Admin::Call { function } => self.call(&function, request.into_body()).await,
             Admin::Locations { version } => Ok(self.locations(version)),
             Admin::Unsupported { operation } => Err(self.unsupported(&operation)),
+            // What changes functions is put together elsewhere.
+            other => Err(self.unsupported(&format!("{other:?}"))),
         };
         match answered {
             Ok(document) => fault::json(http::StatusCode::OK, &document),

@@ -2,6 +2,7 @@
 //!
 //! Source: Cloud Functions documentation, "HTTP triggers"; the REST references of v1 and v2.
 
+use super::deploy::UPLOADS;
 use crate::place::Place;
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
@@ -24,11 +25,52 @@ pub enum Version {
 /// An operation of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admin {
-    List { version: Version },
-    Get { version: Version, function: String },
-    Call { function: String },
-    Locations { version: Version },
-    Unsupported { operation: String },
+    List {
+        version: Version,
+    },
+    Get {
+        version: Version,
+        function: String,
+    },
+    Call {
+        function: String,
+    },
+    Create {
+        version: Version,
+    },
+    Update {
+        version: Version,
+        function: String,
+    },
+    Delete {
+        version: Version,
+        function: String,
+    },
+    Operations {
+        version: Version,
+    },
+    Operation {
+        id: String,
+    },
+    /// Asks where code may be sent.
+    UploadUrl {
+        version: Version,
+    },
+    /// Code that is sent there.
+    Upload {
+        name: String,
+    },
+    DownloadUrl {
+        function: String,
+    },
+    Runtimes,
+    Policy,
+    Locations {
+        version: Version,
+    },
+    Unsupported {
+        operation: String,
+    },
 }
 
 /// Either form: `REGION-PROJECT.cloudfunctions.…/NAME/rest`, or `/PROJECT/REGION/NAME/rest` on any host.
@@ -50,7 +92,7 @@ pub fn target(host: &str, uri: &Uri, place: &Place) -> Option<Target> {
 }
 
 /// `us-central1-demo-mlemu.cloudfunctions.net`; tools that insist on a name of this machine say `.localhost`.
-fn is_host(host: &str, place: &Place) -> bool {
+pub fn is_host(host: &str, place: &Place) -> bool {
     let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
     let own = format!("{}-{}.cloudfunctions.", place.region(), place.project());
     matches!(host.strip_prefix(&own), Some("net" | "localhost"))
@@ -58,6 +100,12 @@ fn is_host(host: &str, place: &Place) -> bool {
 
 /// The operation that a path of the API means; `None`: it is of another API.
 pub fn admin(method: &Method, path: &str) -> Option<Admin> {
+    if let (&Method::PUT, Some(name)) = (method, path.strip_prefix(UPLOADS)) {
+        return Some(Admin::Upload { name: name.to_owned() });
+    }
+    if let (&Method::GET, Some(id)) = (method, path.strip_prefix("/v1/operations/")) {
+        return Some(Admin::Operation { id: id.to_owned() });
+    }
     let (version, rest) = match path.strip_prefix("/v1/projects/") {
         Some(rest) => (Version::One, rest),
         None => (Version::Two, path.strip_prefix("/v2/projects/")?),
@@ -73,10 +121,23 @@ pub fn admin(method: &Method, path: &str) -> Option<Admin> {
         (&Method::GET, [_, "locations", _, "functions", name]) if !name.contains(':') => {
             Admin::Get { version, function: (*name).to_owned() }
         }
-        (&Method::POST, [_, "locations", _, "functions", name]) => match name.strip_suffix(":call") {
-            Some(name) if version == Version::One => Admin::Call { function: name.to_owned() },
+        (&Method::POST, [_, "locations", _, "functions"]) => Admin::Create { version },
+        (&Method::POST, [_, "locations", _, "functions:generateUploadUrl"]) => Admin::UploadUrl { version },
+        (_, [_, "locations", _, "functions", name]) => match (method, name.split_once(':')) {
+            (&Method::PATCH, None) => Admin::Update { version, function: (*name).to_owned() },
+            (&Method::DELETE, None) => Admin::Delete { version, function: (*name).to_owned() },
+            (_, Some((_, "getIamPolicy" | "setIamPolicy" | "testIamPermissions"))) => Admin::Policy,
+            (&Method::POST, Some((name, "call"))) if version == Version::One => {
+                Admin::Call { function: name.to_owned() }
+            }
+            (&Method::POST, Some((name, "generateDownloadUrl"))) => {
+                Admin::DownloadUrl { function: name.to_owned() }
+            }
             _ => unsupported(),
         },
+        (&Method::GET, [_, "locations", _, "operations"]) => Admin::Operations { version },
+        (&Method::GET, [_, "locations", _, "operations", id]) => Admin::Operation { id: (*id).to_owned() },
+        (&Method::GET, [_, "locations", _, "runtimes"]) => Admin::Runtimes,
         (_, [_, "locations", _, functions, ..]) if functions.starts_with("functions") => unsupported(),
         (_, [_, "locations", _, "operations" | "runtimes", ..]) => unsupported(),
         _ => return None,
@@ -123,7 +184,12 @@ mod tests {
         let strange = admin(&Method::POST, "/v2/projects/p/locations/l/functions/score:call");
         assert!(matches!(strange, Some(Admin::Unsupported { .. })));
         let upload = admin(&Method::POST, "/v1/projects/p/locations/l/functions:generateUploadUrl");
-        assert!(matches!(upload, Some(Admin::Unsupported { .. })));
+        assert_eq!(upload, Some(Admin::UploadUrl { version: Version::One }));
+        let sent = admin(&Method::PUT, "/functions/uploads/a.zip");
+        assert_eq!(sent, Some(Admin::Upload { name: "a.zip".into() }));
+        assert_eq!(get("/v1/operations/x"), Some(Admin::Operation { id: "x".into() }));
+        let gone = admin(&Method::DELETE, "/v2/projects/p/locations/l/functions/score");
+        assert_eq!(gone, Some(Admin::Delete { version: Version::Two, function: "score".into() }));
         assert_eq!(get("/v1/projects/p/topics/t"), None);
         assert_eq!(get("/storage/v1/b"), None);
     }

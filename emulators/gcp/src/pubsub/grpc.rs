@@ -5,16 +5,15 @@ use super::fault::Fault;
 use super::methods::{Ask, Call, Said, proto};
 use super::streaming;
 use super::wire::StreamingPullResponse;
+use crate::rpc;
 use axum::body::Body;
 use axum::response::Response;
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::Request;
 use mlemu_core::Cause;
 use mlemu_engine::Ids;
 use prost::Message;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::server::Grpc;
 use tonic::{Status, Streaming};
 
 /// Of a request's message, in bytes: a full publish with all that goes around it.
@@ -27,50 +26,9 @@ const SERVICES: [&str; 4] = [
     "/google.iam.v1.IAMPolicy/",
 ];
 
-/// Messages stay bytes: the table of operations knows what they are.
-#[derive(Clone, Copy, Debug, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Raw;
-    type Decoder = Raw;
-
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
-
 pub(super) async fn answer(pubsub: &PubSub, request: Request<Body>) -> Response {
     let path = request.uri().path().to_owned();
-    let mut server = Grpc::new(Raw)
-        .max_decoding_message_size(LARGEST)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip);
+    let mut server = rpc::server(LARGEST);
     let answered = if path == STREAM {
         let pubsub = pubsub.clone();
         let streaming = tower::service_fn(move |request| stream(pubsub.clone(), request));

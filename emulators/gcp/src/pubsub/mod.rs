@@ -63,6 +63,7 @@ struct Shared {
     sink: Arc<dyn Sink>,
     place: Place,
     registry: Kept<Registry>,
+    shelf: Shelf,
     pushers: Couriers<Pusher>,
     /// The newest message id.
     message: AtomicU64,
@@ -75,7 +76,7 @@ impl PubSub {
         // Ids of another day are others.
         let message = AtomicU64::new(queues.clock().now().0.unsigned_abs());
         let pushers = Couriers::new(queues.clone());
-        Self { shared: Arc::new(Shared { queues, sink, place, registry, pushers, message }) }
+        Self { shared: Arc::new(Shared { queues, sink, place, registry, shelf, pushers, message }) }
     }
 
     /// Whether a path is of this API in REST.
@@ -99,6 +100,10 @@ impl PubSub {
 
     pub(crate) fn queues(&self) -> &Queues {
         &self.shared.queues
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
     }
 
     fn registry(&self) -> KeptGuard<'_, Registry> {

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::ops::spelled;
 use super::wire::known::rfc3339;
 use super::wire::{OidcToken, PushConfig};
-use crate::courier::{self, Letter, Round};
+use crate::courier::{Letter, Round};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
@@ -34,7 +34,7 @@ pub(super) struct Pusher {
 /// Whether an endpoint may be pushed to.
 pub(super) fn check(config: &PushConfig) -> Result<(), Fault> {
     let endpoint = &config.push_endpoint;
-    if endpoint.is_empty() || courier::is_here(endpoint) {
+    if endpoint.is_empty() || mlemu_core::is_here(endpoint) {
         return Ok(());
     }
     Err(Fault::invalid(format!(

@@ -103,7 +103,7 @@ async fn receive(line: Arc<Line>, first: StreamingPullRequest, mut asked: Asked,
     let mut next = Some(Ok(first));
     let end = loop {
         let taken = match next {
-            Some(Ok(request)) => line.take(&request),
+            Some(Ok(request)) => line.kept(line.take(&request)).await,
             Some(Err(fault)) => Err(fault),
             None => break None,
         };
@@ -157,6 +157,14 @@ impl Line {
         }))
     }
 
+    /// What is said, once what it tells of is written: no subscriber sees what the end of the daemon could take back.
+    async fn kept<T>(&self, said: Result<T, Fault>) -> Result<T, Fault> {
+        let said = said?;
+        let written = self.pubsub.shelf().written().await;
+        written.map_err(|why| Fault::new(tonic::Code::Unavailable, why.to_string()))?;
+        Ok(said)
+    }
+
     async fn messages(&self) -> Result<StreamingPullResponse, Fault> {
         let (room, bytes) = self.allowance.room().await;
         let want = Want {
@@ -193,7 +201,7 @@ impl Sending {
                 Some(Word::End(fault)) => fault.map(Err),
                 None => None,
             },
-            messages = self.line.messages() => Some(messages),
+            messages = self.line.messages() => Some(self.line.kept(messages).await),
         };
         self.over = !matches!(said, Some(Ok(_)));
         said

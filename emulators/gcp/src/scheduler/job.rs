@@ -3,7 +3,7 @@
 //! Source: Cloud Scheduler, REST reference, `Job`; "Create HTTP target jobs" for the headers.
 
 use super::cron::Schedule;
-use crate::courier::{self, Letter, Post};
+use crate::courier::{Letter, Post};
 use crate::functions::fault::Fault;
 use crate::pubsub::PubSub;
 use crate::pubsub::wire::known::{Span, rfc3339};
@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use mlemu_core::{Cause, Clock, Timestamp};
+use mlemu_engine::settle::{Moving, Settle};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The vendor's defaults: how long an answer may take, and between two tries.
@@ -28,8 +28,9 @@ const MOST_RETRIES: u64 = 5;
 pub(super) struct Job {
     pub name: String,
     said: Value,
-    schedule: Schedule,
-    pub next: Option<Timestamp>,
+    /// A project declares it.
+    pub declared: bool,
+    pub schedule: Schedule,
     attempted: Option<Timestamp>,
     /// Of the last attempt: a code of `google.rpc` and words.
     status: Option<(i32, String)>,
@@ -37,6 +38,16 @@ pub(super) struct Job {
 
 /// How an attempt ended.
 pub(super) type Ending = Result<(), (i32, String)>;
+
+/// What a job is fired with.
+pub(super) struct Attempt<'a> {
+    pub pubsub: &'a PubSub,
+    pub post: &'a Post,
+    pub clock: &'a dyn Clock,
+    /// The time that it was due at.
+    pub at: Timestamp,
+    pub cause: Cause,
+}
 
 impl Job {
     /// Fails where the vendor would refuse it.
@@ -49,7 +60,7 @@ impl Job {
         match (http, topic, said.get("appEngineHttpTarget")) {
             (Some(http), None, None) => {
                 let uri = http["uri"].as_str().unwrap_or_default();
-                if !courier::is_here(uri) {
+                if !mlemu_core::is_here(uri) {
                     return Err(Fault::invalid(format!(
                         "httpTarget.uri `{uri}` must be http and of this machine: 127.0.0.1, [::1], localhost and *.localhost."
                     )));
@@ -66,7 +77,7 @@ impl Job {
         if said.get("state").is_none() {
             said["state"] = "ENABLED".into();
         }
-        Ok(Self { name, said, schedule, next: None, attempted: None, status: None })
+        Ok(Self { name, said, declared: false, schedule, attempted: None, status: None })
     }
 
     pub fn changed(&self, said: Value) -> Result<Self, Fault> {
@@ -79,20 +90,32 @@ impl Job {
             all.extend(said);
         }
         all["name"] = self.name.clone().into();
-        Ok(Self { attempted: self.attempted, status: self.status.clone(), ..Self::read(all)? })
+        let (attempted, status) = (self.attempted, self.status.clone());
+        Ok(Self { attempted, status, declared: self.declared, ..Self::read(all)? })
+    }
+
+    pub fn said(&self) -> &Value {
+        &self.said
     }
 
     pub fn is_enabled(&self) -> bool {
         self.said["state"] == "ENABLED"
     }
 
-    pub fn due_after(&self, now: Timestamp) -> Option<Timestamp> {
-        self.schedule.next(now)
+    /// The last part of its name.
+    pub fn id(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default()
     }
 
-    pub fn shown(&self) -> Value {
+    /// When it falls due, as it was said.
+    pub fn expression(&self) -> String {
+        let said = |key: &str| self.said[key].as_str().unwrap_or_default().to_owned();
+        format!("{} ({})", said("schedule"), said("timeZone"))
+    }
+
+    pub fn shown(&self, now: Timestamp) -> Value {
         let mut shown = self.said.clone();
-        if let Some(next) = self.next.filter(|_| self.is_enabled()) {
+        if let Some(next) = self.schedule.next(now).filter(|_| self.is_enabled()) {
             shown["scheduleTime"] = rfc3339(next).into();
         }
         if let Some(at) = self.attempted {
@@ -109,10 +132,13 @@ impl Job {
         self.status = ending.clone().err();
     }
 
-    pub async fn fire(&self, pubsub: &PubSub, post: &Post, clock: &dyn Clock, trace: Arc<str>) -> Ending {
+    /// Tries until the target has taken it. While it waits to try again, `moving` is let go of, so that whoever goes
+    /// forward in time meets the next try.
+    pub async fn fire(&self, attempt: Attempt<'_>, settle: &Settle, mut moving: Moving) -> Ending {
         if let Some(target) = self.said.get("pubsubTarget") {
-            return publish(pubsub, target, trace);
+            return publish(attempt.pubsub, target, &attempt.cause);
         }
+        let clock = attempt.clock;
         let retries = &self.said["retryConfig"];
         let most = retries["retryCount"].as_u64().unwrap_or(0).min(MOST_RETRIES);
         let span = |said: &Value, otherwise| {
@@ -122,23 +148,27 @@ impl Job {
         let longest = span(&retries["maxBackoffDuration"], LONGEST_BACK_OFF);
         let deadline = span(&self.said["attemptDeadline"], DEADLINE);
         let mut ending = Ok(());
-        for attempt in 0..=most {
-            let letter = self.letter(clock.now()).ok_or((3, "the target is no request".to_owned()))?;
-            ending = match post.send(letter, clock, deadline).await {
+        for number in 0..=most {
+            let letter = self.letter(&attempt).ok_or((3, "the target is no request".to_owned()))?;
+            ending = match attempt.post.send(letter, clock, deadline).await {
                 Some(status) if status.is_success() => return Ok(()),
                 Some(status) => Err((2, format!("the target answered {status}"))),
                 None => Err((4, "the target did not answer".to_owned())),
             };
-            if attempt < most {
-                // Whoever goes forward in time goes on when this is tried again.
-                drop(clock.until(clock.now().plus(pause)).await);
+            if number < most {
+                let later = clock.until(clock.now().plus(pause));
+                drop(moving);
+                let due = later.await;
+                moving = settle.moving();
+                drop(due);
                 pause = (pause * 2).min(longest);
             }
         }
+        drop(moving);
         ending
     }
 
-    fn letter(&self, now: Timestamp) -> Option<Letter> {
+    fn letter(&self, attempt: &Attempt) -> Option<Letter> {
         let target = self.said.get("httpTarget")?;
         let method = target["httpMethod"].as_str().unwrap_or("POST");
         let mut request = Request::builder()
@@ -147,11 +177,12 @@ impl Job {
             .header(header::USER_AGENT, "Google-Cloud-Scheduler")
             .body(Full::new(bytes(&target["body"]).ok()?))
             .ok()?;
-        let id = self.name.rsplit('/').next().unwrap_or_default().to_owned();
         let own = [
             ("x-cloudscheduler", "true".to_owned()),
-            ("x-cloudscheduler-jobname", id),
-            ("x-cloudscheduler-scheduletime", rfc3339(self.next.unwrap_or(now))),
+            ("x-cloudscheduler-jobname", self.id().to_owned()),
+            ("x-cloudscheduler-scheduletime", rfc3339(attempt.at)),
+            // So that what it starts is known to come of this.
+            ("x-cloud-trace-context", attempt.cause.trace().to_string()),
         ];
         let given = target["headers"].as_object().into_iter().flatten();
         let given = given.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?.to_owned())));
@@ -170,7 +201,7 @@ fn bytes(said: &Value) -> Result<Bytes, Fault> {
     decoded.map(Bytes::from).map_err(|_| Fault::invalid("A target's body or data must be base64."))
 }
 
-fn publish(pubsub: &PubSub, target: &Value, trace: Arc<str>) -> Ending {
+fn publish(pubsub: &PubSub, target: &Value, cause: &Cause) -> Ending {
     let attributes = target["attributes"].as_object().into_iter().flatten();
     let attributes =
         attributes.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
@@ -178,5 +209,5 @@ fn publish(pubsub: &PubSub, target: &Value, trace: Arc<str>) -> Ending {
     let message = PubsubMessage { data, attributes, ..PubsubMessage::default() };
     let topic = target["topicName"].as_str().unwrap_or_default().to_owned();
     let ask = PublishRequest { topic, messages: vec![message] };
-    pubsub.publish(ask, &Cause::Request(trace)).map(drop).map_err(|fault| (fault.code as i32, fault.message))
+    pubsub.publish(ask, cause).map(drop).map_err(|fault| (fault.code as i32, fault.message))
 }

@@ -1,6 +1,7 @@
 //! Cloud Scheduler: jobs that fall due by the clock, and at once when somebody says so.
 //!
-//! [`cron`] says when, [`job`] what a job is and does. Targets of HTTP are on this machine; App Engine's are not.
+//! [`cron`] says when, [`job`] what a job is and does. Each enabled job is one of the world's schedules. Targets of HTTP
+//! are on this machine; App Engine's are not.
 //!
 //! Source: Cloud Scheduler, "REST reference", version 1.
 
@@ -16,12 +17,15 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use job::Job;
-use mlemu_core::{Clock, Scope};
+use job::{Attempt, Job};
+use mlemu_core::{Cause, Clock, Scope, Timestamp};
+use mlemu_engine::schedules::{Schedule, Schedules, Starts};
 use mlemu_engine::settle::{Settle, Work};
+use mlemu_engine::{Kept, Shelf};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 const LARGEST: usize = 1024 * 1024;
@@ -31,7 +35,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub settle: Settle,
     pub pubsub: PubSub,
+    pub schedules: Arc<Schedules>,
     pub scope: Arc<Scope>,
+    /// Where jobs outlive the daemon.
+    pub shelf: Shelf,
 }
 
 /// The service. A cheap handle; clones share it.
@@ -44,12 +51,15 @@ struct Shared {
     parts: Parts,
     post: Post,
     jobs: Mutex<BTreeMap<String, Entry>>,
+    /// What was said of those that no project declares, by their names.
+    kept: Kept<BTreeMap<String, Value>>,
 }
 
 struct Entry {
     job: Job,
-    /// Keeps the one who waits for its time.
-    _waiting: Option<DropGuard>,
+    /// Attempts that are under way end with it.
+    stop: CancellationToken,
+    _stop: DropGuard,
 }
 
 /// The jobs of one moment.
@@ -58,7 +68,8 @@ pub struct Saved(Vec<Job>);
 
 impl Scheduler {
     pub fn new(parts: Parts) -> Self {
-        Self { shared: Arc::new(Shared { parts, post: Post::new(), jobs: Mutex::default() }) }
+        let kept = Kept::on(parts.shelf.part("jobs"));
+        Self { shared: Arc::new(Shared { parts, post: Post::new(), jobs: Mutex::default(), kept }) }
     }
 
     /// Whether a path is of this API.
@@ -88,7 +99,7 @@ impl Scheduler {
         let document = match (&parts.method, is_one, verb) {
             (&Method::GET, false, "") => self.list(name),
             (&Method::POST, false, "") => self.create(name, said)?,
-            (&Method::GET, true, "") => self.get(name)?.shown(),
+            (&Method::GET, true, "") => self.show(name)?,
             (&Method::PATCH, true, "") => self.change(name, said)?,
             (&Method::DELETE, true, "") => self.delete(name)?,
             (&Method::POST, true, "pause") => self.change(name, json!({ "state": "PAUSED" }))?,
@@ -108,7 +119,8 @@ impl Scheduler {
         let of_parent = jobs
             .iter()
             .filter(|(name, _)| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')));
-        json!({ "jobs": of_parent.map(|(_, entry)| entry.job.shown()).collect::<Vec<_>>() })
+        let now = self.shared.parts.clock.now();
+        json!({ "jobs": of_parent.map(|(_, entry)| entry.job.shown(now)).collect::<Vec<_>>() })
     }
 
     fn create(&self, parent: &str, mut said: Value) -> Result<Value, Fault> {
@@ -128,25 +140,64 @@ impl Scheduler {
             return Err(Fault::exists(format!("Job {name} already exists.")));
         }
         let job = Job::read(said)?;
-        self.put(job.clone());
-        Ok(self.get(&name)?.shown())
+        self.put(job);
+        self.keep();
+        self.show(&name)
     }
 
     /// A job that a project declares: it is as it is declared now.
     pub(crate) fn declare(&self, said: Value) -> Result<(), Fault> {
-        self.put(Job::read(said)?);
+        let mut job = Job::read(said)?;
+        job.declared = true;
+        self.put(job);
         Ok(())
     }
 
-    fn put(&self, mut job: Job) {
-        job.next = job.due_after(self.shared.parts.clock.now());
-        let waiting = job.is_enabled().then(|| {
-            let (stop, this, name) = (CancellationToken::new(), self.clone(), job.name.clone());
-            let stopped = stop.clone();
-            tokio::spawn(async move { stopped.run_until_cancelled(this.wait(name)).await });
-            stop.drop_guard()
-        });
-        self.jobs().insert(job.name.clone(), Entry { job, _waiting: waiting });
+    fn put(&self, job: Job) {
+        let schedules = &self.shared.parts.schedules;
+        if job.is_enabled() {
+            schedules.put(self.schedule(&job));
+        } else {
+            schedules.remove(&job.name);
+        }
+        let stop = CancellationToken::new();
+        let entry = Entry { _stop: stop.clone().drop_guard(), stop, job };
+        self.jobs().insert(entry.job.name.clone(), entry);
+    }
+
+    fn schedule(&self, job: &Job) -> Schedule {
+        let (shared, name) = (Arc::downgrade(&self.shared), job.name.clone());
+        let start = move |at, cause| -> mlemu_core::Boxed<'static, ()> {
+            if let Some(shared) = shared.upgrade() {
+                Self { shared }.begin(&name, at, cause);
+            }
+            Box::pin(std::future::ready(()))
+        };
+        let when = job.schedule.clone();
+        Schedule {
+            id: job.name.as_str().into(),
+            starts: Starts::Other { name: job.id().into(), start: Arc::new(start) },
+            expression: job.expression(),
+            next: Arc::new(move |after| when.next(after)),
+        }
+    }
+
+    /// Writes what has changed.
+    fn keep(&self) {
+        let jobs = self.jobs();
+        let own = jobs.values().map(|entry| &entry.job).filter(|job| !job.declared);
+        let said: BTreeMap<_, _> = own.map(|job| (job.name.clone(), job.said().clone())).collect();
+        let mut kept = self.shared.kept.lock();
+        if *kept != said {
+            *kept = said;
+        }
+    }
+
+    /// Goes on with the jobs that were there when the daemon ended.
+    pub fn awake(&self) {
+        let kept = self.shared.kept.lock().clone();
+        // Each was read once before.
+        kept.into_values().filter_map(|said| Job::read(said).ok()).for_each(|job| self.put(job));
     }
 
     fn get(&self, name: &str) -> Result<Job, Fault> {
@@ -154,43 +205,56 @@ impl Scheduler {
         found.ok_or_else(|| Fault::not_found(format!("Job not found: {name}")))
     }
 
+    fn show(&self, name: &str) -> Result<Value, Fault> {
+        Ok(self.get(name)?.shown(self.shared.parts.clock.now()))
+    }
+
     fn change(&self, name: &str, said: Value) -> Result<Value, Fault> {
         let job = self.get(name)?.changed(said)?;
         self.put(job);
-        Ok(self.get(name)?.shown())
+        self.keep();
+        self.show(name)
     }
 
     fn delete(&self, name: &str) -> Result<Value, Fault> {
+        self.shared.parts.schedules.remove(name);
         let gone = self.jobs().remove(name);
+        self.keep();
         gone.map(|_| json!({})).ok_or_else(|| Fault::not_found(format!("Job not found: {name}")))
     }
 
     /// Fires a job now; answers when it has.
     async fn run(&self, name: &str) -> Result<Value, Fault> {
-        self.fire(&self.get(name)?).await;
-        Ok(self.get(name)?.shown())
-    }
-
-    /// Fires a job each time it falls due.
-    async fn wait(self, name: String) {
-        loop {
-            let Ok(job) = self.get(&name) else { return };
-            let Some(next) = job.next else { return };
-            let due = self.shared.parts.clock.until(next).await;
-            self.fire(&job).await;
-            self.note(&name, |job| job.next = job.due_after(next));
-            drop(due);
+        self.get(name)?;
+        let trace = self.shared.parts.pubsub.queues().ids().fresh("trace").hex();
+        let cause = Cause::Schedule(trace.as_str().into());
+        if let Some(fired) = self.begin(name, self.shared.parts.clock.now(), cause) {
+            // It cannot fail but by a panic, which has been printed.
+            let _ = fired.await;
         }
+        self.show(name)
     }
 
-    async fn fire(&self, job: &Job) {
+    /// Fires a job, unless it is gone: what comes of it is under way when this returns.
+    fn begin(&self, name: &str, at: Timestamp, cause: Cause) -> Option<JoinHandle<()>> {
         let parts = &self.shared.parts;
-        let trace: Arc<str> = parts.pubsub.queues().ids().fresh("trace").hex().into();
-        let work = Work::Due { what: job.name.as_str().into() };
-        let _pending = parts.settle.enter(&parts.scope, trace.clone(), work);
-        let began = parts.clock.now();
-        let status = job.fire(&parts.pubsub, &self.shared.post, &*parts.clock, trace).await;
-        self.note(&job.name, |job| job.attempted(began, &status));
+        let (job, stop) = self.jobs().get(name).map(|entry| (entry.job.clone(), entry.stop.clone()))?;
+        let work = Work::Due { what: name.into() };
+        let pending = parts.settle.enter_waiting(&parts.scope, cause.trace(), work);
+        let (moving, this) = (parts.settle.moving(), self.clone());
+        let firing = async move {
+            let parts = &this.shared.parts;
+            let began = parts.clock.now();
+            let attempt =
+                Attempt { pubsub: &parts.pubsub, post: &this.shared.post, clock: &*parts.clock, at, cause };
+            let ending = job.fire(attempt, &parts.settle, moving).await;
+            this.note(&job.name, |job| job.attempted(began, &ending));
+            drop(pending);
+        };
+        Some(tokio::spawn(async move {
+            // It ends early when the job is taken away meanwhile.
+            stop.run_until_cancelled_owned(firing).await;
+        }))
     }
 
     fn note(&self, name: &str, change: impl FnOnce(&mut Job)) {
@@ -206,16 +270,23 @@ impl Scheduler {
     pub fn restore(&self, saved: &Saved) {
         self.stop();
         saved.0.iter().cloned().for_each(|job| self.put(job));
+        self.keep();
     }
 
     /// Nothing falls due any more.
     pub fn stop(&self) {
-        self.jobs().clear();
+        self.withdraw("");
     }
 
     /// Takes back the jobs whose names begin so.
     pub(crate) fn withdraw(&self, prefix: &str) {
-        self.jobs().retain(|name, _| !name.starts_with(prefix));
+        self.jobs().retain(|name, _| {
+            let stays = !name.starts_with(prefix);
+            if !stays {
+                self.shared.parts.schedules.remove(name);
+            }
+            stays
+        });
     }
 }
 

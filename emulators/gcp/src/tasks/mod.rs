@@ -5,13 +5,14 @@
 //!
 //! Source: Cloud Tasks, "REST reference", version 2; "Create HTTP target tasks".
 
+mod grpc;
 mod queue;
 mod round;
 mod routes;
 #[cfg(test)]
 mod tests;
 
-use crate::courier::{self, Couriers};
+use crate::courier::Couriers;
 use crate::functions::fault::{Fault, json};
 use crate::place::Place;
 use axum::body::Body;
@@ -188,7 +189,7 @@ impl Tasks {
         if task.get("appEngineHttpRequest").is_some() {
             return Err(Fault::unimplemented("a target of App Engine"));
         }
-        if !courier::is_here(url) {
+        if !mlemu_core::is_here(url) {
             return Err(Fault::invalid(format!(
                 "HttpRequest.url `{url}` must be http and of this machine: 127.0.0.1, [::1], localhost and *.localhost"
             )));
@@ -232,7 +233,8 @@ impl Tasks {
         let shown = |one: &mlemu_engine::queues::Peeked| {
             let mut task: Value = serde_json::from_slice(&one.message.body).unwrap_or_default();
             task["dispatchCount"] = one.count.into();
-            if let Sight::Delayed { until } = one.sight {
+            // Until it is tried, it is due when its creator said.
+            if let (Sight::Delayed { until }, 1..) = (one.sight, one.count) {
                 task["scheduleTime"] = queue::rfc3339(until).into();
             }
             task

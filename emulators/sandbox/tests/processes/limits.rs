@@ -2,7 +2,7 @@
 
 use crate::runner::Test;
 use crate::stage::{MIB, Stage, block_on, everywhere, soon, spec};
-use mlemu_core::Ending;
+use mlemu_core::{Ending, Enforcement, Sandbox};
 use std::time::Duration;
 
 pub const TESTS: &[Test] = &[
@@ -15,11 +15,20 @@ pub const TESTS: &[Test] = &[
     ("borrowed_memory_counts_once", borrowed_memory_counts_once),
     ("files_in_tmp_are_no_memory_and_have_a_limit", files_in_tmp_are_no_memory_and_have_a_limit),
     (
+        "files_in_tmp_are_memory_where_a_cloud_has_them_there",
+        files_in_tmp_are_memory_where_a_cloud_has_them_there,
+    ),
+    (
         "a_full_tmp_refuses_every_byte_until_it_has_room_again",
         a_full_tmp_refuses_every_byte_until_it_has_room_again,
     ),
     ("cpu_time_is_counted", cpu_time_is_counted),
     ("a_cpu_share_is_held", a_cpu_share_is_held),
+    ("a_cpu_share_is_met_within_three_percent", a_cpu_share_is_met_within_three_percent),
+    (
+        "a_share_can_be_changed_and_frozen_processes_stay_frozen",
+        a_share_can_be_changed_and_frozen_processes_stay_frozen,
+    ),
     ("a_fork_bomb_is_held", a_fork_bomb_is_held),
 ];
 
@@ -134,6 +143,26 @@ fn files_in_tmp_are_no_memory_and_have_a_limit() {
     });
 }
 
+fn files_in_tmp_are_memory_where_a_cloud_has_them_there() {
+    everywhere(|stage| async move {
+        if !stage.processes.limits_tmp() {
+            eprintln!("skipped: mounting is not allowed here");
+            return;
+        }
+        let (mut spec, _) = spec(&["fill", "large", "30"]);
+        (spec.memory, spec.tmp, spec.tmp_is_memory) = (48 * MIB, 64 * MIB, true);
+        let running = stage.start(spec).await;
+        assert_eq!(soon(running.ended()).await, Ending::OutOfMemory);
+        let (mut spec, said) = crate::stage::spec(&["fill", "small", "20"]);
+        (spec.memory, spec.tmp, spec.tmp_is_memory) = (64 * MIB, 64 * MIB, true);
+        spec.tmp_name = "counted".into();
+        let running = stage.start(spec).await;
+        said.wait_for("filled").await;
+        let reading = running.measure();
+        assert!((20 * MIB..50 * MIB).contains(&reading.memory), "{reading:?}");
+    });
+}
+
 fn a_full_tmp_refuses_every_byte_until_it_has_room_again() {
     block_on(async {
         let stage = Stage::new();
@@ -141,7 +170,7 @@ fn a_full_tmp_refuses_every_byte_until_it_has_room_again() {
         (spec.tmp, spec.tmp_name) = (16 * MIB, "filled".into());
         let _running = stage.start(spec).await;
         said.wait_for("filled").await;
-        let filled = mlemu_core::Sandbox::fill(&stage.processes, "filled", None).await;
+        let filled = Sandbox::fill(&stage.processes, "filled", None).await;
         assert_eq!(filled, stage.processes.limits_tmp());
         if !filled {
             eprintln!("skipped: mounting is not allowed here");
@@ -154,9 +183,9 @@ fn a_full_tmp_refuses_every_byte_until_it_has_room_again() {
             said.wait_for(expected).await;
         };
         again("now", "refused StorageFull").await;
-        assert!(mlemu_core::Sandbox::fill(&stage.processes, "filled", Some(16 * MIB)).await);
+        assert!(Sandbox::fill(&stage.processes, "filled", Some(16 * MIB)).await);
         again("later", "filled").await;
-        assert!(!mlemu_core::Sandbox::fill(&stage.processes, "unknown", None).await);
+        assert!(!Sandbox::fill(&stage.processes, "unknown", None).await);
     });
 }
 
@@ -174,14 +203,7 @@ fn cpu_time_is_counted() {
 }
 
 fn a_cpu_share_is_held() {
-    block_on(async {
-        let stage = Stage::new();
-        let shares =
-            mlemu_sandbox::findings().iter().any(|finding| finding.name == "CPU share" && finding.ok);
-        if !shares {
-            eprintln!("skipped: no CPU controller may be written here");
-            return;
-        }
+    everywhere(|stage| async move {
         let (mut spec, said) = spec(&["spin", "200"]);
         spec.cpu = Some(0.2);
         let running = stage.start(spec).await;
@@ -191,6 +213,75 @@ fn a_cpu_share_is_held() {
         // 200 ms of work at a fifth of a CPU; the first period's share comes at once.
         assert!(start.elapsed() > Duration::from_millis(700), "{:?}", start.elapsed());
         drop(running);
+    });
+}
+
+/// How long the work of a race takes at its share.
+const LONG: Duration = Duration::from_secs(20);
+
+/// The smallest instance of a cloud and a larger one (of which few cores have room for several), by what this machine has and without it.
+fn a_cpu_share_is_met_within_three_percent() {
+    block_on(async {
+        let stages = [Stage::new(), Stage::restricted(Enforcement::Watchdog)];
+        let races = stages.iter().flat_map(|stage| [0.0724, 0.2].map(|share| race(stage, share)));
+        futures_util::future::join_all(races).await;
+    });
+}
+
+/// Where the machine is busy nobody gets his whole share: what is met once is met. More is never had.
+async fn race(stage: &Stage, share: f64) {
+    for _ in 0..3 {
+        let got = raced(stage, share).await;
+        assert!(got < share * 1.03, "{got} of {share} with {}", stage.processes.enforcement());
+        if got > share * 0.97 {
+            return;
+        }
+    }
+    panic!("less than {share} with {}", stage.processes.enforcement());
+}
+
+async fn raced(stage: &Stage, share: f64) -> f64 {
+    let work = LONG.mul_f64(share).as_millis().to_string();
+    let (mut spec, said) = spec(&["spin", &work]);
+    (spec.cpu, spec.tmp_name) = (Some(share), format!("race-{share}"));
+    let running = stage.start(spec).await;
+    said.wait_for("spinning").await;
+    let (start, before) = (tokio::time::Instant::now(), running.measure().cpu);
+    said.waits_for("spun", LONG * 2).await;
+    let (cpu, passed) = (running.measure().cpu.saturating_sub(before), start.elapsed());
+    let got = cpu.as_secs_f64() / passed.as_secs_f64();
+    println!("share {share}: got {got:.4} over {passed:.1?} ({})", stage.processes.enforcement());
+    running.kill();
+    soon(running.ended()).await;
+    got
+}
+
+fn a_share_can_be_changed_and_frozen_processes_stay_frozen() {
+    everywhere(|stage| async move {
+        let (mut spec, said) = spec(&["spin", "1000000"]);
+        spec.cpu = Some(0.1);
+        let running = stage.start(spec).await;
+        said.wait_for("spinning").await;
+        let takes = async || {
+            let before = running.measure().cpu;
+            // It spins for much longer than anybody waits here.
+            let spun = tokio::time::timeout(Duration::from_millis(600), said.waits_for("spun", LONG));
+            assert!(spun.await.is_err());
+            running.measure().cpu.saturating_sub(before)
+        };
+        let slow = takes().await;
+        assert!(slow < Duration::from_millis(150), "{slow:?}");
+        running.grant(None);
+        let free = takes().await;
+        assert!(free > slow + slow / 2, "{free:?} after {slow:?}");
+        running.grant(Some(0.1));
+        running.freeze().await;
+        let frozen = takes().await;
+        assert!(frozen < Duration::from_millis(25), "{frozen:?}");
+        running.thaw().await;
+        assert!(takes().await > Duration::from_millis(20), "it goes on");
+        running.kill();
+        assert_eq!(soon(running.ended()).await, Ending::Killed);
     });
 }
 

@@ -54,6 +54,7 @@ pub fn spec(args: &[&str]) -> (SandboxSpec, Arc<Said>) {
         memory: 256 * MIB,
         cpu: None,
         tmp: 16 * MIB,
+        tmp_is_memory: false,
         tmp_name: format!("{}-scratch", args[0]),
         output: said.clone(),
     };
@@ -90,16 +91,23 @@ impl Said {
 
     /// Completes once `text` is in what was written.
     pub async fn wait_for(&self, text: &str) -> String {
+        self.waits_for(text, SOON).await
+    }
+
+    /// The same, for something that takes its time.
+    pub async fn waits_for(&self, text: &str, most: Duration) -> String {
         let mut seen = self.stdout.subscribe();
         let found = seen.wait_for(|all| String::from_utf8_lossy(all).contains(text));
-        let found = soon(found).await.unwrap();
+        let found = tokio::time::timeout(most, found).await.expect("it took too long").unwrap();
         String::from_utf8_lossy(&found).into_owned()
     }
 }
 
+const SOON: Duration = Duration::from_secs(30);
+
 /// Fails a test that would otherwise hang.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it took longer than 30 s")
+    tokio::time::timeout(SOON, future).await.expect("it took longer than 30 s")
 }
 
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -168,7 +168,7 @@ class Mlemu:
     # State
 
     def reset(self, scope: str = "all", cold: bool = False) -> None:
-        """Everything as it was when the project was ready; ``scope``: all, state, buckets, functions, journal."""
+        """Everything as it was when the project was ready; ``scope``: all, state, buckets, queues, functions, journal."""
         self._call("POST", "/_mlemu/reset", {"scope": scope, "cold": cold})
 
     def snapshot(self, name: str) -> None:

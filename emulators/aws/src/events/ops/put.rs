@@ -3,9 +3,9 @@
 use super::want;
 use crate::events::event::Event;
 use crate::events::fault::{Code, Fault};
+use crate::events::store::Fitting;
 use crate::events::wire::{Entry, PutEvents, TestPattern};
 use crate::events::{Call, Front, deliver};
-use crate::pattern::Pattern;
 use crate::reach::Detail;
 use mlemu_core::Timestamp;
 use serde_json::{Map, Value, json};
@@ -76,14 +76,14 @@ fn take(front: &Front, entry: Entry) -> Result<(Option<String>, Event), Refused>
 }
 
 pub fn test(request: &TestPattern) -> Result<Value, Fault> {
-    let pattern = compile(want(request.event_pattern.as_deref(), "eventPattern")?)?;
+    let fitting = compile(want(request.event_pattern.as_deref(), "eventPattern")?.to_owned())?;
     let event: Value = serde_json::from_str(want(request.event.as_deref(), "event")?)
         .map_err(|_| Fault::validation("Parameter Event is not valid. Reason: Event is not valid JSON."))?;
-    Ok(json!({ "Result": pattern.fits(&event) }))
+    Ok(json!({ "Result": fitting.pattern.fits(&event) }))
 }
 
-pub fn compile(text: &str) -> Result<Pattern, Fault> {
-    Pattern::compile(text).map_err(|fault| {
+pub fn compile(text: String) -> Result<Fitting, Fault> {
+    Fitting::try_from(text).map_err(|fault| {
         Fault::new(Code::InvalidPattern, format!("Event pattern is not valid. Reason: {fault}"))
     })
 }

@@ -28,6 +28,7 @@ pub fn declare(front: &Arc<Front>, request: PutRule, targets: Vec<Target>) -> Re
         let mut store = front.store();
         let rule = store.rule_mut(Some(&kept.bus), &kept.name)?;
         rule.targets = targets;
+        rule.declared = true;
         rule.clone()
     };
     schedule(front, &rule);
@@ -49,10 +50,7 @@ fn keep(front: &Front, request: PutRule) -> Result<Rule, Fault> {
         return Err(Fault::validation("Parameter(s) EventPattern or ScheduleExpression must be specified."));
     }
     let pattern = match pattern {
-        Some(text) => {
-            let compiled = Arc::new(compile(&text)?);
-            Some((text, compiled))
-        }
+        Some(text) => Some(compile(text)?),
         None => None,
     };
     let mut store = front.store();
@@ -77,6 +75,7 @@ fn keep(front: &Front, request: PutRule) -> Result<Rule, Fault> {
         enabled: request.state.as_deref() != Some("DISABLED"),
         description: request.description,
         role: request.role_arn,
+        declared: false,
     };
     store.rules.insert(key, rule.clone());
     Ok(rule)
@@ -87,7 +86,7 @@ fn schedule_id(rule: &Rule) -> String {
 }
 
 /// Lets a rule by time wait for its time, or not any more.
-fn schedule(front: &Arc<Front>, rule: &Rule) {
+pub fn schedule(front: &Arc<Front>, rule: &Rule) {
     let schedules = &front.parts.schedules;
     let id = schedule_id(rule);
     let expression = rule.schedule.as_ref().filter(|_| rule.enabled);
@@ -99,11 +98,11 @@ fn schedule(front: &Arc<Front>, rule: &Rule) {
     let (weak, bus, name) = (Arc::downgrade(front), rule.bus.clone(), rule.name.clone());
     let starts = Starts::Other {
         name: rule.name.as_str().into(),
-        start: Arc::new(move |at| {
+        start: Arc::new(move |at, cause| {
             let (front, bus, name) = (weak.upgrade(), bus.clone(), name.clone());
             Box::pin(async move {
                 if let Some(front) = front {
-                    deliver::by_schedule(&front, &bus, &name, at).await;
+                    deliver::by_schedule(&front, &bus, &name, at, cause).await;
                 }
             })
         }),
@@ -151,7 +150,7 @@ fn told(rule: &Rule) -> Value {
         "Name": rule.name, "Arn": rule.arn, "State": rule.state(), "EventBusName": rule.bus,
     });
     let optional = [
-        ("EventPattern", rule.pattern.as_ref().map(|(text, _)| text)),
+        ("EventPattern", rule.pattern.as_ref().map(|pattern| &pattern.text)),
         ("ScheduleExpression", rule.schedule.as_ref()),
         ("Description", rule.description.as_ref()),
         ("RoleArn", rule.role.as_ref()),
@@ -166,8 +165,8 @@ fn told(rule: &Rule) -> Value {
 
 pub fn describe(front: &Front, request: &Named) -> Result<Value, Fault> {
     let name = want(request.name.as_deref(), "name")?;
-    let mut store = front.store();
-    let rule = store.rule_mut(request.event_bus_name.as_deref(), name)?;
+    let store = front.store();
+    let rule = store.rule(request.event_bus_name.as_deref(), name)?;
     let mut told = told(rule);
     told["CreatedBy"] = front.parts.settings.account.as_str().into();
     Ok(told)

@@ -86,8 +86,8 @@ pub fn remove(front: &Front, request: &RemoveTargets) -> Result<Value, Fault> {
 
 pub fn list(front: &Front, request: &Named) -> Result<Value, Fault> {
     let name = want(request.rule.as_deref(), "rule")?;
-    let mut store = front.store();
-    let rule = store.rule_mut(request.event_bus_name.as_deref(), name)?;
+    let store = front.store();
+    let rule = store.rule(request.event_bus_name.as_deref(), name)?;
     let all: Vec<Target> = rule.targets.values().cloned().collect();
     let (targets, next) = page(all, request, |target| target.id.clone());
     Ok(with_next(json!({ "Targets": targets }), next))

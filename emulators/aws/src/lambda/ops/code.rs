@@ -23,6 +23,10 @@ pub async fn bring(lambda: &Lambda, code: wire::Code) -> Result<Source, Fault> {
             let archive = BASE64.decode(zip).map_err(|_| {
                 Fault::new(Code::InvalidRequestContent, "Could not parse request body into json: not base64")
             })?;
+            if archive.len() as u64 > ZIPPED_PACKAGE {
+                let text = format!("Zipped size must be smaller than {ZIPPED_PACKAGE} bytes");
+                return Err(Fault::new(Code::RequestEntityTooLarge, text));
+            }
             unpack(lambda, archive.into()).await
         }
         (None, Some(bucket), Some(key)) if bucket == HOT_RELOAD => folder(&key).await,
@@ -40,10 +44,6 @@ pub async fn bring(lambda: &Lambda, code: wire::Code) -> Result<Source, Fault> {
 async fn unpack(lambda: &Lambda, archive: Bytes) -> Result<Source, Fault> {
     if archive.is_empty() {
         return Err(Fault::parameter("Uploaded file must be a non-empty zip"));
-    }
-    if archive.len() as u64 > ZIPPED_PACKAGE {
-        let text = format!("Zipped size must be smaller than {ZIPPED_PACKAGE} bytes");
-        return Err(Fault::new(Code::RequestEntityTooLarge, text));
     }
     let unpacked = lambda.functions.unpack(archive.clone(), UNZIPPED_PACKAGE).await;
     let Unpacked { folder, packed_bytes, sha256, warnings, .. } =
@@ -71,6 +71,7 @@ fn not_fetched(fault: &FetchFault) -> Fault {
     let code = match fault {
         FetchFault::NoSuchBucket => "NoSuchBucket",
         FetchFault::NoSuchKey => "NoSuchKey",
+        FetchFault::NoSuchVersion => "NoSuchVersion",
         FetchFault::Other(_) => "InternalError",
     };
     Fault::parameter(format!(

@@ -78,8 +78,10 @@ pub fn set(
     let (id, _) = lambda.pick(target)?;
     let to = given.destination_config.unwrap_or_default();
     let (success, failure) = (to.on_success.destination, to.on_failure.destination);
-    for arn in [&success, &failure].into_iter().flatten() {
-        check_destination(lambda, &id, arn)?;
+    for (arn, of_failures) in [(&success, false), (&failure, true)] {
+        if let Some(arn) = arn {
+            check_destination(lambda, &id, arn, of_failures)?;
+        }
     }
     let modified = lambda.functions.clock().now();
     let told = lambda.with_entry_mut(target, |entry| {
@@ -114,7 +116,13 @@ fn within(value: Option<i64>, member: &str, range: &RangeInclusive<i64>) -> Resu
     Err(Fault::constraint(&value.to_string(), member, &expected))
 }
 
-fn check_destination(lambda: &Lambda, id: &mlemu_core::FunctionId, arn: &str) -> Result<(), Fault> {
+/// Buckets are told of failures alone.
+fn check_destination(
+    lambda: &Lambda,
+    id: &mlemu_core::FunctionId,
+    arn: &str,
+    of_failures: bool,
+) -> Result<(), Fault> {
     let invalid = || Fault::parameter(format!("The destination ARN {arn} is invalid."));
     match arn.split(':').nth(2) {
         Some("lambda") => {
@@ -125,10 +133,7 @@ fn check_destination(lambda: &Lambda, id: &mlemu_core::FunctionId, arn: &str) ->
             Ok(())
         }
         Some("sqs" | "sns" | "events") if !Sqs::is_fifo(arn) => Ok(()),
-        Some("s3") => Err(Fault::new(
-            Code::NotImplemented,
-            "mlemu does not have buckets as destinations of invocations yet",
-        )),
+        Some("s3") if of_failures => Ok(()),
         _ => Err(invalid()),
     }
 }

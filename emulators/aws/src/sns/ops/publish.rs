@@ -3,7 +3,7 @@
 use super::want;
 use crate::sns::Front;
 use crate::sns::call::Call;
-use crate::sns::deliver;
+use crate::sns::deliver::{self, Receipt};
 use crate::sns::envelope::Message;
 use crate::sns::fault::{Code, Fault};
 use crate::sns::wire::{AttributeValue, Publish, PublishBatch};
@@ -27,9 +27,10 @@ pub async fn one(front: &Arc<Front>, call: &Call, mut request: Publish) -> Resul
     }
     let topic = request.topic_arn.take().or_else(|| request.target_arn.take());
     let topic = want(topic, "TopicArn or TargetArn")?;
+    let said = request.message_deduplication_id.take();
     let message = message(&topic, request)?;
-    let id = deliver::publish(front, message, call.cause.clone()).await?;
-    Ok(json!({ "MessageId": id }))
+    let receipt = deliver::publish(front, message, said, call.cause.clone()).await?;
+    Ok(Value::Object(told(receipt)))
 }
 
 pub async fn batch(front: &Arc<Front>, call: &Call, request: PublishBatch) -> Result<Value, Fault> {
@@ -40,20 +41,30 @@ pub async fn batch(front: &Arc<Front>, call: &Call, request: PublishBatch) -> Re
         return Err(Fault::no_topic());
     }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
-    for entry in entries {
+    for mut entry in entries {
         let id = entry.id.clone().unwrap_or_default();
+        let said = entry.message_deduplication_id.take();
         let sent = match message(&topic, entry) {
-            Ok(message) => deliver::publish(front, message, call.cause.clone()).await,
+            Ok(message) => deliver::publish(front, message, said, call.cause.clone()).await,
             Err(fault) => Err(fault),
         };
         match sent {
-            Ok(message_id) => successful.push(json!({ "Id": id, "MessageId": message_id })),
+            Ok(receipt) => {
+                let mut entry = Map::from_iter([("Id".to_owned(), id.into())]);
+                entry.extend(told(receipt));
+                successful.push(Value::Object(entry));
+            }
             Err(fault) => failed.push(json!({
                 "Id": id, "Code": fault.code.word(), "Message": fault.text, "SenderFault": true,
             })),
         }
     }
     Ok(json!({ "Successful": successful, "Failed": failed }))
+}
+
+fn told(receipt: Receipt) -> Map<String, Value> {
+    let number = receipt.number.map(|number| ("SequenceNumber".to_owned(), number.into()));
+    [("MessageId".to_owned(), receipt.id.into())].into_iter().chain(number).collect()
 }
 
 fn check_entries(entries: &[Publish]) -> Result<(), Fault> {
@@ -99,11 +110,6 @@ fn message(topic: &str, request: Publish) -> Result<Message, Fault> {
     let said = |one: &Attribute| one.name.len() + one.kind.len() + one.value.len();
     if text.len() + attributes.iter().map(said).sum::<usize>() > LARGEST {
         return Err(Fault::parameter("Message too long"));
-    }
-    if request.message_deduplication_id.is_some() {
-        return Err(Fault::parameter(
-            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type",
-        ));
     }
     let (text, by_protocol) = match request.message_structure.as_deref() {
         None | Some("") => (text, Map::new()),

@@ -6,8 +6,8 @@ use crate::sns::call::Call;
 use crate::sns::envelope;
 use crate::sns::fault::{Code, Fault};
 use crate::sns::filter::Filter;
-use crate::sns::outgoing::{self, Parcel};
-use crate::sns::store::{Attributes, Protocol, Subscription};
+use crate::sns::outgoing::Parcel;
+use crate::sns::store::{Attributes, Protocol, Subscription, Topic};
 use crate::sns::wire::{Confirm, Named, Subscribe};
 use crate::sns::{Front, names};
 use mlemu_core::Cause;
@@ -64,7 +64,8 @@ fn put(
     attributes: Attributes,
     cause: Cause,
 ) -> Result<Subscription, Fault> {
-    let protocol = checked(front, protocol, endpoint)?;
+    let of_order = front.store().topics.get(topic).is_some_and(Topic::is_fifo);
+    let protocol = checked(front, of_order, protocol, endpoint)?;
     let filter = check_attributes(&attributes)?;
     let mut store = front.store();
     let owner = store.topics.get(topic).ok_or_else(Fault::no_topic)?.account.clone();
@@ -109,18 +110,22 @@ fn ask(front: &Arc<Front>, to: &Subscription, kind: &'static str, token: &str, c
     front.dispatch(to.clone(), Parcel { kind, id, body, raw: false }, cause);
 }
 
-fn checked(front: &Front, protocol: &str, endpoint: &str) -> Result<Protocol, Fault> {
+/// `of_order`: the topic keeps one.
+fn checked(front: &Front, of_order: bool, protocol: &str, endpoint: &str) -> Result<Protocol, Fault> {
     let wrong = |why: &str| Fault::parameter(format!("Endpoint Reason: {why}"));
     match protocol {
+        other if of_order && other != "sqs" => {
+            Err(Fault::parameter(format!("Invalid protocol type: {other}")))
+        }
         "lambda" if reach::service(endpoint) == "lambda" => Ok(Protocol::Function),
         "lambda" => Err(wrong("Please use a valid Lambda function ARN")),
         "sqs" if reach::service(endpoint) != "sqs" => Err(wrong("SQS endpoint ARN")),
-        "sqs" if endpoint.ends_with(names::FIFO) => {
+        "sqs" if !of_order && endpoint.ends_with(names::FIFO) => {
             let why = "Please use FIFO SQS queues only with FIFO topics";
             Err(Fault::parameter(format!("Invalid parameter: Endpoint Reason: {why}")))
         }
         "sqs" => Ok(Protocol::Queue),
-        "http" if outgoing::is_here(endpoint) => Ok(Protocol::Http),
+        "http" if mlemu_core::is_here(endpoint) => Ok(Protocol::Http),
         "http" | "https" => {
             front.warn(format!("{endpoint} is not told of topics: mlemu sends by HTTP to this machine only"));
             Err(wrong("mlemu sends by HTTP to this machine only"))

@@ -8,8 +8,10 @@ use crate::sns::wire::{CreateTopic, Named, Tags};
 use crate::sns::{Front, names};
 use serde_json::{Value, json};
 
-/// Attributes that callers may set.
-const KNOWN: [&str; 24] = [
+const FIFO_TOPIC: &str = "FifoTopic";
+
+/// Attributes that callers may set; the kind of a topic only when they make it.
+const KNOWN: [&str; 25] = [
     "ApplicationFailureFeedbackRoleArn",
     "ApplicationSuccessFeedbackRoleArn",
     "ApplicationSuccessFeedbackSampleRate",
@@ -18,6 +20,7 @@ const KNOWN: [&str; 24] = [
     "DataProtectionPolicy",
     "DeliveryPolicy",
     "DisplayName",
+    FIFO_TOPIC,
     "FifoThroughputScope",
     "FirehoseFailureFeedbackRoleArn",
     "FirehoseSuccessFeedbackRoleArn",
@@ -51,9 +54,12 @@ fn put(
     mut attributes: Attributes,
     tags: Option<Tags>,
 ) -> Result<String, Fault> {
-    names::check(name)?;
-    if attributes.remove("FifoTopic").is_some_and(|fifo| fifo == "true") {
-        names::check(names::FIFO)?;
+    let fifo = attributes.get(FIFO_TOPIC).is_some_and(|fifo| fifo == "true");
+    names::check(name, fifo)?;
+    if fifo {
+        attributes.entry("ContentBasedDeduplication".to_owned()).or_insert_with(|| "false".to_owned());
+    } else {
+        attributes.remove(FIFO_TOPIC);
     }
     if let Some(unknown) = attributes.keys().find(|known| !KNOWN.contains(&&***known)) {
         return Err(Fault::parameter(format!("Attributes Reason: Unknown attribute {unknown}")));
@@ -85,7 +91,12 @@ fn put(
 /// A topic that is declared is as it is declared.
 pub fn declare(front: &Front, name: &str, attributes: Attributes) -> Result<(), Fault> {
     let account = front.parts.settings.account.clone();
-    let arn = put(front, &account, name, Attributes::new(), None)?;
+    let mut kind = attributes.clone();
+    kind.retain(|name, _| name == FIFO_TOPIC);
+    let arn = names::arn(&front.parts.settings.region, &account, name);
+    if !front.store().topics.contains_key(&arn) {
+        put(front, &account, name, kind, None)?;
+    }
     if let Some(topic) = front.store().topics.get_mut(&arn) {
         topic.attributes.extend(attributes);
     }
@@ -173,7 +184,7 @@ pub fn set(front: &Front, request: Named) -> Result<Value, Fault> {
     let arn = want(request.topic_arn, "TopicArn")?;
     let name = want(request.attribute_name, "AttributeName")?;
     let value = request.attribute_value.unwrap_or_default();
-    if !KNOWN.contains(&&*name) {
+    if !KNOWN.contains(&&*name) || name == FIFO_TOPIC {
         return Err(Fault::parameter("AttributeName"));
     }
     if name == "Policy" && !value.is_empty() && serde_json::from_str::<Value>(&value).is_err() {

@@ -114,3 +114,34 @@ async fn a_reset_is_kept_too() {
     assert!(bench.objects.get(&bench.bucket, "before").is_ok());
     assert!(bench.objects.get(&bench.bucket, "after").is_err());
 }
+
+#[tokio::test]
+async fn a_change_that_nobody_has_acted_on_is_told_after_the_end_of_the_daemon() {
+    use futures_util::FutureExt;
+    let key = |occurrence: Arc<mlemu_core::Occurrence>| {
+        let Fact::Object(fact) = &occurrence.fact;
+        fact.key.to_string()
+    };
+    let mut bench = Bench::new();
+    put(&bench.objects, &bench.bucket, "unread", b"").await.unwrap();
+    let mut reader = bench.objects.changes();
+    for name in ["a", "b", "c"] {
+        put(&bench.objects, &bench.bucket, name, b"x").await.unwrap();
+    }
+    let acted_on = reader.next().await.sequence;
+    // Whoever asks has acted on what came before.
+    assert_eq!(key(reader.next().await), "b");
+    bench.reopen();
+    assert_eq!(bench.objects.since(), acted_on);
+    let mut reader = bench.objects.changes();
+    assert!(reader.next().now_or_never().is_none(), "nobody is there yet");
+    put(&bench.objects, &bench.bucket, "d", b"x").await.unwrap();
+    bench.objects.go_on();
+    for name in ["b", "c", "d"] {
+        assert_eq!(key(reader.next().await), name);
+    }
+    assert!(reader.next().now_or_never().is_none());
+    bench.reopen();
+    assert_eq!(bench.objects.since(), bench.objects.sequence());
+    assert!(bench.objects.changes().next().now_or_never().is_none());
+}

@@ -14,8 +14,8 @@ mod world;
 pub use world::World;
 
 use mlemu_core::{
-    Boxed, Cause, FunctionFailure, FunctionId, InvocationId, Invoke, Limits, Mode, Outcome, Record, Refusal,
-    Reply, Scope, Source, What,
+    Boxed, Cause, FunctionFailure, FunctionId, InvocationId, Invoke, Limits, Outcome, Record, Refusal, Reply,
+    Scope, Source, What,
 };
 use mlemu_engine::{Draft, Engine, FunctionView, Journal, Parts, Policy};
 use std::collections::BTreeMap;
@@ -53,6 +53,7 @@ pub fn policy() -> Policy {
         freeze_after: millis(20),
         account_concurrency: 1000,
         build_ahead: true,
+        simulation: mlemu_engine::Simulation::default(),
     }
 }
 
@@ -123,18 +124,8 @@ impl Lab {
 
     pub fn invocation(&self, script: &str) -> Invoke {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        Invoke {
-            id: InvocationId(format!("call-{number}").into()),
-            target: id(),
-            qualifier: None,
-            mode: Mode::Wait,
-            payload: script.to_owned().into(),
-            attributes: Vec::new(),
-            head: None,
-            cause: Cause::Mlemu,
-            wants_log: false,
-            stream: None,
-        }
+        let call = InvocationId(format!("call-{number}").into());
+        Invoke::of(call, id(), script.to_owned(), Cause::Mlemu)
     }
 
     pub async fn invoke(&self, invoke: Invoke) -> Result<Reply, Refusal> {

@@ -30,6 +30,7 @@ impl Sandbox for FakeSandbox {
                 return Err(StartFailure { program, why: "no such file".into() });
             }
             crate::fake::pass(START).await;
+            self.0.note(|seen| seen.grants.push(spec.cpu));
             let key = spec.env[KEY].parse().expect("a key");
             let process = Arc::new(Process {
                 world: self.0.clone(),
@@ -193,6 +194,10 @@ impl Confined for FakeConfined {
 
     fn thaw(&self) -> Boxed<'_, ()> {
         Box::pin(async move { self.0.set_frozen(false) })
+    }
+
+    fn grant(&self, cpus: Option<f64>) {
+        self.0.world.note(|seen| seen.grants.push(cpus));
     }
 
     fn measure(&self) -> Reading {

@@ -3,10 +3,10 @@
 use super::process::{KEY, Process};
 use super::script::{self, Step};
 use super::world::{Delivered, World};
-use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply, Unsupported};
+use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply, Unsupported, Unwrapped};
 use mlemu_core::{
-    Answer, Boxed, Built, Ending, InstanceId, Keeping, Language, Needs, Record, Revision, Runtime, Session,
-    What,
+    Answer, Boxed, Built, Ending, InstanceId, InvocationId, Keeping, Language, Needs, Record, Revision,
+    Runtime, Session, What,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +63,19 @@ impl Runtime for FakeRuntime {
     /// events at a time.
     fn keeping(&self, revision: &Revision) -> Keeping {
         let steady = revision.runtime == "steady";
-        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency: concurrency(revision) }
+        let least = revision.runtime.strip_prefix("warm").map_or(0, |count| count.parse().expect("a number"));
+        let concurrency = concurrency(revision);
+        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency, tmp_is_memory: false, least }
+    }
+
+    fn profile(&self, _revision: &Revision) -> &'static str {
+        "fake"
+    }
+
+    /// `@CALL TEXT`, with `|` between lines.
+    fn unwrapped(&self, line: &str) -> Option<Unwrapped> {
+        let (call, text) = line.strip_prefix('@')?.split_once(' ')?;
+        Some(Unwrapped { text: text.replace('|', "\n"), invocation: Some(InvocationId(call.into())) })
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

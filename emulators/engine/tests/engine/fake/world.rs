@@ -29,6 +29,8 @@ pub struct Seen {
     pub most_events: usize,
     /// Every event that reached a process.
     pub deliveries: Vec<Delivered>,
+    /// CPUs at every start, and every change of them.
+    pub grants: Vec<Option<f64>>,
     /// Broken promises of the engine.
     pub broken: Vec<String>,
 }
