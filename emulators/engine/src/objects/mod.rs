@@ -22,6 +22,7 @@ mod keep;
 mod listing;
 mod log;
 mod object;
+mod seed;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use digest::{Checksum, ChecksumKind, Digests, hex};
 pub use listing::{ListQuery, Listed, Page, VersionPage};
 pub use log::Changes;
 pub use object::{Attributes, Content, Object, Origin, PartMark};
+pub use seed::{Seed, seeds};
 pub use snapshot::Snapshot;
 pub use upload::{Joined, Part, PartName, Plan, UploadId, UploadView};
 pub use version::{Marker, Version, VersionName, Versioning, Which};

@@ -117,7 +117,6 @@ impl Runtime for Framework {
             outlives_deadlines: !first,
             concurrency: self.traits.concurrency as usize,
             tmp_is_memory: true,
-            least: self.traits.least as usize,
         }
     }
 

@@ -36,6 +36,11 @@ impl Call {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether a parameter says yes, in whatever case a client's language has it.
+    pub fn wants(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|said| said.eq_ignore_ascii_case("true"))
+    }
+
     /// Every value of a parameter.
     pub fn parameters(&self, name: &str) -> impl Iterator<Item = &str> {
         self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())

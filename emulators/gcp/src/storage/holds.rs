@@ -63,7 +63,7 @@ pub(super) fn may_change(
     }
     let wanted = said["retainUntilTime"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
     let shorter = wanted.is_none_or(|wanted| wanted.as_microsecond() < until.0);
-    let overrides = call.parameter("overrideUnlockedRetention") == Some("true");
+    let overrides = call.wants("overrideUnlockedRetention");
     if (locked && (shorter || said["mode"] != "Locked")) || (shorter && !overrides) {
         let message = "The retention of the object can only be prolonged, or shortened with overrideUnlockedRetention while it is not locked.";
         return Err(Fault::forbidden("retentionPolicyNotMet", message));

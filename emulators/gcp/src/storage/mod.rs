@@ -184,6 +184,7 @@ impl Storage {
             Op::ListBuckets => self.list_buckets(&call),
             Op::InsertBucket => self.insert_bucket(&call, body).await,
             Op::GetBucket { bucket } => self.get_bucket(&call, &bucket),
+            Op::GetLayout { bucket } => self.layout(&bucket),
             Op::PatchBucket { bucket, replaces } => self.patch_bucket(&call, &bucket, replaces, body).await,
             Op::DeleteBucket { bucket } => self.delete_bucket(&call, &bucket),
             Op::ListObjects { bucket } => self.list(&call, &bucket),

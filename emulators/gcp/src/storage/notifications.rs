@@ -103,7 +103,7 @@ impl Notification {
         let is_write = matches!(fact.change, ObjectChange::Created(_));
         match (kind, fact.previous) {
             (Kind::Finalized, Some(previous)) => {
-                drop(said.insert("overwroteGeneration", generation(previous)))
+                drop(said.insert("overwroteGeneration", generation(previous)));
             }
             (Kind::Deleted | Kind::Archived, Some(_)) if is_write => {
                 said.insert("overwrittenByGeneration", generation(occurrence.sequence));

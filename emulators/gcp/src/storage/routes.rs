@@ -23,6 +23,9 @@ pub(super) enum Op {
     GetBucket {
         bucket: String,
     },
+    GetLayout {
+        bucket: String,
+    },
     PatchBucket {
         bucket: String,
         replaces: bool,
@@ -157,6 +160,9 @@ pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
         (Kind::Upload, _) => None,
         (_, [] | [""]) => buckets(method),
         (_, [bucket]) => one_bucket(method, decoded(bucket)?),
+        (_, [bucket, "storageLayout"]) if *method == Method::GET => {
+            Some(Op::GetLayout { bucket: decoded(bucket)? })
+        }
         (_, [bucket, "iam"]) => policy(method, decoded(bucket)?),
         (_, [bucket, "iam", "testPermissions"]) if *method == Method::GET => {
             Some(Op::TestPermissions { bucket: decoded(bucket)? })

@@ -16,6 +16,8 @@ pub(super) enum Span {
     Whole,
     /// `bytes 0-9/20`, or `/*` while the total is not known.
     From { start: u64, length: u64, total: Option<u64> },
+    /// `bytes 5-*/20`, or `/*`: all that is left, whose length the client does not know.
+    Rest { start: u64, total: Option<u64> },
     /// `bytes */20`: how much has come?
     Asks { total: Option<u64> },
 }
@@ -32,7 +34,11 @@ impl Span {
             return Ok(Span::Asks { total });
         }
         let (start, last) = span.split_once('-').ok_or_else(malformed)?;
-        let (start, last) = (number(start)?, number(last)?);
+        let start = number(start)?;
+        if last.trim() == "*" {
+            return Ok(Span::Rest { start, total });
+        }
+        let last = number(last)?;
         let end = last.checked_add(1).filter(|end| *end > start && total.is_none_or(|total| *end <= total));
         Ok(Span::From { start, length: end.ok_or_else(malformed)? - start, total })
     }
@@ -40,7 +46,24 @@ impl Span {
     pub fn total(self) -> Option<u64> {
         match self {
             Span::Whole => None,
-            Span::From { total, .. } | Span::Asks { total } => total,
+            Span::From { total, .. } | Span::Rest { total, .. } | Span::Asks { total } => total,
+        }
+    }
+
+    /// Where it begins, where it says so.
+    pub fn start(self) -> Option<u64> {
+        match self {
+            Span::From { start, .. } | Span::Rest { start, .. } => Some(start),
+            Span::Whole | Span::Asks { .. } => None,
+        }
+    }
+
+    /// Whether a request ends its upload, of which `received` bytes have come by then.
+    pub fn ends(self, received: u64) -> bool {
+        match (self, self.total()) {
+            (_, Some(total)) => total == received,
+            (Span::Whole | Span::Rest { .. }, None) => true,
+            (Span::From { .. } | Span::Asks { .. }, None) => false,
         }
     }
 
@@ -85,7 +108,7 @@ impl Storage {
         let received = id.and_then(|id| self.sessions.get(id).ok()).map_or(0, |upload| upload.received());
         let span = Span::read(header(header::CONTENT_RANGE)).ok()?;
         let is_last = match span {
-            Span::Whole => id.is_some(),
+            Span::Whole | Span::Rest { .. } => id.is_some(),
             Span::From { start, length, total } => total == Some(start + length),
             Span::Asks { .. } => false,
         };
@@ -102,6 +125,9 @@ mod tests {
         assert_eq!(Span::read(None), Ok(Span::Whole));
         let from = Span::From { start: 5, length: 5, total: Some(10) };
         assert_eq!(Span::read(Some("bytes 5-9/10")), Ok(from));
+        let rest = Span::Rest { start: 5, total: None };
+        assert_eq!(Span::read(Some("bytes 5-*/*")), Ok(rest));
+        assert_eq!((rest.start(), rest.ends(7), from.ends(7), from.ends(10)), (Some(5), true, false, true));
         assert_eq!(Span::read(Some("bytes */*")), Ok(Span::Asks { total: None }));
         assert_eq!(Span::read(Some("bytes */10")), Ok(Span::Asks { total: Some(10) }));
         for bad in [
@@ -111,6 +137,7 @@ mod tests {
             "bytes 2-1/9",
             "bytes 0-9/5",
             "bytes -/-",
+            "bytes *-3/9",
             "bytes a-b/c",
             "chars 0-1/2",
             "bytes 0-18446744073709551615/*",

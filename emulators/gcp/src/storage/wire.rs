@@ -106,7 +106,7 @@ pub(super) fn describe(attributes: &mut Attributes, document: &Map<String, Value
             None => {}
             Some(Value::Null) => drop(attributes.documents.remove(name)),
             Some(said @ Value::Object(_)) => {
-                drop(attributes.documents.insert(name.into(), said.to_string().into()))
+                drop(attributes.documents.insert(name.into(), said.to_string().into()));
             }
             Some(_) => return Err(Fault::invalid(format!("Invalid value for: {name}"))),
         }

@@ -22,7 +22,7 @@ impl Storage {
         let mut views = self.objects.buckets(&self.place.scope);
         views.retain(|view| view.id.name().starts_with(prefix) && **view.id.name() > *after);
         let next = (views.len() > limit).then(|| super::list::to_token(views[limit - 1].id.name()));
-        let items: Vec<Value> = views.iter().take(limit).map(|view| self.shown(call, view)).collect();
+        let items: Vec<Value> = views.iter().take(limit).map(|view| shown(call, view)).collect();
         let mut list = json!({ "kind": "storage#buckets", "items": items });
         if let Some(next) = next {
             list["nextPageToken"] = next.into();
@@ -47,13 +47,27 @@ impl Storage {
             return Err(fault);
         }
         self.say(&id, said)?;
-        Ok(json(StatusCode::OK, &self.shown(call, &self.objects.bucket(&id)?)))
+        Ok(json(StatusCode::OK, &shown(call, &self.objects.bucket(&id)?)))
     }
 
     pub(in crate::storage) fn get_bucket(&self, call: &Call, name: &str) -> Result<Response, Fault> {
         let view = self.objects.bucket(&self.bucket_id(name))?;
         metageneration(call, &view, Fault::not_modified)?;
-        Ok(json(StatusCode::OK, &self.shown(call, &view)))
+        Ok(json(StatusCode::OK, &shown(call, &view)))
+    }
+
+    /// What `gcloud` asks before it moves objects: buckets have no folders here.
+    pub(in crate::storage) fn layout(&self, name: &str) -> Result<Response, Fault> {
+        let view = self.objects.bucket(&self.bucket_id(name))?;
+        let bucket = wire::bucket(&view, &Said::of(&view), "");
+        let document = json!({
+            "kind": "storage#storageLayout",
+            "bucket": name,
+            "location": bucket["location"],
+            "locationType": bucket["locationType"],
+            "hierarchicalNamespace": { "enabled": false },
+        });
+        Ok(json(StatusCode::OK, &document))
     }
 
     pub(in crate::storage) async fn patch_bucket(
@@ -76,7 +90,7 @@ impl Storage {
         said.metageneration += 1;
         said.updated = Some(wire::time(self.clock.now()));
         self.say(&id, said)?;
-        Ok(json(StatusCode::OK, &self.shown(call, &self.objects.bucket(&id)?)))
+        Ok(json(StatusCode::OK, &shown(call, &self.objects.bucket(&id)?)))
     }
 
     /// A retention policy that can only be prolonged from here on.
@@ -94,7 +108,7 @@ impl Storage {
         policy.insert("isLocked".into(), true.into());
         said.metageneration += 1;
         self.say(&id, said)?;
-        Ok(json(StatusCode::OK, &self.shown(call, &self.objects.bucket(&id)?)))
+        Ok(json(StatusCode::OK, &shown(call, &self.objects.bucket(&id)?)))
     }
 
     pub(in crate::storage) fn delete_bucket(&self, call: &Call, name: &str) -> Result<Response, Fault> {
@@ -104,22 +118,22 @@ impl Storage {
         Ok(nothing())
     }
 
-    fn shown(&self, call: &Call, view: &BucketView) -> Value {
-        let base = call.base();
-        let mut shown = wire::bucket(view, &Said::of(view), &base);
-        if call.parameter("projection") == Some("full") && !Said::of(view).is_uniform() {
-            for (key, list) in shown_of_bucket(view, &base) {
-                shown[key] = list;
-            }
-            shown["owner"] = json!({ "entity": "project-owners-0" });
-        }
-        shown
-    }
-
     /// Fails when there is no such bucket.
     pub(in crate::storage) fn must_exist(&self, bucket: &str) -> Result<(), Core> {
         self.objects.bucket(&self.bucket_id(bucket)).map(drop)
     }
+}
+
+fn shown(call: &Call, view: &BucketView) -> Value {
+    let base = call.base();
+    let mut shown = wire::bucket(view, &Said::of(view), &base);
+    if call.parameter("projection") == Some("full") && !Said::of(view).is_uniform() {
+        for (key, list) in shown_of_bucket(view, &base) {
+            shown[key] = list;
+        }
+        shown["owner"] = json!({ "entity": "project-owners-0" });
+    }
+    shown
 }
 
 /// What the request wants of the bucket's metageneration. `unchanged`: what to say to one that is as it was known.

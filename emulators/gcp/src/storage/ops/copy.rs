@@ -1,6 +1,6 @@
 //! Objects made of others: copies and compositions. Neither copies bytes.
 
-use super::objects::Found;
+use super::objects::{Found, show};
 use super::upload::Target;
 use crate::storage::acl::Of;
 use crate::storage::call::Call;
@@ -75,7 +75,7 @@ impl Storage {
             origin: call.origin(),
         };
         let copied = self.commit(&to.bucket, new, &conditions)?;
-        let shown = self.show(call, &to.bucket, &self.said(&to.bucket)?, &copied, None);
+        let shown = show(call, &to.bucket, &self.said(&to.bucket)?, &copied, None);
         let size = copied.content.size().to_string();
         let document = if rewrites {
             json!({ "kind": "storage#rewriteResponse", "totalBytesRewritten": size, "objectSize": size, "done": true, "resource": shown })

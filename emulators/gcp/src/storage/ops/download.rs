@@ -6,7 +6,7 @@ use crate::storage::{range, wire};
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use mlemu_engine::objects::Object;
+use mlemu_engine::objects::{Content, Object};
 use std::ops::Range;
 
 pub(in crate::storage) fn answer(call: &Call, object: &Object) -> Result<Response, Fault> {
@@ -60,17 +60,21 @@ fn described(
 /// What tells one content of an object from another.
 pub(in crate::storage) fn marks(object: &Object) -> Vec<(HeaderName, String)> {
     let named = |name: &'static str| HeaderName::from_static(name);
-    let sums = [("crc32c", wire::crc32c(&object.content)), ("md5", wire::md5(&object.content))];
-    let sums = sums.into_iter().filter_map(|(algorithm, sum)| Some(format!("{algorithm}={}", sum?)));
     let encoding = object.attributes.headers.get("contentEncoding");
     vec![
         (named("x-goog-generation"), wire::generation(object).to_string()),
         (named("x-goog-metageneration"), wire::metageneration(object).to_string()),
         (named("x-goog-stored-content-length"), object.content.size().to_string()),
         (named("x-goog-stored-content-encoding"), encoding.map_or("identity", String::as_str).into()),
-        // One line: clients take it apart at its commas and allow no space behind them.
-        (named("x-goog-hash"), sums.collect::<Vec<_>>().join(",")),
+        sums(&object.content),
     ]
+}
+
+/// One line: clients take it apart at its commas and allow no space behind them.
+pub(in crate::storage) fn sums(content: &Content) -> (HeaderName, String) {
+    let sums = [("crc32c", wire::crc32c(content)), ("md5", wire::md5(content))];
+    let sums = sums.into_iter().filter_map(|(algorithm, sum)| Some(format!("{algorithm}={}", sum?)));
+    (HeaderName::from_static("x-goog-hash"), sums.collect::<Vec<_>>().join(","))
 }
 
 fn http_date(at: mlemu_core::Timestamp) -> String {

@@ -119,7 +119,7 @@ impl Storage {
         }
         let mut keys = self.keys.lock();
         let key = keys.get_mut(id).ok_or_else(|| Fault::no_key(id))?;
-        key.state = state.to_owned();
+        state.clone_into(&mut key.state);
         key.updated = self.clock.now();
         key.changes += 1;
         Ok(json(StatusCode::OK, &key.shown(id, &call.base())))

@@ -1,5 +1,6 @@
 //! Listing the objects of a bucket, or all their generations.
 
+use super::objects::show;
 use crate::storage::Storage;
 use crate::storage::call::Call;
 use crate::storage::fault::{Fault, json};
@@ -44,7 +45,7 @@ impl Storage {
             from: call.parameter("startOffset").unwrap_or_default(),
             until: call.parameter("endOffset").filter(|end| !end.is_empty()),
             glob: call.parameter("matchGlob").map(Glob::read).transpose().map_err(Fault::invalid)?,
-            trailing: call.parameter("includeTrailingDelimiter") == Some("true"),
+            trailing: call.wants("includeTrailingDelimiter"),
         };
         let token = token(call)?.unwrap_or_default();
         let (after, within) = token.split_once('\n').map_or((&*token, None), |(key, version)| {
@@ -58,17 +59,17 @@ impl Storage {
             limit: call.number("maxResults")?.unwrap_or(PAGE).clamp(1, PAGE) as usize,
         };
         let id = self.bucket_id(bucket);
-        let all = call.parameter("versions") == Some("true");
+        let all = call.wants("versions");
         let page = if all { self.generations(&id, query, within)? } else { self.current(&id, query)? };
         let mut items: Vec<Value> = Vec::new();
         let inside = page.objects.iter().filter(|(object, _)| window.shows(&object.key));
         for (object, hidden) in inside {
-            items.push(self.show(call, bucket, &said, object, *hidden));
+            items.push(show(call, bucket, &said, object, *hidden));
         }
         if window.trailing {
             for prefix in page.prefixes.iter().filter(|prefix| window.shows(prefix)) {
                 if let Ok(object) = self.objects.get(&id, prefix) {
-                    items.push(self.show(call, bucket, &said, &object, None));
+                    items.push(show(call, bucket, &said, &object, None));
                 }
             }
         }

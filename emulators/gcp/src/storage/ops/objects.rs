@@ -50,30 +50,6 @@ impl Storage {
         Ok(Found { object, hidden })
     }
 
-    /// The object's resource, as this request wants to see it.
-    pub(in crate::storage) fn show(
-        &self,
-        call: &Call,
-        bucket: &str,
-        said: &Said,
-        object: &Object,
-        hidden: Option<Timestamp>,
-    ) -> Value {
-        let base = call.base();
-        let mut shown = wire::object(bucket, object, &base);
-        if let Some(hidden) = hidden {
-            shown["timeDeleted"] = wire::time(hidden).into();
-        }
-        if let Some(until) = holds::until(said, object) {
-            shown["retentionExpirationTime"] = wire::time(until).into();
-        }
-        if call.parameter("projection") == Some("full") && !said.is_uniform() {
-            shown["acl"] = acl::shown_of_object(bucket, object, &base);
-            shown["owner"] = serde_json::json!({ "entity": "project-owners-0" });
-        }
-        shown
-    }
-
     pub(in crate::storage) fn answer_with(
         &self,
         call: &Call,
@@ -81,7 +57,7 @@ impl Storage {
         found: &Found,
     ) -> Result<Response, Fault> {
         let said = self.said(bucket)?;
-        Ok(json(StatusCode::OK, &self.show(call, bucket, &said, &found.object, found.hidden)))
+        Ok(json(StatusCode::OK, &show(call, bucket, &said, &found.object, found.hidden)))
     }
 
     pub(in crate::storage) fn get(&self, call: &Call, name: &Name, media: bool) -> Result<Response, Fault> {
@@ -199,6 +175,29 @@ impl Storage {
         })?;
         Ok(nothing())
     }
+}
+
+/// The object's resource, as this request wants to see it.
+pub(in crate::storage) fn show(
+    call: &Call,
+    bucket: &str,
+    said: &Said,
+    object: &Object,
+    hidden: Option<Timestamp>,
+) -> Value {
+    let base = call.base();
+    let mut shown = wire::object(bucket, object, &base);
+    if let Some(hidden) = hidden {
+        shown["timeDeleted"] = wire::time(hidden).into();
+    }
+    if let Some(until) = holds::until(said, object) {
+        shown["retentionExpirationTime"] = wire::time(until).into();
+    }
+    if call.parameter("projection") == Some("full") && !said.is_uniform() {
+        shown["acl"] = acl::shown_of_object(bucket, object, &base);
+        shown["owner"] = serde_json::json!({ "entity": "project-owners-0" });
+    }
+    shown
 }
 
 /// When a version was replaced or removed, by what came next.

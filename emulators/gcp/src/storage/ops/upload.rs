@@ -150,9 +150,9 @@ impl Storage {
         let span = Span::read(call.header("content-range"))?;
         let upload = match span {
             Span::Asks { .. } => before,
-            Span::Whole | Span::From { .. } => {
+            Span::Whole | Span::From { .. } | Span::Rest { .. } => {
                 let received = before.received();
-                let start = if let Span::From { start, .. } = span { start } else { received };
+                let start = span.start().unwrap_or(received);
                 if start > received {
                     return Err(Fault::invalid(format!(
                         "Invalid request. According to the Content-Range header, the upload offset is {start} byte(s), which exceeds already uploaded size of {received} byte(s)."
@@ -171,11 +171,7 @@ impl Storage {
                 self.sessions.add(id, received, piece)?
             }
         };
-        match span.total() {
-            Some(total) if total != upload.received() => Ok(incomplete(&upload)),
-            None if !matches!(span, Span::Whole) => Ok(incomplete(&upload)),
-            _ => self.finish(call, id).await,
-        }
+        if span.ends(upload.received()) { self.finish(call, id).await } else { Ok(incomplete(&upload)) }
     }
 
     /// Keeps what a test wants to be kept of this request, and fails as it wants it.

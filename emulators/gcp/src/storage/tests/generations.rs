@@ -81,7 +81,7 @@ async fn generations_are_listed_in_pages() {
     let mut seen = Vec::new();
     let mut token = String::new();
     loop {
-        let path = format!("/b/pics/o?versions=true&delimiter=/&maxResults=2&pageToken={token}");
+        let path = format!("/b/pics/o?versions=True&delimiter=/&maxResults=2&pageToken={token}");
         let page = shop.json("GET", &path, "", 200).await;
         for item in page["items"].as_array().into_iter().flatten() {
             assert_eq!(

@@ -10,6 +10,7 @@ pub(super) fn name(op: &Op) -> Option<&'static str> {
         Op::ListBuckets => "storage.buckets.list",
         Op::InsertBucket => "storage.buckets.insert",
         Op::GetBucket { .. } => "storage.buckets.get",
+        Op::GetLayout { .. } => "storage.buckets.getStorageLayout",
         Op::PatchBucket { replaces: false, .. } => "storage.buckets.patch",
         Op::PatchBucket { .. } => "storage.buckets.update",
         Op::DeleteBucket { .. } => "storage.buckets.delete",

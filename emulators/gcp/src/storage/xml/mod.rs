@@ -38,7 +38,7 @@ impl Storage {
     /// Whether a request is of the XML API: it is signed, or for a bucket that there is.
     pub fn claims_xml(&self, parts: &Parts) -> bool {
         let signed = |name: &&str| parts.uri.query().is_some_and(|query| query.contains(name));
-        ["X-Goog-Signature=", "X-Goog-Algorithm=", "GoogleAccessId="].iter().any(|name| signed(&name))
+        ["X-Goog-Signature=", "X-Goog-Algorithm=", "GoogleAccessId="].iter().any(signed)
             || address(parts.uri.path()).is_some_and(|(bucket, _)| self.must_exist(&bucket).is_ok())
     }
 

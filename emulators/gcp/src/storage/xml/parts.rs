@@ -8,6 +8,7 @@ use crate::storage::body;
 use crate::storage::call::Call;
 use crate::storage::fault::{Fault, escape, nothing, xml};
 use crate::storage::ops::copy::laid_end_to_end;
+use crate::storage::ops::download::sums;
 use crate::storage::routes::Name;
 use axum::body::Body;
 use axum::response::Response;
@@ -147,8 +148,10 @@ fn document(root: &str, name: &Name, tag: &str, text: &str) -> String {
 
 fn tagged(content: &Content) -> Response {
     let mut response = Response::new(Body::empty());
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", content.etag)) {
-        response.headers_mut().insert(header::ETAG, etag);
+    for (name, value) in [(header::ETAG, format!("\"{}\"", content.etag)), sums(content)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
