@@ -20,11 +20,13 @@ const CONFIG: &str = r#"
 [functions.rose]
 provider = "gcp"
 runtime = "python311"
+handler = "rose"
 source = "rose"
 
 [functions.poppy]
 provider = "gcp"
 runtime = "python311"
+handler = "poppy"
 source = "poppy"
 "#;
 

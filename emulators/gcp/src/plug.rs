@@ -7,6 +7,7 @@ use crate::functions::{Functions, deploy, new_id, routes};
 use crate::neighbours;
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
+use crate::registered::Codes;
 use crate::scheduler::{self, Scheduler};
 use crate::storage::{self, Storage, Subscription};
 use crate::tasks::{self, Tasks};
@@ -48,6 +49,8 @@ pub struct Gcp {
     watch: bool,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
+    /// Code that is asked for its functions.
+    pub(crate) codes: Codes,
     /// For what goes on after its request was answered.
     pub(crate) this: Weak<Self>,
 }
@@ -113,6 +116,7 @@ impl Gcp {
         let (engine, watch) = (ground.engine, ground.watch);
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
+            codes: Codes::default(),
             engine,
             functions,
             storage,
@@ -156,7 +160,12 @@ impl Gcp {
         let is_xml = !Storage::claims(&path) && self.storage.claims_xml(&parts);
         let request = Request::from_parts(parts, body);
         match (target, admin) {
-            (Some(target), _) => self.functions.serve(target, request).await,
+            (Some(target), _) => {
+                if self.functions.entry(&target.function).is_none() {
+                    self.known().await;
+                }
+                self.functions.serve(target, request).await
+            }
             (None, Some(admin)) => self.administer(admin, request).await,
             (None, None) if asked_around.is_some() => {
                 fault::json(StatusCode::OK, &asked_around.unwrap_or_default())

@@ -56,6 +56,11 @@ impl Fault {
         Self::new(StatusCode::PRECONDITION_FAILED, "conditionNotMet", message)
     }
 
+    pub fn not_uniform() -> Self {
+        let message = "Managed folders need uniform bucket-level access, which this bucket does not have.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "conditionNotMet", message)
+    }
+
     pub fn not_modified() -> Self {
         Self::new(StatusCode::NOT_MODIFIED, "notModified", "")
     }

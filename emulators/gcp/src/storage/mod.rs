@@ -185,6 +185,7 @@ impl Storage {
             Op::InsertBucket => self.insert_bucket(&call, body).await,
             Op::GetBucket { bucket } => self.get_bucket(&call, &bucket),
             Op::GetLayout { bucket } => self.layout(&bucket),
+            Op::ListManagedFolders { bucket } => self.managed_folders(&bucket),
             Op::PatchBucket { bucket, replaces } => self.patch_bucket(&call, &bucket, replaces, body).await,
             Op::DeleteBucket { bucket } => self.delete_bucket(&call, &bucket),
             Op::ListObjects { bucket } => self.list(&call, &bucket),

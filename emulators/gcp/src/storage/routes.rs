@@ -26,6 +26,9 @@ pub(super) enum Op {
     GetLayout {
         bucket: String,
     },
+    ListManagedFolders {
+        bucket: String,
+    },
     PatchBucket {
         bucket: String,
         replaces: bool,
@@ -162,6 +165,9 @@ pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
         (_, [bucket]) => one_bucket(method, decoded(bucket)?),
         (_, [bucket, "storageLayout"]) if *method == Method::GET => {
             Some(Op::GetLayout { bucket: decoded(bucket)? })
+        }
+        (_, [bucket, "managedFolders"]) if *method == Method::GET => {
+            Some(Op::ListManagedFolders { bucket: decoded(bucket)? })
         }
         (_, [bucket, "iam"]) => policy(method, decoded(bucket)?),
         (_, [bucket, "iam", "testPermissions"]) if *method == Method::GET => {

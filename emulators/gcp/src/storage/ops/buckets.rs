@@ -56,6 +56,14 @@ impl Storage {
         Ok(json(StatusCode::OK, &shown(call, &view)))
     }
 
+    /// What `gcloud` asks before it removes a bucket: nobody can make any here.
+    pub(in crate::storage) fn managed_folders(&self, name: &str) -> Result<Response, Fault> {
+        if self.said(name)?.is_uniform() {
+            return Ok(json(StatusCode::OK, &json!({ "kind": "storage#managedFolders" })));
+        }
+        Err(Fault::not_uniform())
+    }
+
     /// What `gcloud` asks before it moves objects: buckets have no folders here.
     pub(in crate::storage) fn layout(&self, name: &str) -> Result<Response, Fault> {
         let view = self.objects.bucket(&self.bucket_id(name))?;

@@ -11,6 +11,7 @@ pub(super) fn name(op: &Op) -> Option<&'static str> {
         Op::InsertBucket => "storage.buckets.insert",
         Op::GetBucket { .. } => "storage.buckets.get",
         Op::GetLayout { .. } => "storage.buckets.getStorageLayout",
+        Op::ListManagedFolders { .. } => "storage.managedFolders.list",
         Op::PatchBucket { replaces: false, .. } => "storage.buckets.patch",
         Op::PatchBucket { .. } => "storage.buckets.update",
         Op::DeleteBucket { .. } => "storage.buckets.delete",
