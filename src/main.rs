@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|verb| verb == "shim") {
-        return mlemu_sandbox::shim_main(args);
+    match args.next() {
+        Some(verb) if verb == "shim" => mlemu_sandbox::shim_main(args),
+        Some(verb) if verb == mlemu_bundle::MODEL_WORKER => mlemu::worker::main(),
+        _ => mlemu::cli::main(),
     }
-    mlemu::cli::main()
 }

@@ -3,7 +3,7 @@
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
 use crate::clouds;
-use crate::config::nearest;
+use crate::config::{self, nearest};
 use crate::daemon::folders;
 use crate::daemon::project::pointed;
 use crate::daemon::simulating::is_of;
@@ -138,6 +138,8 @@ pub(super) fn needs(function: &FunctionDeclaration) -> Needs {
         Language::Python { version: pointed(version) }
     } else if let Some(version) = runtime.strip_prefix("nodejs") {
         Language::Node { version: version.trim_end_matches(".x").into() }
+    } else if runtime == config::MODEL_RUNTIME {
+        Language::Model
     } else {
         Language::Executable { name: "bootstrap".into() }
     };

@@ -7,6 +7,8 @@ use super::schema::nearest;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// The runtime of functions that are a model and have no code.
+pub const MODEL_RUNTIME: &str = "onnx";
 pub const MIB: u64 = 1024 * 1024;
 const AWS_MEMORY_MIB: RangeInclusive<u64> = 128..=10_240;
 const AWS_TMP_MIB: RangeInclusive<u64> = 512..=10_240;
@@ -41,9 +43,9 @@ pub fn timeout_fault(cloud: &str, timeout: Duration) -> Option<String> {
 /// AWS: Lambda Developer Guide, "Lambda runtimes". Google: Cloud Run functions, "Runtime support".
 pub fn runtime_fault(cloud: &str, runtime: &str) -> Option<String> {
     let (whose, can) = match cloud {
-        "aws" => ("Lambda", "python3.x, nodejsNN.x and provided.*"),
-        "gcp" => ("Cloud Functions", "python3NN and nodejsNN"),
-        "azure" => ("Azure Functions", "python3.x and nodejsNN"),
+        "aws" => ("Lambda", "python3.x, nodejsNN.x, provided.* and onnx"),
+        "gcp" => ("Cloud Functions", "python3NN, nodejsNN and onnx"),
+        "azure" => ("Azure Functions", "python3.x, nodejsNN and onnx"),
         _ => return None,
     };
     let end = runtime.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(runtime.len());
@@ -55,6 +57,7 @@ pub fn runtime_fault(cloud: &str, runtime: &str) -> Option<String> {
         // The bare name asks for what this machine has.
         "nodejs" if is_version || version.is_empty() => return None,
         "provided" if cloud == "aws" => return None,
+        MODEL_RUNTIME if version.is_empty() => return None,
         "java" | "dotnet" | "dotnetcore" | "ruby" | "go" | "php" => {
             return Some(format!("functions of runtime `{runtime}` cannot run here yet: {can} can"));
         }

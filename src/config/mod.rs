@@ -28,6 +28,7 @@ pub use error::{ConfigError, Place, Snippet};
 pub(crate) use import::node::{Kind as NodeKind, Map, Node};
 pub use import::samconfig::assignments;
 pub(crate) use import::yaml::parse as parse_yaml;
+pub use limits::MODEL_RUNTIME;
 pub use overlay::MIN_INSTANCES;
 pub use quantity::{Size, Span, bytes, duration};
 pub(crate) use schema::without_null;

@@ -111,9 +111,9 @@ impl Signature {
 pub struct FunctionTable {
     /// Whose function it is; `aws` when nothing is said.
     pub provider: Option<Provider>,
-    /// What to call, as the vendor writes it, e.g. `index.which_flower`.
+    /// What to call, as the vendor writes it, e.g. `index.which_flower`; for runtime `onnx` the file of the model, `model.onnx` when nothing is said.
     pub handler: Option<String>,
-    /// The vendor's name of the runtime, e.g. `python3.12`.
+    /// The vendor's name of the runtime, e.g. `python3.12`; or `onnx` for a model without any code.
     #[schemars(with = "Option<String>")]
     pub runtime: Option<Spanned<String>>,
     /// The folder of the code, seen from this file.
@@ -162,6 +162,12 @@ pub struct FunctionTable {
     pub min_instances: Option<Spanned<u32>>,
     /// Variables of the function's environment.
     pub env: BTreeMap<String, String>,
+    /// Runtime `onnx`: how an event becomes the model's input.
+    #[schemars(with = "Option<mlemu_onnx::Input>")]
+    pub input: Option<Spanned<mlemu_onnx::Input>>,
+    /// Runtime `onnx`: how the model's output becomes the answer.
+    #[schemars(with = "Option<mlemu_onnx::Output>")]
+    pub output: Option<Spanned<mlemu_onnx::Output>>,
     /// What invokes it.
     #[schemars(with = "Option<Vec<TriggerTable>>")]
     pub triggers: Option<Vec<Spanned<TriggerTable>>>,

@@ -7,6 +7,7 @@ use super::queued::Queued;
 use super::{limits, paths, triggers};
 use mlemu_core::declare::{FunctionDeclaration, Project};
 use mlemu_core::function::Environment;
+use mlemu_onnx::Spec;
 use std::mem;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ use toml::Spanned;
 
 /// The option of a declaration that says how many instances are kept.
 pub const MIN_INSTANCES: &str = "min_instances";
+/// The model of a function that does not name it.
+const MODEL_FILE: &str = "model.onnx";
 
 impl Native {
     /// Reads one table; `found`: where the function is that it changes.
@@ -61,7 +64,11 @@ impl Native {
                 Some(runtime) => runtime.get_ref().clone(),
                 None => return Err(missing("runtime", "python3.12")),
             },
-            handler: table.handler.take().ok_or_else(|| missing("handler", "app.handler"))?,
+            handler: match (table.handler.take(), &table.runtime) {
+                (Some(handler), _) => handler,
+                (None, Some(runtime)) if runtime.get_ref() == limits::MODEL_RUNTIME => MODEL_FILE.into(),
+                (None, _) => return Err(missing("handler", "app.handler")),
+            },
             source: self.root.clone(),
             memory: None,
             timeout: None,
@@ -94,6 +101,7 @@ impl Native {
         if let Some(source) = table.source {
             function.source = self.source(&source, warnings)?;
         }
+        self.model(function, table.input, table.output)?;
         let cloud = function.cloud.clone();
         let size = |fault: fn(&str, u64) -> Option<String>| {
             let cloud = &cloud;
@@ -131,6 +139,30 @@ impl Native {
             });
             function.triggers = read.collect::<Result<_, _>>()?;
         }
+        Ok(())
+    }
+
+    /// What the process of a model is told of it.
+    fn model(
+        &self,
+        function: &mut FunctionDeclaration,
+        input: Option<Spanned<mlemu_onnx::Input>>,
+        output: Option<Spanned<mlemu_onnx::Output>>,
+    ) -> Result<(), ConfigError> {
+        if function.runtime != limits::MODEL_RUNTIME {
+            let said = input.as_ref().map(Spanned::span).or(output.as_ref().map(Spanned::span));
+            let fault =
+                |span| self.fault(span, "only functions with `runtime = \"onnx\"` have input and output");
+            return said.map_or(Ok(()), |span| Err(fault(span)));
+        }
+        let spec = Spec {
+            model: function.handler.clone(),
+            input: input.map(Spanned::into_inner).unwrap_or_default(),
+            output: output.map(Spanned::into_inner).unwrap_or_default(),
+        };
+        // A model's description has nothing that JSON could not hold.
+        let told = serde_json::to_string(&spec).unwrap_or_default();
+        function.env.insert(mlemu_onnx::SPEC.into(), told);
         Ok(())
     }
 

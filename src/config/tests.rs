@@ -88,6 +88,12 @@ instance_concurrency = 1
 min_instances = 2
 triggers = [{ topic = "news" }]
 
+[functions.model]
+handler = "which.onnx"
+runtime = "onnx"
+input = { as = "image", path = "image", columns = [], size = [224, 224], mean = [127], scale = [128], rate = 16000, length = 9 }
+output = { as = "top", name = "probabilities", labels = "labels.txt", softmax = true, count = 3, threshold = 0.5 }
+
 [buckets.uploads]
 provider = "aws"
 seed = "images"
@@ -166,7 +172,10 @@ fn every_key_arrives() {
         folder(&[("mlemu.toml", EVERYTHING), (".env", "SHARED=1\nMODEL=other\n"), ("images/a.png", "")]);
     let root = folder.path();
     let Loaded { project, settings, files } = read_at(root).unwrap_or_else(|error| panic!("{error}"));
-    let [function, stored] = project.functions.as_slice() else { panic!("two functions") };
+    let [function, stored, model] = project.functions.as_slice() else { panic!("three functions") };
+    let spec: mlemu_onnx::Spec = serde_json::from_str(&model.env[mlemu_onnx::SPEC]).unwrap();
+    assert_eq!((spec.model.as_str(), spec.input.size), ("which.onnx", Some([224, 224])));
+    assert_eq!((spec.output.labels.as_deref(), spec.output.count), (Some("labels.txt"), Some(3)));
     let options: Vec<_> = stored.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(
         (stored.cloud.as_str(), options),

@@ -184,7 +184,11 @@ impl Daemon {
         let folders = Folders::open(options.cache.clone())?;
         let root = options.loaded.project.root.clone();
         let claim = if options.announce { Some(Claim::take(&folders.locators, &root)?) } else { None };
-        let builder = Arc::new(mlemu_bundle::Builder::new(folders.cache.clone(), options.offline));
+        let builder = mlemu_bundle::Builder::new(folders.cache.clone(), options.offline);
+        let builder = Arc::new(match &options.program {
+            Some(program) => builder.models_run_in(program.clone()),
+            None => builder,
+        });
         let store = open_store(options.persist.clone()).await?;
         let listeners = listen(&options).await?;
         let soil = soil(&options, &folders, builder.clone(), store, &listeners)?;

@@ -35,6 +35,7 @@ mod http;
 mod lambda_api;
 mod lasting;
 mod lives;
+mod onnx;
 mod openapi;
 mod plan;
 mod processes;

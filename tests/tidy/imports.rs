@@ -8,6 +8,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("emulators/engine", &["mlemu-core"], &["axum", "hyper", "hyper-util", "tonic"]),
     ("emulators/sandbox", &["mlemu-core"], &["axum", "hyper", "hyper-util", "tonic"]),
     ("emulators/bundle", &["mlemu-core"], &["axum", "hyper", "hyper-util", "tonic"]),
+    ("emulators/onnx", &[], &["tokio", "axum", "hyper", "hyper-util", "tonic"]),
     ("emulators/aws", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
     ("emulators/gcp", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),
     ("emulators/azure", &["mlemu-core", "mlemu-engine"], &["mlemu-sandbox", "mlemu-bundle", "notify"]),

@@ -7,12 +7,12 @@ use crate::inputs::Inputs;
 use crate::interpreter::Interpreter;
 use crate::shelf::blocking;
 use crate::surroundings::Surroundings;
-use crate::{archive, executable, measure, node, python};
+use crate::{archive, executable, measure, model, node, python};
 use bytes::Bytes;
 use mlemu_core::build::Progress;
 use mlemu_core::{Boxed, Build, BuildFailure, Built, Language, Needs, PackageFault, Unpacked};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Makes functions startable, from one cache folder that many processes may share. Clones share everything.
@@ -21,6 +21,7 @@ pub struct Builder {
     pub(crate) cache: PathBuf,
     pub(crate) python: python::Workshop,
     pub(crate) node: node::Workshop,
+    model: model::Workshop,
     made: Arc<Mutex<HashMap<PathBuf, Vec<Arc<Made>>>>>,
 }
 
@@ -43,12 +44,26 @@ impl Builder {
         // Environments know their own path: it must not depend on where we stand.
         let cache = std::path::absolute(&cache).unwrap_or(cache);
         let surroundings = Arc::new(surroundings);
+        let python = python::Workshop::new(&cache, offline, surroundings.clone());
+        let model = model::Workshop::new(&cache, offline, surroundings.clone(), python.pythons.clone());
         Self {
-            python: python::Workshop::new(&cache, offline, surroundings.clone()),
+            python,
+            model,
             node: node::Workshop::new(&cache, offline, surroundings),
             cache,
             made: Arc::default(),
         }
+    }
+
+    /// Models run in `program`, which is mlemu, and not in what the daemon itself is.
+    pub fn models_run_in(mut self, program: PathBuf) -> Self {
+        self.model.run_in(program);
+        self
+    }
+
+    /// The library that runs models of a project, where it need not be installed first.
+    pub fn model_library(&self, project: &Path) -> Option<PathBuf> {
+        self.model.found(project)
     }
 
     /// The interpreters of this machine that functions can run on. Starts each of them once.
@@ -88,6 +103,7 @@ impl Builder {
             Language::Python { version } => self.python.build(&version, needs, progress).await?,
             Language::Node { version } => self.node.build(&version, needs, progress).await?,
             Language::Executable { name } => executable::build(&needs.source, &name)?,
+            Language::Model => self.model.build(&needs.source, progress).await?,
         };
         // Somebody may empty the cache.
         inputs.watch(&built.program);

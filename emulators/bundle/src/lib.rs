@@ -13,6 +13,7 @@ mod inputs;
 mod interpreter;
 mod measure;
 mod mentions;
+mod model;
 mod node;
 mod prepare;
 mod python;
@@ -23,5 +24,6 @@ mod weigh;
 
 pub use builder::Builder;
 pub use interpreter::Interpreter;
+pub use model::{LIBRARY as MODEL_LIBRARY, WORKER as MODEL_WORKER};
 pub use prepare::{Prepared, Surrounding};
 pub use weigh::{Share, Weight};

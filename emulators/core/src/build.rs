@@ -19,6 +19,8 @@ pub enum Language {
     Node { version: String },
     /// An executable of this name at the root of the source.
     Executable { name: String },
+    /// A model that the program itself runs: nothing of a language is needed.
+    Model,
 }
 
 /// What a revision needs before an instance can start.

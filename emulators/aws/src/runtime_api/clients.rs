@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// The newest that was tried; the last one has no wheel for Python 3.9.
 const PYTHON_CLIENTS: [&str; 2] =
     ["awslambdaric==4.0.4; python_version < \"3.10\"", "awslambdaric==4.2.2; python_version >= \"3.10\""];
+/// Models run without a language; the vendor has no such runtime, and would take it as a custom one.
+const MODEL: &str = "onnx";
 const NODE_CLIENT: &str = "aws-lambda-ric@4.0.2";
 /// The client of runtimes before Node 24, which still take handlers with a callback.
 const CALLBACK_NODE_CLIENT: &str = "aws-lambda-ric@3.3.0";
@@ -60,6 +62,9 @@ fn family(runtime: &str) -> Result<Family, Unsupported> {
         let version = version.trim_end_matches(".x").into();
         let provided = &[("@aws-sdk/", "@aws-sdk/*@3"), ("@smithy/", "@smithy/*")];
         return Ok((Language::Node { version }, vec![client.into()], provided));
+    }
+    if runtime == MODEL {
+        return Ok((Language::Model, Vec::new(), &[]));
     }
     if runtime.starts_with("provided") {
         return Ok((Language::Executable { name: "bootstrap".into() }, Vec::new(), &[]));

@@ -24,6 +24,8 @@ const PYTHON_CLIENT: [&str; 7] = [
 ];
 /// What our worker speaks with; the vendor's library is a package of every app.
 const NODE_CLIENT: [&str; 2] = ["@grpc/grpc-js@1.14.7", "@grpc/proto-loader@0.8.1"];
+/// Apps that are a model run without a language: the vendor would take them with a custom handler.
+pub(super) const MODEL: &str = "onnx";
 const PYTHON_WORKER: &str = include_str!("worker.py");
 const PYTHON_WORKER_NAME: &str = concat!("azure-worker-", env!("CARGO_PKG_VERSION"), ".py");
 const NODE_WORKER: &str = include_str!("worker.cjs");
@@ -32,6 +34,9 @@ const MESSAGES_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION")
 const PROTO_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION"), ".proto");
 
 fn language(runtime: &str) -> Option<(Language, Vec<String>)> {
+    if runtime == MODEL {
+        return Some((Language::Model, Vec::new()));
+    }
     let owned = |packages: &[&str]| packages.iter().map(|&package| package.to_owned()).collect();
     if let Some(version) = runtime.strip_prefix("python") {
         return Some((Language::Python { version: version.into() }, owned(&PYTHON_CLIENT)));

@@ -56,6 +56,8 @@ pub(super) struct HandlerSession {
     revision: u64,
     /// Largest answer in bytes.
     limit: u64,
+    /// It is a model, which knows of no functions and of no envelopes of requests.
+    model: bool,
     index: Index,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -68,11 +70,12 @@ impl HandlerSession {
         folder: PathBuf,
         revision: u64,
         limit: u64,
+        model: bool,
     ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { command, port, app, folder, revision, limit, index: Index::default(), client }
+        Self { command, port, app, folder, revision, limit, model, index: Index::default(), client }
     }
 
     async fn ask(&self, delivery: Delivery) -> SessionReply {
@@ -103,9 +106,10 @@ impl HandlerSession {
     /// Only functions of HTTP, in and out, get the request itself.
     fn forwards(&self, function: &Indexed) -> bool {
         let custom = self.app.host.custom.as_ref();
-        let wanted = custom.is_some_and(|custom| {
-            custom.enable_forwarding_http_request || custom.enable_proxying_http_request
-        });
+        let wanted = self.model
+            || custom.is_some_and(|custom| {
+                custom.enable_forwarding_http_request || custom.enable_proxying_http_request
+            });
         wanted
             && function.trigger.is("httpTrigger")
             && function.others.iter().all(|binding| binding.is("http"))
@@ -214,7 +218,10 @@ impl Session for HandlerSession {
 
     fn ready(&mut self) -> Boxed<'_, Result<(), ReportedError>> {
         Box::pin(async {
-            let (functions, oddities) = folders(&self.folder, "custom").await;
+            let (mut functions, oddities) = folders(&self.folder, "custom").await;
+            if self.model && functions.is_empty() {
+                functions.push(Indexed::of_request(&self.app.id.name));
+            }
             while TcpStream::connect(self.port.address).await.is_err() {
                 tokio::time::sleep(LOOK).await;
             }

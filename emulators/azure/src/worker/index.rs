@@ -111,6 +111,30 @@ impl Indexed {
         })
     }
 
+    /// One that answers requests at its own name and needs no file to say so.
+    pub(super) fn of_request(name: &str) -> Self {
+        let binding = |kind: &str, name: &str, is_out| Binding {
+            name: name.into(),
+            kind: kind.into(),
+            is_out,
+            said: Map::from_iter([
+                ("type".to_owned(), kind.into()),
+                ("authLevel".to_owned(), "anonymous".into()),
+            ]),
+        };
+        Self {
+            name: name.into(),
+            id: mlemu_engine::ids::unguessable(),
+            script_file: String::new(),
+            entry_point: String::new(),
+            directory: String::new(),
+            language: "custom".into(),
+            trigger: binding("httpTrigger", "req", false),
+            others: vec![binding("http", "$return", true)],
+            fault: None,
+        }
+    }
+
     pub(super) fn metadata(&self) -> RpcFunctionMetadata {
         let bindings = std::iter::once(&self.trigger).chain(&self.others);
         RpcFunctionMetadata {

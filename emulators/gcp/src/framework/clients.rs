@@ -19,13 +19,20 @@ const LOOPBACK_NAME: &str = concat!("loopback-", env!("CARGO_PKG_VERSION"), ".cj
 const START: &str = include_str!("start.py");
 const START_NAME: &str = concat!("start-framework-", env!("CARGO_PKG_VERSION"), ".py");
 
+/// Models run without a language, and need no framework: the vendor would take them as a container.
+const MODEL: &str = "onnx";
+
 enum Family {
+    Model,
     Python(String),
     Node(String),
 }
 
 impl Family {
     fn of(runtime: &str) -> Option<Self> {
+        if runtime == MODEL {
+            return Some(Family::Model);
+        }
         let python = runtime.strip_prefix("python").map(|version| Family::Python(dotted(version)));
         python.or_else(|| {
             let version = runtime.strip_prefix("nodejs")?;
@@ -46,6 +53,7 @@ pub(super) fn needs(revision: &Revision) -> Result<Needs, Unsupported> {
     let (language, client_packages) = match Family::of(&revision.runtime) {
         Some(Family::Python(version)) => (Language::Python { version }, vec![PYTHON_CLIENT.into()]),
         Some(Family::Node(version)) => (Language::Node { version }, vec![NODE_CLIENT.into()]),
+        Some(Family::Model) => (Language::Model, Vec::new()),
         None => {
             return Err(Unsupported {
                 why: format!("runtime `{}` cannot run here yet", revision.runtime),
@@ -75,6 +83,9 @@ pub(super) async fn command(
     folder: &Path,
 ) -> std::io::Result<(PathBuf, Vec<String>)> {
     let mut args = built.program_args.clone();
+    if matches!(Family::of(&revision.runtime), Some(Family::Model)) {
+        return Ok((built.program.clone(), args));
+    }
     if forks_workers(revision) {
         args.push(text(&aids::keep(folder, START_NAME, START).await?));
     } else {

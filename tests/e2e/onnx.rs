@@ -1,0 +1,146 @@
+//! Functions that are a model and have no code: the same answers from every cloud, and what broken models do.
+
+use super::house::House;
+use super::http;
+use super::plan::Plan;
+use serde_json::{Value, json};
+
+/// Protocol buffers by hand: a number, and what has a length.
+fn number(field: u8, value: u8) -> Vec<u8> {
+    vec![field << 3, value]
+}
+
+fn inside(field: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+    let body = parts.concat();
+    assert!(body.len() < 1 << 14, "two bytes of length");
+    let length = body.len() as u8;
+    let mut bytes = (u16::from(field) << 3 | 2).to_le_bytes().to_vec();
+    if field < 16 {
+        bytes.pop();
+    } else {
+        bytes = vec![field << 3 | 0x82, 1];
+    }
+    if body.len() < 128 {
+        bytes.push(length);
+    } else {
+        bytes.extend([length | 0x80, (body.len() >> 7) as u8]);
+    }
+    bytes.extend(body);
+    bytes
+}
+
+fn text(field: u8, text: &str) -> Vec<u8> {
+    inside(field, &[text.as_bytes().to_vec()])
+}
+
+/// `name`: floats of `[N, second]`.
+fn value(field: u8, name: &str, second: u8) -> Vec<u8> {
+    let shape = inside(2, &[inside(1, &[text(2, "N")]), inside(1, &[number(1, second)])]);
+    inside(field, &[text(1, name), inside(2, &[inside(1, &[number(1, 1), shape])])])
+}
+
+/// A model of one operation with one attribute that is a list of one integer.
+fn model(operation: &str, attribute: &str, integer: u8, second: u8) -> Vec<u8> {
+    let attribute = inside(5, &[text(1, attribute), number(8, integer), vec![0xA0, 1, 7]]);
+    let node = inside(1, &[text(1, "X"), text(2, "Y"), text(4, operation), attribute]);
+    let graph = inside(7, &[node, text(2, "g"), value(11, "X", 3), value(12, "Y", second)]);
+    [number(1, 7), graph, inside(8, &[number(2, 11)])].concat()
+}
+
+/// The sum of three numbers.
+fn sum() -> Vec<u8> {
+    model("ReduceSum", "axes", 1, 1)
+}
+
+const SUM: &str = "runtime = \"onnx\"\nmemory = \"256MB\"\ninput = { path = \"row\", columns = [\"a\", \"b\", \"c\"] }\n\
+                   output = { as = \"regression\" }\n";
+
+fn plan(toml: &str) -> Plan {
+    let plan = Plan::new().file("mlemu.toml", toml);
+    std::fs::write(plan.path("model.onnx"), sum()).expect("written");
+    plan
+}
+
+fn invoke(house: &House, name: &str, event: &[u8]) -> (Option<String>, Value) {
+    let answer =
+        http::send(house.aws(), &format!("POST /2015-03-31/functions/{name}/invocations"), &[], event);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    (answer.header("x-amz-function-error").map(str::to_owned), answer.json())
+}
+
+#[test]
+fn one_model_on_every_cloud() {
+    let toml = format!(
+        "[functions.Sum]\n{SUM}triggers = [{{ http = \"POST /sum\" }}]\n\n[functions.plus]\nprovider = \"gcp\"\n{SUM}\n\
+         [functions.adds]\nprovider = \"azure\"\n{SUM}"
+    );
+    let house = plan(&toml).up();
+    let six = json!({"prediction": 6.0});
+    assert_eq!(invoke(&house, "Sum", br#"{"row": [1, 2, 3]}"#), (None, six.clone()));
+    assert_eq!(invoke(&house, "Sum", br#"{"c": 3, "b": 2, "a": 1}"#), (None, six.clone()));
+    let many = invoke(&house, "Sum", br#"{"instances": [[1, 2, 3], [4, 5, 6]]}"#);
+    assert_eq!(many, (None, json!({"predictions": [6.0, 15.0]})));
+    let (error, document) = invoke(&house, "Sum", br#"{"a": 1}"#);
+    assert_eq!(error.as_deref(), Some("Unhandled"));
+    assert_eq!(
+        (&document["errorType"], &document["errorMessage"]),
+        (&json!("Model.InputError"), &json!("missing b, c"))
+    );
+
+    let routed = http::send(house.aws(), "POST /sum", &[], b"[1, 2, 3]");
+    assert_eq!((routed.status, routed.json()), (200, six.clone()));
+    let wrong = http::send(house.aws(), "POST /sum", &[], b"[1, 2]");
+    assert_eq!(wrong.status, 400);
+    assert!(
+        wrong.text().contains("the model takes `X` [?, 3], the event has [1, 2]: a, b, c"),
+        "{}",
+        wrong.text()
+    );
+
+    let google = http::send(house.gcp(), "POST /demo-mlemu/us-central1/plus", &[], b"1,2,3\n");
+    assert_eq!((google.status, google.json()), (200, json!({"predictions": [6.0]})), "{}", google.text());
+    let refused = http::send(house.gcp(), "POST /demo-mlemu/us-central1/plus", &[], b"{}");
+    assert_eq!((refused.status, refused.json()), (400, json!({"error": "missing a, b, c"})));
+
+    let azure = http::send(house.azure(), "POST /api/adds", &[], br#"{"row": [1, 2, 3]}"#);
+    assert_eq!((azure.status, azure.text()), (200, six.to_string()));
+}
+
+#[test]
+fn broken_models_are_explained_and_harm_nobody() {
+    let function = |name: &str, file: &str| format!("[functions.{name}]\nhandler = \"{file}\"\n{SUM}\n");
+    let toml = ["Good", "Missing", "Empty", "Junk", "Cut", "Labels"]
+        .map(|name| function(name, if name == "Good" { "model.onnx" } else { name }))
+        .concat();
+    let toml = toml.replace("handler = \"Labels\"", "handler = \"model.onnx\"");
+    let (kept, labels) = toml.rsplit_once("as = \"regression\"").expect("the last one");
+    let plan = plan(&format!("{kept}as = \"argmax\", labels = \"none.txt\"{labels}"));
+    std::fs::write(plan.path("Empty"), "").expect("written");
+    std::fs::write(plan.path("Junk"), "\u{8}\u{7}:no protocol buffer at all").expect("written");
+    std::fs::write(plan.path("Cut"), &sum()[..40]).expect("written");
+    let house = plan.up();
+    for (name, kind, words) in [
+        ("Missing", "Model.FileError", "No such file"),
+        ("Empty", "Model.FileError", "it is empty"),
+        ("Junk", "Model.LoadError", "no model that ONNX Runtime can load"),
+        ("Cut", "Model.LoadError", "no model that ONNX Runtime can load"),
+        ("Labels", "Model.LabelsError", "none.txt"),
+    ] {
+        let (error, document) = invoke(&house, name, b"[1, 2, 3]");
+        let told = document["errorMessage"].as_str().unwrap_or_default();
+        assert_eq!(error.as_deref(), Some("Unhandled"), "{document}");
+        assert_eq!(document["errorType"], kind, "{document}");
+        assert!(told.contains(words), "{document}");
+    }
+    assert_eq!(invoke(&house, "Good", b"[1, 2, 3]"), (None, json!({"prediction": 6.0})));
+}
+
+#[test]
+fn a_new_model_is_live_when_it_is_saved() {
+    let house = plan(&format!("[functions.Sum]\n{SUM}")).watching().up();
+    assert_eq!(invoke(&house, "Sum", b"[1, 2, 3]").1, json!({"prediction": 6.0}));
+    let mark = house.mark();
+    std::fs::write(house.plan.path("model.onnx"), model("ReduceMax", "axes", 1, 1)).expect("written");
+    house.wait_published(mark, "Sum");
+    assert_eq!(invoke(&house, "Sum", b"[1, 2, 3]").1, json!({"prediction": 3.0}));
+}
