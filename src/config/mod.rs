@@ -5,6 +5,7 @@
 
 mod azure;
 mod dotenv;
+mod endpoints;
 mod error;
 mod import;
 mod limits;

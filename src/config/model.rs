@@ -2,6 +2,7 @@
 //!
 //! The doc comments are what an editor shows beside a key: they are part of the schema.
 
+use super::endpoints::EndpointTable;
 use super::quantity::{Size, Span};
 use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -29,6 +30,9 @@ pub struct Model {
     /// Queues by their names.
     #[schemars(with = "BTreeMap<String, QueueTable>")]
     pub queues: Named<QueueTable>,
+    /// Model endpoints by their names.
+    #[schemars(with = "BTreeMap<String, EndpointTable>")]
+    pub endpoints: Named<EndpointTable>,
     /// What runs once before the functions can work, e.g. training a model: one table, or several.
     pub prepare: OneOrMany<PrepareTable>,
     pub watch: WatchTable,

@@ -101,6 +101,9 @@ impl Native {
         for (name, table) in by_place(mem::take(&mut self.model.queues)) {
             self.queue(&name, table, project);
         }
+        for (name, table) in by_place(mem::take(&mut self.model.endpoints)) {
+            findings.extend(self.endpoint(&name, table, project).err());
+        }
         for table in mem::take(&mut self.model.prepare).into_vec() {
             match self.prepare(table) {
                 Ok(prepare) => project.prepare.push(prepare),

@@ -94,6 +94,25 @@ runtime = "onnx"
 input = { as = "image", path = "image", columns = [], size = [224, 224], mean = [127], scale = [128], rate = 16000, length = 9 }
 output = { as = "top", name = "probabilities", labels = "labels.txt", softmax = true, count = 3, threshold = 0.5 }
 
+[endpoints.flowers]
+provider = "aws"
+output = "s3://results/flowers"
+variants.blue = { weight = 0.9, function = "model", latency = "5ms", errors = 0.1 }
+variants.green = { weight = 0.1, http = "http://127.0.0.1:9/" }
+models.small = { reply = "{}", reply_type = "application/json" }
+
+[endpoints.fixed]
+function = "model"
+latency = "5ms"
+errors = 0.5
+
+[endpoints.written]
+reply = "1,2"
+reply_type = "text/csv"
+
+[endpoints.elsewhere]
+http = "http://127.0.0.1:9/"
+
 [buckets.uploads]
 provider = "aws"
 seed = "images"

@@ -21,7 +21,7 @@ pub fn of(strain: Strain, parts: Option<&Parts>) -> Response {
         Service::Sqs | Service::Other(_) if json_target => json(strain, "application/x-amz-json-1.0"),
         Service::Events => json(strain, "application/x-amz-json-1.1"),
         Service::Sqs | Service::Sns | Service::Iam => query(strain),
-        Service::Lambda | Service::Other(_) => json(strain, "application/json"),
+        Service::Lambda | Service::SageMaker | Service::Other(_) => json(strain, "application/json"),
     }
 }
 

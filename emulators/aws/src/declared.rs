@@ -6,6 +6,7 @@
 use crate::plug::Aws;
 use crate::{events, sns};
 use mlemu_core::declare::ResourceDeclaration;
+use mlemu_engine::endpoints;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -47,6 +48,11 @@ impl Aws {
                 self.lambda().declare_queued(&said).map_err(|fault| fault.text)
             }
             "AWS::Lambda::Alias" => self.lambda().declare_alias(&said).map_err(|fault| fault.text),
+            endpoints::KIND => {
+                let endpoint = serde_json::from_value(said).map_err(|error| error.to_string())?;
+                self.sagemaker().declare(endpoint);
+                Ok(())
+            }
             "AWS::S3::BucketNotification" => {
                 self.s3().declare_notifications(&resource.name, &said).map_err(|fault| fault.why)
             }
@@ -96,6 +102,7 @@ impl Aws {
             }
             "AWS::Events::Rule" => self.events().forget(said["EventBusName"].as_str(), &gone.name),
             "AWS::Lambda::EventInvokeConfig" => self.lambda().withdraw_queued(&said),
+            endpoints::KIND => self.sagemaker().forget(&gone.name),
             "AWS::S3::BucketNotification" => {
                 // Telling nobody is always accepted.
                 let _ = self.s3().declare_notifications(&gone.name, &Value::Null);

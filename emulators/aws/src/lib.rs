@@ -13,6 +13,7 @@ pub mod profile;
 pub mod reach;
 pub mod runtime_api;
 pub mod s3;
+pub mod sagemaker;
 pub mod schedule;
 mod service;
 pub mod sns;

@@ -10,6 +10,7 @@ use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::reach::{self, Letter, Lost, Reach};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
+use crate::sagemaker::{self, SageMaker};
 use crate::schedule::Expression;
 use crate::service::{self, Service};
 use crate::sns::{self, Sns};
@@ -61,6 +62,7 @@ pub struct Aws {
     sns: Sns,
     events: Events,
     iam: Iam,
+    sagemaker: SageMaker,
     runtime: Arc<LambdaRuntime>,
     settings: Arc<Settings>,
     watch: bool,
@@ -142,6 +144,13 @@ impl Aws {
                 schedules: ground.schedules,
                 shelf: shelf.clone(),
             });
+            let sagemaker = SageMaker::new(sagemaker::Parts {
+                engine: ground.engine.clone(),
+                clock: clock.clone(),
+                settings: settings.clone(),
+                s3: s3.clone(),
+                new_id,
+            });
             let engine = ground.engine.clone();
             let functions = Arc::new(ground.engine);
             let iam = Iam::new(settings.clone(), functions.clone(), &shelf);
@@ -151,7 +160,21 @@ impl Aws {
             let gateway = Gateway::new(lambda.clone());
             let watch = ground.watch;
             let declared = Mutex::default();
-            Self { lambda, gateway, s3, sqs, sns, events, iam, runtime, settings, watch, declared, reading }
+            Self {
+                lambda,
+                gateway,
+                s3,
+                sqs,
+                sns,
+                events,
+                iam,
+                sagemaker,
+                runtime,
+                settings,
+                watch,
+                declared,
+                reading,
+            }
         })
     }
 
@@ -181,6 +204,10 @@ impl Aws {
 
     pub(crate) fn events(&self) -> &Events {
         &self.events
+    }
+
+    pub(crate) fn sagemaker(&self) -> &SageMaker {
+        &self.sagemaker
     }
 
     pub(crate) fn topic_arn(&self, name: &str) -> String {
@@ -220,6 +247,7 @@ impl Aws {
             Service::Sqs => self.sqs.handle(request).await,
             Service::Sns => self.sns.handle(request).await,
             Service::Events => self.events.handle(request).await,
+            Service::SageMaker => self.sagemaker.handle(request).await,
             Service::S3 | Service::Other(_) => self.s3.handle(request).await,
         }
     }

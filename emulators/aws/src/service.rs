@@ -6,6 +6,7 @@
 
 use crate::iam::{self, Iam};
 use crate::lambda::Lambda;
+use crate::sagemaker::SageMaker;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 use axum::body::Body;
@@ -27,6 +28,8 @@ pub enum Service {
     Lambda,
     /// STS and IAM.
     Iam,
+    /// SageMaker Runtime.
+    SageMaker,
     /// One that mlemu does not have, by its signing name or target.
     Other(String),
 }
@@ -50,8 +53,10 @@ impl Service {
             Some("sqs") => Self::Sqs,
             Some("sns") => Self::Sns,
             Some("sts" | "iam") => Self::Iam,
+            Some("sagemaker") => Self::SageMaker,
             Some(other) if !other.is_empty() => Self::Other(other.to_owned()),
             _ if Lambda::is_lambda_path(parts.uri.path()) => Self::Lambda,
+            _ if SageMaker::claims(parts) => Self::SageMaker,
             _ if Sqs::claims(parts) => Self::Sqs,
             _ if Sns::claims(parts) => Self::Sns,
             _ if Iam::claims(parts) => Self::Iam,
@@ -87,7 +92,7 @@ pub fn not_implemented(service: &str, parts: &Parts) -> Response {
         None => service.to_owned(),
     };
     let text = format!(
-        "mlemu does not have {what} yet. It has S3, SQS, SNS, Lambda, EventBridge, STS and a part of IAM."
+        "mlemu does not have {what} yet. It has S3, SQS, SNS, Lambda, EventBridge, SageMaker Runtime, STS and a part of IAM."
     );
     if iam::is_form(parts) {
         return iam::error(501, "NotImplemented", &text);
@@ -129,6 +134,10 @@ mod tests {
         assert_eq!(of("/2015-03-31/functions", &[("authorization", &signed("s3"))]), Service::S3);
         assert_eq!(of("/2015-03-31/functions", &[("authorization", &signed("lambda"))]), Service::Lambda);
         assert_eq!(of("/", &[("authorization", &signed("sts"))]), Service::Iam);
+        assert_eq!(
+            of("/endpoints/e/invocations", &[("authorization", &signed("sagemaker"))]),
+            Service::SageMaker
+        );
         assert_eq!(of("/000000000000/q", &[("authorization", &signed("sqs"))]), Service::Sqs);
         assert_eq!(
             of("/restapis", &[("authorization", &signed("apigateway"))]),

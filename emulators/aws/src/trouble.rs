@@ -4,6 +4,7 @@
 //! (`TooManyRequestsException`); the others have the words of the common errors.
 
 use crate::lambda::routes;
+use crate::sagemaker::SageMaker;
 use crate::service::{self, Service};
 use axum::body::Body;
 use axum::response::Response;
@@ -39,6 +40,10 @@ pub fn asked(parts: &Parts, body: &[u8]) -> Asked {
                 operation: service::operation(parts).unwrap_or_default().to_owned(),
                 resource: name.unwrap_or_default().to_owned(),
             }
+        }
+        Service::SageMaker => {
+            let (operation, resource) = SageMaker::asked(parts).unwrap_or_default();
+            Asked { service: "sagemaker".into(), operation, resource }
         }
         Service::Iam => Asked { service: "iam".into(), operation: action(parts, body), ..Asked::default() },
         Service::Other(name) => {
@@ -131,6 +136,7 @@ fn told(asked: &Asked, parts: &Parts, trouble: Trouble, internal: &str, ids: &Id
     match asked.service.as_str() {
         "s3" => s3(parts, trouble, internal, ids),
         "lambda" => lambda(trouble, internal),
+        "sagemaker" => SageMaker::troubled(trouble, internal),
         "sqs" => {
             let (status, code, text) = match trouble {
                 Trouble::Throttled => (400, "RequestThrottled", "Request is throttled."),

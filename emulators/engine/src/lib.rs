@@ -6,7 +6,8 @@
 //! flight, and completes it exactly once, however it ends. [`watch`] publishes a new revision when a source
 //! changes. What happened goes to the [`journal`], which every report reads, and, by invocation, to the
 //! [`history`]. [`objects`] keeps what was uploaded, and [`triggers`] turns its changes into invocations on the
-//! same road. [`care`] tries queued calls again. [`queues`] keeps messages, and [`sources`] takes them from there to functions. [`settle`] counts what
+//! same road. [`care`] tries queued calls again. [`queues`] keeps messages, and [`sources`] takes them from there to functions. [`endpoints`] share requests for predictions among
+//! functions. [`settle`] counts what
 //! is under way, so that a test can wait until nothing is.
 //!
 //! No cloud is known here: a vendor's protocol is a `dyn Runtime`, its event a `dyn EventShape`.
@@ -17,6 +18,7 @@ pub mod care;
 pub mod clock;
 mod conditions;
 mod dispatch;
+pub mod endpoints;
 mod face;
 pub mod faults;
 mod gate;

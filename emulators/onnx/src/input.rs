@@ -41,6 +41,11 @@ fn row(bytes: &[u8], spec: &Input, wanted: &Wanted) -> Tensor {
 fn json(event: &Event, spec: &Input, wanted: &[Wanted]) -> Result<Feed, String> {
     let read;
     let value = match event {
+        // Text that is no JSON comes as a text of JSON from where only JSON can come.
+        Event::Json(Value::String(text)) if wanted.iter().all(|one| one.element != Element::Text) => {
+            read = csv(text.as_bytes())?;
+            &read
+        }
         Event::Json(whole) => {
             whole.get(INSTANCES).or_else(|| event.at(spec.path.as_deref())).unwrap_or(whole)
         }

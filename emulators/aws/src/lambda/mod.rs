@@ -13,7 +13,7 @@ mod declare;
 mod decode;
 mod encode;
 pub mod ending;
-mod eventstream;
+pub(crate) mod eventstream;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod fault;
