@@ -61,6 +61,11 @@ fn diabetes() {
 }
 
 #[test]
+fn diabetes_onnx() {
+    play("examples/diabetes-onnx/README.md", "examples/diabetes-onnx", &[]);
+}
+
+#[test]
 fn batch_scoring() {
     play("examples/batch-scoring/README.md", "examples/batch-scoring", &[]);
 }

@@ -185,6 +185,7 @@ fn coverage() {
             ("sns-missing", names(had(mlemu_aws::sns::coverage(), false))),
             ("events", names(had(mlemu_aws::events::coverage(), true))),
             ("events-missing", names(had(mlemu_aws::events::coverage(), false))),
+            ("sagemaker", names(mlemu_aws::sagemaker::coverage())),
             ("gcs", names(had(mlemu_gcp::storage::coverage(), true))),
             ("gcs-missing", names(had(mlemu_gcp::storage::coverage(), false))),
         ],

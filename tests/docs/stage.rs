@@ -91,6 +91,11 @@ fn is_googles(folder: &Path) -> bool {
     says("main.py", "functions_framework") || says("mlemu.toml", "\"gcp\"")
 }
 
+fn is_azures(folder: &Path) -> bool {
+    let said = std::fs::read_to_string(folder.join("mlemu.toml")).unwrap_or_default();
+    folder.join("host.json").is_file() || said.contains("\"azure\"")
+}
+
 #[derive(Default)]
 struct Heard {
     lines: Vec<String>,
@@ -102,7 +107,7 @@ impl Daemon {
     pub fn start(command: &str, folder: &Path, env: &[(String, String)]) -> Result<Self, String> {
         // Asking for its port opens a cloud: only where the page's project uses it.
         let gcp = if is_googles(folder) { "--gcp-port 0" } else { "" };
-        let azure = if folder.join("host.json").is_file() {
+        let azure = if is_azures(folder) {
             "--azure-port 0 --blob-port 0 --queue-port 0"
         } else {
             ""

@@ -17,6 +17,7 @@ mod cli;
 mod clients;
 mod crowds;
 mod endings;
+mod endpoints;
 mod examples;
 mod exec;
 mod faults;

@@ -52,10 +52,10 @@ fn sum() -> Vec<u8> {
     model("ReduceSum", "axes", 1, 1)
 }
 
-const SUM: &str = "runtime = \"onnx\"\nmemory = \"256MB\"\ninput = { path = \"row\", columns = [\"a\", \"b\", \"c\"] }\n\
+pub const SUM: &str = "runtime = \"onnx\"\nmemory = \"256MB\"\ninput = { path = \"row\", columns = [\"a\", \"b\", \"c\"] }\n\
                    output = { as = \"regression\" }\n";
 
-fn plan(toml: &str) -> Plan {
+pub fn plan(toml: &str) -> Plan {
     let plan = Plan::new().file("mlemu.toml", toml);
     std::fs::write(plan.path("model.onnx"), sum()).expect("written");
     plan

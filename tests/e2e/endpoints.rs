@@ -1,0 +1,117 @@
+//! Model endpoints, as the clouds' own clients ask them.
+
+use super::clients;
+use super::house::House;
+use super::onnx;
+use super::plan::Plan;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+const CODE: &str = "def echo(event, context):\n    return {\"echo\": event}\n\n\n\
+                    def raises(event, context):\n    raise ValueError(\"no such flower\")\n";
+
+/// Endpoints with each kind of back end.
+fn toml(elsewhere: &str, gone: &str) -> String {
+    format!(
+        r#"
+[functions.Sum]
+{sum}
+[functions.Echo]
+runtime = "python3"
+handler = "app.echo"
+
+[functions.Raises]
+runtime = "python3"
+handler = "app.raises"
+
+[endpoints]
+model = {{ function = "Sum", output = "s3://results/scores/" }}
+python = {{ function = "Echo" }}
+raises = {{ function = "Raises" }}
+written = {{ reply = "1,0.5", reply_type = "text/csv" }}
+shaky = {{ reply = "ok", errors = 0.5, latency = "1ms" }}
+elsewhere = {{ http = "http://{elsewhere}/" }}
+gone = {{ http = "http://{gone}/" }}
+
+[endpoints.split.variants]
+blue = {{ weight = 0.9, reply = "\"blue\"" }}
+green = {{ weight = 0.1, reply = "\"green\"" }}
+
+[endpoints.many.models]
+"m1.tar.gz" = {{ reply = "1" }}
+"m2.tar.gz" = {{ reply = "2" }}
+
+[buckets]
+requests = {{}}
+results = {{}}
+"#,
+        sum = onnx::SUM
+    )
+}
+
+/// A server that answers one request, and a port where nobody listens.
+fn servers() -> (String, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head);
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\n{\"a\": 1}");
+    });
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
+    (address, nobody.local_addr().expect("an address").to_string())
+}
+
+fn up(elsewhere: &str, gone: &str) -> House {
+    onnx::plan(&toml(elsewhere, gone)).file("app.py", CODE).up()
+}
+
+fn drive(case: &str) {
+    let Some(python) = clients::python() else { return };
+    let (elsewhere, gone) = servers();
+    let house = up(&elsewhere, &gone);
+    python.drive(&house, "sagemaker.py", case);
+}
+
+#[test]
+fn sagemaker_predicts() {
+    drive("predicts");
+}
+
+#[test]
+fn sagemaker_splits_requests_by_weights() {
+    drive("splits");
+}
+
+#[test]
+fn sagemaker_fails_as_on_aws() {
+    drive("fails");
+}
+
+#[test]
+fn sagemaker_writes_asynchronous_answers_into_a_bucket() {
+    drive("queues");
+}
+
+#[test]
+fn sagemaker_streams() {
+    drive("streams");
+}
+
+#[test]
+fn mistakes_in_endpoints_are_named() {
+    let says = |endpoint: &str, words: &str| {
+        let plan = Plan::new().file("mlemu.toml", &format!("[endpoints]\ne = {endpoint}\n"));
+        let output = plan.mlemu(&["config"]).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(words), "{endpoint}\n{said}");
+    };
+    says("{}", "exactly one of `function`, `reply` and `http`");
+    says("{ reply = \"1\", function = \"f\" }", "exactly one of");
+    says("{ http = \"ftp://x\" }", "no address");
+    says("{ reply = \"1\", errors = 2.0 }", "a share from 0 to 1");
+    says("{ reply = \"1\", variants = { a = { reply = \"2\" } } }", "make it one of the variants");
+    says("{ replay = \"1\" }", "did you mean `reply`?");
+}
