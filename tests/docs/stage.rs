@@ -107,11 +107,7 @@ impl Daemon {
     pub fn start(command: &str, folder: &Path, env: &[(String, String)]) -> Result<Self, String> {
         // Asking for its port opens a cloud: only where the page's project uses it.
         let gcp = if is_googles(folder) { "--gcp-port 0" } else { "" };
-        let azure = if is_azures(folder) {
-            "--azure-port 0 --blob-port 0 --queue-port 0"
-        } else {
-            ""
-        };
+        let azure = if is_azures(folder) { "--azure-port 0 --blob-port 0 --queue-port 0" } else { "" };
         let line = format!("exec {command} --aws-port 0 {gcp} {azure} --control-port 0 2>&1");
         let mut child = clean(Command::new("bash").args(["--norc", "--noprofile", "-c", &line]), folder, env)
             .stdin(Stdio::null())

@@ -76,13 +76,13 @@ impl Workshop {
 
     async fn library(&self, source: &Path, steps: Steps) -> Result<PathBuf, BuildFailure> {
         if let Some(named) = self.surroundings.variable(NAMED).map(PathBuf::from) {
-            return match named.is_file() {
-                true => Ok(named),
-                false => Err(BuildFailure {
-                    why: format!("{NAMED} names {}, and there is no such file", named.display()),
-                    hint: Some("unset it, and mlemu installs the library into its cache".into()),
-                }),
-            };
+            if named.is_file() {
+                return Ok(named);
+            }
+            return Err(BuildFailure {
+                why: format!("{NAMED} names {}, and there is no such file", named.display()),
+                hint: Some("unset it, and mlemu installs the library into its cache".into()),
+            });
         }
         match beside(source) {
             Some(library) => Ok(library),

@@ -95,7 +95,7 @@ fn of_rows(rows: &[Value], spec: &Input, wanted: &[Wanted], single: bool) -> Res
         let tensor = nested::tensor(&cells.collect::<Result<Vec<_>, _>>()?, one)?;
         Ok((one.name.clone(), tensor))
     });
-    Ok(Feed { tensors: tensors.collect::<Result<_, String>>()?, single })
+    Ok(Feed { tensors: tensors.collect::<Result<Vec<_>, String>>()?, single })
 }
 
 fn in_order(row: &Value, columns: &[String]) -> Result<Value, String> {

@@ -7,7 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use mlemu_core::{Answer, ResponseHead};
-use mlemu_engine::endpoints::{Post, Posted};
+use mlemu_engine::endpoints::{NoAnswer, Post, Posted};
 use std::sync::Arc;
 
 /// Largest answer in bytes.
@@ -18,7 +18,7 @@ pub(super) fn post() -> Post {
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     Arc::new(move |posted| {
         let client = client.clone();
-        Box::pin(async move { send(&client, posted).await })
+        Box::pin(async move { send(&client, posted).await.map_err(NoAnswer) })
     })
 }
 

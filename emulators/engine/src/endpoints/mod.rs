@@ -80,8 +80,13 @@ pub struct Posted {
     pub content_type: Option<String>,
 }
 
-/// Sends it; each cloud has a client of its own. `Err` says in words why nothing came back.
-pub type Post = Arc<dyn Fn(Posted) -> Boxed<'static, Result<Answer, String>> + Send + Sync>;
+/// Why nothing came back from there, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct NoAnswer(pub String);
+
+/// Sends it.
+pub type Post = Arc<dyn Fn(Posted) -> Boxed<'static, Result<Answer, NoAnswer>> + Send + Sync>;
 
 /// What endpoints are made of.
 pub struct EndpointParts {
@@ -171,7 +176,7 @@ impl Endpoints {
                 let posted =
                     Posted { url: url.clone(), body: asked.payload, content_type: asked.content_type };
                 let sent = (self.parts.post)(posted).await;
-                sent.map_err(|why| Unanswered::Unreachable { variant: chosen.name.clone(), why })
+                sent.map_err(|NoAnswer(why)| Unanswered::Unreachable { variant: chosen.name.clone(), why })
             }
         }
     }
