@@ -71,6 +71,9 @@ impl Native {
         project: &mut Project,
     ) -> Result<(), ConfigError> {
         let provider = table.provider.unwrap_or_default();
+        if provider != Provider::Aws {
+            return Err(self.fault(name.span(), format!("endpoints of {} are not there yet", provider.name())));
+        }
         let own = VariantTable {
             weight: None,
             function: table.function,

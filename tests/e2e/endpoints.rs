@@ -113,5 +113,6 @@ fn mistakes_in_endpoints_are_named() {
     says("{ http = \"ftp://x\" }", "no address");
     says("{ reply = \"1\", errors = 2.0 }", "a share from 0 to 1");
     says("{ reply = \"1\", variants = { a = { reply = \"2\" } } }", "make it one of the variants");
+    says("{ provider = \"azure\", reply = \"1\" }", "endpoints of azure are not there yet");
     says("{ replay = \"1\" }", "did you mean `reply`?");
 }
