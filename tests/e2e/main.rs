@@ -12,6 +12,7 @@ mod aws_events;
 mod azure_blob;
 mod azure_events;
 mod azure_functions;
+mod azure_host;
 mod azure_queue;
 mod cli;
 mod clients;

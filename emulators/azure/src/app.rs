@@ -1,8 +1,10 @@
 //! A function app: what is declared of it, and what its worker says that it has.
 
 use crate::bindings::Bindings;
+use crate::functions::cors::Cors;
+use crate::retry::{Retry, Tries};
 use crate::settings::HostFile;
-use crate::worker::index::Index;
+use crate::worker::index::{Index, Indexed};
 use mlemu_core::FunctionId;
 use mlemu_engine::Ids;
 use std::fmt;
@@ -16,10 +18,14 @@ pub struct App {
     /// The app as the engine runs it: its functions are parts of it.
     pub id: FunctionId,
     pub host: HostFile,
+    /// From which pages it may be called.
+    pub(crate) cors: Cors,
     /// `python`, `node` or `custom`.
     pub language: String,
     /// What its functions get and give beside their triggers' data.
     pub(crate) bindings: Bindings,
+    /// Of calls that are tried again.
+    pub(crate) tries: Tries,
     ids: Ids,
     index: watch::Sender<Option<Arc<Index>>>,
     arrived: Arrived,
@@ -36,6 +42,7 @@ impl App {
     pub(crate) fn new(
         id: FunctionId,
         host: HostFile,
+        cors: Cors,
         language: &str,
         ids: Ids,
         bindings: Bindings,
@@ -44,8 +51,10 @@ impl App {
         Self {
             id,
             host,
+            cors,
             language: language.into(),
             bindings,
+            tries: Tries::default(),
             ids,
             index: watch::Sender::new(None),
             arrived: Box::new(arrived),
@@ -55,6 +64,12 @@ impl App {
     /// Where its ids come from.
     pub fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// How a function's failed runs are tried again; `None`: not by the host.
+    pub fn policy(&self, function: &Indexed) -> Option<Retry> {
+        let own = function.retry.or(self.host.retry);
+        own.filter(|_| Retry::is_followed(&function.trigger.kind))
     }
 
     /// The newest index; `None`: no worker has been up yet.

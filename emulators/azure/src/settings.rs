@@ -3,6 +3,7 @@
 //! Source: Azure Functions documentation, "host.json reference for Azure Functions 2.x and later".
 
 use crate::queue::feed::Manner;
+use crate::retry::Retry;
 use mlemu_core::Environment;
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub struct HostFile {
     pub queues: Manner,
     /// How often a blob is tried before it is put aside.
     pub blob_tries: u32,
+    /// For functions that have no policy of their own.
+    pub retry: Option<Retry>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -56,11 +59,20 @@ pub enum Unreadable {
     Timeout(String),
     #[error("host.json: customHandler: {0}")]
     CustomHandler(String),
+    #[error("host.json: {0}")]
+    Retry(String),
 }
 
 impl Default for HostFile {
     fn default() -> Self {
-        Self { route_prefix: None, timeout: None, custom: None, queues: Manner::default(), blob_tries: TRIES }
+        Self {
+            route_prefix: None,
+            timeout: None,
+            custom: None,
+            queues: Manner::default(),
+            blob_tries: TRIES,
+            retry: None,
+        }
     }
 }
 
@@ -109,6 +121,7 @@ impl HostFile {
             custom,
             queues: manner(&said["extensions"]["queues"]),
             blob_tries: tries.unwrap_or(TRIES),
+            retry: Retry::read(&said["retry"]).map_err(Unreadable::Retry)?,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Function apps that a project declares, and what becomes of them when their worker has said what they have.
 
+use super::cors::Cors;
 use super::{Functions, timer};
 use crate::app::App;
 use crate::bindings::pattern::Pattern;
@@ -9,6 +10,7 @@ use crate::events::Hearers;
 use crate::profile;
 use crate::queue::ensure;
 use crate::queue::feed;
+use crate::retry::Retry;
 use crate::settings::{HostFile, Unreadable};
 use crate::worker::Workers;
 use crate::worker::index::{Binding, Index, Indexed};
@@ -22,6 +24,11 @@ use std::sync::{Arc, PoisonError};
 
 /// The option of a declaration that holds `host.json` as it is.
 pub const HOST_FILE: &str = "host.json";
+
+/// The option with the origins whose pages may call: `*`, or some between commas.
+pub const CORS: &str = "cors";
+/// The option that is `true` where those pages may send credentials.
+pub const CORS_CREDENTIALS: &str = "cors-credentials";
 
 /// Why a declared app cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,9 +71,11 @@ impl Functions {
             app: id.clone(),
             bindings: bindings.clone(),
         };
+        let option = |name| declared.options.get(name).map_or("", String::as_str);
         let app = App::new(
             id.clone(),
             host,
+            Cors::read(option(CORS), option(CORS_CREDENTIALS) == "true"),
             language(&declared.runtime),
             self.parts.engine.ids().clone(),
             bindings,
@@ -212,6 +221,11 @@ impl Arrival {
                 );
                 self.warn(&id, text);
             }
+        }
+        let kind = &function.trigger.kind;
+        if function.retry.is_some() && !Retry::is_followed(kind) {
+            let text = format!("its retry policy is not followed, as in the cloud: a {kind} has tries of its own");
+            self.warn(&id, text);
         }
         for binding in function.others.iter().filter(|binding| !Bindings::knows(binding)) {
             let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };

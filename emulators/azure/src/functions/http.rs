@@ -4,7 +4,7 @@ use super::fault;
 use super::keys::Level;
 use super::route::Route;
 use super::start::Down;
-use super::{Functions, new_id, path_of};
+use super::{Functions, cors, new_id, path_of, streamed};
 use crate::app::App;
 use crate::profile::PAYLOAD;
 use crate::worker::index::{Index, Indexed};
@@ -43,6 +43,21 @@ impl Functions {
             Err(Down::Failed(failure)) => return fault::down(&failure),
             Err(Down::Refused(refusal)) => return fault::refused(&refusal),
         };
+        let page = cors::page(&parts.headers);
+        if let Some(origin) = &page
+            && !origin.to_str().is_ok_and(|origin| found.app.cors.allows(origin))
+        {
+            return fault::forbidden();
+        }
+        let app = found.app.clone();
+        let mut response = self.admitted(found, parts, body).await;
+        if let Some(origin) = page {
+            app.cors.tell(&origin, response.headers_mut());
+        }
+        response
+    }
+
+    async fn admitted(&self, found: Found, parts: Parts, body: Body) -> Response {
         if self.parts.enforce_keys
             && !self.keys.admit(&parts, &found.function().name, level(found.function()))
         {
@@ -95,14 +110,22 @@ impl Functions {
         let cause = Cause::Request(trace(&head).map_or_else(|| id.0.clone(), Into::into));
         let call = Invoke::of(id, target, payload, cause);
         let invoke = Invoke { attributes, head: Some(Arc::new(head)), ..call };
-        match self.parts.engine.invoke(invoke).await {
-            Ok(Reply::Done(outcome)) => match outcome.result {
-                Ok(answer) => passed_on(answer),
-                Err(failure) => fault::failed(&failure),
-            },
-            Ok(Reply::Accepted | Reply::WouldRun) => fault::accepted(),
-            Err(refusal) => fault::refused(&refusal),
+        if found.index.streams {
+            return streamed::call(self.parts.engine.clone(), invoke).await;
         }
+        answered(self.parts.engine.invoke(invoke).await)
+    }
+}
+
+/// What a caller gets who waited for the whole of it.
+pub(super) fn answered(reply: Result<Reply, Refusal>) -> Response {
+    match reply {
+        Ok(Reply::Done(outcome)) => match outcome.result {
+            Ok(answer) => passed_on(answer),
+            Err(failure) => fault::failed(&failure),
+        },
+        Ok(Reply::Accepted | Reply::WouldRun) => fault::accepted(),
+        Err(refusal) => fault::refused(&refusal),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Azure Functions as its users see it: function apps behind routes, and the host's own API.
 //!
 //! [`declare`] makes a project's apps, [`start`] sees to it that an app's functions are known, [`http`] takes calls by
-//! their [`route`], [`admin`] is the API of tools, [`keys`] who may call, [`timer`] what starts by time, [`webhooks`] and
-//! [`grid`] what Event Grid does, and [`fault`]
-//! has the vendor's words for what went wrong.
+//! their [`route`], [`streamed`] those whose answers come in pieces, [`admin`] is the API of tools, [`keys`] who may call, [`cors`] from which pages, [`timer`] what starts
+//! by time, [`tries`] what runs again, [`webhooks`] and [`grid`] what Event Grid does, and [`fault`] has the vendor's
+//! words for what went wrong.
 
 mod admin;
+pub(crate) mod cors;
 mod declare;
 pub mod fault;
 mod grid;
@@ -13,7 +14,9 @@ mod http;
 mod keys;
 pub(crate) mod route;
 mod start;
+mod streamed;
 mod timer;
+mod tries;
 mod webhooks;
 
 use crate::app::App;
@@ -24,7 +27,8 @@ use crate::worker::index::{Index, Indexed};
 use ::http::Request;
 use axum::body::Body;
 use axum::response::Response;
-pub use declare::HOST_FILE;
+pub use declare::{CORS, CORS_CREDENTIALS, HOST_FILE};
+pub(crate) use tries::Retrying;
 use keys::Keys;
 use mlemu_core::{FunctionId, InvocationId, Record};
 use mlemu_engine::queues::Queues;
@@ -79,8 +83,11 @@ impl Functions {
         if let Some(name) = grid::subscription(path).map(str::to_owned) {
             return self.administer(admin::Admin::Subscription(name), request).await;
         }
-        match admin::route(request.method(), path) {
-            Some(asked) => self.administer(asked, request).await,
+        if let Some(asked) = admin::route(request.method(), path) {
+            return self.administer(asked, request).await;
+        }
+        match self.preflight(request.method(), request.headers()) {
+            Some(response) => response,
             None => self.call(request).await,
         }
     }

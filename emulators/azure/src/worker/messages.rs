@@ -134,6 +134,37 @@ pub struct RpcFunctionMetadata {
     pub raw_bindings: Vec<String>,
     #[prost(string, tag = "13")]
     pub function_id: String,
+    #[prost(message, optional, tag = "15")]
+    pub retry_options: Option<RpcRetryOptions>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct RpcRetryOptions {
+    /// Less than zero: for ever.
+    #[prost(int32, tag = "2")]
+    pub max_retry_count: i32,
+    #[prost(message, optional, tag = "3")]
+    pub delay_interval: Option<Span>,
+    #[prost(message, optional, tag = "4")]
+    pub minimum_interval: Option<Span>,
+    #[prost(message, optional, tag = "5")]
+    pub maximum_interval: Option<Span>,
+    /// 0 exponential back-off, 1 fixed delay.
+    #[prost(int32, tag = "6")]
+    pub retry_strategy: i32,
+}
+
+impl RpcRetryOptions {
+    pub const FIXED_DELAY: i32 = 1;
+}
+
+/// A `google.protobuf.Duration`.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Span {
+    #[prost(int64, tag = "1")]
+    pub seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub nanos: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -2,8 +2,9 @@
 //! runs them.
 //!
 //! [`messages`] is what is said, [`stream`] the connection, [`session`] the conversation; [`ask`] makes a request of an
-//! event and [`said`] an answer of a response. [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language needs and how its worker
-//! is started. Knows nothing of the paths that users call.
+//! event and [`said`] an answer of a response; [`proxied`] hands requests to workers that serve HTTP themselves.
+//! [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language
+//! needs and how its worker is started. Knows nothing of the paths that users call.
 //!
 //! Source: Azure Functions, the language worker protocol (`FunctionRpc.proto`).
 
@@ -15,6 +16,8 @@ pub mod index;
 pub(crate) mod lines;
 pub(crate) mod messages;
 pub(crate) mod proto;
+mod proxied;
+mod requested;
 mod said;
 mod session;
 mod stream;
@@ -84,6 +87,7 @@ impl Runtime for Workers {
                 folder: built.code.clone(),
                 revision: revision.number,
                 index: index::Index::default(),
+                server: None,
             };
             Ok(Box::new(session) as Box<dyn Session>)
         })

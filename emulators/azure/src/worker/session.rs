@@ -3,9 +3,10 @@
 use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
-    Content, FunctionLoadRequest, FunctionsMetadataRequest, RpcException, StatusResult, StreamingMessage,
-    WorkerInitRequest,
+    Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse, RpcException,
+    StatusResult, StreamingMessage, WorkerInitRequest,
 };
+use super::proxied::{Proxied, Server};
 use super::said;
 use super::stream::Line;
 use crate::HOST_VERSION;
@@ -16,12 +17,17 @@ use mlemu_core::{Answer, Boxed, Session};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// After a stream broke off: how long the end of the process may take to be seen.
 const WAKE: Duration = Duration::from_millis(500);
 
+/// What a worker calls the address of its own server for requests by HTTP.
+const SERVER: &str = "HttpUri";
+/// How long an answer by HTTP may take that comes behind the failure of its function.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The kind of a failure whose stream broke off while the process lives.
 const BROKEN: &str = "WorkerProcessExitException";
 /// The kind of a failure that is the caller's: there is no such function.
@@ -34,6 +40,8 @@ pub(super) struct StreamSession {
     pub(super) folder: PathBuf,
     pub(super) revision: u64,
     pub(super) index: Index,
+    /// The worker's own, for requests by HTTP.
+    pub(super) server: Option<Server>,
 }
 
 impl StreamSession {
@@ -66,10 +74,12 @@ impl StreamSession {
             function_app_directory: folder.clone(),
         }));
         let answer = self.hear(|content| match content {
-            Content::WorkerInitResponse(response) => Some(response.result),
+            Content::WorkerInitResponse(response) => Some(response),
             _ => None,
         });
-        good(answer.await?)?;
+        let answer = answer.await?;
+        good(answer.result)?;
+        self.server = answer.capabilities.get(SERVER).and_then(|address| Server::of(address));
         self.say(Content::FunctionsMetadataRequest(FunctionsMetadataRequest {
             function_app_directory: folder,
         }));
@@ -87,7 +97,8 @@ impl StreamSession {
             let bad = bad.into_iter().filter_map(Result::err);
             (good.into_iter().filter_map(Result::ok).collect(), bad.collect())
         };
-        self.index = Index { revision: self.revision, functions, oddities };
+        let streams = self.server.is_some();
+        self.index = Index { revision: self.revision, functions, oddities, streams };
         Ok(())
     }
 
@@ -141,30 +152,62 @@ impl StreamSession {
         if let Some(fault) = &function.fault {
             return SessionReply::Error(error("FunctionLoadError", fault));
         }
-        let asked = ask::question(&function, &delivery, &self.app).await;
+        let server = self.server.as_ref().filter(|_| function.trigger.is("httpTrigger"));
+        let asked = ask::question(&function, &delivery, &self.app, server.is_some()).await;
         let Question { request, known } = match asked {
             Ok(question) => question,
             Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
         };
+        let proxied = server.and_then(|server| server.request(&function, &delivery, &self.app));
+        let (response, proxied) = match self.run(request, proxied).await {
+            Ok(both) => both,
+            Err(reply) => return reply,
+        };
+        if let Err(why) = self.app.bindings.give(&function, &response, &known, &delivery.invoke.cause).await {
+            return SessionReply::Error(error("OutputBindingError", &why));
+        }
+        SessionReply::Answer(proxied.unwrap_or_else(|| said::answer(&function, response)))
+    }
+
+    /// Has the worker run a function. Where it serves the request itself, the answer is what it served.
+    async fn run(
+        &self,
+        request: InvocationRequest,
+        proxied: Option<Proxied>,
+    ) -> Result<(InvocationResponse, Option<Answer>), SessionReply> {
         let id = request.invocation_id.clone();
         self.say(Content::InvocationRequest(request));
         let answer = self.hear(|content| match content {
             Content::InvocationResponse(response) if response.invocation_id == id => Some(response),
             _ => None,
         });
-        let Ok(response) = answer.await else {
-            tokio::time::sleep(WAKE).await;
-            return SessionReply::Error(broken_off());
-        };
-        match good(response.result.clone()) {
-            Ok(()) => {
-                match self.app.bindings.give(&function, &response, &known, &delivery.invoke.cause).await {
-                    Ok(()) => SessionReply::Answer(said::answer(&function, response)),
-                    Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
-                }
+        let answer = async {
+            let Ok(response) = answer.await else {
+                tokio::time::sleep(WAKE).await;
+                return Err(SessionReply::Error(broken_off()));
+            };
+            match good(response.result.clone()) {
+                Ok(()) => Ok(response),
+                Err(Trouble::Said(exception)) => Err(SessionReply::Error(reported(&exception))),
+                Err(Trouble::Gone) => Err(SessionReply::Error(broken_off())),
             }
-            Err(Trouble::Said(exception)) => SessionReply::Error(reported(&exception)),
-            Err(Trouble::Gone) => SessionReply::Error(broken_off()),
+        };
+        let Some(proxied) = proxied else { return answer.await.map(|response| (response, None)) };
+        let (mut answer, mut served) = (pin!(answer), pin!(proxied.serve()));
+        let refused = |why: String| SessionReply::Error(error("HttpForwardingError", &why));
+        tokio::select! {
+            served = &mut served => {
+                let served = served.map_err(refused)?;
+                answer.await.map(|response| (response, Some(served)))
+            }
+            response = &mut answer => match response {
+                Ok(response) => Ok((response, Some(served.await.map_err(refused)?))),
+                Err(reply) => {
+                    // What the app's framework says of a failure is on its way, or nothing is.
+                    let _ = tokio::time::timeout(LAST_WORDS, served).await;
+                    Err(reply)
+                }
+            },
         }
     }
 }

@@ -5,6 +5,7 @@
 const crypto = require('crypto');
 const fs = require('fs');
 const Module = require('module');
+const net = require('net');
 const path = require('path');
 const { pathToFileURL } = require('url');
 
@@ -49,7 +50,7 @@ const core = {
     if (functions.has(metadata.name)) throw new Error(`a function of the name "${metadata.name}" is there already`);
     const id = crypto.createHash('sha256').update(metadata.name).digest('hex').slice(0, 32);
     const rawBindings = Object.entries(metadata.bindings).map(([name, said]) => JSON.stringify({ ...said, name }));
-    functions.set(metadata.name, { id, metadata, rawBindings, callback });
+    functions.set(metadata.name, { id, metadata, rawBindings, callback, retryOptions: retryOptions(metadata) });
     return new Disposable(() => functions.delete(metadata.name));
   },
   registerHook(name, callback) {
@@ -60,6 +61,12 @@ const core = {
   setProgrammingModel(one) { model = one; },
   getProgrammingModel() { return model; },
 };
+
+// Names of strategies are the protocol's.
+function retryOptions({ retryOptions: said }) {
+  const strategies = { fixedDelay: 'fixed_delay', exponentialBackoff: 'exponential_backoff' };
+  return said && { ...said, retryStrategy: strategies[said.retryStrategy] ?? said.retryStrategy };
+}
 
 const load = Module._load;
 Module._load = function (request, ...rest) {
@@ -108,6 +115,20 @@ async function loadApp(app) {
   await hooked('appStart', { hookData: {}, appHookData, functionAppDirectory: app, hostVersion: core.hostVersion });
 }
 
+// The library's server for streams listens on every interface unless it is told otherwise.
+async function onLoopback(act) {
+  const { listen } = net.Server.prototype;
+  net.Server.prototype.listen = function (...args) {
+    return args.length === 1 && typeof args[0] === 'function'
+      ? listen.call(this, 0, '127.0.0.1', ...args) : listen.apply(this, args);
+  };
+  try {
+    return await act();
+  } finally {
+    net.Server.prototype.listen = listen;
+  }
+}
+
 const good = () => ({ status: 'Success' });
 
 function failed(error) {
@@ -123,15 +144,15 @@ const answers = {
     core.hostVersion = request.hostVersion;
     try {
       await loadApp(request.functionAppDirectory);
-      const capabilities = model ? await model.getCapabilities({ ...CAPABILITIES }) : CAPABILITIES;
+      const capabilities = await onLoopback(() => (model ? model.getCapabilities({ ...CAPABILITIES }) : CAPABILITIES));
       return { workerInitResponse: { capabilities, result: good() } };
     } catch (error) {
       return { workerInitResponse: { result: failed(error) } };
     }
   },
   async functionsMetadataRequest() {
-    const all = [...functions.values()].map(({ id, metadata, rawBindings }) => ({
-      name: metadata.name, functionId: id, rawBindings, language: 'node', directory: process.cwd(),
+    const all = [...functions.values()].map(({ id, metadata, rawBindings, retryOptions }) => ({
+      name: metadata.name, functionId: id, rawBindings, language: 'node', directory: process.cwd(), retryOptions,
     }));
     const useDefaultMetadataIndexing = all.length === 0;
     return { functionMetadataResponse: { functionMetadataResults: all, useDefaultMetadataIndexing, result: good() } };
