@@ -118,7 +118,7 @@ impl Cloud for mlemu_azure::BlobStorage {
     }
 
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        mlemu_azure::trouble::of_storage(parts, "blob")
+        mlemu_azure::trouble::of_blobs(parts)
     }
 
     fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {

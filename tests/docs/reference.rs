@@ -185,6 +185,13 @@ fn coverage() {
             ("sns-missing", names(had(mlemu_aws::sns::coverage(), false))),
             ("events", names(had(mlemu_aws::events::coverage(), true))),
             ("events-missing", names(had(mlemu_aws::events::coverage(), false))),
+            ("azure-triggers", names(mlemu_azure::functions::TRIGGERS.into_iter())),
+            ("azure-bindings", names(mlemu_azure::functions::BINDINGS.into_iter())),
+            ("azure-host", names(had(mlemu_azure::functions::coverage(), true))),
+            ("azure-host-missing", names(had(mlemu_azure::functions::coverage(), false))),
+            ("azure-blob", names(had(mlemu_azure::blob::coverage(), true))),
+            ("azure-blob-missing", names(had(mlemu_azure::blob::coverage(), false))),
+            ("azure-queue", names(mlemu_azure::queue::coverage())),
         ],
     );
 }

@@ -135,6 +135,16 @@ fn said_if_not(done: Result<(), String>) -> bool {
     done.is_ok()
 }
 
+/// Compiles a program of one file; says so when there is no compiler.
+pub fn rustc(source: &Path, program: &Path) -> bool {
+    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let done = run(Command::new(compiler).args(["--edition", "2024", "-o"]).arg(program).arg(source));
+    if let Err(why) = &done {
+        eprintln!("skipped: nothing can be compiled here: {why}");
+    }
+    done.is_ok()
+}
+
 /// The major version of the Node in `PATH`; says so when there is none.
 pub fn node_version() -> Option<u32> {
     let output = Command::new("node").arg("--version").output().ok();

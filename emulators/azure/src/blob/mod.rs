@@ -14,7 +14,7 @@ mod headers;
 mod lease;
 mod ops;
 mod receive;
-mod routes;
+pub(crate) mod routes;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -40,6 +40,12 @@ use std::sync::{Arc, OnceLock};
 
 /// Where the vendor's own emulator listens.
 pub const PORT: u16 = 10_000;
+
+/// The operations of the vendor's API, and whether they are here.
+pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {
+    let here = routes::Operation::ALL.iter().map(|operation| (operation.name(), true));
+    here.chain(["PreflightBlobRequest"].map(|name| (name, true))).chain(routes::MISSING.map(|name| (name, false)))
+}
 
 /// The service. A cheap handle; clones share everything.
 #[derive(Clone)]

@@ -93,7 +93,12 @@ impl Functions {
             handler: declared.handler.clone(),
             env: self.pointed(&declared.env),
             limits,
-            client: Arc::new(Workers { app: app.clone(), place, folder: self.parts.folder.clone() }),
+            client: Arc::new(Workers {
+                app: app.clone(),
+                place,
+                folder: self.parts.folder.clone(),
+                sink: self.parts.engine.parts().journal.clone(),
+            }),
             from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
             watch,
         });

@@ -39,6 +39,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+/// Paths of the host's own API, and whether they are here.
+pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {
+    admin::HERE.map(|path| (path, true)).into_iter().chain(admin::MISSING.map(|path| (path, false)))
+}
+
+/// Triggers that something here fires; any other is started by hand.
+pub const TRIGGERS: [&str; 5] =
+    ["blobTrigger", "eventGridTrigger", "httpTrigger", "queueTrigger", "timerTrigger"];
+/// Bindings beside triggers.
+pub const BINDINGS: [&str; 4] = ["blob (in)", "blob (out)", "http (out)", "queue (out)"];
+
 /// As invocations are named.
 pub fn new_id(ids: &Ids) -> InvocationId {
     InvocationId(ids.fresh("invocation").uuid().into())

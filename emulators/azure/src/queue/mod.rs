@@ -40,6 +40,11 @@ const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// What a queue keeps of its stored policies.
 const POLICIES: &str = "policies";
 
+/// The operations of the vendor's API, all of which are here.
+pub fn coverage() -> impl Iterator<Item = &'static str> {
+    routes::NAMES.into_iter()
+}
+
 /// The service.
 #[derive(Clone)]
 pub struct QueueStorage {

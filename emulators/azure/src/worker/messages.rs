@@ -380,6 +380,22 @@ pub struct RpcLog {
     pub level: i32,
     #[prost(string, tag = "4")]
     pub message: String,
+    /// 0 the app's, 1 the worker's own, 2 a metric.
+    #[prost(int32, tag = "8")]
+    pub log_category: i32,
+}
+
+impl RpcLog {
+    /// Whether it is for whoever wrote the app: what the app says, and what goes wrong in its worker.
+    pub fn is_for_people(&self) -> bool {
+        const INFORMATION: i32 = 2;
+        const WARNING: i32 = 3;
+        match self.log_category {
+            0 => self.level >= INFORMATION,
+            1 => self.level >= WARNING,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

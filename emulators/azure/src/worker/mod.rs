@@ -4,12 +4,13 @@
 //! [`messages`] is what is said, [`stream`] the connection, [`session`] the conversation; [`ask`] makes a request of an
 //! event and [`said`] an answer of a response; [`proxied`] hands requests to workers that serve HTTP themselves.
 //! [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language
-//! needs and how its worker is started. Knows nothing of the paths that users call.
+//! needs and how its worker is started, [`core_tools`] how one that is installed already is. Knows nothing of the paths that users call.
 //!
 //! Source: Azure Functions, the language worker protocol (`FunctionRpc.proto`).
 
 mod ask;
 mod clients;
+mod core_tools;
 mod environment;
 mod handler;
 pub mod index;
@@ -28,11 +29,14 @@ pub(crate) use session::NO_FUNCTION;
 
 use crate::app::App;
 use crate::place::Place;
-use mlemu_core::runtime::{Command, Unsupported};
-use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session};
+use mlemu_core::runtime::{Command, Unsupported, Unwrapped};
+use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session, Sink};
 use session::StreamSession;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Before what a worker writes for its host alone.
+const CONSOLE: &str = "LanguageWorkerConsoleLog";
 
 /// The workers of one app.
 pub struct Workers {
@@ -40,6 +44,8 @@ pub struct Workers {
     pub place: Place,
     /// Where the daemon may keep files for its instances.
     pub folder: PathBuf,
+    /// For what workers log by their stream.
+    pub sink: Arc<dyn Sink>,
 }
 
 impl Workers {
@@ -88,6 +94,7 @@ impl Runtime for Workers {
                 revision: revision.number,
                 index: index::Index::default(),
                 server: None,
+                sink: self.sink.clone(),
             };
             Ok(Box::new(session) as Box<dyn Session>)
         })
@@ -100,6 +107,11 @@ impl Runtime for Workers {
 
     fn keeping(&self, _revision: &Revision) -> Keeping {
         Keeping { freezes: false, ..Keeping::default() }
+    }
+
+    fn unwrapped(&self, line: &str) -> Option<Unwrapped> {
+        let text = line.strip_prefix(CONSOLE)?.to_owned();
+        Some(Unwrapped { text, invocation: None })
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
     Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse, RpcException,
-    StatusResult, StreamingMessage, WorkerInitRequest,
+    RpcLog, StatusResult, StreamingMessage, WorkerInitRequest,
 };
 use super::proxied::{Proxied, Server};
 use super::said;
@@ -13,7 +13,7 @@ use crate::HOST_VERSION;
 use crate::app::App;
 use bytes::Bytes;
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
-use mlemu_core::{Answer, Boxed, Session};
+use mlemu_core::{Answer, Boxed, FunctionId, InvocationId, LogLine, Session, Sink, Stream, Subject, What};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,6 +42,7 @@ pub(super) struct StreamSession {
     pub(super) index: Index,
     /// The worker's own, for requests by HTTP.
     pub(super) server: Option<Server>,
+    pub(super) sink: Arc<dyn Sink>,
 }
 
 impl StreamSession {
@@ -55,10 +56,31 @@ impl StreamSession {
     async fn hear<T>(&self, wanted: impl Fn(Content) -> Option<T>) -> Result<T, Gone> {
         loop {
             let message = self.line.from_worker.lock().await.recv().await.ok_or(Gone)?;
-            if let Some(found) = message.content.and_then(&wanted) {
-                return Ok(found);
+            match message.content {
+                Some(Content::RpcLog(log)) => self.log(log),
+                Some(content) => {
+                    if let Some(found) = wanted(content) {
+                        return Ok(found);
+                    }
+                }
+                None => {}
             }
         }
+    }
+
+    /// What a worker logs by its stream; ours writes to its console instead.
+    fn log(&self, log: RpcLog) {
+        if !log.is_for_people() {
+            return;
+        }
+        let invocation = (!log.invocation_id.is_empty()).then(|| InvocationId(log.invocation_id.as_str().into()));
+        // The category is `Function.NAME`, and more behind it at times.
+        let name = log.category.strip_prefix("Function.").and_then(|rest| rest.split('.').next());
+        let function = name.and_then(|name| self.index.get(name)).map_or(&*self.app.id.name, |found| &found.name);
+        let function = Some(FunctionId::new(self.app.id.scope.clone(), function));
+        let at = self.app.bindings.queues.clock().now();
+        let line = LogLine { at, stream: Stream::Stderr, text: log.message };
+        self.sink.send(at, Subject { function, invocation, ..Subject::default() }, What::Log(line));
     }
 
     async fn introduce(&mut self) -> Result<(), Trouble> {
