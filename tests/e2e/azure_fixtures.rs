@@ -76,7 +76,8 @@ impl Garden {
 #[test]
 fn every_fixture_is_accepted_by_the_real_worker() {
     let garden = Garden::new();
-    let route = ["method=PUT", "route=/api/flowers/rose/3", "params.kind=rose", "params.id=3", "query.colour=red"];
+    let route =
+        ["method=PUT", "route=/api/flowers/rose/3", "params.kind=rose", "params.id=3", "query.colour=red"];
     let params: Vec<&str> = route.into_iter().chain(["key=secret", "body=petals"]).collect();
     let answered = garden.invoke("flowers", "azure/http", &params);
     let seen: Value = serde_json::from_str(&answered).unwrap_or_else(|error| panic!("{error}: {answered}"));
@@ -88,7 +89,10 @@ fn every_fixture_is_accepted_by_the_real_worker() {
     garden.invoke("picture", "azure/blob", &["name=b.json", r#"content:={"a":1}"#]);
     garden.said("picture", r#"BLOB uploads/b.json 7 {"a":1}"#);
     let queues = garden.0.ask("GET /_mlemu/queues", &Value::Null).text();
-    assert!(queues.contains("txt-files") && queues.contains("json-files"), "what the path captures is known: {queues}");
+    assert!(
+        queues.contains("txt-files") && queues.contains("json-files"),
+        "what the path captures is known: {queues}"
+    );
 
     garden.invoke("job", "azure/queue/message", &["message=water", "dequeue-count=3"]);
     garden.said("job", "JOB water 3 True");
@@ -108,7 +112,8 @@ fn every_fixture_is_accepted_by_the_real_worker() {
     let starts = garden.0.records(0).iter().filter(|record| is(record, "grid", "started")).count();
     assert_eq!(starts, 2);
 
-    let rendered = garden.0.mlemu(&["events", "gen", "azure/eventgrid/validation", "-p", "code=secret"]).stdout;
+    let rendered =
+        garden.0.mlemu(&["events", "gen", "azure/eventgrid/validation", "-p", "code=secret"]).stdout;
     let asked = [("aeg-event-type", "SubscriptionValidation"), ("Content-Type", "application/json")];
     let path = "POST /runtime/webhooks/EventGrid?functionName=grid";
     let answer = http::send(garden.0.azure(), path, &asked, &rendered);

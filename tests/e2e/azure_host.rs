@@ -53,10 +53,15 @@ fn pages_that_an_app_lets_in_may_call_it() {
     let asked = call(
         &house,
         "OPTIONS /api/hello",
-        &[page, ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "x-own,content-type")],
+        &[
+            page,
+            ("Access-Control-Request-Method", "PUT"),
+            ("Access-Control-Request-Headers", "x-own,content-type"),
+        ],
     );
     assert_eq!(asked.status, 204, "{}", asked.text());
-    let told = ["access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers"];
+    let told =
+        ["access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers"];
     assert_eq!(
         told.map(|name| asked.header(name).unwrap_or_default()),
         ["http://localhost:3000", "PUT", "x-own,content-type"]
@@ -68,9 +73,17 @@ fn pages_that_an_app_lets_in_may_call_it() {
     let mark = house.mark();
     let stranger = ("Origin", "https://evil.example");
     assert_eq!(call(&house, "GET /api/hello", &[stranger]).status, 403);
-    assert_eq!(call(&house, "OPTIONS /api/hello", &[stranger, ("Access-Control-Request-Method", "PUT")]).status, 403);
-    for hosts in ["POST /admin/functions/hello", "GET /admin/host/status", "POST /runtime/webhooks/EventGrid"] {
-        assert_eq!(call(&house, hosts, &[page]).status, 403, "{hosts}: the host's own API is open to no page");
+    assert_eq!(
+        call(&house, "OPTIONS /api/hello", &[stranger, ("Access-Control-Request-Method", "PUT")]).status,
+        403
+    );
+    for hosts in ["POST /admin/functions/hello", "GET /admin/host/status", "POST /runtime/webhooks/EventGrid"]
+    {
+        assert_eq!(
+            call(&house, hosts, &[page]).status,
+            403,
+            "{hosts}: the host's own API is open to no page"
+        );
     }
     assert!(!house.records(mark).iter().any(|record| is(record, "hello", "started")), "nothing was started");
     let no_page = call(&house, "GET /api/hello", &[]);
@@ -87,18 +100,31 @@ fn pages_that_storage_lets_in_may_use_it() {
     let queue = house.place("azure-queue");
     for (to, ok) in [(house.blob(), 202), (queue, 202)] {
         let blob = [page, ("x-ms-blob-type", "BlockBlob")];
-        assert_eq!(ask(to, "GET /devstoreaccount1/?comp=list", &blob, "").status, 403, "nobody was let in yet");
+        assert_eq!(
+            ask(to, "GET /devstoreaccount1/?comp=list", &blob, "").status,
+            403,
+            "nobody was let in yet"
+        );
         let rules = "<StorageServiceProperties><Cors><CorsRule><AllowedOrigins>http://localhost:3000</AllowedOrigins>\
             <AllowedMethods>GET,PUT</AllowedMethods><AllowedHeaders>x-ms-*</AllowedHeaders>\
             <ExposedHeaders>x-ms-request-id</ExposedHeaders><MaxAgeInSeconds>60</MaxAgeInSeconds></CorsRule></Cors></StorageServiceProperties>";
         let set = ask(to, "PUT /devstoreaccount1/?restype=service&comp=properties", &[], rules);
         assert_eq!(set.status, ok, "{}", set.text());
         let asks = |method, headers| {
-            let asked = [page, ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers)];
+            let asked = [
+                page,
+                ("Access-Control-Request-Method", method),
+                ("Access-Control-Request-Headers", headers),
+            ];
             ask(to, "OPTIONS /devstoreaccount1/pics/a.jpg", &asked, "")
         };
         let good = asks("PUT", "x-ms-blob-type");
-        assert_eq!((good.status, good.header("access-control-allow-methods")), (200, Some("PUT")), "{}", good.text());
+        assert_eq!(
+            (good.status, good.header("access-control-allow-methods")),
+            (200, Some("PUT")),
+            "{}",
+            good.text()
+        );
         assert_eq!(good.header("access-control-max-age"), Some("60"));
         for (method, headers) in [("DELETE", ""), ("PUT", "authorization")] {
             let bad = asks(method, headers);
@@ -107,8 +133,15 @@ fn pages_that_storage_lets_in_may_use_it() {
         let listed = ask(to, "GET /devstoreaccount1/?comp=list", &[page], "");
         assert_eq!((listed.status, listed.header("access-control-allow-origin")), (200, Some(page.1)));
         assert_eq!(listed.header("access-control-expose-headers"), Some("x-ms-request-id"));
-        assert_eq!(ask(to, "GET /devstoreaccount1/?comp=list", &[("Origin", "http://b.example")], "").status, 403);
-        assert_eq!(ask(to, "GET /another/?comp=list", &[page], "").status, 403, "each account has rules of its own");
+        assert_eq!(
+            ask(to, "GET /devstoreaccount1/?comp=list", &[("Origin", "http://b.example")], "").status,
+            403
+        );
+        assert_eq!(
+            ask(to, "GET /another/?comp=list", &[page], "").status,
+            403,
+            "each account has rules of its own"
+        );
     }
 }
 
@@ -152,7 +185,10 @@ fn streams(house: &House, hold: &Hold) {
     let request = "POST /api/count/rose?by=two HTTP/1.1\r\nHost: localhost\r\nX-Own: mine\r\nContent-Length: 6\r\nConnection: close\r\n\r\npetals";
     stream.write_all(request.as_bytes()).expect("written");
     let first = until(&mut stream, "one");
-    assert!(first.starts_with("HTTP/1.1 207") && first.to_ascii_lowercase().contains("x-kind: rose"), "{first}");
+    assert!(
+        first.starts_with("HTTP/1.1 207") && first.to_ascii_lowercase().contains("x-kind: rose"),
+        "{first}"
+    );
     assert!(!house.records(0).iter().any(|record| is(record, "count", "ended")), "it goes on");
     hold.release();
     let rest = until(&mut stream, "by two, mine, petals");

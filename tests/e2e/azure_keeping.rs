@@ -39,7 +39,8 @@ impl Storage {
     fn fill(&self) -> (String, String) {
         let block = ("x-ms-blob-type", "BlockBlob");
         self.does("PUT /pics?restype=container", &[("x-ms-meta-owner", "me")], "");
-        let facts = [block, ("x-ms-meta-kind", "rose"), ("x-ms-tags", "colour=red"), ("Content-Type", "text/plain")];
+        let facts =
+            [block, ("x-ms-meta-kind", "rose"), ("x-ms-tags", "colour=red"), ("Content-Type", "text/plain")];
         self.does("PUT /pics/rose", &facts, "first");
         let snapshot = self.does("PUT /pics/rose?comp=snapshot", &[], "");
         self.does("PUT /pics/rose", &facts, "second");
@@ -70,17 +71,27 @@ impl Storage {
     fn is_whole(&self, lease: &str, snapshot: &str) {
         let got = self.does("GET /pics/rose", &[], "");
         assert_eq!((got.text().as_str(), got.header("x-ms-meta-kind")), ("second", Some("rose")));
-        assert_eq!((got.header("content-type"), got.header("x-ms-tag-count")), (Some("text/plain"), Some("1")));
+        assert_eq!(
+            (got.header("content-type"), got.header("x-ms-tag-count")),
+            (Some("text/plain"), Some("1"))
+        );
         assert_eq!(self.does(&format!("GET /pics/rose?snapshot={snapshot}"), &[], "").text(), "first");
         assert_eq!(self.does("GET /pics?restype=container", &[], "").header("x-ms-meta-owner"), Some("me"));
         assert_eq!(self.does("GET /pics/blocks", &[], "").text(), "one,two,");
         let blocks = self.does("GET /pics/blocks?comp=blocklist&blocklisttype=all", &[], "").text();
         let (committed, open) = blocks.split_once("</CommittedBlocks>").expect("both");
-        assert_eq!((committed.matches("<Block>").count(), open.matches("<Block>").count()), (2, 1), "{blocks}");
+        assert_eq!(
+            (committed.matches("<Block>").count(), open.matches("<Block>").count()),
+            (2, 1),
+            "{blocks}"
+        );
         let closed = self.ask("PUT /pics/log?comp=appendblock", &[], "more");
         assert_eq!(closed.header("x-ms-error-code"), Some("LeaseIdMissing"));
         let page = [("Origin", "http://a.example")];
-        assert_eq!(self.ask("GET /?comp=list", &page, "").header("access-control-allow-origin"), Some(page[0].1));
+        assert_eq!(
+            self.ask("GET /?comp=list", &page, "").header("access-control-allow-origin"),
+            Some(page[0].1)
+        );
         let peeked = self.queue("GET /jobs/messages?peekonly=true&numofmessages=32", "").text();
         assert!(peeked.contains("waits") && !peeked.contains("seen"), "{peeked}");
         let count = self.queue("GET /jobs?comp=metadata", "");
@@ -118,11 +129,19 @@ fn a_test_goes_back_to_a_moment() {
     house.does(house.client.snapshot("full"));
     for round in ["once", "and again"] {
         storage.is_whole(&lease, &snapshot);
-        storage.does("PUT /pics/log?comp=lease", &[("x-ms-lease-action", "break"), ("x-ms-lease-break-period", "0")], "");
+        storage.does(
+            "PUT /pics/log?comp=lease",
+            &[("x-ms-lease-action", "break"), ("x-ms-lease-break-period", "0")],
+            "",
+        );
         let all = [("x-ms-delete-snapshots", "include")];
         storage.does("DELETE /pics/rose", &all, "");
         storage.does("DELETE /pics?restype=container", &[], "");
-        storage.does("PUT /?restype=service&comp=properties", &[], "<StorageServiceProperties><Cors/></StorageServiceProperties>");
+        storage.does(
+            "PUT /?restype=service&comp=properties",
+            &[],
+            "<StorageServiceProperties><Cors/></StorageServiceProperties>",
+        );
         assert_eq!(storage.queue("DELETE /jobs", "").status, 204, "{round}");
         house.does(house.client.restore("full"));
     }
@@ -130,5 +149,9 @@ fn a_test_goes_back_to_a_moment() {
     house.reset();
     assert_eq!(storage.ask("GET /pics/rose", &[], "").header("x-ms-error-code"), Some("ContainerNotFound"));
     assert_eq!(storage.queue("GET /jobs?comp=metadata", "").status, 404);
-    assert_eq!(storage.ask("GET /?comp=list", &[("Origin", "http://a.example")], "").status, 403, "rules are gone too");
+    assert_eq!(
+        storage.ask("GET /?comp=list", &[("Origin", "http://a.example")], "").status,
+        403,
+        "rules are gone too"
+    );
 }

@@ -17,15 +17,27 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("sync", json!([http(), {"type": "http", "direction": "out", "name": "res"}])),
         ("wait", json!([http(), {"type": "http", "direction": "out", "name": "res"}])),
         ("fails", json!([http(), {"type": "http", "direction": "out", "name": "res"}])),
-        ("send", json!([http(), {"type": "http", "direction": "out", "name": "res"},
-            {"type": "queue", "direction": "out", "name": "word", "queueName": "words", "connection": storage}])),
-        ("word", json!([
+        (
+            "send",
+            json!([http(), {"type": "http", "direction": "out", "name": "res"},
+            {"type": "queue", "direction": "out", "name": "word", "queueName": "words", "connection": storage}]),
+        ),
+        (
+            "word",
+            json!([
             {"type": "queueTrigger", "direction": "in", "name": "word", "queueName": "words", "connection": storage},
-            {"type": "blob", "direction": "out", "name": "made", "path": "made/{queueTrigger}.txt", "connection": storage}])),
-        ("made", json!([
+            {"type": "blob", "direction": "out", "name": "made", "path": "made/{queueTrigger}.txt", "connection": storage}]),
+        ),
+        (
+            "made",
+            json!([
             {"type": "blobTrigger", "direction": "in", "name": "made", "path": "made/{name}.txt", "connection": storage},
-            {"type": "blob", "direction": "in", "name": "title", "path": "titles/{name}", "connection": storage}])),
-        ("tick", json!([{"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": "0 0 0 1 1 *"}])),
+            {"type": "blob", "direction": "in", "name": "title", "path": "titles/{name}", "connection": storage}]),
+        ),
+        (
+            "tick",
+            json!([{"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": "0 0 0 1 1 *"}]),
+        ),
         ("grid", json!([{"type": "eventGridTrigger", "direction": "in", "name": "event"}])),
     ]
 }
@@ -133,14 +145,30 @@ def grid(event: func.EventGridEvent) -> None:
 fn folders_of_python() {
     let code = |name: &str| {
         let body = match name {
-            "sync" => "def main(req: func.HttpRequest, res: func.Out[func.HttpResponse]):\n    res.set(func.HttpResponse('sync ' + req.get_body().decode(), status_code=203))",
-            "wait" => "async def main(req: func.HttpRequest, res: func.Out[func.HttpResponse]):\n    res.set(func.HttpResponse('wait ' + req.get_body().decode(), status_code=203))",
-            "fails" => "def main(req: func.HttpRequest, res: func.Out[func.HttpResponse]):\n    raise ValueError('no such flower')",
-            "send" => "def main(req: func.HttpRequest, res: func.Out[func.HttpResponse], word: func.Out[str]):\n    word.set(req.get_body().decode())\n    res.set(func.HttpResponse(status_code=202))",
-            "word" => "def main(word: func.QueueMessage, made: func.Out[str]):\n    logging.info('WORD %s', word.get_body().decode())\n    made.set(word.get_body().decode().upper())",
-            "made" => "def main(made: func.InputStream, title: func.InputStream):\n    logging.info('MADE %s %s', made.read().decode(), title.read().decode())",
-            "tick" => "def main(timer: func.TimerRequest):\n    logging.info('TICK %s', str(timer.past_due).lower())",
-            _ => "def main(event: func.EventGridEvent):\n    logging.info('GRID %s %s', event.subject, event.get_json()['petals'])",
+            "sync" => {
+                "def main(req: func.HttpRequest, res: func.Out[func.HttpResponse]):\n    res.set(func.HttpResponse('sync ' + req.get_body().decode(), status_code=203))"
+            }
+            "wait" => {
+                "async def main(req: func.HttpRequest, res: func.Out[func.HttpResponse]):\n    res.set(func.HttpResponse('wait ' + req.get_body().decode(), status_code=203))"
+            }
+            "fails" => {
+                "def main(req: func.HttpRequest, res: func.Out[func.HttpResponse]):\n    raise ValueError('no such flower')"
+            }
+            "send" => {
+                "def main(req: func.HttpRequest, res: func.Out[func.HttpResponse], word: func.Out[str]):\n    word.set(req.get_body().decode())\n    res.set(func.HttpResponse(status_code=202))"
+            }
+            "word" => {
+                "def main(word: func.QueueMessage, made: func.Out[str]):\n    logging.info('WORD %s', word.get_body().decode())\n    made.set(word.get_body().decode().upper())"
+            }
+            "made" => {
+                "def main(made: func.InputStream, title: func.InputStream):\n    logging.info('MADE %s %s', made.read().decode(), title.read().decode())"
+            }
+            "tick" => {
+                "def main(timer: func.TimerRequest):\n    logging.info('TICK %s', str(timer.past_due).lower())"
+            }
+            _ => {
+                "def main(event: func.EventGridEvent):\n    logging.info('GRID %s %s', event.subject, event.get_json()['petals'])"
+            }
         };
         format!("import logging\n\nimport azure.functions as func\n\n{body}\n")
     };
@@ -281,7 +309,8 @@ fn main() {
 
 #[test]
 fn a_custom_handler_in_rust() {
-    let host = r#"{"version": "2.0", "customHandler": {"description": {"defaultExecutablePath": "handler"}}}"#;
+    let host =
+        r#"{"version": "2.0", "customHandler": {"description": {"defaultExecutablePath": "handler"}}}"#;
     let plan = app("custom").file("app/host.json", host).file("handler.rs", HANDLER);
     let (source, program) = (plan.path("handler.rs"), plan.path("app/handler"));
     if !clients::rustc(&source, &program) {

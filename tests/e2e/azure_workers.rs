@@ -2,10 +2,10 @@
 //! or speaks no protocol: its caller hears of it as in the cloud, another worker takes the next call, and the daemon
 //! lives.
 
+use super::clients;
 use super::house::{House, is};
 use super::http::{self, Answer};
 use super::plan::Plan;
-use super::clients;
 use serde_json::{Value, json};
 
 const WORKER: &str = include_str!("clients/azure_worker.cjs");
@@ -19,11 +19,13 @@ fn house(functions: &[&str], begins: &str) -> Option<House> {
     let tools = plan.path("tools").display().to_string();
     let settings = json!({ "Values": { "FUNCTIONS_WORKER_RUNTIME": "node", "BEGINS": begins,
         "languageWorkers__node__workerDirectory": tools } });
-    let host = r#"{"version": "2.0", "functionTimeout": "00:00:03", "extensions": {"http": {"routePrefix": ""}}}"#;
+    let host =
+        r#"{"version": "2.0", "functionTimeout": "00:00:03", "extensions": {"http": {"routePrefix": ""}}}"#;
     let plan = plan.file("odd/host.json", host).file("odd/local.settings.json", &settings.to_string());
     let function = r#"{"bindings": [{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous"},
         {"type": "http", "direction": "out", "name": "$return"}]}"#;
-    let plan = functions.iter().fold(plan, |plan, name| plan.file(&format!("odd/{name}/function.json"), function));
+    let plan =
+        functions.iter().fold(plan, |plan, name| plan.file(&format!("odd/{name}/function.json"), function));
     Some(plan.up())
 }
 

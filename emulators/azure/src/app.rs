@@ -2,13 +2,15 @@
 
 use crate::bindings::Bindings;
 use crate::functions::cors::Cors;
+use crate::functions::path_of;
+use crate::functions::route::Route;
 use crate::retry::{Retry, Tries};
 use crate::settings::HostFile;
 use crate::worker::index::{Index, Indexed};
 use mlemu_core::FunctionId;
 use mlemu_engine::Ids;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 type Arrived = Box<dyn Fn(&Arc<Index>) + Send + Sync>;
@@ -28,8 +30,13 @@ pub struct App {
     pub(crate) tries: Tries,
     ids: Ids,
     index: watch::Sender<Option<Arc<Index>>>,
+    /// Of the functions of a revision, in their order.
+    routes: Mutex<Option<(u64, Routes)>>,
     arrived: Arrived,
 }
+
+/// Where each function is called by HTTP; nothing for those that are not.
+pub(crate) type Routes = Arc<[Option<Route>]>;
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +64,7 @@ impl App {
             tries: Tries::default(),
             ids,
             index: watch::Sender::new(None),
+            routes: Mutex::default(),
             arrived: Box::new(arrived),
         }
     }
@@ -70,6 +78,19 @@ impl App {
     pub fn policy(&self, function: &Indexed) -> Option<Retry> {
         let own = function.retry.or(self.host.retry);
         own.filter(|_| Retry::is_followed(&function.trigger.kind))
+    }
+
+    /// Where the functions of an index are called; read once for each revision.
+    pub(crate) fn routes(&self, index: &Index) -> Routes {
+        let mut known = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, routes)) = known.as_ref().filter(|(revision, _)| *revision == index.revision) {
+            return routes.clone();
+        }
+        let by_http = |function: &Indexed| function.trigger.is("httpTrigger");
+        let read = |function| by_http(function).then(|| Route::read(&path_of(function, self)));
+        let routes: Routes = index.functions.iter().map(read).collect();
+        *known = Some((index.revision, routes.clone()));
+        routes
     }
 
     /// The newest index; `None`: no worker has been up yet.

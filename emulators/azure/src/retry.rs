@@ -35,7 +35,8 @@ impl Retry {
         }
         let time = |name: &str| {
             let text = said[name].as_str().ok_or_else(|| format!("retry: it has no {name}"))?;
-            span(text).ok_or_else(|| format!("retry: {name}: `{text}` is no time; write it like \"00:00:10\""))
+            span(text)
+                .ok_or_else(|| format!("retry: {name}: `{text}` is no time; write it like \"00:00:10\""))
         };
         let waits = match said["strategy"].as_str().unwrap_or_default().to_ascii_lowercase().as_str() {
             "fixeddelay" => fixed(time("delayInterval")?),

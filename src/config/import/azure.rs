@@ -217,7 +217,10 @@ mod tests {
             read(root.path()).unwrap()
         };
         let options = &told.functions[0].options;
-        assert_eq!((options[CORS].as_str(), options[CORS_CREDENTIALS].as_str()), ("http://localhost:3000", "true"));
+        assert_eq!(
+            (options[CORS].as_str(), options[CORS_CREDENTIALS].as_str()),
+            ("http://localhost:3000", "true")
+        );
         assert!(with("{").unwrap_err().contains("no JSON"));
         assert!(with(r#"{"IsEncrypted":true,"Values":{}}"#).unwrap_err().contains("func settings decrypt"));
     }

@@ -113,7 +113,9 @@ fn is_public(operation: Operation, access: Option<&str>) -> bool {
             | Operation::GetBlockList
     );
     match access {
-        Some("container") => is_read || matches!(operation, Operation::ListBlobs | Operation::GetContainerProperties),
+        Some("container") => {
+            is_read || matches!(operation, Operation::ListBlobs | Operation::GetContainerProperties)
+        }
         Some("blob") => is_read,
         _ => false,
     }

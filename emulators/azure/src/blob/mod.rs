@@ -44,7 +44,8 @@ pub const PORT: u16 = 10_000;
 /// The operations of the vendor's API, and whether they are here.
 pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {
     let here = routes::Operation::ALL.iter().map(|operation| (operation.name(), true));
-    here.chain(["PreflightBlobRequest"].map(|name| (name, true))).chain(routes::MISSING.map(|name| (name, false)))
+    here.chain(["PreflightBlobRequest"].map(|name| (name, true)))
+        .chain(routes::MISSING.map(|name| (name, false)))
 }
 
 /// The service. A cheap handle; clones share everything.

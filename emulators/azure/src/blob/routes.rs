@@ -110,9 +110,11 @@ impl Operation {
             Op::GetContainerACL | Op::SetContainerACL => ('c', "", false),
             Op::LeaseContainer => ('c', "wd", false),
             Op::ListBlobs => ('c', "l", true),
-            Op::GetBlob | Op::GetBlobProperties | Op::GetBlobMetadata | Op::GetBlockList | Op::GetPageRanges => {
-                ('o', "r", true)
-            }
+            Op::GetBlob
+            | Op::GetBlobProperties
+            | Op::GetBlobMetadata
+            | Op::GetBlockList
+            | Op::GetPageRanges => ('o', "r", true),
             Op::DeleteBlob => ('o', "d", true),
             Op::GetBlobTags | Op::SetBlobTags => ('o', "t", true),
             Op::AppendBlock | Op::AppendBlockFromURL => ('o', "aw", true),

@@ -56,7 +56,8 @@ impl Functions {
     /// Whether an app lets in the web page that sends a request.
     pub fn admits_origin(&self, parts: &Parts) -> bool {
         let path = parts.uri.path();
-        let is_hosts = admin::route(&parts.method, path).is_some() || super::grid::subscription(path).is_some();
+        let is_hosts =
+            admin::route(&parts.method, path).is_some() || super::grid::subscription(path).is_some();
         !is_hosts && page(&parts.headers).is_some_and(|origin| self.cors(&origin).is_some())
     }
 
@@ -68,7 +69,8 @@ impl Functions {
 
     /// The answer to a page that asks before it sends. `None`: that is not what it does.
     pub(super) fn preflight(&self, method: &Method, asked: &HeaderMap) -> Option<Response> {
-        let wanted = asked.get(header::ACCESS_CONTROL_REQUEST_METHOD).filter(|_| *method == Method::OPTIONS)?;
+        let wanted =
+            asked.get(header::ACCESS_CONTROL_REQUEST_METHOD).filter(|_| *method == Method::OPTIONS)?;
         let origin = page(asked)?;
         let cors = self.cors(&origin)?;
         let mut response = fault::gone();

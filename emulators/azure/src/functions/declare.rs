@@ -229,7 +229,8 @@ impl Arrival {
         }
         let kind = &function.trigger.kind;
         if function.retry.is_some() && !Retry::is_followed(kind) {
-            let text = format!("its retry policy is not followed, as in the cloud: a {kind} has tries of its own");
+            let text =
+                format!("its retry policy is not followed, as in the cloud: a {kind} has tries of its own");
             self.warn(&id, text);
         }
         for binding in function.others.iter().filter(|binding| !Bindings::knows(binding)) {

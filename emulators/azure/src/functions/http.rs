@@ -4,7 +4,7 @@ use super::fault;
 use super::keys::Level;
 use super::route::Route;
 use super::start::Down;
-use super::{Functions, cors, new_id, path_of, streamed};
+use super::{Functions, cors, new_id, streamed};
 use crate::app::App;
 use crate::profile::PAYLOAD;
 use crate::worker::index::{Index, Indexed};
@@ -81,10 +81,12 @@ impl Functions {
                     continue;
                 }
             };
-            for (at, function) in index.functions.iter().enumerate() {
-                let Some((route, params)) = fits(function, &app, parts) else { continue };
+            let routes = app.routes(&index);
+            for (at, (function, route)) in index.functions.iter().zip(&*routes).enumerate() {
+                let Some((route, params)) = fits(function, route.as_ref(), &app, parts) else { continue };
                 if best.as_ref().is_none_or(|(known, _)| route.precedence() < known.precedence()) {
-                    best = Some((route, Found { app: app.clone(), index: index.clone(), at, params }));
+                    let found = Found { app: app.clone(), index: index.clone(), at, params };
+                    best = Some((route.clone(), found));
                 }
             }
         }
@@ -135,14 +137,15 @@ fn trace(head: &RequestHead) -> Option<String> {
     said.split('-').nth(1).filter(|trace| trace.len() == 32).map(str::to_owned)
 }
 
-fn fits(function: &Indexed, app: &App, parts: &Parts) -> Option<(Route, BTreeMap<String, String>)> {
-    let is_off = app.bindings.is_disabled(&function.name);
-    if is_off || !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
-        return None;
-    }
-    let route = Route::read(&path_of(function, app));
+fn fits<'a>(
+    function: &Indexed,
+    route: Option<&'a Route>,
+    app: &App,
+    parts: &Parts,
+) -> Option<(&'a Route, BTreeMap<String, String>)> {
+    let route = route.filter(|_| takes(function, &parts.method))?;
     let params = route.captures(parts.uri.path().trim_start_matches('/'))?;
-    Some((route, params))
+    (!app.bindings.is_disabled(&function.name)).then_some((route, params))
 }
 
 /// Where no method is said, every one is meant.

@@ -28,7 +28,6 @@ use ::http::Request;
 use axum::body::Body;
 use axum::response::Response;
 pub use declare::{CORS, CORS_CREDENTIALS, HOST_FILE};
-pub(crate) use tries::Retrying;
 use keys::Keys;
 use mlemu_core::{FunctionId, InvocationId, Record};
 use mlemu_engine::queues::Queues;
@@ -38,6 +37,7 @@ use mlemu_engine::{Engine, Ids};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+pub(crate) use tries::Retrying;
 
 /// Paths of the host's own API, and whether they are here.
 pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {

@@ -86,7 +86,10 @@ impl Asked {
             | Asked::Clear(queue)
             | Asked::DeleteMessage(queue, _)
             | Asked::Update(queue, _) => queue,
-            Asked::ListQueues | Asked::ServiceProperties | Asked::SetServiceProperties | Asked::ServiceStats => "",
+            Asked::ListQueues
+            | Asked::ServiceProperties
+            | Asked::SetServiceProperties
+            | Asked::ServiceStats => "",
         }
     }
 

@@ -64,8 +64,7 @@ impl Rule {
     fn allows(&self, origin: &str, method: &str, headers: &str) -> bool {
         self.is_for(origin)
             && words(&self.allowed_methods).any(|allowed| allowed.eq_ignore_ascii_case(method))
-            && words(headers)
-                .all(|header| words(&self.allowed_headers).any(|pattern| fits(pattern, header)))
+            && words(headers).all(|header| words(&self.allowed_headers).any(|pattern| fits(pattern, header)))
     }
 
     fn write(&self, response: &mut Response, origin: &str) {

@@ -3,11 +3,11 @@
 //! Source: Azure Functions documentation, the pages of each trigger ("Message metadata", "Trigger metadata").
 
 use super::index::{Binding, Indexed};
-use super::requested::Requested;
 use super::messages::NullableString;
 use super::messages::{
     Data, InvocationRequest, ParameterBinding, RetryContext, RpcHttp, RpcTraceContext, TypedData,
 };
+use super::requested::Requested;
 use crate::app::App;
 use crate::bindings::expression::Known;
 use base64::Engine as _;
@@ -49,7 +49,10 @@ pub(super) async fn question(
     let (data, mut metadata) = match kind.as_str() {
         "httptrigger" => {
             let requested = Requested::of(function, delivery, app);
-            asked = of_request(&requested);
+            // Only paths of other bindings name any of it.
+            if function.others.iter().any(|binding| !binding.is("http")) {
+                asked = of_request(&requested);
+            }
             if streams { proxied(&requested) } else { (http(requested, delivery), BTreeMap::new()) }
         }
         "timertrigger" => (timer(&invoke.payload, delivery.deadline.millis()), BTreeMap::new()),

@@ -10,9 +10,9 @@ const FILE: &str = "worker.config.json";
 
 /// What follows the interpreter: arguments of its own, and the worker's program.
 pub(super) async fn start(folder: &Path, version: &str) -> io::Result<Vec<String>> {
-    let text = tokio::fs::read_to_string(folder.join(FILE)).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("{}: {error}", folder.join(FILE).display()))
-    })?;
+    let text = tokio::fs::read_to_string(folder.join(FILE))
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.join(FILE).display())))?;
     let said: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(io::Error::other)?;
     Ok(of(&said["description"], folder, version))
 }

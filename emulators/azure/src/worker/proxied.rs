@@ -47,11 +47,14 @@ impl Server {
     pub(super) fn of(address: &str) -> Option<Self> {
         let uri: Uri = address.parse().ok()?;
         let host = uri.host()?;
-        let ip = if host.eq_ignore_ascii_case("localhost") { Ipv4Addr::LOCALHOST } else { host.parse().ok()? };
+        let ip =
+            if host.eq_ignore_ascii_case("localhost") { Ipv4Addr::LOCALHOST } else { host.parse().ok()? };
         let address = (ip.is_loopback()).then(|| SocketAddr::from((ip, uri.port_u16().unwrap_or(80))))?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Some(Self { address, client: Client::builder(TokioExecutor::new()).build(connector) })
+        // Such servers close a connection behind a failure, which a kept one would meet.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Some(Self { address, client })
     }
 
     /// The request that a delivery brings. `None`: it is none.
@@ -82,7 +85,8 @@ impl Proxied {
             parts.headers.remove(name);
         }
         parts.headers.remove(INVOCATION);
-        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let kind =
+            parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let head = ResponseHead { status: parts.status, headers: parts.headers };
         if let Some(to) = &to {
             to.response(head.clone());

@@ -3,8 +3,8 @@
 use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
-    Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse, RpcException,
-    RpcLog, StatusResult, StreamingMessage, WorkerInitRequest,
+    Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse,
+    RpcException, RpcLog, StatusResult, StreamingMessage, WorkerInitRequest,
 };
 use super::proxied::{Proxied, Server};
 use super::said;
@@ -73,10 +73,12 @@ impl StreamSession {
         if !log.is_for_people() {
             return;
         }
-        let invocation = (!log.invocation_id.is_empty()).then(|| InvocationId(log.invocation_id.as_str().into()));
+        let invocation =
+            (!log.invocation_id.is_empty()).then(|| InvocationId(log.invocation_id.as_str().into()));
         // The category is `Function.NAME`, and more behind it at times.
         let name = log.category.strip_prefix("Function.").and_then(|rest| rest.split('.').next());
-        let function = name.and_then(|name| self.index.get(name)).map_or(&*self.app.id.name, |found| &found.name);
+        let function =
+            name.and_then(|name| self.index.get(name)).map_or(&*self.app.id.name, |found| &found.name);
         let function = Some(FunctionId::new(self.app.id.scope.clone(), function));
         let at = self.app.bindings.queues.clock().now();
         let line = LogLine { at, stream: Stream::Stderr, text: log.message };
@@ -167,7 +169,7 @@ impl StreamSession {
             return SessionReply::Answer(listed(&self.index));
         }
         let name = &*delivery.invoke.target.name;
-        let Some(function) = self.index.get(name).cloned() else {
+        let Some(function) = self.index.get(name) else {
             let message = format!("the app has no function `{name}`; it has {}", names(&self.index));
             return SessionReply::Error(error(NO_FUNCTION, &message));
         };
@@ -175,20 +177,20 @@ impl StreamSession {
             return SessionReply::Error(error("FunctionLoadError", fault));
         }
         let server = self.server.as_ref().filter(|_| function.trigger.is("httpTrigger"));
-        let asked = ask::question(&function, &delivery, &self.app, server.is_some()).await;
+        let asked = ask::question(function, &delivery, &self.app, server.is_some()).await;
         let Question { request, known } = match asked {
             Ok(question) => question,
             Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
         };
-        let proxied = server.and_then(|server| server.request(&function, &delivery, &self.app));
+        let proxied = server.and_then(|server| server.request(function, &delivery, &self.app));
         let (response, proxied) = match self.run(request, proxied).await {
             Ok(both) => both,
             Err(reply) => return reply,
         };
-        if let Err(why) = self.app.bindings.give(&function, &response, &known, &delivery.invoke.cause).await {
+        if let Err(why) = self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await {
             return SessionReply::Error(error("OutputBindingError", &why));
         }
-        SessionReply::Answer(proxied.unwrap_or_else(|| said::answer(&function, response)))
+        SessionReply::Answer(proxied.unwrap_or_else(|| said::answer(function, response)))
     }
 
     /// Has the worker run a function. Where it serves the request itself, the answer is what it served.

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
 use tonic::{Status, Streaming};
@@ -115,28 +116,26 @@ fn talk(
     end: End,
     request: tonic::Request<Streaming<StreamingMessage>>,
 ) -> impl Stream<Item = Result<StreamingMessage, Status>> + Send + 'static {
-    let End { heard, mut said } = end;
-    let mut worker = request.into_inner();
-    let (out, spoken) = mpsc::channel(16);
+    let End { heard, said } = end;
+    let (mut worker, over) = (request.into_inner(), CancellationToken::new());
+    // However it ends, both halves end: a sane worker ends itself then.
+    let ends = over.clone().drop_guard();
     tokio::spawn(async move {
-        // However it ends, both halves end: a sane worker ends itself then.
-        loop {
-            let goes_on = tokio::select! {
-                message = worker.next() => match message {
-                    Some(Ok(message)) => heard.send(message).is_ok(),
-                    Some(Err(_)) | None => false,
-                },
-                message = said.recv() => match message {
-                    Some(message) => out.send(Ok(message)).await.is_ok(),
-                    None => false,
-                },
-            };
-            if !goes_on {
-                return;
+        while let Some(Ok(message)) = worker.next().await {
+            if heard.send(message).is_err() {
+                break;
             }
         }
+        drop(ends);
     });
-    futures_util::stream::unfold(spoken, |mut spoken| async { Some((spoken.recv().await?, spoken)) })
+    futures_util::stream::unfold((said, over), |(mut said, over)| async {
+        let message = tokio::select! {
+            biased;
+            message = said.recv() => message?,
+            () = over.cancelled() => return None,
+        };
+        Some((Ok(message), (said, over)))
+    })
 }
 
 /// Messages as prost spells them.
