@@ -145,6 +145,19 @@ pub fn rustc(source: &Path, program: &Path) -> bool {
     done.is_ok()
 }
 
+/// Where Python 3 is, if it is one before 3.13, and which it is; says so when it is not.
+pub fn older_python() -> Option<(PathBuf, String)> {
+    let ask = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])";
+    let output = Command::new("python3").args(["-c", ask]).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (path, version) = said.trim().rsplit_once(' ')?;
+    if version.strip_prefix("3.").and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor < 13) {
+        return Some((path.into(), version.to_owned()));
+    }
+    eprintln!("skipped: python3 is {version} here, which is new enough");
+    None
+}
+
 /// The major version of the Node in `PATH`; says so when there is none.
 pub fn node_version() -> Option<u32> {
     let output = Command::new("node").arg("--version").output().ok();

@@ -17,6 +17,7 @@ mod azure_host;
 mod azure_keeping;
 mod azure_models;
 mod azure_queue;
+mod azure_settings;
 mod azure_workers;
 mod cli;
 mod clients;

@@ -80,7 +80,10 @@ impl StatusResult {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct WorkerTerminate {}
+pub struct WorkerTerminate {
+    #[prost(message, optional, tag = "1")]
+    pub grace_period: Option<Span>,
+}
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FunctionsMetadataRequest {

@@ -94,6 +94,7 @@ impl Runtime for Workers {
                 revision: revision.number,
                 index: index::Index::default(),
                 server: None,
+                hears_farewells: false,
                 sink: self.sink.clone(),
             };
             Ok(Box::new(session) as Box<dyn Session>)

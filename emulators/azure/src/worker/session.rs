@@ -4,7 +4,7 @@ use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
     Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse,
-    RpcException, RpcLog, StatusResult, StreamingMessage, WorkerInitRequest,
+    RpcException, RpcLog, Span, StatusResult, StreamingMessage, WorkerInitRequest, WorkerTerminate,
 };
 use super::proxied::{Proxied, Server};
 use super::said;
@@ -26,6 +26,10 @@ const WAKE: Duration = Duration::from_millis(500);
 
 /// What a worker calls the address of its own server for requests by HTTP.
 const SERVER: &str = "HttpUri";
+/// What workers claim that want to be told before they are ended.
+const HEARS_FAREWELLS: &str = "HandlesWorkerTerminateMessage";
+/// How long such a worker may take to end.
+const GRACE: Duration = Duration::from_secs(2);
 /// How long an answer by HTTP may take that comes behind the failure of its function.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The kind of a failure whose stream broke off while the process lives.
@@ -42,6 +46,8 @@ pub(super) struct StreamSession {
     pub(super) index: Index,
     /// The worker's own, for requests by HTTP.
     pub(super) server: Option<Server>,
+    /// It ends by itself when it is told to.
+    pub(super) hears_farewells: bool,
     pub(super) sink: Arc<dyn Sink>,
 }
 
@@ -103,6 +109,7 @@ impl StreamSession {
         });
         let answer = answer.await?;
         good(answer.result)?;
+        self.hears_farewells = answer.capabilities.contains_key(HEARS_FAREWELLS);
         self.server = answer.capabilities.get(SERVER).and_then(|address| Server::of(address));
         self.say(Content::FunctionsMetadataRequest(FunctionsMetadataRequest {
             function_app_directory: folder,
@@ -313,6 +320,19 @@ impl Session for StreamSession {
             if self.line.from_worker.lock().await.is_closed() {
                 std::future::pending::<()>().await;
             }
+        })
+    }
+
+    fn leave(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            if !self.hears_farewells {
+                return;
+            }
+            let seconds = i64::try_from(GRACE.as_secs()).unwrap_or(0);
+            let grace_period = Some(Span { seconds, nanos: 0 });
+            self.say(Content::WorkerTerminate(WorkerTerminate { grace_period }));
+            let gone = self.hear(|_| None::<()>);
+            let _ = tokio::time::timeout(GRACE, gone).await;
         })
     }
 }
