@@ -105,7 +105,7 @@ pub async fn run(args: UpArgs, printer: Printer) -> Result<Exit, Complaint> {
     if printer.json {
         printer.result(&ready(&daemon));
     } else if let Some(terminal) = &terminal {
-        terminal.say(&announcement(&daemon, &args, &asked, printer));
+        terminal.say(&announcement(&daemon, &asked, printer));
     }
     let exit = tokio::select! {
         exit = ends.next() => exit,
@@ -195,12 +195,8 @@ fn ready(daemon: &Daemon) -> String {
 }
 
 /// The same for people. `asked`: the clouds whose port somebody chose.
-fn announcement(daemon: &Daemon, args: &UpArgs, asked: &BTreeSet<&str>, printer: Printer) -> String {
+fn announcement(daemon: &Daemon, asked: &BTreeSet<&str>, printer: Printer) -> String {
     let mut lines = Vec::new();
-    if args.blob_port.is_some() {
-        let note = "the listener of Azure Blob Storage is not there yet: its port is not opened";
-        lines.push(format!("{} {note}", printer.paint(Tone::Warn, "note:")));
-    }
     for (name, address) in daemon.addresses() {
         let moved =
             crate::clouds::CLOUDS.iter().find(|kind| kind.name == name && kind.port != address.port());
