@@ -16,7 +16,7 @@ STORAGE = "AzureWebJobsStorage"
 
 @app.route(route="flowers/{kind:alpha}/{id:int?}", methods=["GET", "PUT"])
 def flowers(req: func.HttpRequest) -> str:
-    seen = [req.method, req.route_params, dict(req.params), req.headers.get("x-functions-key"), req.get_body().decode()]
+    seen = [req.method, dict(req.route_params), dict(req.params), req.headers.get("x-functions-key"), req.get_body().decode()]
     return json.dumps(seen)
 
 @app.blob_trigger(arg_name="blob", path="uploads/{name}.{ext}", connection=STORAGE)

@@ -7,7 +7,7 @@ use crate::functions::route::Route;
 use crate::retry::{Retry, Tries};
 use crate::settings::HostFile;
 use crate::worker::index::{Index, Indexed};
-use mlemu_core::FunctionId;
+use mlemu_core::{FunctionFailure, FunctionId};
 use mlemu_engine::Ids;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,9 +30,38 @@ pub struct App {
     pub(crate) tries: Tries,
     ids: Ids,
     index: watch::Sender<Option<Arc<Index>>>,
+    /// What became of the questions for it.
+    pub(crate) asked: Asked,
     /// Of the functions of a revision, in their order.
     routes: Mutex<Option<(u64, Routes)>>,
     arrived: Arrived,
+}
+
+/// Of several who want to know what an app has, one asks: each question would start a worker of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Held by whoever asks.
+    pub turn: tokio::sync::Mutex<()>,
+    /// How many questions failed, and how the last did, of which revision.
+    failed: Mutex<(u64, Option<(u64, Box<FunctionFailure>)>)>,
+}
+
+impl Asked {
+    pub fn failures(&self) -> u64 {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub fn fail(&self, revision: u64, failure: &FunctionFailure) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = (failed.0 + 1, Some((revision, Box::new(failure.clone()))));
+    }
+
+    /// How a question about this revision failed that was asked since there were so many failures.
+    pub fn since(&self, failures: u64, revision: u64) -> Option<Box<FunctionFailure>> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, failure) = failed.1.as_ref().filter(|_| failed.0 > failures)?;
+        (*of >= revision).then(|| failure.clone())
+    }
 }
 
 /// Where each function is called by HTTP; nothing for those that are not.
@@ -64,6 +93,7 @@ impl App {
             tries: Tries::default(),
             ids,
             index: watch::Sender::new(None),
+            asked: Asked::default(),
             routes: Mutex::default(),
             arrived: Box::new(arrived),
         }

@@ -55,33 +55,7 @@ impl Functions {
             limits.tmp = tmp;
         }
         self.unhost(&id);
-        let bindings = Bindings {
-            queues: self.parts.queues.clone(),
-            blobs: self.parts.blobs.clone(),
-            scope: id.scope.clone(),
-            settings: declared.env.clone(),
-            manner: host.queues,
-        };
-        let arrival = Arrival {
-            engine: self.parts.engine.clone(),
-            schedules: self.parts.schedules.clone(),
-            sources: self.parts.sources.clone(),
-            hearers: self.parts.hearers.clone(),
-            blob_tries: host.blob_tries,
-            app: id.clone(),
-            bindings: bindings.clone(),
-        };
-        let option = |name| declared.options.get(name).map_or("", String::as_str);
-        let app = App::new(
-            id.clone(),
-            host,
-            Cors::read(option(CORS), option(CORS_CREDENTIALS) == "true"),
-            language(&declared.runtime),
-            self.parts.engine.ids().clone(),
-            bindings,
-            move |index| arrival.bring(index),
-        );
-        let app = Arc::new(app);
+        let app = Arc::new(self.app(&id, declared, host));
         let name = id.name.to_string();
         self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(name, app.clone());
         let place = self.parts.place.clone();
@@ -109,6 +83,35 @@ impl Functions {
             let _ = functions.started(&app).await;
         });
         Ok(id)
+    }
+
+    fn app(&self, id: &FunctionId, declared: &FunctionDeclaration, host: HostFile) -> App {
+        let bindings = Bindings {
+            queues: self.parts.queues.clone(),
+            blobs: self.parts.blobs.clone(),
+            scope: id.scope.clone(),
+            settings: declared.env.clone(),
+            manner: host.queues,
+        };
+        let arrival = Arrival {
+            engine: self.parts.engine.clone(),
+            schedules: self.parts.schedules.clone(),
+            sources: self.parts.sources.clone(),
+            hearers: self.parts.hearers.clone(),
+            blob_tries: host.blob_tries,
+            app: id.clone(),
+            bindings: bindings.clone(),
+        };
+        let option = |name| declared.options.get(name).map_or("", String::as_str);
+        App::new(
+            id.clone(),
+            host,
+            Cors::read(option(CORS), option(CORS_CREDENTIALS) == "true"),
+            language(&declared.runtime),
+            self.parts.engine.ids().clone(),
+            bindings,
+            move |index| arrival.bring(index),
+        )
     }
 
     /// Makes declared queues exist.
@@ -196,48 +199,41 @@ impl Arrival {
         if self.bindings.is_disabled(&function.name) {
             return self.quiet(&id);
         }
-        match function.trigger.kind.to_ascii_lowercase().as_str() {
-            "httptrigger" => {}
-            // What a subscription has for it waited.
-            "eventgridtrigger" => self.sources.revive(&id),
-            "timertrigger" => {
-                if let Err(why) =
-                    timer::arrange(&self.schedules, &id, &function.trigger, &self.bindings.settings)
-                {
-                    self.warn(&id, why);
-                }
+        let trigger = &function.trigger;
+        let started = match trigger.kind.to_ascii_lowercase().as_str() {
+            "httptrigger" => Ok(()),
+            "eventgridtrigger" => {
+                // What a subscription has for it waited.
+                self.sources.revive(&id);
+                Ok(())
             }
-            "queuetrigger" => {
-                if let Err(why) = self.feed_by_queue(&id, &function.trigger) {
-                    self.warn(&id, why);
-                }
-            }
-            "blobtrigger" => {
-                if let Err(why) = self.feed_by_blobs(&id, &function.trigger) {
-                    self.warn(&id, why);
-                }
-            }
-            _ => {
-                let kind = &function.trigger.kind;
-                let text = format!(
-                    "nothing of mlemu fires a {kind} yet: invoke it with `mlemu invoke {}` or by \
-                     POST /admin/functions/{}",
-                    id.name, id.name
-                );
-                self.warn(&id, text);
-            }
+            "timertrigger" => timer::arrange(&self.schedules, &id, trigger, &self.bindings.settings),
+            "queuetrigger" => self.feed_by_queue(&id, trigger),
+            "blobtrigger" => self.feed_by_blobs(&id, trigger),
+            _ => Err(format!(
+                "nothing of mlemu fires a {} yet: invoke it with `mlemu invoke {}` or by POST /admin/functions/{}",
+                trigger.kind, id.name, id.name
+            )),
+        };
+        if let Err(why) = started {
+            self.warn(&id, why);
         }
+        self.warn_of_odd(&id, function);
+    }
+
+    /// Says what is declared of a function and not followed.
+    fn warn_of_odd(&self, id: &FunctionId, function: &Indexed) {
         let kind = &function.trigger.kind;
         if function.retry.is_some() && !Retry::is_followed(kind) {
             let text =
                 format!("its retry policy is not followed, as in the cloud: a {kind} has tries of its own");
-            self.warn(&id, text);
+            self.warn(id, text);
         }
         for binding in function.others.iter().filter(|binding| !Bindings::knows(binding)) {
             let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };
             let text =
                 format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
-            self.warn(&id, text);
+            self.warn(id, text);
         }
     }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long do Blob and Queue Storage take in mlemu, and in Azurite, the vendor's own emulator?
 
-    benches/storage/azure.py MLEMU AZURITE [--times 300] [--json]
+    benches/storage/azurite.py MLEMU AZURITE [--times 300] [--json]
 
 It needs azure-storage-blob and azure-storage-queue. MLEMU is the program, AZURITE the one that `npm install azurite`
 puts into node_modules/.bin. Both keep what they get in files, and each step is done in turn by both, so that what else

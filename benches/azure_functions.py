@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What does mlemu add to the time that Azure's own worker takes: for a warm call by HTTP, and from an upload to its function?
 
-    benches/azure.py MLEMU [--rounds 5] [--calls 500] [--uploads 100] [--check]
+    benches/azure_functions.py MLEMU [--rounds 5] [--calls 500] [--uploads 100] [--check]
 
 Only Python's standard library is needed; mlemu installs the worker once. The app that is measured notes inside the worker
 how long each of its answers takes, from the request off the stream to the response onto it: what a call takes beyond that
