@@ -398,3 +398,80 @@ app.timer('tick', {
     assert_eq!(tries(&house, "tick"), ["TRY 0 of 2", "TRY 1 of 2", "TRY 2 of 2"]);
     assert_eq!(tries(&house, "tock"), ["TRY 0 of 1", "TRY 1 of 1"]);
 }
+
+/// Calls that wait for each other, and so must be under way in one process at a time.
+#[track_caller]
+fn meet(house: &House, name: &str) {
+    let to = house.azure();
+    let both: Vec<Answer> = std::thread::scope(|scope| {
+        let asks = ["rose", "iris"]
+            .map(|own| scope.spawn(move || http::send(to, &format!("GET /api/{name}?own={own}"), &[], b"")));
+        asks.into_iter().map(|ask| ask.join().expect("it asks")).collect()
+    });
+    assert_eq!((both[0].status, both[1].status), (200, 200), "{name}");
+    assert_eq!(both[0].text(), both[1].text(), "{name}: one process");
+    house.idle();
+    let records = house.records(0);
+    for own in ["rose", "iris"] {
+        let text = format!("MET {own}\nand left");
+        let lines = records.iter().filter(|record| is(record, name, "log"));
+        let line = lines.into_iter().find(|record| record["what"]["log"]["text"] == text);
+        let line = line.unwrap_or_else(|| panic!("{name} says nothing of {own}"));
+        let id = &line["subject"]["invocation"];
+        let started = records
+            .iter()
+            .any(|record| is(record, name, "started") && record["subject"]["invocation"] == *id);
+        assert!(id.is_string() && started, "{name}: a line knows its call: {line}");
+    }
+}
+
+#[test]
+fn a_worker_of_python_has_many_calls_at_a_time() {
+    let code = r#"
+import asyncio
+import logging
+import os
+import threading
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+barrier = threading.Barrier(2)
+arrived = []
+
+@app.route(route="threads")
+def threads(req: func.HttpRequest) -> str:
+    barrier.wait()
+    logging.info("MET %s\nand left", req.params["own"])
+    return str(os.getpid())
+
+@app.route(route="tasks")
+async def tasks(req: func.HttpRequest) -> str:
+    arrived.append(req)
+    while len(arrived) < 2:
+        await asyncio.sleep(0)
+    logging.info("MET %s\nand left", req.params["own"])
+    return str(os.getpid())
+"#;
+    let house = up(app("many", code), "many");
+    meet(&house, "threads");
+    meet(&house, "tasks");
+}
+
+#[test]
+fn a_worker_of_node_has_many_calls_at_a_time() {
+    let code = r"
+const { app } = require('@azure/functions');
+const waiting = [];
+app.http('promises', { authLevel: 'anonymous', handler: async (request, context) => {
+  await new Promise((meet) => { waiting.push(meet); if (waiting.length === 2) waiting.forEach((one) => one()); });
+  context.log(`MET ${request.query.get('own')}\nand left`);
+  return { body: String(process.pid) };
+} });
+";
+    let plan = Plan::new()
+        .file("many/host.json", "{}")
+        .file("many/package.json", r#"{"main": "app.js", "dependencies": {"@azure/functions": "4.16.5"}}"#)
+        .file("many/app.js", code);
+    meet(&up(plan, "many"), "promises");
+}

@@ -56,7 +56,8 @@ impl Azure {
             invoker: ground.engine.clone(),
             sink: parts.journal.clone(),
             new_id: functions::new_id,
-            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+            // One worker takes all that an app is given at a time, as in the cloud.
+            cap: parts.policy.account_concurrency,
         });
         let blobs = BlobStorage::on(&ground);
         let own = blobs.accounts.scope(blobs.accounts.own());

@@ -50,7 +50,8 @@ impl Functions {
         let host = HostFile::read_with(text, &declared.env)?;
         let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
         let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
-        limits.concurrency = declared.concurrency;
+        let most = declared.concurrency.map(|workers| workers.saturating_mul(host.at_once));
+        limits.concurrency = most;
         if let Some(tmp) = declared.tmp {
             limits.tmp = tmp;
         }
@@ -76,7 +77,7 @@ impl Functions {
             from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
             watch,
         });
-        self.parts.engine.reserve(&id, declared.concurrency);
+        self.parts.engine.reserve(&id, most);
         let functions = self.clone();
         tokio::spawn(async move {
             // What failed was recorded where it failed, and is said to whoever calls.
@@ -98,7 +99,7 @@ impl Functions {
             schedules: self.parts.schedules.clone(),
             sources: self.parts.sources.clone(),
             hearers: self.parts.hearers.clone(),
-            blob_tries: host.blob_tries,
+            blob_pace: (host.blob_tries, host.blobs_at_once),
             app: id.clone(),
             bindings: bindings.clone(),
         };
@@ -164,8 +165,8 @@ struct Arrival {
     schedules: Arc<Schedules>,
     sources: Sources,
     hearers: Hearers,
-    /// How often a blob is tried before it is put aside.
-    blob_tries: u32,
+    /// How often a blob is tried before it is put aside, and how many are worked on at once.
+    blob_pace: (u32, usize),
     app: FunctionId,
     bindings: Bindings,
 }
@@ -261,7 +262,7 @@ impl Arrival {
         let by_events = told.text("source").is_some_and(|source| source.eq_ignore_ascii_case("EventGrid"));
         let queue = trigger::queue_of(id);
         let waiting = Waiting { function: id.clone(), pattern, bucket, by_events, queue };
-        let mapping = trigger::mapping(&waiting, queues, blobs, self.sink(), self.blob_tries);
+        let mapping = trigger::mapping(&waiting, queues, blobs, self.sink(), self.blob_pace);
         self.sources.put(mapping.map_err(|fault| fault.to_string())?);
         self.hearers.wait(waiting);
         Ok(())

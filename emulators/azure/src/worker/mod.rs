@@ -29,14 +29,15 @@ pub(crate) use session::NO_FUNCTION;
 
 use crate::app::App;
 use crate::place::Place;
+use messages::RpcLog;
 use mlemu_core::runtime::{Command, Unsupported, Unwrapped};
-use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session, Sink};
+use mlemu_core::{
+    Boxed, Built, FunctionId, InstanceId, InvocationId, Keeping, LogLine, Needs, Record, Revision, Runtime,
+    Session, Sink, Stream, Subject, What,
+};
 use session::StreamSession;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Before what a worker writes for its host alone.
-const CONSOLE: &str = "LanguageWorkerConsoleLog";
 
 /// The workers of one app.
 pub struct Workers {
@@ -49,6 +50,24 @@ pub struct Workers {
 }
 
 impl Workers {
+    /// What workers log by their stream; ours writes to its console instead.
+    fn logging(&self) -> impl Fn(RpcLog) + Send + Sync + 'static {
+        let (app, sink) = (self.app.clone(), self.sink.clone());
+        move |log: RpcLog| {
+            if !log.is_for_people() {
+                return;
+            }
+            // The category is `Function.NAME`, and more behind it at times.
+            let name = log.category.strip_prefix("Function.").and_then(|rest| rest.split('.').next());
+            let function = FunctionId::new(app.id.scope.clone(), name.unwrap_or(&app.id.name));
+            let invocation =
+                (!log.invocation_id.is_empty()).then(|| InvocationId(log.invocation_id.as_str().into()));
+            let subject = Subject { function: Some(function), invocation, ..Subject::default() };
+            let at = app.bindings.queues.clock().now();
+            sink.send(at, subject, What::Log(LogLine { at, stream: Stream::Stderr, text: log.message }));
+        }
+    }
+
     fn open_handler(
         &self,
         revision: &Arc<Revision>,
@@ -83,7 +102,7 @@ impl Runtime for Workers {
             if self.app.language == "custom" {
                 return self.open_handler(revision, built);
             }
-            let (address, line) = stream::listen().await?;
+            let (address, line) = stream::listen(self.logging()).await?;
             let (program, args) = clients::command(built, &self.folder, address, &self.app).await?;
             let env = environment::of(revision, built, &self.app, &self.place);
             let session = StreamSession {
@@ -95,7 +114,6 @@ impl Runtime for Workers {
                 index: index::Index::default(),
                 server: None,
                 hears_farewells: false,
-                sink: self.sink.clone(),
             };
             Ok(Box::new(session) as Box<dyn Session>)
         })
@@ -107,12 +125,11 @@ impl Runtime for Workers {
     }
 
     fn keeping(&self, _revision: &Revision) -> Keeping {
-        Keeping { freezes: false, ..Keeping::default() }
+        Keeping { freezes: false, concurrency: self.app.host.at_once as usize, ..Keeping::default() }
     }
 
     fn unwrapped(&self, line: &str) -> Option<Unwrapped> {
-        let text = line.strip_prefix(CONSOLE)?.to_owned();
-        Some(Unwrapped { text, invocation: None })
+        lines::unwrapped(line)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
     Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse,
-    RpcException, RpcLog, Span, StatusResult, StreamingMessage, WorkerInitRequest, WorkerTerminate,
+    RpcException, Span, StatusResult, StreamingMessage, WorkerInitRequest, WorkerTerminate,
 };
 use super::proxied::{Proxied, Server};
 use super::said;
@@ -13,7 +13,7 @@ use crate::HOST_VERSION;
 use crate::app::App;
 use bytes::Bytes;
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
-use mlemu_core::{Answer, Boxed, FunctionId, InvocationId, LogLine, Session, Sink, Stream, Subject, What};
+use mlemu_core::{Answer, Boxed, Session};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,7 +48,6 @@ pub(super) struct StreamSession {
     pub(super) server: Option<Server>,
     /// It ends by itself when it is told to.
     pub(super) hears_farewells: bool,
-    pub(super) sink: Arc<dyn Sink>,
 }
 
 impl StreamSession {
@@ -62,33 +61,10 @@ impl StreamSession {
     async fn hear<T>(&self, wanted: impl Fn(Content) -> Option<T>) -> Result<T, Gone> {
         loop {
             let message = self.line.from_worker.lock().await.recv().await.ok_or(Gone)?;
-            match message.content {
-                Some(Content::RpcLog(log)) => self.log(log),
-                Some(content) => {
-                    if let Some(found) = wanted(content) {
-                        return Ok(found);
-                    }
-                }
-                None => {}
+            if let Some(found) = message.content.and_then(&wanted) {
+                return Ok(found);
             }
         }
-    }
-
-    /// What a worker logs by its stream; ours writes to its console instead.
-    fn log(&self, log: RpcLog) {
-        if !log.is_for_people() {
-            return;
-        }
-        let invocation =
-            (!log.invocation_id.is_empty()).then(|| InvocationId(log.invocation_id.as_str().into()));
-        // The category is `Function.NAME`, and more behind it at times.
-        let name = log.category.strip_prefix("Function.").and_then(|rest| rest.split('.').next());
-        let function =
-            name.and_then(|name| self.index.get(name)).map_or(&*self.app.id.name, |found| &found.name);
-        let function = Some(FunctionId::new(self.app.id.scope.clone(), function));
-        let at = self.app.bindings.queues.clock().now();
-        let line = LogLine { at, stream: Stream::Stderr, text: log.message };
-        self.sink.send(at, Subject { function, invocation, ..Subject::default() }, What::Log(line));
     }
 
     async fn introduce(&mut self) -> Result<(), Trouble> {
@@ -206,12 +182,8 @@ impl StreamSession {
         request: InvocationRequest,
         proxied: Option<Proxied>,
     ) -> Result<(InvocationResponse, Option<Answer>), SessionReply> {
-        let id = request.invocation_id.clone();
+        let answer = self.line.answer(&request.invocation_id);
         self.say(Content::InvocationRequest(request));
-        let answer = self.hear(|content| match content {
-            Content::InvocationResponse(response) if response.invocation_id == id => Some(response),
-            _ => None,
-        });
         let answer = async {
             let Ok(response) = answer.await else {
                 tokio::time::sleep(WAKE).await;
@@ -317,7 +289,7 @@ impl Session for StreamSession {
     /// A worker takes the next call when it has answered, unless its stream is gone.
     fn idle(&self) -> Boxed<'_, ()> {
         Box::pin(async {
-            if self.line.from_worker.lock().await.is_closed() {
+            if !self.line.is_open() {
                 std::future::pending::<()>().await;
             }
         })

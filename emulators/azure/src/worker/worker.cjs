@@ -38,7 +38,13 @@ class Disposable {
 // What is logged becomes a line of the console: there it keeps its order with what is printed.
 function log(level, category, ...args) {
   if (category === 'system' && !['warning', 'error', 'critical'].includes(level)) return;
-  process.stderr.write(`${args.join(' ')}\n`);
+  write(args.join(' '));
+}
+
+// Many calls are under way at a time: a line says which it is of, where that is known.
+function write(text, invocation) {
+  const line = invocation ? `\x1f${invocation}\x1f${text.replaceAll('\n', '\x1e')}` : text;
+  process.stderr.write(`${line}\n`);
 }
 
 const core = {
@@ -131,11 +137,11 @@ async function onLoopback(act) {
 
 const good = () => ({ status: 'Success' });
 
-function failed(error) {
+function failed(error, invocation) {
   const is = error instanceof Error || (error && error.stack);
   const message = is ? `${error.name}: ${error.message}` : `Error: ${String(error)}`;
   const stackTrace = (is && error.stack) || '';
-  process.stderr.write(`Result: Failure\nException: ${message}\nStack: ${stackTrace}\n`);
+  write(`Result: Failure\nException: ${message}\nStack: ${stackTrace}`, invocation);
   return { status: 'Failure', exception: { message, stackTrace, type: (is && error.name) || 'Error' } };
 }
 
@@ -168,10 +174,10 @@ const answers = {
     try {
       const { metadata, callback } = [...functions.values()].find((one) => one.id === functionId);
       const context = { invocationId, request, metadata, state: undefined,
-        log: (level, category, message) => log(level, category, message) };
+        log: (level, category, message) => category !== 'system' ? write(message, invocationId) : log(level, category, message) };
       return { invocationResponse: { ...spelled(await run(context, callback)), invocationId, result: good() } };
     } catch (error) {
-      return { invocationResponse: { invocationId, result: failed(error) } };
+      return { invocationResponse: { invocationId, result: failed(error, invocationId) } };
     }
   },
 };
