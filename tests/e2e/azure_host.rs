@@ -437,7 +437,7 @@ import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 barrier = threading.Barrier(2)
-arrived = []
+arrived, gate = [], asyncio.Event()
 
 @app.route(route="threads")
 def threads(req: func.HttpRequest) -> str:
@@ -448,8 +448,9 @@ def threads(req: func.HttpRequest) -> str:
 @app.route(route="tasks")
 async def tasks(req: func.HttpRequest) -> str:
     arrived.append(req)
-    while len(arrived) < 2:
-        await asyncio.sleep(0)
+    if len(arrived) == 2:
+        gate.set()
+    await gate.wait()
     logging.info("MET %s\nand left", req.params["own"])
     return str(os.getpid())
 "#;

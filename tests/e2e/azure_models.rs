@@ -106,7 +106,7 @@ def sync(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="wait")
 async def wait(req: func.HttpRequest) -> func.HttpResponse:
-    await asyncio.sleep(0)
+    await asyncio.get_running_loop().run_in_executor(None, str)
     return func.HttpResponse("wait " + req.get_body().decode(), status_code=203)
 
 @app.route(route="fails")
