@@ -10,7 +10,7 @@ use crate::worker::index::{Index, Indexed};
 use mlemu_core::{FunctionFailure, FunctionId};
 use mlemu_engine::Ids;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 type Arrived = Box<dyn Fn(&Arc<Index>) + Send + Sync>;
@@ -42,25 +42,37 @@ pub struct App {
 pub(crate) struct Asked {
     /// Held by whoever asks.
     pub turn: tokio::sync::Mutex<()>,
-    /// How many questions failed, and how the last did, of which revision.
-    failed: Mutex<(u64, Option<(u64, Box<FunctionFailure>)>)>,
+    failed: Mutex<Failed>,
+}
+
+#[derive(Debug, Default)]
+struct Failed {
+    /// How many questions did.
+    count: u64,
+    /// The last, and of which revision it was.
+    last: Option<(u64, Box<FunctionFailure>)>,
 }
 
 impl Asked {
     pub fn failures(&self) -> u64 {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.failed().count
     }
 
     pub fn fail(&self, revision: u64, failure: &FunctionFailure) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        *failed = (failed.0 + 1, Some((revision, Box::new(failure.clone()))));
+        let mut failed = self.failed();
+        failed.count += 1;
+        failed.last = Some((revision, Box::new(failure.clone())));
     }
 
     /// How a question about this revision failed that was asked since there were so many failures.
     pub fn since(&self, failures: u64, revision: u64) -> Option<Box<FunctionFailure>> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let (of, failure) = failed.1.as_ref().filter(|_| failed.0 > failures)?;
+        let failed = self.failed();
+        let (of, failure) = failed.last.as_ref().filter(|_| failed.count > failures)?;
         (*of >= revision).then(|| failure.clone())
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Failed> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -67,8 +67,10 @@ impl Calls {
         match message.content {
             Some(Content::InvocationResponse(response)) => {
                 let call = self.waiting().as_mut().and_then(|all| all.remove(&response.invocation_id));
-                // An answer that nobody awaits is passed over.
-                call.map(|call| call.send(response));
+                if let Some(call) = call {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = call.send(response);
+                }
                 None
             }
             Some(Content::RpcLog(log)) => {
