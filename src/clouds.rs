@@ -286,6 +286,14 @@ impl Cloud for mlemu_gcp::Gcp {
         self.declare_topics(queues.iter().map(|queue| queue.name.as_str()))
     }
 
+    fn declare_resources(&self, resources: &[&ResourceDeclaration]) -> Result<(), String> {
+        self.declare_resources(resources)
+    }
+
+    fn known(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.known())
+    }
+
     fn lines(&self, record: &Record) -> Vec<String> {
         self.lines(record)
     }

@@ -261,7 +261,7 @@ impl Loading<'_> {
             native.apply(project)?;
         }
         import::framework::yield_to_named(project);
-        if project.functions.is_empty() {
+        if project.functions.is_empty() && project.resources.is_empty() {
             project.warnings.push(NOTHING.into());
         }
         merge::imply_buckets(project);

@@ -151,6 +151,9 @@ pub struct FunctionTable {
     /// Cloud Functions: events whose invocation failed come again.
     #[schemars(with = "Option<bool>")]
     pub retry: Option<Spanned<bool>>,
+    /// Cloud Functions: only objects whose path is like this start it, e.g. `in/{day}/*.csv`; `**` reaches over slashes.
+    #[schemars(with = "Option<String>")]
+    pub path_pattern: Option<Spanned<String>>,
     /// Cloud Functions: most requests at a time in one instance; one when nothing is said.
     #[schemars(with = "Option<u32>")]
     pub instance_concurrency: Option<Spanned<u32>>,
@@ -278,6 +281,9 @@ pub struct GcpTable {
     pub project: Option<String>,
     /// `us-central1` when nothing is said.
     pub region: Option<String>,
+    /// The key file of the service account that signs URLs, seen from this file: signatures of its own are verified.
+    #[schemars(with = "Option<String>")]
+    pub service_account: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]

@@ -52,6 +52,12 @@ impl Native {
             region: aws.region.clone().unwrap_or_else(|| REGION.into()),
             account: aws.account.as_ref().map_or_else(|| ACCOUNT.into(), |account| account.get_ref().clone()),
             gcp: self.gcp(),
+            service_account: self
+                .model
+                .gcp
+                .service_account
+                .as_ref()
+                .map(|file| paths::join(&self.root, file)),
             azure: azure::options(&self.model.azure),
             ports: self.model.ports.clone(),
             s3_event_version: aws.s3_event_version.clone(),

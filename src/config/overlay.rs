@@ -116,6 +116,7 @@ impl Native {
             table.generation.map(|said| ("generation", said.span(), said.into_inner().to_string())),
             table.signature.map(|said| ("signature", said.span(), said.into_inner().name().to_owned())),
             table.retry.map(|said| ("retry", said.span(), said.into_inner().to_string())),
+            table.path_pattern.map(|said| ("path_pattern", said.span(), said.into_inner())),
             table
                 .instance_concurrency
                 .map(|said| ("instance_concurrency", said.span(), said.into_inner().to_string())),

@@ -17,6 +17,8 @@ pub struct Settings {
     pub account: String,
     /// Google Cloud's project and region.
     pub gcp: Place,
+    /// The key file of the service account that signs URLs of Cloud Storage.
+    pub service_account: Option<PathBuf>,
     /// What is said to Azure's services, by their options.
     pub azure: BTreeMap<String, String>,
     pub ports: Ports,
@@ -55,7 +57,10 @@ impl Settings {
             return self.azure.clone();
         }
         let version = self.s3_event_version.clone().filter(|_| cloud == "aws");
-        version.map(|version| ("s3_event_version".to_owned(), version)).into_iter().collect()
+        let account = self.service_account.as_ref().filter(|_| cloud == "gcp");
+        let account = account.map(|file| file.to_string_lossy().into_owned());
+        let said = [("s3_event_version", version), ("service_account", account)];
+        said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 
     /// Where the resources of `cloud` are.
@@ -77,6 +82,7 @@ impl Default for Settings {
             region: REGION.into(),
             account: ACCOUNT.into(),
             gcp: Place::default(),
+            service_account: None,
             azure: BTreeMap::new(),
             ports: Ports::default(),
             s3_event_version: None,

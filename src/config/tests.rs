@@ -83,6 +83,7 @@ runtime = "python311"
 generation = 1
 signature = "event"
 retry = true
+path_pattern = "in/{day}/*.csv"
 instance_concurrency = 1
 min_instances = 2
 triggers = [{ topic = "news" }]
@@ -137,6 +138,7 @@ parameters = { Stage = "dev" }
 [gcp]
 project = "demo-flowers"
 region = "europe-west1"
+service_account = "key.json"
 
 [azure.accounts]
 flowers = "a2V5"
@@ -174,6 +176,7 @@ fn every_key_arrives() {
                 ("generation", "1"),
                 ("instance_concurrency", "1"),
                 ("min_instances", "2"),
+                ("path_pattern", "in/{day}/*.csv"),
                 ("retry", "true"),
                 ("signature", "event")
             ]
@@ -183,6 +186,7 @@ fn every_key_arrives() {
         (settings.gcp.account.as_str(), settings.gcp.region.as_str()),
         ("demo-flowers", "europe-west1")
     );
+    assert_eq!(settings.options("gcp")["service_account"], root.join("key.json").to_string_lossy());
     assert_eq!(settings.figures["aws-lambda"]["simulation"]["fetch_ms_per_mb"], 12);
     assert_eq!(settings.simulate.profiles["azure-consumption"], "azure-flex");
     let budget = &settings.budgets["which_flower"];

@@ -107,6 +107,7 @@ impl Options {
             project.functions.iter().any(|function| kind.serves(&function.cloud))
                 || project.buckets.iter().any(|bucket| kind.serves(&bucket.cloud))
                 || project.queues.iter().any(|queue| kind.serves(&queue.cloud))
+                || project.resources.iter().any(|resource| kind.serves(&resource.cloud))
         };
         let opened = |kind: &&Kind| self.ports.contains_key(kind.name) || uses(kind);
         let chosen: Vec<_> = CLOUDS.iter().filter(opened).collect();

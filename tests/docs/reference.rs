@@ -192,6 +192,8 @@ fn coverage() {
             ("azure-blob", names(had(mlemu_azure::blob::coverage(), true))),
             ("azure-blob-missing", names(had(mlemu_azure::blob::coverage(), false))),
             ("azure-queue", names(mlemu_azure::queue::coverage())),
+            ("gcs", names(had(mlemu_gcp::storage::coverage(), true))),
+            ("gcs-missing", names(had(mlemu_gcp::storage::coverage(), false))),
         ],
     );
 }

@@ -389,3 +389,51 @@ fn jobs_are_schedules_of_the_harness() {
     let shown = house.does(house.client.invocation(&last));
     assert_eq!(shown["result"], "2030-01-02T02:00:00Z", "{shown}");
 }
+
+/// Functions that no decorator at the margin tells, and one that does.
+const MADE: &str = "\
+import functions_framework as ff
+print('loaded')
+
+def made(word):
+    def answer(request):
+        return word + ' ' + request.path
+    answer.__name__ = word
+    return ff.http(answer)
+
+for word in ('rose', 'poppy'):
+    globals()[word] = made(word)
+
+if word:
+    @ff.cloud_event
+    def hears(event):
+        print('HEARD', event['type'])
+
+hidden = ff.http(lambda request: 'nobody can call it')
+
+@ff.http
+def plain(request):
+    return 'plain'
+";
+
+#[test]
+fn what_the_text_does_not_tell_the_frameworks_registry_does() {
+    let house = Plan::new().file("main.py", MADE).watching().up();
+    assert_eq!(call(&house, "GET rose/a", &[], b"").text(), "rose /a");
+    assert_eq!(call(&house, "GET plain", &[], b"").text(), "plain");
+    assert_eq!(call(&house, "GET hidden", &[], b"").status, 404);
+    let output = house.mlemu(&["invoke", "hears", "--event", "gcp/pubsub/message"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    house.wait(0, "the event", |record| {
+        record["what"]["log"]["text"] == "HEARD google.cloud.pubsub.topic.v1.messagePublished"
+    });
+    let mark = house.mark();
+    std::fs::write(house.plan.path("main.py"), MADE.replace("'poppy'", "'tulip'")).expect("saved");
+    house.wait_published(mark, "tulip");
+    assert_eq!(call(&house, "GET tulip", &[], b"").text(), "tulip /");
+    let output = Plan::new().file("main.py", "import functions_framework as ff\nff.http(nobody)\n").up();
+    output.wait(0, "why", |record| {
+        let text = record["what"]["warning"]["text"].as_str().unwrap_or_default();
+        text.contains("main.py are not known") && text.contains("NameError: name 'nobody' is not defined")
+    });
+}

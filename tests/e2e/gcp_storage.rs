@@ -4,7 +4,9 @@ use super::clients;
 use super::house::{House, is};
 use super::http;
 use super::plan::Plan;
+use super::program::Program;
 use serde_json::Value;
+use std::process::Command;
 
 const CONFIG: &str = r#"
 [gcp]
@@ -64,9 +66,98 @@ fn preconditions() {
 }
 
 #[test]
+fn generations() {
+    case("versions");
+}
+
+#[test]
+fn access_lists_policies_and_keys() {
+    case("access");
+}
+
+#[test]
+fn what_is_said_of_buckets() {
+    case("buckets");
+}
+
+#[test]
+fn batches() {
+    case("batches");
+}
+
+#[test]
+fn the_transfer_manager() {
+    case("parts");
+}
+
+#[test]
+fn the_clients_own_retries_get_over_googles_faults() {
+    case("retries");
+}
+
+/// A daemon that verifies what the key in its project signed, and admits nobody else.
+#[track_caller]
+fn strict() -> Option<(clients::Clients, Program)> {
+    let python = clients::google_python()?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/clients/gcs_key.py");
+    let output = python.program("python").arg(script).output().expect("python");
+    let key = String::from_utf8(output.stdout).expect("a key file");
+    let config = "[gcp]\nservice_account = \"key.json\"\n";
+    let plan = Plan::new().file("key.json", &key).file("mlemu.toml", config).arg("--strict-auth");
+    Some((python, plan.arg("--gcp-port").arg("0").program()))
+}
+
+#[test]
+fn signed_urls_and_forms() {
+    let Some((python, house)) = strict() else { return };
+    python.drive(&house, "gcs.py", "signed");
+}
+
+#[test]
+fn signed_urls_and_forms_of_the_client_for_node() {
+    let Some((_, house)) = strict() else { return };
+    let Some(node) = clients::google_node() else { return };
+    node.drive(&house, "gcs.mjs", "signed");
+}
+
+#[test]
 fn the_client_for_node() {
     let Some(node) = clients::google_node() else { return };
-    node.drive(&Plan::new().up(), "gcs.mjs", "");
+    let house = Plan::new().up();
+    for case in ["objects", "versions", "access"] {
+        node.drive(&house, "gcs.mjs", case);
+    }
+}
+
+/// `gcloud` as it is installed; says so when there is none.
+fn gcloud(house: &House, args: &[&str]) -> Option<String> {
+    let mut command = Command::new("gcloud");
+    command.args(args).envs(house.env()).env("CLOUDSDK_CONFIG", house.plan.path(".gcloud"));
+    command.env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "1").env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
+    let Ok(output) = command.current_dir(house.plan.path("")).output() else {
+        eprintln!("skipped: there is no gcloud");
+        return None;
+    };
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "gcloud {args:?}\n{complained}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn gclouds_own_commands() {
+    let house = Plan::new().file("rose.txt", "red\n").up();
+    let Some(_) = gcloud(&house, &["storage", "buckets", "create", "gs://garden", "--location=EU"]) else {
+        return;
+    };
+    let run = |args: &[&str]| gcloud(&house, args).expect("it was there");
+    run(&["storage", "cp", "rose.txt", "gs://garden/in/rose.txt"]);
+    assert_eq!(run(&["storage", "cat", "gs://garden/in/rose.txt"]), "red\n");
+    assert_eq!(run(&["storage", "ls", "gs://garden/in/"]).trim(), "gs://garden/in/rose.txt");
+    run(&["storage", "cp", "gs://garden/in/rose.txt", "back.txt"]);
+    assert_eq!(std::fs::read_to_string(house.plan.path("back.txt")).expect("it came back"), "red\n");
+    run(&["storage", "mv", "gs://garden/in/rose.txt", "gs://garden/out.txt"]);
+    assert_eq!(run(&["storage", "ls", "gs://garden/**"]).trim(), "gs://garden/out.txt");
+    run(&["storage", "rm", "--recursive", "gs://garden"]);
 }
 
 fn event(record: &Value) -> Option<Value> {
@@ -134,6 +225,6 @@ fn malformed_requests_get_the_vendors_errors_and_the_daemon_lives() {
     {
         assert_eq!(ask(&format!("GET {path}"), &[], b"").status, 400, "{path}");
     }
-    assert_eq!(ask("POST /storage/v1/b/pics/acl", &[], b"").status, 501);
+    assert_eq!(ask("POST /storage/v1/b/pics/folders", &[], b"").status, 501);
     assert_eq!(ask("GET /storage/v1/b/pics/o/x?alt=media", &[], b"").body, b"12345");
 }

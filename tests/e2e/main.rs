@@ -33,6 +33,7 @@ mod gcp_conformance;
 mod gcp_deploy;
 mod gcp_functions;
 mod gcp_pubsub;
+mod gcp_reload;
 mod gcp_serving;
 mod gcp_storage;
 mod house;

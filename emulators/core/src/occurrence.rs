@@ -38,6 +38,8 @@ pub enum Described {
     Permitted,
     /// Until when it must stay.
     Retained,
+    /// Anything else of what is said about it, where a dialect does not tell one from the other.
+    Amended,
     /// It is kept as it is now, whatever becomes of its key.
     Kept,
 }
@@ -83,4 +85,9 @@ pub struct Occurrence {
 pub trait EventShape: Send + Sync {
     /// `subscription` is the id under which the trigger was configured.
     fn event(&self, occurrence: &Occurrence, subscription: &str) -> Bytes;
+
+    /// Whether there is an event of this fact at all, where the kind of the change does not tell that alone.
+    fn concerns(&self, _occurrence: &Occurrence) -> bool {
+        true
+    }
 }

@@ -98,13 +98,11 @@ pub struct Keeping {
     pub concurrency: usize,
     /// Files in its scratch folder are memory.
     pub tmp_is_memory: bool,
-    /// So many are kept ready although nothing calls.
-    pub least: usize,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { freezes: true, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false, least: 0 }
+        Self { freezes: true, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false }
     }
 }
 

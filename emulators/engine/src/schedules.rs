@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 /// Who comes later than this comes from a jump of the clock.
 const LATE: Duration = Duration::from_secs(30);
 
-/// Gives the first time after one.
+/// Gives the first time after one; asked anew from each time that has come, and from now when the clock was set.
 pub type Next = Arc<dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync>;
 /// Makes the vendor's event for a time.
 pub type Event = Arc<dyn Fn(Timestamp, &Ids) -> Bytes + Send + Sync>;
@@ -53,7 +53,22 @@ pub struct Schedule {
 /// The schedules of one world. Dropping it stops them.
 pub struct Schedules {
     engine: Engine,
-    table: Mutex<BTreeMap<Arc<str>, (Schedule, AbortHandle)>>,
+    table: Mutex<BTreeMap<Arc<str>, Followed>>,
+}
+
+/// The time that one waits for.
+type Awaited = Arc<Mutex<Option<Timestamp>>>;
+
+struct Followed {
+    schedule: Schedule,
+    awaits: Awaited,
+    task: AbortHandle,
+}
+
+impl Followed {
+    fn coming(&self) -> Option<Timestamp> {
+        *self.awaits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Schedules {
@@ -67,17 +82,19 @@ impl Schedules {
         Self { engine, table: Mutex::default() }
     }
 
-    fn table(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, (Schedule, AbortHandle)>> {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Followed>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a schedule, in the place of one of the same id. Must be called inside a tokio runtime.
     pub fn put(&self, schedule: Schedule) {
         // It waits from now on, whenever its task begins: time may go forward at once.
-        let coming = coming(&self.engine, &schedule, self.engine.parts().clock.now());
-        let task = tokio::spawn(follow(self.engine.clone(), schedule.clone(), coming)).abort_handle();
-        if let Some((_, old)) = self.table().insert(schedule.id.clone(), (schedule, task)) {
-            old.abort();
+        let awaits = Awaited::default();
+        let coming = coming(&self.engine, &schedule, &awaits, self.engine.parts().clock.now());
+        let following = follow(self.engine.clone(), schedule.clone(), awaits.clone(), coming);
+        let task = tokio::spawn(following).abort_handle();
+        if let Some(old) = self.table().insert(schedule.id.clone(), Followed { schedule, awaits, task }) {
+            old.task.abort();
         }
     }
 
@@ -99,10 +116,10 @@ impl Schedules {
     }
 
     fn keep(&self, stays: impl Fn(&Schedule) -> bool) {
-        self.table().retain(|_, (schedule, task)| {
-            let stays = stays(schedule);
+        self.table().retain(|_, followed| {
+            let stays = stays(&followed.schedule);
             if !stays {
-                task.abort();
+                followed.task.abort();
             }
             stays
         });
@@ -110,7 +127,7 @@ impl Schedules {
 
     /// Each looks for its next time anew, since the clock was set.
     pub fn restart(&self) {
-        let all: Vec<Schedule> = self.table().values().map(|(schedule, _)| schedule.clone()).collect();
+        let all: Vec<Schedule> = self.table().values().map(|followed| followed.schedule.clone()).collect();
         for schedule in all {
             self.put(schedule);
         }
@@ -118,24 +135,28 @@ impl Schedules {
 
     /// None starts anything until [`Self::restart`].
     pub fn hold(&self) {
-        self.table().values().for_each(|(_, task)| task.abort());
+        self.table().values().for_each(|followed| followed.task.abort());
     }
 
     pub fn stop(&self) {
-        for (_, task) in std::mem::take(&mut *self.table()).values() {
-            task.abort();
+        for followed in std::mem::take(&mut *self.table()).values() {
+            followed.task.abort();
         }
     }
 
     /// All of them, and when each comes next.
     pub fn all(&self) -> Vec<(Schedule, Option<Timestamp>)> {
-        let now = self.engine.parts().clock.now();
-        self.table().values().map(|(schedule, _)| (schedule.clone(), (schedule.next)(now))).collect()
+        self.table().values().map(|followed| (followed.schedule.clone(), followed.coming())).collect()
+    }
+
+    /// When one comes next; `None`: never, or there is no such schedule.
+    pub fn coming(&self, id: &str) -> Option<Timestamp> {
+        self.table().get(id).and_then(Followed::coming)
     }
 
     /// Starts it now. `false`: there is no such schedule.
     pub async fn fire(&self, id: &str) -> bool {
-        let found = self.table().get(id).map(|(schedule, _)| schedule.clone());
+        let found = self.table().get(id).map(|followed| followed.schedule.clone());
         let Some(schedule) = found else { return false };
         let now = self.engine.parts().clock.now();
         fire(&self.engine, &schedule, now).await;
@@ -146,11 +167,13 @@ impl Schedules {
 /// The first time after one, and who waits for it.
 type Coming = Option<(Timestamp, Boxed<'static, Due>)>;
 
-fn coming(engine: &Engine, schedule: &Schedule, after: Timestamp) -> Coming {
-    (schedule.next)(after).map(|at| (at, engine.parts().clock.until(at)))
+fn coming(engine: &Engine, schedule: &Schedule, awaits: &Awaited, after: Timestamp) -> Coming {
+    let next = (schedule.next)(after);
+    *awaits.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    next.map(|at| (at, engine.parts().clock.until(at)))
 }
 
-async fn follow(engine: Engine, schedule: Schedule, mut next: Coming) {
+async fn follow(engine: Engine, schedule: Schedule, awaits: Awaited, mut next: Coming) {
     let clock = engine.parts().clock.clone();
     while let Some((at, due)) = next {
         let (mut due, mut turn) = (Some(due.await), None);
@@ -170,7 +193,7 @@ async fn follow(engine: Engine, schedule: Schedule, mut next: Coming) {
             fire(&engine, &schedule, at).await;
         }
         // Before it lets time go on, so that no time is missed.
-        next = coming(&engine, &schedule, now.max(at));
+        next = coming(&engine, &schedule, &awaits, now.max(at));
         drop((due, turn));
     }
 }

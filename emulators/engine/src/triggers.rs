@@ -10,7 +10,7 @@ use crate::queues::{NewMessage, Queues, TopicId};
 use crate::settle::Work;
 use crate::turns::Turns;
 use bytes::Bytes;
-use mlemu_core::occurrence::{Fact, ObjectChange, ObjectOccurrence};
+use mlemu_core::occurrence::{Fact, ObjectChange};
 use mlemu_core::{
     Boxed, Cause, Clock, EventShape, FunctionId, InvocationId, Invoke, Mode, Occurrence, Refusal, Reply,
     Sink, Subject, What,
@@ -104,10 +104,12 @@ impl fmt::Display for Target {
 }
 
 impl Rule {
-    fn matches(&self, fact: &ObjectOccurrence) -> bool {
+    fn matches(&self, occurrence: &Occurrence) -> bool {
+        let Fact::Object(fact) = &occurrence.fact;
         self.changes.contains(&fact.change)
             && fact.key.starts_with(&self.prefix)
             && fact.key.ends_with(&self.suffix)
+            && self.shape.concerns(occurrence)
     }
 }
 
@@ -174,7 +176,7 @@ impl Triggers {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         match table.get(&bucket) {
             Some(held) if held.since < occurrence.sequence => {
-                held.rules.iter().filter(|rule| rule.matches(fact)).cloned().collect()
+                held.rules.iter().filter(|rule| rule.matches(occurrence)).cloned().collect()
             }
             _ => Vec::new(),
         }

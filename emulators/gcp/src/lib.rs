@@ -9,6 +9,7 @@ mod place;
 mod plug;
 pub mod profile;
 pub mod pubsub;
+pub mod registered;
 mod rpc;
 pub mod scheduler;
 pub mod scope;

@@ -7,6 +7,7 @@ use crate::functions::{Functions, deploy, new_id, routes};
 use crate::neighbours;
 use crate::place::Place;
 use crate::pubsub::{self, Feed, PubSub};
+use crate::registered::Codes;
 use crate::scheduler::{self, Scheduler};
 use crate::storage::{self, Storage, Subscription};
 use crate::tasks::{self, Tasks};
@@ -16,12 +17,13 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, TriggerDeclaration};
-use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Sink, Strain, Subject, What};
+use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::sources::{SourceParts, Sources};
 use mlemu_engine::triggers::{TriggerParts, Triggers};
 use mlemu_engine::{Engine, Ground};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use tokio::task::AbortHandle;
 
@@ -47,6 +49,8 @@ pub struct Gcp {
     watch: bool,
     /// What reads the change log for the triggers.
     reading: AbortHandle,
+    /// Code that is asked for its functions.
+    pub(crate) codes: Codes,
     /// For what goes on after its request was answered.
     pub(crate) this: Weak<Self>,
 }
@@ -97,11 +101,22 @@ impl Gcp {
         let tasks = Tasks::new(ground.queues, place.clone(), &ground.shelf);
         let told = pubsub.clone();
         let (shelf, here) = (ground.shelf, place.clone());
-        let storage = storage::Parts { objects, triggers, clock, sink, place: here, pubsub: told, shelf };
-        let storage = Storage::new(storage);
+        let service_account = ground.options.get("service_account").map(PathBuf::from);
+        let storage = Storage::new(storage::Parts {
+            objects,
+            triggers,
+            clock,
+            sink,
+            place: here,
+            pubsub: told,
+            shelf,
+            service_account,
+            strict: ground.strict_auth,
+        });
         let (engine, watch) = (ground.engine, ground.watch);
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
+            codes: Codes::default(),
             engine,
             functions,
             storage,
@@ -142,9 +157,15 @@ impl Gcp {
         let admin = routes::admin(&parts.method, parts.uri.path());
         let asked_around = neighbours::answer(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
+        let is_xml = !Storage::claims(&path) && self.storage.claims_xml(&parts);
         let request = Request::from_parts(parts, body);
         match (target, admin) {
-            (Some(target), _) => self.functions.serve(target, request).await,
+            (Some(target), _) => {
+                if self.functions.entry(&target.function).is_none() {
+                    self.known().await;
+                }
+                self.functions.serve(target, request).await
+            }
             (None, Some(admin)) => self.administer(admin, request).await,
             (None, None) if asked_around.is_some() => {
                 fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
@@ -153,6 +174,7 @@ impl Gcp {
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
             (None, None) if Storage::claims(&path) => self.storage.handle(request).await,
+            (None, None) if is_xml => self.storage.handle_xml(request).await,
             (None, None) => Fault::not_found(format!("nothing of mlemu is at {path}")).response(),
         }
     }
@@ -198,7 +220,6 @@ impl Gcp {
         for (index, trigger) in function.triggers.iter().enumerate() {
             self.subscribe(&id, index, trigger, &function.options)?;
         }
-        self.warn_of_silent(&id, &function.triggers);
         Ok(id)
     }
 
@@ -219,6 +240,7 @@ impl Gcp {
                     events: events.clone(),
                     prefix: prefix.clone(),
                     suffix: suffix.clone(),
+                    pattern: options.get("path_pattern").cloned(),
                     background,
                 };
                 self.storage.subscribe(bucket, subscription).map_err(|unknown| unknown.to_string())
@@ -303,24 +325,6 @@ impl Gcp {
         self.pubsub.stop();
     }
 
-    /// Triggers that nothing fires yet are said aloud.
-    fn warn_of_silent(&self, function: &FunctionId, triggers: &[TriggerDeclaration]) {
-        for trigger in triggers {
-            let what = match trigger {
-                TriggerDeclaration::Bucket { events, .. }
-                    if events.iter().any(|event| never_fires(event)) =>
-                {
-                    format!("one of {}", events.join(", "))
-                }
-                _ => continue,
-            };
-            let text = format!("{what} does not invoke it: mlemu does not have that yet");
-            let subject = Subject { function: Some(function.clone()), ..Subject::default() };
-            let parts = self.engine.parts();
-            parts.journal.send(parts.clock.now(), subject, What::Warning { text });
-        }
-    }
-
     pub fn withdraw(&self, function: &FunctionId) {
         self.storage.unsubscribe(function);
         self.pubsub.unfeed(function, &self.sources);
@@ -375,11 +379,4 @@ impl Gcp {
         env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
         env
     }
-}
-
-/// Buckets keep one version, and what is only described anew is no commit.
-fn never_fires(event: &str) -> bool {
-    ["archived", "archive", "metadataUpdated", "metadataUpdate"]
-        .iter()
-        .any(|kind| event.ends_with(&format!(".{kind}")))
 }

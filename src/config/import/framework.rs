@@ -1,12 +1,13 @@
 //! Functions that say themselves what they are: `main.py` with decorators of Google's functions-framework, or a
 //! `package.json` that depends on it.
 //!
-//! The code is read, never run. Which bucket or topic an event function waits for is said when it is deployed:
-//! here that is `mlemu.toml`.
+//! The text of the code is read. Where it registers functions in a way that only running it can tell, that code is
+//! declared beside those that are told by the text, and its cloud asks the framework's own registry. Which bucket or
+//! topic an event function waits for is said when it is deployed: here that is `mlemu.toml`.
 
 use super::Imported;
 use mlemu_core::Environment;
-use mlemu_core::declare::{FunctionDeclaration, Project, Provenance};
+use mlemu_core::declare::{FunctionDeclaration, Project, Provenance, ResourceDeclaration};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,13 @@ const PACKAGE: &str = "@google-cloud/functions-framework";
 /// What the folder's own code declares, and the files that were read for it.
 pub fn read(root: &Path) -> (Imported, Vec<PathBuf>) {
     let found = python(root).or_else(|| node(root));
-    let Some((file, runtime, targets)) = found else { return (Imported::default(), Vec::new()) };
+    let Some(Found { file, runtime, targets, untold }) = found else {
+        return (Imported::default(), Vec::new());
+    };
     let function = |(name, line): &(String, usize)| declared(root, &file, runtime, name, *line);
     let functions = targets.iter().map(function).collect();
-    (Imported { functions, ..Imported::default() }, vec![root.join(&file)])
+    let resources = untold.map(|line| code(root, &file, runtime, line)).into_iter().collect();
+    (Imported { functions, resources, ..Imported::default() }, vec![root.join(&file)])
 }
 
 /// A function that the project's own file declares under another name is not there twice.
@@ -41,13 +45,69 @@ pub fn yield_to_named(project: &mut Project) {
     });
 }
 
-type Found = (PathBuf, &'static str, Vec<(String, usize)>);
+struct Found {
+    file: PathBuf,
+    runtime: &'static str,
+    targets: Vec<(String, usize)>,
+    /// Where functions are registered whose names only running code tells.
+    untold: Option<usize>,
+}
 
 fn python(root: &Path) -> Option<Found> {
     let code = std::fs::read_to_string(root.join("main.py")).ok()?;
     let mut targets = if code.contains("functions_framework") { decorated(&code) } else { Vec::new() };
     targets.extend(brought(root, &code));
-    (!targets.is_empty()).then(|| ("main.py".into(), PYTHON, targets))
+    let untold = untold(&code);
+    let found = Found { file: "main.py".into(), runtime: PYTHON, targets, untold };
+    (!found.targets.is_empty() || found.untold.is_some()).then_some(found)
+}
+
+/// The first line that uses the framework otherwise than by importing it or decorating a function of the module.
+fn untold(code: &str) -> Option<usize> {
+    let mut names: Vec<String> = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        let said = line.split('#').next().unwrap_or_default();
+        if said.trim_start().starts_with("import ") || said.trim_start().starts_with("from ") {
+            names.extend(brings(said.trim()));
+        } else if !said.starts_with('@') && names.iter().any(|name| uses(said, name)) {
+            return Some(index + 1);
+        }
+    }
+    None
+}
+
+/// What an import line of the framework is called by: `functions_framework`, `ff.http`, `cloud_event`.
+fn brings(line: &str) -> Vec<String> {
+    let (words, of_framework) = match line.strip_prefix("from functions_framework import ") {
+        Some(names) => (names, true),
+        None => (line.strip_prefix("import ").unwrap_or_default(), false),
+    };
+    let called = words.trim_matches(['(', ')', ' ']).split(',').filter_map(|one| {
+        let mut words = one.split_whitespace();
+        let name = words.next()?;
+        let alias = words.nth(1).unwrap_or(name);
+        let is_meant = if of_framework { DECORATORS.contains(&name) } else { name == "functions_framework" };
+        is_meant.then_some((alias, of_framework))
+    });
+    let spelled = |(alias, is_decorator): (&str, bool)| -> Vec<String> {
+        if is_decorator {
+            vec![alias.to_owned()]
+        } else {
+            DECORATORS.iter().map(|decorator| format!("{alias}.{decorator}")).collect()
+        }
+    };
+    called.flat_map(spelled).collect()
+}
+
+/// Whether a name stands in a line as a word of its own.
+fn uses(line: &str, name: &str) -> bool {
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let behind = line[at + name.len()..].chars().next();
+        !before.is_some_and(|c| is_of_word(c) || c == '\'' || c == '"')
+            && !behind.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
 }
 
 /// Decorated functions that `from MODULE import NAME` brings from another file of the folder, with the lines of the
@@ -103,7 +163,7 @@ fn node(root: &Path) -> Option<Found> {
     if targets.is_empty() {
         targets.extend(started(&package).map(|name| (name, 1)));
     }
-    (!targets.is_empty()).then_some((file, NODE, targets))
+    (!targets.is_empty()).then_some(Found { file, runtime: NODE, targets, untold: None })
 }
 
 /// The target that a script of the package starts the framework with, for functions that are plain exports.
@@ -124,6 +184,17 @@ fn registered(code: &str) -> Vec<(String, usize)> {
         name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_').then(|| name.to_owned())
     };
     code.lines().enumerate().filter_map(|(index, line)| Some((name(line)?, index + 1))).collect()
+}
+
+/// Code that its cloud shall ask for the names of its functions.
+fn code(root: &Path, file: &Path, runtime: &str, line: usize) -> ResourceDeclaration {
+    ResourceDeclaration {
+        cloud: "gcp".into(),
+        kind: mlemu_gcp::registered::KIND.into(),
+        name: file.display().to_string(),
+        properties: serde_json::json!({ "source": root, "runtime": runtime }).to_string(),
+        from: Provenance { file: file.to_owned(), line },
+    }
 }
 
 fn declared(root: &Path, file: &Path, runtime: &str, name: &str, line: usize) -> FunctionDeclaration {
@@ -177,6 +248,30 @@ mod tests {
         assert_eq!(told, [("hello".into(), PYTHON.into(), 1), ("stored".into(), PYTHON.into(), 2)]);
         assert!(found(&[("main.py", "@app.http\ndef route(): ...\n")]).is_empty(), "another framework's");
         assert!(found(&[("main.py", "import functions_framework\n")]).is_empty());
+    }
+
+    #[test]
+    fn what_only_running_code_tells() {
+        let line = |code: &str| untold(code);
+        assert_eq!(line("import functions_framework\n\n@functions_framework.http\ndef a(r): ...\n"), None);
+        assert_eq!(line("import functions_framework\n# functions_framework.http is fine\n"), None);
+        assert_eq!(line("import os, functions_framework as ff\n\nfor f in fs:\n    ff.http(f)\n"), Some(4));
+        assert_eq!(
+            line("import functions_framework\nif x:\n    @functions_framework.typed\n    def f(a): ...\n"),
+            Some(3)
+        );
+        assert_eq!(line("from functions_framework import http as web\nweb(f)\n"), Some(2));
+        assert_eq!(
+            line("from functions_framework import http\nimport x\nx.http(f)\n'http'\nhttps = 1\n"),
+            None
+        );
+        assert_eq!(line("from flask import http\nhttp(f)\n"), None);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("main.py"), "import functions_framework as ff\nx = ff.http(f)\n")
+            .unwrap();
+        let (imported, files) = read(folder.path());
+        assert_eq!((imported.functions.len(), imported.resources.len(), files.len()), (0, 1, 1));
+        assert_eq!((imported.resources[0].cloud.as_str(), imported.resources[0].from.line), ("gcp", 2));
     }
 
     #[test]

@@ -151,7 +151,8 @@ pub(super) fn name(change: ObjectChange) -> &'static str {
         ObjectChange::Marked => "ObjectRemoved:DeleteMarkerCreated",
         ObjectChange::Described(Described::Tagged) => "ObjectTagging:Put",
         ObjectChange::Described(Described::Untagged) => "ObjectTagging:Delete",
-        ObjectChange::Described(Described::Permitted) => "ObjectAcl:Put",
+        // S3 has no word for an amendment, and never says it.
+        ObjectChange::Described(Described::Permitted | Described::Amended) => "ObjectAcl:Put",
         // Nobody keeps single versions by hand here.
         ObjectChange::Described(Described::Retained | Described::Kept) => "ObjectRetention:Put",
     }

@@ -5,7 +5,7 @@ use crate::reach::Letter;
 use bytes::Bytes;
 use mlemu_core::Cause;
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin, Version, Which};
+use mlemu_engine::objects::{Attributes, BucketId, Fault, NewObject, Origin, Seed, Version, Which, seeds};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -34,31 +34,21 @@ pub enum ReadFault {
 impl S3 {
     /// Puts every file of a folder into a bucket, under its path within the folder.
     pub async fn seed(&self, bucket: &BucketId, folder: &Path) -> Result<(), SeedFault> {
-        let mut open = vec![folder.to_owned()];
-        while let Some(path) = open.pop() {
-            let failed = |source| SeedFault::File { path: path.clone(), source };
-            let mut entries = tokio::fs::read_dir(&path).await.map_err(failed)?;
-            while let Some(entry) = entries.next_entry().await.map_err(failed)? {
-                let kind = entry.file_type().await.map_err(failed)?;
-                if kind.is_dir() {
-                    open.push(entry.path());
-                } else if kind.is_file() {
-                    self.seed_file(bucket, folder, &entry.path()).await?;
-                }
-            }
+        let failed = |source| SeedFault::File { path: folder.to_owned(), source };
+        for seed in seeds(folder).await.map_err(failed)? {
+            self.seed_file(bucket, seed).await?;
         }
         Ok(())
     }
 
-    async fn seed_file(&self, bucket: &BucketId, folder: &Path, file: &Path) -> Result<(), SeedFault> {
-        let failed = |source| SeedFault::File { path: file.to_owned(), source };
-        let bytes = Bytes::from(tokio::fs::read(file).await.map_err(failed)?);
+    async fn seed_file(&self, bucket: &BucketId, seed: Seed) -> Result<(), SeedFault> {
+        let failed = |source| SeedFault::File { path: seed.file.clone(), source };
+        let bytes = Bytes::from(tokio::fs::read(&seed.file).await.map_err(failed)?);
         let objects = self.front.objects();
         let body = futures_util::stream::iter([Ok::<_, Fault>(bytes)]);
         let content = objects.receive(body, &[], u64::MAX).await?;
-        let key = file.strip_prefix(folder).unwrap_or(file).to_string_lossy().replace('\\', "/");
         let new = NewObject {
-            key: key.into(),
+            key: seed.key.into(),
             content,
             attributes: Attributes::default(),
             how: Created::Put,

@@ -51,9 +51,7 @@ pub(super) struct Pool {
     spare: Vec<InstanceId>,
     /// How many calls a member takes at a time.
     pub(super) capacity: usize,
-    /// So many members are kept although no call waits.
-    least: usize,
-    /// How many were started for that since the last call: those that end by themselves are not started for ever.
+    /// How many were started ahead of calls since the last one: those that end by themselves are not started for ever.
     ahead: usize,
     /// Start an instance before the first call: the revision before had some.
     pub(super) warm: bool,
@@ -166,7 +164,6 @@ impl Pool {
             members: HashMap::new(),
             spare: Vec::new(),
             capacity: keeping.concurrency.max(1),
-            least: if pinned { 0 } else { keeping.least },
             ahead: 0,
             warm: false,
             served: false,
@@ -275,15 +272,15 @@ impl Pool {
 
     /// Whether an instance shall start although no call waits.
     pub(super) fn wants_warmth(&self, provided: usize) -> bool {
-        let most = provided.max(self.least) + SECOND_CHANCES;
+        let most = provided + SECOND_CHANCES;
         let wanted = (self.warm && self.members.is_empty()) || (self.lacks(provided) && self.ahead < most);
         wanted && !self.retired && matches!(self.build, Build::Done(_))
     }
 
-    /// Whether it has fewer than that many instances which are kept, or than its runtime wants.
+    /// Whether it has fewer than that many instances which are kept.
     pub(super) fn lacks(&self, provided: usize) -> bool {
         let kept = |member: &&Member| member.provided && !member.ends();
-        !self.pinned && self.members.values().filter(kept).count() < provided.max(self.least)
+        !self.pinned && self.members.values().filter(kept).count() < provided
     }
 
     /// Whether an instance of it got through its init.

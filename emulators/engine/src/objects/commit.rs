@@ -271,13 +271,13 @@ fn no_object(key: &str) -> Fault {
     Fault::NoObject { key: key.into() }
 }
 
-struct Change<'a> {
-    key: Arc<str>,
-    kind: ObjectChange,
-    size: u64,
-    etag: &'a str,
-    previous: Option<u64>,
-    version: Option<u64>,
+pub(super) struct Change<'a> {
+    pub key: Arc<str>,
+    pub kind: ObjectChange,
+    pub size: u64,
+    pub etag: &'a str,
+    pub previous: Option<u64>,
+    pub version: Option<u64>,
 }
 
 impl<'a> Change<'a> {
@@ -389,7 +389,7 @@ impl Store {
         Ok(Some((removed, sequence)))
     }
 
-    fn push(&mut self, bucket: &BucketId, version: Version) -> Result<Option<Version>, Fault> {
+    pub(super) fn push(&mut self, bucket: &BucketId, version: Version) -> Result<Option<Version>, Fault> {
         self.note_version(bucket, &version);
         let objects = &mut self.bucket_mut(bucket)?.objects;
         let replaced = objects.entry(version.key().clone()).or_default().push(version);
@@ -409,7 +409,7 @@ impl Store {
         Ok(object)
     }
 
-    fn record(
+    pub(super) fn record(
         &mut self,
         bucket: &BucketId,
         change: Change<'_>,

@@ -1,5 +1,6 @@
 //! The store against a plain map, and its promises about files, epochs and the log.
 
+mod generations;
 mod history;
 mod keeping;
 

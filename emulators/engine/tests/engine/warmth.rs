@@ -3,14 +3,14 @@
 
 use crate::fake::{Lab, cap, id, millis, outcome, pass};
 use mlemu_core::{StartKind, What};
-use mlemu_engine::Draft;
 use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn as_many_as_shall_be_there_are_there_before_the_first_call_and_stay() {
     let lab = Lab::with(cap(Some(4)));
-    lab.engine.publish(Draft { runtime: "warm2".into(), ..lab.draft("sleep 50") });
+    lab.publish("sleep 50");
+    lab.engine.provide(&id(), 2);
     lab.world.until(|seen| seen.live == 2).await;
     pass(millis(60)).await;
     assert_eq!(lab.call("ok").await.usage.start, StartKind::Cold, "the first to hear of its init");
@@ -23,7 +23,8 @@ async fn as_many_as_shall_be_there_are_there_before_the_first_call_and_stay() {
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_is_replaced_though_not_for_ever() {
     let lab = Lab::with(cap(Some(4)));
-    lab.engine.publish(Draft { runtime: "warm1".into(), ..lab.draft("die-later 20") });
+    lab.publish("die-later 20");
+    lab.engine.provide(&id(), 1);
     pass(Duration::from_mins(5)).await;
     let started = lab.world.seen().started;
     assert!((2..=5).contains(&started), "{started}");

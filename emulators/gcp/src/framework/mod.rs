@@ -2,7 +2,7 @@
 //! loopback port, and each event is one request to it.
 //!
 //! [`clients`] says which packages a runtime needs and how it is started, [`environment`] what it is told,
-//! [`deliver`] makes the request, [`session`] sends it. Knows nothing of the APIs that users call.
+//! [`deliver`] makes the request, [`session`] sends it, [`registry`] asks code for its functions. Knows nothing of the APIs that users call.
 //!
 //! Source: the read-me files of the functions-framework; Cloud Run, "Container runtime contract".
 
@@ -14,6 +14,7 @@ mod described;
 mod environment;
 pub mod lines;
 mod port;
+mod registry;
 mod session;
 
 pub(crate) use deliver::{EXECUTION_ID, end_to_end};
@@ -117,7 +118,6 @@ impl Runtime for Framework {
             outlives_deadlines: !first,
             concurrency: self.traits.concurrency as usize,
             tmp_is_memory: true,
-            least: self.traits.least as usize,
         }
     }
 

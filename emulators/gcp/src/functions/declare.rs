@@ -62,6 +62,7 @@ impl Functions {
         // So many instances, each of them full.
         let most = declared.concurrency.map(|instances| instances.saturating_mul(traits.concurrency));
         self.engine.reserve(&id, most);
+        self.engine.provide(&id, traits.least as usize);
         Ok(id)
     }
 

@@ -28,7 +28,7 @@ use mlemu_core::{FunctionId, Record, Sink, Subject, What};
 use mlemu_engine::objects::Objects;
 use mlemu_engine::{Engine, Shelf};
 use routes::{Admin, Target};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The service.
@@ -45,6 +45,11 @@ impl Functions {
     pub fn new(engine: Engine, place: Place, folder: PathBuf, objects: Objects, shelf: &Shelf) -> Self {
         let deployments = Deployments::new(objects, shelf);
         Self { engine, place, folder, catalog: Catalog::default(), deployments }
+    }
+
+    /// Where files for instances are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The function that a request is for, if it is for one.

@@ -2,11 +2,10 @@
 //!
 //! Source: Cloud Scheduler, "Cron job format and time zone"; App Engine, "Schedule format" for the words.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp as Instant, Zoned};
 use mlemu_core::Timestamp;
-use std::time::Duration;
 
 /// No schedule that ever falls due waits longer: the 29th of February over a century that has none.
 const LONGEST_SEARCH: i32 = 366 * 9;
@@ -19,8 +18,16 @@ pub(super) struct Schedule {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum When {
-    Every(Duration),
+    Every(Interval),
     Cron(Box<Cron>),
+}
+
+/// Of some minutes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Interval {
+    micros: i64,
+    /// Between these times of each day, from the first of them on; `None`: from one execution to the next.
+    between: Option<(Time, Time)>,
 }
 
 /// Each set as bits.
@@ -42,39 +49,90 @@ impl Schedule {
         Some(Self { when: every(text).or_else(|| cron(text))?, zone })
     }
 
-    /// The first time after `now`. Intervals count from the beginning of the hour, or of the day if they are longer.
+    /// The first time after `now`, which is when the job was made or came last.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         match &self.when {
-            When::Every(interval) => {
-                let interval = i64::try_from(interval.as_micros()).ok().filter(|micros| *micros > 0)?;
-                Some(Timestamp((now.0.div_euclid(interval) + 1) * interval))
-            }
+            When::Every(interval) => interval.next(now, &self.zone),
             When::Cron(cron) => cron.next(now, &self.zone),
         }
     }
 }
 
-/// `every 5 minutes`, `every hour`, `every day 09:30`
-fn every(text: &str) -> Option<When> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let (count, unit) = match words.as_slice() {
-        ["every", "day", at] => {
-            let (hour, minute) = at.split_once(':')?;
-            return cron(&format!("{minute} {hour} * * *"));
-        }
-        ["every", unit] => (1_u32, *unit),
-        ["every", count, unit] => (count.parse().ok()?, *unit),
-        _ => return None,
-    };
-    let seconds = match unit.trim_end_matches('s') {
-        "minute" | "min" => 60,
-        "hour" => 3600,
-        "day" => 24 * 3600,
-        _ => return None,
-    };
-    (count > 0).then(|| When::Every(Duration::from_secs(seconds * u64::from(count))))
+impl Interval {
+    /// Without hours the vendor counts from the end of the last execution, and falls back to the minute.
+    fn next(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let Some((from, to)) = self.between else {
+            return Some(Timestamp(now.0.checked_add(self.micros)?.div_euclid(MINUTE) * MINUTE));
+        };
+        let today = Instant::from_microsecond(now.0).ok()?.to_zoned(zone.clone()).date();
+        (-1..=2).find_map(|days| {
+            let day = today.checked_add(Span::new().days(days)).ok()?;
+            let last_day = if to < from { day.tomorrow().ok()? } else { day };
+            let first = micros(day.to_datetime(from), zone)?;
+            let steps = (now.0 - first).div_euclid(self.micros) + 1;
+            let at = first.checked_add(steps.max(0).checked_mul(self.micros)?)?;
+            (at <= micros(last_day.to_datetime(to), zone)?).then_some(Timestamp(at))
+        })
+    }
 }
 
+const MINUTE: i64 = 60_000_000;
+
+fn micros(at: DateTime, zone: &TimeZone) -> Option<i64> {
+    Some(zone.to_zoned(at).ok()?.timestamp().as_microsecond())
+}
+
+/// `every 5 minutes`, `every hour`, `every 2 hours synchronized`, `every 30 mins from 9:00 to 17:00`,
+/// `every day 09:30`, `every mon,friday 12:00`
+fn every(text: &str) -> Option<When> {
+    let text = text.to_ascii_lowercase();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (interval, hours) = match words.as_slice() {
+        ["every", days, at] if at.contains(':') => return on_days(days, at),
+        ["every", unit] => (length("1", unit)?, [].as_slice()),
+        ["every", count, unit, hours @ ..] => (length(count, unit)?, hours),
+        _ => return None,
+    };
+    let between = match hours {
+        [] => None,
+        ["synchronized"] if (24 * 60 * MINUTE) % interval == 0 => Some((time("0:00")?, time("23:59")?)),
+        ["from", from, "to", to] => Some((time(from)?, time(to)?)),
+        _ => return None,
+    };
+    Some(When::Every(Interval { micros: interval, between }))
+}
+
+/// In microseconds.
+fn length(count: &str, unit: &str) -> Option<i64> {
+    let minutes = match unit.trim_end_matches('s') {
+        "minute" | "min" => 1,
+        "hour" => 60,
+        // No word of the vendor's, but of the `rate(1 day)` that all clouds' projects may say.
+        "day" => 24 * 60,
+        _ => return None,
+    };
+    let count: u32 = count.parse().ok().filter(|count| *count > 0)?;
+    i64::from(count).checked_mul(minutes * MINUTE)
+}
+
+fn time(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+}
+
+fn on_days(days: &str, at: &str) -> Option<When> {
+    let at = time(at)?;
+    let named = |day: &str| {
+        WEEKDAYS.into_iter().find(|short| NAMES.contains(&day) && day.starts_with(short) || day == *short)
+    };
+    let days: Option<Vec<&str>> = match days {
+        "day" => Some(vec!["*"]),
+        days => days.split(',').map(named).collect(),
+    };
+    cron(&format!("{} {} * * {}", at.minute(), at.hour(), days?.join(",")))
+}
+
+const NAMES: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 8] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -188,13 +246,39 @@ mod tests {
 
     #[test]
     fn words_and_time_zones() {
-        assert_eq!(next("every 5 minutes", "", "2026-05-15T10:07:30Z"), "2026-05-15T10:10:00Z");
-        assert_eq!(next("every hour", "", "2026-05-15T10:07:30Z"), "2026-05-15T11:00:00Z");
         assert_eq!(next("every day 09:30", "", "2026-05-15T10:07:30Z"), "2026-05-16T09:30:00Z");
+        assert_eq!(next("every Sunday,wed 09:30", "", "2026-05-15T10:07:30Z"), "2026-05-17T09:30:00Z");
         assert_eq!(next("0 9 * * *", "Europe/Berlin", "2026-01-15T10:00:00Z"), "2026-01-16T08:00:00Z");
         assert_eq!(next("0 9 * * *", "Europe/Berlin", "2026-07-15T10:00:00Z"), "2026-07-16T07:00:00Z");
         // There is no half past two on that morning.
         assert_eq!(next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z"), "2026-03-29T01:30:00Z");
+    }
+
+    #[test]
+    fn intervals_count_from_when_the_job_was_made_or_came_last() {
+        assert_eq!(next("every 7 minutes", "", "2026-05-15T10:07:30Z"), "2026-05-15T10:14:00Z");
+        assert_eq!(next("every 7 minutes", "", "2026-05-15T10:14:00Z"), "2026-05-15T10:21:00Z");
+        assert_eq!(next("every 7 minutes", "", "2026-05-15T10:14:02Z"), "2026-05-15T10:21:00Z");
+        assert_eq!(next("every hour", "", "2026-05-15T10:07:30Z"), "2026-05-15T11:07:00Z");
+        assert_eq!(next("every 1 minutes", "", "2026-05-15T10:07:30Z"), "2026-05-15T10:08:00Z");
+        assert_eq!(next("every 36 hours", "Europe/Berlin", "2026-05-15T10:07:30Z"), "2026-05-16T22:07:00Z");
+    }
+
+    #[test]
+    fn intervals_within_hours_count_from_their_first() {
+        let berlin = |schedule, now| next(schedule, "Europe/Berlin", now);
+        // 11:07 there.
+        assert_eq!(berlin("every 2 hours synchronized", "2026-01-15T10:07:00Z"), "2026-01-15T11:00:00Z");
+        assert_eq!(berlin("every 2 hours synchronized", "2026-01-15T21:00:00Z"), "2026-01-15T23:00:00Z");
+        let office = "every 25 minutes from 9:10 to 10:00";
+        assert_eq!(berlin(office, "2026-01-15T10:07:00Z"), "2026-01-16T08:10:00Z");
+        assert_eq!(berlin(office, "2026-01-16T08:10:00Z"), "2026-01-16T08:35:00Z");
+        assert_eq!(berlin(office, "2026-01-16T08:35:00Z"), "2026-01-16T09:00:00Z");
+        assert_eq!(berlin(office, "2026-01-16T09:00:00Z"), "2026-01-17T08:10:00Z");
+        let night = "every 2 hours from 22:00 to 3:00";
+        assert_eq!(next(night, "", "2026-01-16T23:30:00Z"), "2026-01-17T00:00:00Z");
+        assert_eq!(next(night, "", "2026-01-17T00:00:00Z"), "2026-01-17T02:00:00Z");
+        assert_eq!(next(night, "", "2026-01-17T02:00:00Z"), "2026-01-17T22:00:00Z");
     }
 
     #[test]
@@ -211,6 +295,11 @@ mod tests {
             "every",
             "every 0 minutes",
             "every blue moon",
+            "every 7 hours synchronized",
+            "every 5 minutes from 9:00",
+            "every 5 minutes from 9:00 to 25:00",
+            "every month 10:00",
+            "every sund 10:00",
         ] {
             assert_eq!(Schedule::read(wrong, ""), None, "{wrong}");
         }

@@ -113,9 +113,10 @@ impl Job {
         format!("{} ({})", said("schedule"), said("timeZone"))
     }
 
-    pub fn shown(&self, now: Timestamp) -> Value {
+    /// `next`: when it falls due.
+    pub fn shown(&self, next: Option<Timestamp>) -> Value {
         let mut shown = self.said.clone();
-        if let Some(next) = self.schedule.next(now).filter(|_| self.is_enabled()) {
+        if let Some(next) = next {
             shown["scheduleTime"] = rfc3339(next).into();
         }
         if let Some(at) = self.attempted {

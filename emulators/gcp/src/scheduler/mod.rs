@@ -119,8 +119,8 @@ impl Scheduler {
         let of_parent = jobs
             .iter()
             .filter(|(name, _)| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')));
-        let now = self.shared.parts.clock.now();
-        json!({ "jobs": of_parent.map(|(_, entry)| entry.job.shown(now)).collect::<Vec<_>>() })
+        let shown = |(_, entry): (&String, &Entry)| self.shown(&entry.job);
+        json!({ "jobs": of_parent.map(shown).collect::<Vec<_>>() })
     }
 
     fn create(&self, parent: &str, mut said: Value) -> Result<Value, Fault> {
@@ -206,7 +206,11 @@ impl Scheduler {
     }
 
     fn show(&self, name: &str) -> Result<Value, Fault> {
-        Ok(self.get(name)?.shown(self.shared.parts.clock.now()))
+        Ok(self.shown(&self.get(name)?))
+    }
+
+    fn shown(&self, job: &Job) -> Value {
+        job.shown(self.shared.parts.schedules.coming(&job.name))
     }
 
     fn change(&self, name: &str, said: Value) -> Result<Value, Fault> {

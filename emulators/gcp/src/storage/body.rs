@@ -2,29 +2,99 @@
 
 use super::Storage;
 use super::fault::Fault;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
+use http::HeaderMap;
 use http_body_util::{BodyExt, Limited};
 use mlemu_engine::objects::{ChecksumKind, Content};
 use serde_json::{Map, Value};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// Largest object: 5 TiB.
 const LARGEST: u64 = 5 << 40;
-/// Largest request that is read whole, in bytes: metadata and media in one.
-const WHOLE: usize = 256 << 20;
 /// Largest document of metadata, in bytes.
-const DOCUMENT: usize = 2 << 20;
+pub(super) const DOCUMENT: usize = 2 << 20;
+/// How much of a refused body is read and forgotten, in bytes.
+const PATIENCE: u64 = 16 << 30;
 /// Every object has it beside its MD5.
 const KINDS: [ChecksumKind; 1] = [ChecksumKind::Crc32c];
 
-pub(super) async fn whole(body: Body) -> Result<Bytes, Fault> {
-    within(WHOLE, body).await
+/// A body that may be dropped early. Its client goes on writing and would not read the refusal, and a connection that is
+/// closed on it reads as a broken pipe: so the rest is read and forgotten. One that holds its body back until it is asked
+/// for it reads the refusal anyway.
+pub(super) fn patient(body: Body, headers: &HeaderMap) -> Body {
+    if headers.contains_key(http::header::EXPECT) {
+        return body;
+    }
+    Body::from_stream(Patient(Some(body.into_data_stream())))
+}
+
+struct Patient(Option<BodyDataStream>);
+
+impl Stream for Patient {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(rest) = &mut self.0 else { return Poll::Ready(None) };
+        let polled = rest.poll_next_unpin(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        let (Some(mut rest), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            let mut forgotten = 0;
+            while let Some(Ok(chunk)) = rest.next().await {
+                forgotten += chunk.len() as u64;
+                if forgotten > PATIENCE {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// The first `count` bytes.
+pub(super) fn first(
+    chunks: impl Stream<Item = Result<Bytes, Fault>> + Send + Unpin,
+    count: u64,
+) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
+    let left = usize::try_from(count).unwrap_or(usize::MAX);
+    stream::try_unfold((chunks, left), |(mut chunks, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let Some(mut chunk) = chunks.next().await.transpose()? else { return Ok(None) };
+        chunk.truncate(left);
+        let left = left - chunk.len();
+        Ok(Some((chunk, (chunks, left))))
+    })
+}
+
+/// The chunks of a body as they come.
+pub(super) fn chunks(body: Body) -> impl Stream<Item = Result<Bytes, Fault>> + Send + Unpin {
+    let broken = |_| Fault::invalid("The request's body broke off.");
+    body.into_data_stream().map(move |chunk| chunk.map_err(broken))
 }
 
 /// The document that a request is.
 pub(super) async fn said(body: Body) -> Result<Map<String, Value>, Fault> {
     document(&within(DOCUMENT, body).await?)
+}
+
+/// A document that is no JSON.
+pub(super) async fn text(body: Body) -> Result<String, Fault> {
+    let bytes = within(DOCUMENT, body).await?;
+    String::from_utf8(bytes.into()).map_err(|_| Fault::invalid("The request's body is not valid UTF-8."))
 }
 
 async fn within(limit: usize, body: Body) -> Result<Bytes, Fault> {
@@ -44,8 +114,13 @@ pub(super) fn document(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
 
 impl Storage {
     pub(super) async fn receive(&self, body: Body) -> Result<Content, Fault> {
-        let broken = |_| Fault::invalid("The request's body broke off.");
-        let chunks = body.into_data_stream().map(|chunk| chunk.map_err(broken));
+        self.receive_chunks(chunks(body)).await
+    }
+
+    pub(super) async fn receive_chunks(
+        &self,
+        chunks: impl Stream<Item = Result<Bytes, Fault>> + Send,
+    ) -> Result<Content, Fault> {
         self.objects.receive(chunks, &KINDS, LARGEST).await
     }
 

@@ -1,6 +1,7 @@
 //! One request: its parameters, its headers and who asked.
 
 use super::fault::Fault;
+use super::trouble::Instruction;
 use axum::extract::Query;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -15,6 +16,8 @@ pub(super) struct Call {
     id: String,
     /// Before the paths of this scope.
     prefix: Arc<str>,
+    /// What a test asked for: an upload ends early.
+    pub cut: Option<Instruction>,
 }
 
 impl Call {
@@ -22,11 +25,25 @@ impl Call {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Fault::invalid("The query cannot be read."))?;
         let id = id.hex();
-        Ok(Self { query: query.0, headers: parts.headers.clone(), id, prefix: prefix.into() })
+        Ok(Self { query: query.0, headers: parts.headers.clone(), id, prefix: prefix.into(), cut: None })
+    }
+
+    pub fn cut(self, cut: Option<Instruction>) -> Self {
+        Self { cut, ..self }
     }
 
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a parameter says yes, in whatever case a client's language has it.
+    pub fn wants(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|said| said.eq_ignore_ascii_case("true"))
+    }
+
+    /// Every value of a parameter.
+    pub fn parameters(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that is a number. Fails when it is none.
@@ -51,6 +68,10 @@ impl Call {
             source_ip: "127.0.0.1".into(),
             request_id: self.id.clone(),
         }
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub fn id(&self) -> &str {

@@ -62,6 +62,22 @@ impl Conditions {
         self.check(Some(object)).map_err(|_| Fault::not_modified())
     }
 
+    /// The generation that the request names.
+    pub fn exactly(&self) -> Option<u64> {
+        self.exactly
+    }
+
+    /// The same, of the generation that something else names.
+    pub fn of_generation(self, generation: Option<u64>) -> Self {
+        Self { exactly: generation, ..self }
+    }
+
+    /// These, and those of headers.
+    pub fn and_matching(self, generation: Option<u64>, metageneration: Option<u64>) -> Self {
+        let generation = generation.or(self.generation);
+        Self { generation, metageneration: metageneration.or(self.metageneration), ..self }
+    }
+
     /// Whether the request means this very generation.
     pub fn names(&self, object: &Object) -> bool {
         self.exactly.is_none_or(|exactly| exactly == wire::generation(object))

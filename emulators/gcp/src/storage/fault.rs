@@ -13,11 +13,22 @@ pub struct Fault {
     pub status: StatusCode,
     pub reason: &'static str,
     pub message: String,
+    /// What else the XML API says.
+    details: Option<String>,
 }
 
 impl Fault {
     fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into() }
+        Self { status, reason, message: message.into(), details: None }
+    }
+
+    /// With a code of the XML API.
+    pub fn coded(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(status, code, message)
+    }
+
+    pub fn because(self, details: impl Into<String>) -> Self {
+        Self { details: Some(details.into()), ..self }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -45,6 +56,11 @@ impl Fault {
         Self::new(StatusCode::PRECONDITION_FAILED, "conditionNotMet", message)
     }
 
+    pub fn not_uniform() -> Self {
+        let message = "Managed folders need uniform bucket-level access, which this bucket does not have.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "conditionNotMet", message)
+    }
+
     pub fn not_modified() -> Self {
         Self::new(StatusCode::NOT_MODIFIED, "notModified", "")
     }
@@ -58,6 +74,29 @@ impl Fault {
     pub fn asked_for(status: StatusCode) -> Self {
         let message = "Retry Test: Caused a failure, as instructed.";
         Self::new(status, "backendError", message)
+    }
+
+    /// Kept from happening by something that was said. `reason`: the vendor's word for it.
+    pub fn forbidden(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, reason, message)
+    }
+
+    pub fn uniform() -> Self {
+        Self::invalid(
+            "Cannot use ACL API to update or read policies when uniform bucket-level access is enabled.",
+        )
+    }
+
+    pub fn no_grant(entity: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "notFound",
+            format!("The specified ACL entry does not exist: {entity}"),
+        )
+    }
+
+    pub fn no_key(id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", format!("Access ID not found: {id}"))
     }
 
     pub fn no_retry_test() -> Self {
@@ -93,6 +132,68 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What the XML API calls it.
+    fn code(&self) -> &'static str {
+        match (self.status.as_u16(), self.reason) {
+            (_, code) if code.starts_with(|first: char| first.is_ascii_uppercase()) => code,
+            (404, _) if self.message.starts_with("The specified bucket") => "NoSuchBucket",
+            (404, _) if self.message.contains("upload") => "NoSuchUpload",
+            (404, _) => "NoSuchKey",
+            (403, _) => "AccessDenied",
+            (409, _) if self.message.contains("not empty") => "BucketNotEmpty",
+            (409, _) => "BucketAlreadyOwnedByYou",
+            (412, _) => "PreconditionFailed",
+            (413, _) => "EntityTooLarge",
+            (416, _) => "InvalidRange",
+            (501, _) => "NotImplemented",
+            (500.., _) => "ServiceUnavailable",
+            _ => "InvalidArgument",
+        }
+    }
+
+    /// As the XML API answers it.
+    pub fn xml(&self) -> Response {
+        if self.status == StatusCode::NOT_MODIFIED {
+            return self.response("");
+        }
+        let details = self.details.as_ref().map(|text| format!("<Details>{}</Details>", escape(text)));
+        let document = format!(
+            "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{}</Code><Message>{}</Message>{}</Error>",
+            self.code(),
+            escape(&self.message),
+            details.unwrap_or_default()
+        );
+        xml(self.status, document)
+    }
+}
+
+pub(super) fn xml(status: StatusCode, document: String) -> Response {
+    let mut response = Response::new(Body::from(document));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/xml; charset=UTF-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for one in text.chars() {
+        match one {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // No document may have these, in whatever spelling.
+            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                escaped.push('\u{fffd}');
+            }
+            one => escaped.push(one),
+        }
+    }
+    escaped
+}
+
 impl From<objects::Fault> for Fault {
     fn from(fault: objects::Fault) -> Self {
         use objects::Fault as Core;
@@ -120,6 +221,13 @@ impl From<objects::Fault> for Fault {
             }
         }
     }
+}
+
+/// Done, and there is nothing to say.
+pub(super) fn nothing() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 pub(super) fn json(status: StatusCode, document: &Value) -> Response {

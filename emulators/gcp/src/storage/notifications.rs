@@ -4,8 +4,9 @@
 
 use super::Storage;
 use super::call::Call;
-use super::event::{self, StorageEvent};
+use super::event::{Kind, StorageEvent};
 use super::fault::{Fault, json};
+use super::ops::hmac::HmacKeys;
 use super::{body, wire};
 use crate::pubsub::PubSub;
 use axum::body::Body;
@@ -21,12 +22,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const TOPICS: &str = "//pubsub.googleapis.com/";
-/// Each event: its name in notifications, and in CloudEvents.
-const EVENTS: [(&str, &str); 4] = [
-    ("OBJECT_FINALIZE", "finalized"),
-    ("OBJECT_DELETE", "deleted"),
-    ("OBJECT_ARCHIVE", "archived"),
-    ("OBJECT_METADATA_UPDATE", "metadataUpdated"),
+/// Each event's name in notifications.
+const EVENTS: [(&str, Kind); 4] = [
+    ("OBJECT_FINALIZE", Kind::Finalized),
+    ("OBJECT_DELETE", Kind::Deleted),
+    ("OBJECT_ARCHIVE", Kind::Archived),
+    ("OBJECT_METADATA_UPDATE", Kind::Updated),
 ];
 
 /// One configuration, as it was said and as it is shown.
@@ -55,6 +56,10 @@ impl EventShape for Payload {
         let Fact::Object(fact) = &occurrence.fact;
         self.event.data(occurrence, fact).to_string().into()
     }
+
+    fn concerns(&self, occurrence: &Occurrence) -> bool {
+        self.event.concerns(occurrence)
+    }
 }
 
 impl Notification {
@@ -69,41 +74,41 @@ impl Notification {
         shown
     }
 
-    fn changes(&self) -> Result<Vec<ObjectChange>, Fault> {
-        let names: Vec<&str> = self.event_types.iter().map(String::as_str).collect();
-        let all = || EVENTS.iter().map(|(name, _)| *name).collect();
-        let mut changes = Vec::new();
-        for name in if names.is_empty() { all() } else { names } {
-            let known = EVENTS.iter().find(|(known, _)| *known == name);
-            let (_, kind) = known.ok_or_else(|| Fault::invalid(format!("Invalid argument: {name}")))?;
-            let kind = format!("google.cloud.storage.object.v1.{kind}");
-            changes.extend(event::kinds(&kind).unwrap_or_default());
+    fn kinds(&self) -> Result<Vec<Kind>, Fault> {
+        if self.event_types.is_empty() {
+            return Ok(Kind::ALL.to_vec());
         }
-        Ok(changes)
+        let kind = |name: &String| {
+            let known = EVENTS.iter().find(|(known, _)| known == name);
+            known.map(|(_, kind)| *kind).ok_or_else(|| Fault::invalid(format!("Invalid argument: {name}")))
+        };
+        self.event_types.iter().map(kind).collect()
     }
 
     /// What a message says beside its payload.
-    fn attributes(&self, occurrence: &Occurrence) -> Vec<Attribute> {
+    fn attributes(&self, kind: Kind, occurrence: &Occurrence) -> Vec<Attribute> {
         let Fact::Object(fact) = &occurrence.fact;
         let generation = |sequence: u64| (wire::FIRST_GENERATION + sequence).to_string();
-        let (kind, own, other) = match fact.change {
-            ObjectChange::Created(_) => ("OBJECT_FINALIZE", occurrence.sequence, "overwroteGeneration"),
-            ObjectChange::Deleted => ("OBJECT_DELETE", fact.previous.unwrap_or_default(), ""),
-            ObjectChange::Marked => ("OBJECT_ARCHIVE", fact.previous.unwrap_or_default(), ""),
-            ObjectChange::Described(_) => ("OBJECT_METADATA_UPDATE", occurrence.sequence, ""),
-        };
+        let name = EVENTS.iter().find(|(_, one)| *one == kind).map_or("", |(name, _)| name);
         let config = format!("projects/_/buckets/{}/notificationConfigs/{}", fact.bucket, self.id);
         let mut said: BTreeMap<&str, String> = BTreeMap::from([
             ("notificationConfig", config),
-            ("eventType", kind.into()),
+            ("eventType", name.into()),
             ("payloadFormat", self.payload_format.clone()),
             ("bucketId", fact.bucket.to_string()),
             ("objectId", fact.key.to_string()),
-            ("objectGeneration", generation(own)),
+            ("objectGeneration", generation(kind.about(occurrence).unwrap_or(occurrence.sequence))),
             ("eventTime", wire::time(occurrence.at)),
         ]);
-        if let (Some(previous), false) = (fact.previous, other.is_empty()) {
-            said.insert(other, generation(previous));
+        let is_write = matches!(fact.change, ObjectChange::Created(_));
+        match (kind, fact.previous) {
+            (Kind::Finalized, Some(previous)) => {
+                drop(said.insert("overwroteGeneration", generation(previous)));
+            }
+            (Kind::Deleted | Kind::Archived, Some(_)) if is_write => {
+                said.insert("overwrittenByGeneration", generation(occurrence.sequence));
+            }
+            _ => {}
         }
         let custom = self.custom_attributes.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let attribute = |(name, value): (&str, String)| Attribute {
@@ -114,28 +119,31 @@ impl Notification {
         custom.chain(said).map(attribute).collect()
     }
 
-    fn rule(&self, storage: &Storage, pubsub: &PubSub) -> Result<Rule, Fault> {
+    fn rules(&self, storage: &Storage, pubsub: &PubSub) -> Result<Vec<Rule>, Fault> {
         let name = self.topic.trim_start_matches(TOPICS);
         let topic = pubsub.topic_id(name).map_err(|fault| Fault::invalid(fault.message))?;
-        let event = StorageEvent {
-            objects: storage.objects.clone(),
-            place: storage.place.clone(),
-            background: false,
+        let rule = |kind: Kind| {
+            let (this, pubsub_) = (self.clone(), pubsub.clone());
+            let says = move |occurrence: &Occurrence, new: NewMessage| NewMessage {
+                id: pubsub_.next_message_id().into(),
+                attributes: this.attributes(kind, occurrence).into(),
+                ..new
+            };
+            let event = storage.subscriptions.event(kind);
+            Rule {
+                id: format!("{}/{kind:?}", self.rule_id()),
+                changes: kind.changes(),
+                prefix: self.object_name_prefix.clone(),
+                suffix: String::new(),
+                target: Target::Told {
+                    queues: pubsub.queues().clone(),
+                    topic: topic.clone(),
+                    says: Arc::new(says),
+                },
+                shape: Arc::new(Payload { event, empty: self.payload_format == "NONE" }),
+            }
         };
-        let (this, pubsub_) = (self.clone(), pubsub.clone());
-        let says = move |occurrence: &Occurrence, new: NewMessage| NewMessage {
-            id: pubsub_.next_message_id().into(),
-            attributes: this.attributes(occurrence).into(),
-            ..new
-        };
-        Ok(Rule {
-            id: self.rule_id(),
-            changes: self.changes()?,
-            prefix: self.object_name_prefix.clone(),
-            suffix: String::new(),
-            target: Target::Told { queues: pubsub.queues().clone(), topic, says: Arc::new(says) },
-            shape: Arc::new(Payload { event, empty: self.payload_format == "NONE" }),
-        })
+        Ok(self.kinds()?.into_iter().map(rule).collect())
     }
 
     fn rule_id(&self) -> String {
@@ -175,10 +183,10 @@ impl Storage {
         let of_bucket = all.entry(bucket.to_owned()).or_default();
         let last = of_bucket.iter().filter_map(|one| one.id.parse::<u64>().ok()).max();
         said.id = (last.unwrap_or_default() + 1).to_string();
-        let rule = said.rule(self, &self.pubsub)?;
+        let rules = said.rules(self, &self.pubsub)?;
         of_bucket.push(said.clone());
         drop(all);
-        self.subscriptions.put(&self.bucket_id(bucket), rule);
+        self.subscriptions.put(&self.bucket_id(bucket), rules);
         Ok(json(StatusCode::OK, &said.shown(bucket, &call.base())))
     }
 
@@ -207,33 +215,39 @@ impl Storage {
         all.get(bucket).cloned().unwrap_or_default()
     }
 
-    /// Goes back to the notifications of another moment.
+    /// Goes back to another moment.
     pub fn restore(&self, saved: &Saved) {
-        let old = std::mem::replace(&mut *self.told.lock(), saved.0.clone());
+        let old = std::mem::replace(&mut *self.told.lock(), saved.told.clone());
         for (bucket, told) in old {
             for one in told {
                 self.subscriptions.take(&self.bucket_id(&bucket), &one.rule_id());
             }
         }
-        for (bucket, told) in &saved.0 {
-            let rules = told.iter().filter_map(|one| one.rule(self, &self.pubsub).ok());
-            rules.for_each(|rule| self.subscriptions.put(&self.bucket_id(bucket), rule));
+        for (bucket, told) in &saved.told {
+            let rules = told.iter().filter_map(|one| one.rules(self, &self.pubsub).ok());
+            rules.for_each(|rules| self.subscriptions.put(&self.bucket_id(bucket), rules));
         }
+        self.keys.lock().clone_from(&saved.keys);
+        // Commits are counted anew.
+        self.farewells.forget();
     }
 
-    /// Tells again what was told before the daemon ended.
+    /// Goes on with what was there when the daemon ended.
     pub fn awake(&self) {
         self.restore(&self.saved());
     }
 
     pub fn saved(&self) -> Saved {
-        Saved(self.told.lock().clone())
+        Saved { told: self.told.lock().clone(), keys: self.keys.lock().clone() }
     }
 }
 
 /// By bucket.
 pub(super) type Told = BTreeMap<String, Vec<Notification>>;
 
-/// The notifications of one moment.
+/// What one moment has beside the object core.
 #[derive(Clone, Debug, Default)]
-pub struct Saved(Told);
+pub struct Saved {
+    told: Told,
+    keys: HmacKeys,
+}

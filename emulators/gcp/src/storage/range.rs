@@ -26,6 +26,13 @@ pub(super) fn read(header: Option<&str>, size: u64) -> Result<Option<Range<u64>>
     if range.start >= size || range.is_empty() { Err(Fault::range()) } else { Ok(Some(range)) }
 }
 
+/// The first byte that a request wants.
+pub(super) fn begin(headers: &http::HeaderMap) -> u64 {
+    let spec = headers.get(http::header::RANGE).and_then(|value| value.to_str().ok());
+    let first = spec.and_then(|spec| spec.strip_prefix("bytes=")?.split_once('-')?.0.parse().ok());
+    first.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::read;

@@ -3,7 +3,9 @@
 //! Clients differ in what they put before `/b`: Python says `/storage/v1`, Node nothing, uploads and downloads
 //! have prefixes of their own, and some have two. Names are percent-encoded, slashes in them as well.
 
+use super::acl::Of;
 use super::fault::Fault;
+use super::ops::acl::List;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -19,6 +21,12 @@ pub(super) enum Op {
     ListBuckets,
     InsertBucket,
     GetBucket {
+        bucket: String,
+    },
+    GetLayout {
+        bucket: String,
+    },
+    ListManagedFolders {
         bucket: String,
     },
     PatchBucket {
@@ -59,7 +67,35 @@ pub(super) enum Op {
         to: Name,
         rewrites: bool,
     },
-    Policy,
+    LockRetention {
+        bucket: String,
+    },
+    /// An access list, or one entry of it.
+    Access {
+        list: List,
+        entity: Option<String>,
+        method: Method,
+    },
+    Rename {
+        from: Name,
+        to: Name,
+    },
+    GetPolicy {
+        bucket: String,
+    },
+    SetPolicy {
+        bucket: String,
+    },
+    TestPermissions {
+        bucket: String,
+    },
+    HmacKeys {
+        project: String,
+        id: Option<String>,
+        method: Method,
+    },
+    ServiceAccount,
+    Batch,
     ListNotifications {
         bucket: String,
     },
@@ -106,6 +142,7 @@ fn split(path: &str) -> Option<(Kind, &str)> {
 
 pub(super) fn is_storage(path: &str) -> bool {
     split(path).is_some()
+        || of_project(path).is_some()
         || path.starts_with("/storage/v1/")
         || path.starts_with(super::trouble::PATH)
         || path.starts_with("/batch/storage/")
@@ -113,6 +150,12 @@ pub(super) fn is_storage(path: &str) -> bool {
 
 pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
     let unsupported = || Op::Unsupported { operation: format!("{method} {path}") };
+    if path.starts_with("/batch/storage/") && *method == Method::POST {
+        return Ok(Op::Batch);
+    }
+    if let Some(op) = of_project(path).and_then(|(project, rest)| project_op(method, project, &rest)) {
+        return Ok(op);
+    }
     let Some((kind, rest)) = split(path) else { return Ok(unsupported()) };
     let segments: Vec<&str> = rest.split('/').skip(1).collect();
     let op = match (kind, segments.as_slice()) {
@@ -120,7 +163,23 @@ pub(super) fn operation(method: &Method, path: &str) -> Result<Op, Fault> {
         (Kind::Upload, _) => None,
         (_, [] | [""]) => buckets(method),
         (_, [bucket]) => one_bucket(method, decoded(bucket)?),
-        (_, [_, "iam"]) if *method == Method::GET => Some(Op::Policy),
+        (_, [bucket, "storageLayout"]) if *method == Method::GET => {
+            Some(Op::GetLayout { bucket: decoded(bucket)? })
+        }
+        (_, [bucket, "managedFolders"]) if *method == Method::GET => {
+            Some(Op::ListManagedFolders { bucket: decoded(bucket)? })
+        }
+        (_, [bucket, "iam"]) => policy(method, decoded(bucket)?),
+        (_, [bucket, "iam", "testPermissions"]) if *method == Method::GET => {
+            Some(Op::TestPermissions { bucket: decoded(bucket)? })
+        }
+        (_, [bucket, "lockRetentionPolicy"]) if *method == Method::POST => {
+            Some(Op::LockRetention { bucket: decoded(bucket)? })
+        }
+        (_, [bucket, "acl", entity @ ..]) => access(method, Of::Bucket, decoded(bucket)?, "", entity)?,
+        (_, [bucket, "defaultObjectAcl", entity @ ..]) => {
+            access(method, Of::Default, decoded(bucket)?, "", entity)?
+        }
         (_, [bucket, "notificationConfigs", id @ ..]) => notifications(method, decoded(bucket)?, id),
         (_, [bucket, "o"]) => objects(method, decoded(bucket)?),
         (_, [bucket, "o", object @ ..]) => {
@@ -148,6 +207,57 @@ fn one_bucket(method: &Method, bucket: String) -> Option<Op> {
         Method::DELETE => Some(Op::DeleteBucket { bucket }),
         _ => None,
     }
+}
+
+/// `/projects/PROJECT/hmacKeys` and its like, with or without what stands before them.
+fn of_project(path: &str) -> Option<(&str, Vec<&str>)> {
+    let rest = path.strip_prefix("/storage/v1").unwrap_or(path).strip_prefix("/projects/")?;
+    let mut segments = rest.split('/');
+    let project = segments.next()?;
+    let rest: Vec<&str> = segments.collect();
+    matches!(rest.first(), Some(&("hmacKeys" | "serviceAccount"))).then_some((project, rest))
+}
+
+fn project_op(method: &Method, project: &str, rest: &[&str]) -> Option<Op> {
+    let project = project.to_owned();
+    match (method, rest) {
+        (&Method::GET, ["serviceAccount"]) => Some(Op::ServiceAccount),
+        (&Method::GET | &Method::POST, ["hmacKeys"]) => {
+            Some(Op::HmacKeys { project, id: None, method: method.clone() })
+        }
+        (&Method::GET | &Method::PUT | &Method::DELETE, ["hmacKeys", id]) => {
+            Some(Op::HmacKeys { project, id: Some((*id).into()), method: method.clone() })
+        }
+        _ => None,
+    }
+}
+
+fn policy(method: &Method, bucket: String) -> Option<Op> {
+    match *method {
+        Method::GET => Some(Op::GetPolicy { bucket }),
+        Method::PUT => Some(Op::SetPolicy { bucket }),
+        _ => None,
+    }
+}
+
+fn access(
+    method: &Method,
+    of: Of,
+    bucket: String,
+    object: &str,
+    entity: &[&str],
+) -> Result<Option<Op>, Fault> {
+    let allowed: &[Method] = match entity {
+        [] => &[Method::GET, Method::POST],
+        [_] => &[Method::GET, Method::PUT, Method::PATCH, Method::DELETE],
+        _ => &[],
+    };
+    if !allowed.contains(method) {
+        return Ok(None);
+    }
+    let list = List { of, name: Name { bucket, object: decoded(object)? } };
+    let entity = entity.first().map(|entity| decoded(entity)).transpose()?;
+    Ok(Some(Op::Access { list, entity, method: method.clone() }))
 }
 
 fn notifications(method: &Method, bucket: String, id: &[&str]) -> Option<Op> {
@@ -187,8 +297,11 @@ fn object_op(method: &Method, media: bool, bucket: &str, object: &[&str]) -> Res
         return Ok(Some(Op::Copy { from: name(&object[..at])?, to, rewrites: verb == "rewriteTo" }));
     }
     Ok(match (method, object) {
+        (&Method::POST, [from @ .., "moveTo", "o", to]) if !from.is_empty() => {
+            Some(Op::Rename { from: name(from)?, to: name(&[to])? })
+        }
         (&Method::POST, [to @ .., "compose"]) if !to.is_empty() => Some(Op::Compose { name: name(to)? }),
-        (_, [_, "acl", ..]) => None,
+        (_, [object, "acl", entity @ ..]) => access(method, Of::Object, bucket.to_owned(), object, entity)?,
         (&Method::GET, object) => Some(Op::Get { name: name(object)?, media }),
         (&Method::PATCH, object) => Some(Op::Patch { name: name(object)?, replaces: false }),
         (&Method::PUT, object) => Some(Op::Patch { name: name(object)?, replaces: true }),
@@ -248,7 +361,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_said() {
-        for path in ["/storage/v1/b/b/acl", "/storage/v1/b/b/o/x/acl", "/batch/storage/v1"] {
+        for path in ["/storage/v1/b/b/folders", "/storage/v1/b/b/o/x/acl/e", "/storage/v1/b/b/anywhereCaches"]
+        {
             assert!(matches!(of(Method::POST, path), Op::Unsupported { .. }), "{path}");
         }
         assert!(operation(&Method::GET, "/storage/v1/b/b/o/%ff").is_err());

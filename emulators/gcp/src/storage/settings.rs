@@ -1,11 +1,15 @@
-//! What is said about buckets and only kept: location, labels, life cycles. Nothing here acts.
+//! What is said about buckets: location, labels, life cycles, versioning. It is a document that the bucket carries.
 
-use mlemu_engine::{Kept, Shelf};
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use super::Storage;
+use super::fault::Fault;
+use super::wire;
+use mlemu_engine::objects::{BucketId, BucketView, Fault as Core, Versioning};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::sync::{MutexGuard, PoisonError};
 
 /// What a bucket's owner may say, without what the store says itself.
-const OWN: [&str; 10] = [
+const OWN: [&str; 12] = [
     "kind",
     "id",
     "name",
@@ -16,49 +20,113 @@ const OWN: [&str; 10] = [
     "updated",
     "etag",
     "generation",
+    "acl",
+    "defaultObjectAcl",
 ];
+const DOCUMENT: &str = "bucket";
 
-type Words = Map<String, Value>;
+pub(super) type Words = Map<String, Value>;
 
-/// By the names of the buckets: what was said, and how often.
-pub(super) struct BucketSettings {
-    said: Kept<BTreeMap<String, (Words, u64)>>,
+/// What was said of a bucket, and how often.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub words: Words,
+    pub metageneration: u64,
+    pub updated: Option<String>,
 }
 
-impl BucketSettings {
-    pub fn on(shelf: &Shelf) -> Self {
-        Self { said: Kept::on(shelf.part("buckets")) }
+impl Default for Said {
+    fn default() -> Self {
+        Self { words: Map::new(), metageneration: 1, updated: None }
     }
+}
 
-    /// What was said of the bucket, and its metageneration.
-    pub fn of(&self, bucket: &str) -> (Words, u64) {
-        let said = self.said.lock();
-        said.get(bucket).cloned().unwrap_or_else(|| (Map::new(), 1))
-    }
-
-    /// The first words about a new bucket.
-    pub fn begin(&self, bucket: &str, words: Words) {
-        let mut said = self.said.lock();
-        said.insert(bucket.to_owned(), (own_words(words), 1));
+impl Said {
+    pub fn of(view: &BucketView) -> Self {
+        view.document(DOCUMENT).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     /// `null` takes a word back. `replaces`: what is not repeated is forgotten.
-    pub fn change(&self, bucket: &str, words: Words, replaces: bool) {
-        let mut said = self.said.lock();
-        let (kept, metageneration) = said.entry(bucket.to_owned()).or_insert_with(|| (Map::new(), 1));
+    pub fn change(&mut self, words: Words, replaces: bool) {
         if replaces {
-            kept.clear();
+            self.words.retain(|key, _| ["location", "locationType"].contains(&key.as_str()));
         }
-        merge(kept, own_words(words));
-        *metageneration += 1;
+        merge(&mut self.words, own_words(words));
     }
 
-    pub fn forget(&self, bucket: &str) {
-        self.said.lock().remove(bucket);
+    pub fn is_versioned(&self) -> bool {
+        self.words.get("versioning").is_some_and(|versioning| versioning["enabled"] == true)
+    }
+
+    /// Whether access lists have no say here.
+    pub fn is_uniform(&self) -> bool {
+        self.words.get("iamConfiguration").is_some_and(|access| {
+            access["uniformBucketLevelAccess"]["enabled"] == true
+                || access["bucketPolicyOnly"]["enabled"] == true
+        })
+    }
+
+    /// How long objects must stay, in seconds.
+    pub fn retention(&self) -> Option<u64> {
+        number(&self.words.get("retentionPolicy")?["retentionPeriod"])
+    }
+
+    /// Types and limits of what acts here; the rest is only kept.
+    pub fn check(&self) -> Result<(), Fault> {
+        let objects = [
+            "versioning",
+            "iamConfiguration",
+            "labels",
+            "lifecycle",
+            "retentionPolicy",
+            "website",
+            "logging",
+        ];
+        if let Some(wrong) =
+            objects.iter().find(|key| self.words.get(**key).is_some_and(|value| !value.is_object()))
+        {
+            return Err(Fault::invalid(format!("Invalid value for: {wrong}")));
+        }
+        if self.words.get("cors").is_some_and(|cors| !cors.is_array()) {
+            return Err(Fault::invalid("Invalid value for: cors"));
+        }
+        if self.words.contains_key("retentionPolicy") && self.retention().is_none() {
+            return Err(Fault::invalid("Invalid value for: retentionPolicy.retentionPeriod"));
+        }
+        Ok(())
     }
 }
 
-fn own_words(mut words: Words) -> Words {
+/// A number that a client wrote as one or as text.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+impl Storage {
+    /// Held while something that is said is read and said anew.
+    pub(super) fn saying(&self) -> MutexGuard<'_, ()> {
+        self.saying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn said(&self, bucket: &str) -> Result<Said, Core> {
+        self.objects.bucket(&self.bucket_id(bucket)).map(|view| Said::of(&view))
+    }
+
+    /// Keeps what is said, and lets act what acts.
+    pub(super) fn say(&self, bucket: &BucketId, mut said: Said) -> Result<(), Core> {
+        if let Some(policy) = said.words.get_mut("retentionPolicy").and_then(Value::as_object_mut) {
+            let now = wire::time(self.clock.now());
+            policy.entry("effectiveTime").or_insert_with(|| now.into());
+        }
+        let versioning = if said.is_versioned() { Versioning::Enabled } else { Versioning::Suspended };
+        if said.is_versioned() || self.objects.bucket(bucket)?.versioning != Versioning::Off {
+            self.objects.set_versioning(bucket, versioning)?;
+        }
+        self.objects.set_document(bucket, DOCUMENT, Some(json!(said).to_string().into()))
+    }
+}
+
+pub(super) fn own_words(mut words: Words) -> Words {
     words.retain(|key, _| !OWN.contains(&key.as_str()));
     words
 }
@@ -71,6 +139,11 @@ pub(super) fn merge(into: &mut Words, words: Words) {
                 into.remove(&key);
             }
             (Some(Value::Object(kept)), Value::Object(inner)) => merge(kept, inner),
+            (None, Value::Object(inner)) => {
+                let mut kept = Map::new();
+                merge(&mut kept, inner);
+                into.insert(key, Value::Object(kept));
+            }
             (_, value) => {
                 into.insert(key, value);
             }

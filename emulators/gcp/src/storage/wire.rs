@@ -3,6 +3,7 @@
 //! Source: Cloud Storage, JSON API reference, "Objects" and "Buckets". Numbers of 64 bits are strings.
 
 use super::fault::Fault;
+use super::settings::Said;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mlemu_core::Timestamp;
@@ -27,7 +28,9 @@ pub(super) const PROPERTIES: [(&str, &str); 6] = [
 const METAGENERATION: &str = "metageneration";
 const UPDATED: &str = "updated";
 pub(super) const COMPONENTS: &str = "componentCount";
-const OTHERS: [&str; 2] = ["customTime", "temporaryHold"];
+const OTHERS: [&str; 3] = ["customTime", "temporaryHold", "eventBasedHold"];
+/// What is said in documents of its own.
+const DOCUMENTS: [&str; 2] = [super::holds::RETENTION, "contexts"];
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -96,6 +99,16 @@ pub(super) fn describe(attributes: &mut Attributes, document: &Map<String, Value
             Some(Value::Null) => drop(attributes.headers.remove(property)),
             Some(Value::String(text)) => drop(attributes.headers.insert(property, text.clone())),
             Some(other) => drop(attributes.headers.insert(property, other.to_string())),
+        }
+    }
+    for name in DOCUMENTS {
+        match document.get(name) {
+            None => {}
+            Some(Value::Null) => drop(attributes.documents.remove(name)),
+            Some(said @ Value::Object(_)) => {
+                drop(attributes.documents.insert(name.into(), said.to_string().into()));
+            }
+            Some(_) => return Err(Fault::invalid(format!("Invalid value for: {name}"))),
         }
     }
     match document.get("metadata") {
@@ -180,12 +193,19 @@ pub(super) fn object(bucket: &str, object: &Object, base: &str) -> Value {
     if let Some(sum) = crc32c(&object.content) {
         shown["crc32c"] = sum.into();
     }
-    for (key, value) in headers {
-        match *key {
+    for (&key, value) in headers {
+        match key {
             METAGENERATION | UPDATED => {}
             COMPONENTS => shown[COMPONENTS] = value.parse::<u64>().unwrap_or(1).into(),
-            "temporaryHold" => shown["temporaryHold"] = (value == "true").into(),
+            "temporaryHold" | "eventBasedHold" => shown[key] = (value == "true").into(),
             key => shown[key] = value.as_str().into(),
+        }
+    }
+    for name in DOCUMENTS {
+        let said = object.attributes.documents.get(name).and_then(|text| serde_json::from_str(text).ok());
+        if let Some(said) = said {
+            let said: Value = said;
+            shown[name] = said;
         }
     }
     if !object.attributes.metadata.is_empty() {
@@ -194,7 +214,12 @@ pub(super) fn object(bucket: &str, object: &Object, base: &str) -> Value {
     shown
 }
 
-pub(super) fn bucket(view: &BucketView, said: Map<String, Value>, metageneration: u64, base: &str) -> Value {
+/// An opaque tag of what it is made of.
+pub(super) fn tag(parts: &[&str]) -> String {
+    STANDARD.encode(ChecksumKind::Crc32c.of(parts.join("/").as_bytes()))
+}
+
+pub(super) fn bucket(view: &BucketView, said: &Said, base: &str) -> Value {
     let (name, created) = (view.id.name(), time(view.created));
     let mut shown = json!({
         "kind": "storage#bucket",
@@ -202,20 +227,26 @@ pub(super) fn bucket(view: &BucketView, said: Map<String, Value>, metageneration
         "name": &**name,
         "selfLink": format!("{base}/storage/v1/b/{name}"),
         "projectNumber": "0",
-        "metageneration": metageneration.to_string(),
+        "metageneration": said.metageneration.to_string(),
         "location": "US",
         "locationType": "multi-region",
         "storageClass": "STANDARD",
         "timeCreated": created,
-        "updated": created,
-        "etag": STANDARD.encode(metageneration.to_string()),
+        "updated": said.updated.as_ref().unwrap_or(&created),
+        "etag": STANDARD.encode(said.metageneration.to_string()),
+        // What is removed here is gone.
+        "softDeletePolicy": { "retentionDurationSeconds": "0" },
+        "iamConfiguration": {
+            "bucketPolicyOnly": { "enabled": false },
+            "uniformBucketLevelAccess": { "enabled": false },
+            "publicAccessPrevention": "inherited",
+        },
     });
     if let Value::Object(shown) = &mut shown {
-        shown.extend(said);
+        super::settings::merge(shown, said.words.clone());
+    }
+    if let Some(period) = said.retention() {
+        shown["retentionPolicy"]["retentionPeriod"] = period.to_string().into();
     }
     shown
-}
-
-pub(super) fn policy() -> Value {
-    json!({ "kind": "storage#policy", "version": 1, "etag": "CAE=", "bindings": [] })
 }

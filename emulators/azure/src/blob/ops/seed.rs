@@ -8,15 +8,13 @@ use axum::body::Body;
 use futures_util::StreamExt;
 use mlemu_core::Cause;
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{Attributes, BucketId, ChecksumKind, Content, NewObject, Origin};
+use mlemu_engine::objects::{Attributes, BucketId, ChecksumKind, Content, NewObject, Origin, seeds};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(in crate::blob) async fn folder(blobs: &BlobStorage, bucket: &BucketId, folder: &Path) -> io::Result<()> {
-    let root = folder.to_owned();
-    let files = tokio::task::spawn_blocking(move || files(&root)).await.map_err(io::Error::other)??;
-    for (key, path) in files {
-        let file = tokio::fs::File::open(&path).await?;
+    for seed in seeds(folder).await? {
+        let file = tokio::fs::File::open(&seed.file).await?;
         let chunks = Body::from_stream(tokio_util::io::ReaderStream::new(file)).into_data_stream();
         let chunks = chunks.map(|chunk| {
             chunk.map_err(|error| mlemu_engine::objects::Fault::Disk { why: error.to_string() })
@@ -24,9 +22,9 @@ pub(in crate::blob) async fn folder(blobs: &BlobStorage, bucket: &BucketId, fold
         let content = blobs.objects.receive(chunks, &[ChecksumKind::Crc64Nvme], u64::MAX).await;
         let content = content.map_err(io::Error::other)?;
         let origin = Origin { cause: Cause::Mlemu, source_ip: "127.0.0.1".into(), request_id: String::new() };
-        let kind = content_type(&key);
+        let kind = seed.kind.unwrap_or("application/octet-stream");
         blobs
-            .store(bucket, &key, content, kind, origin)
+            .store(bucket, &seed.key, content, kind, origin)
             .map_err(|fault| io::Error::other(fault.to_string()))?;
     }
     Ok(())
@@ -52,42 +50,5 @@ impl BlobStorage {
         facts.keep(&mut attributes.documents);
         let new = NewObject { key: key.into(), content, attributes, how: Created::Put, origin };
         self.objects.put(bucket, new, |_| Ok::<_, Fault>(())).map(drop)
-    }
-}
-
-/// Every file below `root`, by its path from there.
-fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let (mut found, mut open) = (Vec::new(), vec![root.to_owned()]);
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let (path, kind) = (entry.path(), entry.file_type()?);
-            if kind.is_dir() {
-                open.push(path);
-            } else if let Ok(inside) = path.strip_prefix(root)
-                && kind.is_file()
-            {
-                found.push((inside.to_string_lossy().replace('\\', "/"), path));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// What the vendor's own tools guess from a name.
-fn content_type(key: &str) -> &'static str {
-    let end = key.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
-    match end.as_str() {
-        "txt" => "text/plain",
-        "json" => "application/json",
-        "csv" => "text/csv",
-        "html" => "text/html",
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "gif" => "image/gif",
-        "pdf" => "application/pdf",
-        "wav" => "audio/x-wav",
-        _ => "application/octet-stream",
     }
 }

@@ -63,9 +63,8 @@ impl Runtime for FakeRuntime {
     /// events at a time.
     fn keeping(&self, revision: &Revision) -> Keeping {
         let steady = revision.runtime == "steady";
-        let least = revision.runtime.strip_prefix("warm").map_or(0, |count| count.parse().expect("a number"));
         let concurrency = concurrency(revision);
-        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency, tmp_is_memory: false, least }
+        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency, tmp_is_memory: false }
     }
 
     fn profile(&self, _revision: &Revision) -> &'static str {

@@ -1,8 +1,13 @@
 //! Operations, a file each kind.
 
+pub(super) mod acl;
+mod batch;
 mod buckets;
-mod copy;
+pub(super) mod copy;
+pub(super) mod download;
+pub(super) mod hmac;
+mod iam;
 mod list;
-mod objects;
+pub(super) mod objects;
 pub(super) mod seed;
 mod upload;

@@ -2,18 +2,23 @@
 //!
 //! Source: Cloud Storage, "Uploads and downloads", "Resumable uploads".
 
+use super::objects::Found;
+use crate::storage::acl::Of;
 use crate::storage::call::Call;
 use crate::storage::conditions::Conditions;
 use crate::storage::fault::{Fault, json};
+use crate::storage::multipart::Parts;
 use crate::storage::sessions::Upload;
+use crate::storage::span::Span;
+use crate::storage::trouble::{self, Instruction};
 use crate::storage::wire::Metadata;
-use crate::storage::{Storage, body, multipart, wire};
+use crate::storage::{Storage, body, wire};
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mlemu_core::occurrence::Created;
 use mlemu_engine::objects::{Content, NewObject};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// What the vendor answers while more of an upload is to come.
 const INCOMPLETE: StatusCode = StatusCode::PERMANENT_REDIRECT;
@@ -39,17 +44,14 @@ impl Storage {
         if call.parameter("upload_id").is_some() {
             return self.resume(call, bucket, body).await;
         }
+        if let Some(Instruction::StatusAfter(status, _)) = call.cut {
+            return Err(Fault::asked_for(status));
+        }
         let (metadata, content) = match call.parameter("uploadType") {
             Some("resumable") => return self.begin(call, bucket, body).await,
-            Some("multipart") => {
-                let bytes = body::whole(body).await?;
-                let related = multipart::read(call.header("content-type").unwrap_or_default(), &bytes)?;
-                let mut metadata = Metadata::read(&body::document(&related.metadata)?)?;
-                metadata.default_type(related.content_type.as_deref());
-                (metadata, self.receive_bytes(related.media).await?)
-            }
+            Some("multipart") => self.in_two_parts(call, bucket, body).await?,
             Some("media") => {
-                let mut metadata = Metadata::default();
+                let mut metadata = self.describe_new(call, bucket, Map::new())?;
                 metadata.default_type(call.header("content-type"));
                 if let Some(encoding) = call.parameter("contentEncoding") {
                     metadata.attributes.headers.insert("contentEncoding", encoding.to_owned());
@@ -68,14 +70,47 @@ impl Storage {
         self.store(call, target, metadata, content)
     }
 
+    /// What a writer says of a new object, with the access list that it gets.
+    pub(in crate::storage) fn describe_new(
+        &self,
+        call: &Call,
+        bucket: &str,
+        document: Map<String, Value>,
+    ) -> Result<Metadata, Fault> {
+        let mut metadata = Metadata::read(&document)?;
+        let list = self.list_for(call, bucket, &Value::Object(document))?;
+        metadata.attributes.documents.extend(list.map(|list| (Of::Object.document().into(), list)));
+        Ok(metadata)
+    }
+
+    async fn in_two_parts(
+        &self,
+        call: &Call,
+        bucket: &str,
+        body: Body,
+    ) -> Result<(Metadata, Content), Fault> {
+        let malformed = || Fault::invalid("Malformed multipart body.");
+        let kind = call.header("content-type").unwrap_or_default();
+        let mut parts = Parts::new("multipart/related", kind, body::chunks(body))?;
+        parts.next().await?.ok_or_else(malformed)?;
+        let document = body::document(&parts.whole(body::DOCUMENT).await?)?;
+        let mut metadata = self.describe_new(call, bucket, document)?;
+        let media = parts.next().await?.ok_or_else(malformed)?;
+        metadata.default_type(media.get("content-type"));
+        let content = self.receive_chunks(parts.chunks()).await?;
+        if parts.next().await?.is_some() {
+            return Err(malformed());
+        }
+        Ok((metadata, content))
+    }
+
     async fn begin(&self, call: &Call, bucket: &str, body: Body) -> Result<Response, Fault> {
-        let mut metadata = Metadata::read(&body::said(body).await?)?;
+        let mut metadata = self.describe_new(call, bucket, body::said(body).await?)?;
         metadata.default_type(call.header("x-upload-content-type"));
         let object = name_of(call, &metadata)?;
         let conditions = Conditions::of_target(call)?;
         let name = wire::encoded(&object);
-        let upload = Upload { bucket: bucket.to_owned(), object, metadata, conditions, pieces: Vec::new() };
-        let id = self.sessions.begin(upload, self.objects.ids().fresh("upload"));
+        let id = self.begin_session(bucket, &object, metadata, conditions);
         let location = format!(
             "{}/upload/storage/v1/b/{}/o?uploadType=resumable&name={name}&upload_id={id}",
             call.base(),
@@ -87,6 +122,19 @@ impl Storage {
             headers.insert(name, HeaderValue::from_str(&value).map_err(|_| Fault::invalid("Invalid host"))?);
         }
         Ok(response)
+    }
+
+    /// Returns the id of a resumable upload that begins.
+    pub(in crate::storage) fn begin_session(
+        &self,
+        bucket: &str,
+        object: &str,
+        metadata: Metadata,
+        conditions: Conditions,
+    ) -> String {
+        let (bucket, object) = (bucket.to_owned(), object.to_owned());
+        let upload = Upload { bucket, object, metadata, conditions, pieces: Vec::new() };
+        self.sessions.begin(upload, self.objects.ids().fresh("upload"))
     }
 
     /// More of an upload, its end, or the question how much has come.
@@ -102,13 +150,16 @@ impl Storage {
         let span = Span::read(call.header("content-range"))?;
         let upload = match span {
             Span::Asks { .. } => before,
-            Span::Whole | Span::From { .. } => {
+            Span::Whole | Span::From { .. } | Span::Rest { .. } => {
                 let received = before.received();
-                let start = if let Span::From { start, .. } = span { start } else { received };
+                let start = span.start().unwrap_or(received);
                 if start > received {
                     return Err(Fault::invalid(format!(
                         "Invalid request. According to the Content-Range header, the upload offset is {start} byte(s), which exceeds already uploaded size of {received} byte(s)."
                     )));
+                }
+                if let Some(instruction) = call.cut {
+                    return self.end_early(id, &instruction, start, received, body).await;
                 }
                 let mut piece = self.receive(body).await?;
                 span.agrees(piece.size())?;
@@ -120,11 +171,31 @@ impl Storage {
                 self.sessions.add(id, received, piece)?
             }
         };
-        match span.total() {
-            Some(total) if total != upload.received() => Ok(incomplete(&upload)),
-            None if !matches!(span, Span::Whole) => Ok(incomplete(&upload)),
-            _ => self.finish(call, id).await,
+        if span.ends(upload.received()) { self.finish(call, id).await } else { Ok(incomplete(&upload)) }
+    }
+
+    /// Keeps what a test wants to be kept of this request, and fails as it wants it.
+    async fn end_early(
+        &self,
+        id: &str,
+        instruction: &Instruction,
+        start: u64,
+        received: u64,
+        body: Body,
+    ) -> Result<Response, Fault> {
+        let (end, fault) = match instruction {
+            Instruction::StatusAfter(status, after) => (*after, Some(Fault::asked_for(*status))),
+            Instruction::BrokenLast(after) => (received + after, None),
+            _ => (received, None),
+        };
+        let first = body::first(body::chunks(body), end.saturating_sub(start));
+        let mut piece = self.receive_chunks(first).await?;
+        if start < received {
+            let repeated = (received - start).min(piece.size());
+            piece = self.tail(&piece, repeated).await?;
         }
+        self.sessions.add(id, received, piece)?;
+        fault.map_or_else(|| Ok(trouble::torn()), Err)
     }
 
     async fn tail(&self, piece: &Content, from: u64) -> Result<Content, Fault> {
@@ -163,9 +234,8 @@ impl Storage {
             how: target.how,
             origin: call.origin(),
         };
-        let bucket = self.bucket_id(target.bucket);
-        let object = self.objects.put(&bucket, new, |current| target.conditions.check(current))?;
-        let mut response = json(StatusCode::OK, &wire::object(target.bucket, &object, &call.base()));
+        let object = self.commit(target.bucket, new, target.conditions)?;
+        let mut response = self.answer_with(call, target.bucket, &Found { object, hidden: None })?;
         if let Ok(id) = HeaderValue::from_str(call.id()) {
             response.headers_mut().insert(UPLOADER, id);
         }
@@ -194,77 +264,4 @@ fn incomplete(upload: &Upload) -> Response {
         response.headers_mut().insert(header::RANGE, range);
     }
     response
-}
-
-/// `Content-Range` of one request of a resumable upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Span {
-    /// No such header: all that is left.
-    Whole,
-    /// `bytes 0-9/20`, or `/*` while the total is not known.
-    From { start: u64, length: u64, total: Option<u64> },
-    /// `bytes */20`: how much has come?
-    Asks { total: Option<u64> },
-}
-
-impl Span {
-    fn read(header: Option<&str>) -> Result<Self, Fault> {
-        let Some(text) = header else { return Ok(Span::Whole) };
-        let malformed = || Fault::invalid(format!("Failed to parse Content-Range header: {text}"));
-        let (span, total) =
-            text.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')).ok_or_else(malformed)?;
-        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| malformed());
-        let total = if total.trim() == "*" { None } else { Some(number(total)?) };
-        if span.trim() == "*" {
-            return Ok(Span::Asks { total });
-        }
-        let (start, last) = span.split_once('-').ok_or_else(malformed)?;
-        let (start, last) = (number(start)?, number(last)?);
-        let end = last.checked_add(1).filter(|end| *end > start && total.is_none_or(|total| *end <= total));
-        Ok(Span::From { start, length: end.ok_or_else(malformed)? - start, total })
-    }
-
-    fn total(self) -> Option<u64> {
-        match self {
-            Span::Whole => None,
-            Span::From { total, .. } | Span::Asks { total } => total,
-        }
-    }
-
-    /// The header must tell the truth of the body.
-    fn agrees(self, size: u64) -> Result<(), Fault> {
-        match self {
-            Span::From { length, .. } if length != size => Err(Fault::invalid(format!(
-                "The Content-Range header promises {length} bytes, there are {size}."
-            ))),
-            _ => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Span;
-
-    #[test]
-    fn spans() {
-        assert_eq!(Span::read(None), Ok(Span::Whole));
-        let from = Span::From { start: 5, length: 5, total: Some(10) };
-        assert_eq!(Span::read(Some("bytes 5-9/10")), Ok(from));
-        assert_eq!(Span::read(Some("bytes */*")), Ok(Span::Asks { total: None }));
-        assert_eq!(Span::read(Some("bytes */10")), Ok(Span::Asks { total: Some(10) }));
-        for bad in [
-            "",
-            "bytes",
-            "bytes 1-2",
-            "bytes 2-1/9",
-            "bytes 0-9/5",
-            "bytes -/-",
-            "bytes a-b/c",
-            "chars 0-1/2",
-            "bytes 0-18446744073709551615/*",
-        ] {
-            assert!(Span::read(Some(bad)).is_err(), "{bad}");
-        }
-    }
 }
