@@ -429,7 +429,7 @@ fn what_the_text_does_not_tell_the_frameworks_registry_does() {
     });
     let mark = house.mark();
     std::fs::write(house.plan.path("main.py"), MADE.replace("'poppy'", "'tulip'")).expect("saved");
-    house.wait_published(mark, "tulip");
+    house.wait(mark, "the new one", |record| is(record, "tulip", "declared"));
     assert_eq!(call(&house, "GET tulip", &[], b"").text(), "tulip /");
     let output = Plan::new().file("main.py", "import functions_framework as ff\nff.http(nobody)\n").up();
     output.wait(0, "why", |record| {
