@@ -413,15 +413,18 @@ fn meet(house: &House, name: &str) {
     house.idle();
     let records = house.records(0);
     for own in ["rose", "iris"] {
-        let text = format!("MET {own}\nand left");
-        let lines = records.iter().filter(|record| is(record, name, "log"));
-        let line = lines.into_iter().find(|record| record["what"]["log"]["text"] == text);
-        let line = line.unwrap_or_else(|| panic!("{name} says nothing of {own}"));
+        let lines: Vec<_> = records.iter().filter(|record| is(record, name, "log")).collect();
+        let line = lines.iter().find(|record| record["what"]["log"]["text"] == format!("MET {own}"));
+        let line = line.unwrap_or_else(|| panic!("{name} says nothing of {own}: {lines:?}"));
         let id = &line["subject"]["invocation"];
         let started = records
             .iter()
             .any(|record| is(record, name, "started") && record["subject"]["invocation"] == *id);
         assert!(id.is_string() && started, "{name}: a line knows its call: {line}");
+        let rest = lines.iter().find(|record| {
+            record["what"]["log"]["text"] == "and left" && record["subject"]["invocation"] == *id
+        });
+        assert!(rest.is_some(), "{name}: all lines of it do");
     }
 }
 

@@ -66,6 +66,21 @@ fn a_worker_that_never_answers() {
 }
 
 #[test]
+fn what_else_a_worker_had_under_way_ends_with_it() {
+    let Some(house) = house(&["good", "hangs", "exits"], "") else { return };
+    assert_eq!(call(&house, "good").status, 200, "it is up");
+    for (first, second) in [("hangs", "hangs"), ("hangs", "exits")] {
+        let house = &house;
+        let statuses = std::thread::scope(|scope| {
+            let asks = [first, second].map(|name| scope.spawn(move || call(house, name).status));
+            asks.map(|ask| ask.join().expect("it asks"))
+        });
+        assert_eq!(statuses, [500, 500], "{first} and {second}");
+        assert!(call(house, "good").text().starts_with("good "), "another worker takes the next call");
+    }
+}
+
+#[test]
 fn a_worker_that_stands_still() {
     broken("stops", &json!({ "status": "timeout" }));
 }

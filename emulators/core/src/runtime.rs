@@ -37,6 +37,8 @@ pub struct ReportedError {
 pub enum SessionReply {
     Answer(Answer),
     Error(ReportedError),
+    /// An error after which nothing can be said to the process any more: it is to be ended.
+    Broken(ReportedError),
     /// In bytes; `size` is as far as it was read.
     TooLarge {
         size: u64,

@@ -126,5 +126,5 @@ stream.on('data', (piece) => {
 stream.on('error', () => {});
 session.on('error', () => {});
 // Without a host it waits to be ended: that is the host's affair.
-setInterval(() => {}, 1e6);
+require('net').createServer().listen(0, '127.0.0.1');
 say(message(20, bytes(2, options['--functions-worker-id'])));

@@ -187,12 +187,12 @@ impl StreamSession {
         let answer = async {
             let Ok(response) = answer.await else {
                 tokio::time::sleep(WAKE).await;
-                return Err(SessionReply::Error(broken_off()));
+                return Err(SessionReply::Broken(broken_off()));
             };
             match good(response.result.clone()) {
                 Ok(()) => Ok(response),
                 Err(Trouble::Said(exception)) => Err(SessionReply::Error(reported(&exception))),
-                Err(Trouble::Gone) => Err(SessionReply::Error(broken_off())),
+                Err(Trouble::Gone) => Err(SessionReply::Broken(broken_off())),
             }
         };
         let Some(proxied) = proxied else { return answer.await.map(|response| (response, None)) };
