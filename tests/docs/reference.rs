@@ -186,6 +186,12 @@ fn coverage() {
             ("events", names(had(mlemu_aws::events::coverage(), true))),
             ("events-missing", names(had(mlemu_aws::events::coverage(), false))),
             ("gcs", names(had(mlemu_gcp::storage::coverage(), true))),
+            ("gcf", names(had(mlemu_gcp::coverage::functions(), true))),
+            ("gcf-missing", names(had(mlemu_gcp::coverage::functions(), false))),
+            ("pubsub", names(had(mlemu_gcp::coverage::pubsub(), true))),
+            ("pubsub-missing", names(had(mlemu_gcp::coverage::pubsub(), false))),
+            ("tasks", names(had(mlemu_gcp::coverage::tasks(), true))),
+            ("tasks-missing", names(had(mlemu_gcp::coverage::tasks(), false))),
             ("gcs-missing", names(had(mlemu_gcp::storage::coverage(), false))),
         ],
     );

@@ -11,6 +11,7 @@ use crate::registered::Codes;
 use crate::scheduler::{self, Scheduler};
 use crate::storage::{self, Storage, Subscription};
 use crate::tasks::{self, Tasks};
+use crate::tokens;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -169,6 +170,9 @@ impl Gcp {
             (None, Some(admin)) => self.administer(admin, request).await,
             (None, None) if asked_around.is_some() => {
                 fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
+            }
+            (None, None) if tokens::claims(request.method(), &path) => {
+                tokens::answer(request.into_body(), self.engine.parts().clock.machine()).await
             }
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
