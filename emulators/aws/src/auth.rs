@@ -442,6 +442,32 @@ mod tests {
     }
 
     #[test]
+    fn subresources_are_signed_with_version_2() {
+        let now = date("20070327T193642Z").unwrap();
+        let verified = |resource: &str, subresource: Option<&str>, signature: &str| {
+            let authorization = format!("AWS AKIAIOSFODNN7EXAMPLE:{signature}");
+            let headers =
+                headers(&[("date", "Tue, 27 Mar 2007 19:36:42 +0000"), ("authorization", &authorization)]);
+            let query: Vec<_> =
+                subresource.map(|name| (name.to_owned(), String::new())).into_iter().collect();
+            let request = Signable { method: "GET", path: "/", query: &query, headers: &headers };
+            verify(request, &keys(), now, resource)
+        };
+        let documented = "bWq2s1WEIj+Ydj0vQ697zp+IXMU=";
+        assert_eq!(verified("/johnsmith/photos/puppy.jpg", None, documented).err(), None);
+        assert!(verified("/johnsmith/photos/kitten.jpg", None, documented).is_err());
+        for (name, signature) in [
+            ("cors", "AMCybnK+rNaGl6PThTnxopOPf3s="),
+            ("website", "5Lvw2sWRvCun6OAI3spInzi58ng="),
+            ("replication", "+DZba485EUnCH956SkWrYPnXoGE="),
+            ("torrent", "1LvU+S2URoiRW5e8lgI6+I1BVSg="),
+            ("restore", "Qbys6Cn7ro4VVU+xxNkdwqBifbI="),
+        ] {
+            assert_eq!(verified("/johnsmith/", Some(name), signature).err(), None, "{name}");
+        }
+    }
+
+    #[test]
     fn accounts_are_twelve_digits() {
         assert_eq!(account_of("123456789012"), Some("123456789012"));
         assert_eq!(account_of("AKIAIOSFODNN"), None);

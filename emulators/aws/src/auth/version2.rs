@@ -12,15 +12,23 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Parameters that version 2 signs as part of the resource.
-const PARAMETERS: [&str; 21] = [
+const PARAMETERS: [&str; 35] = [
+    "accelerate",
     "acl",
+    "analytics",
+    "cors",
+    "defaultObjectAcl",
     "delete",
+    "inventory",
     "lifecycle",
     "location",
     "logging",
+    "metrics",
     "notification",
+    "object-lock",
     "partNumber",
     "policy",
+    "replication",
     "requestPayment",
     "response-cache-control",
     "response-content-disposition",
@@ -28,12 +36,18 @@ const PARAMETERS: [&str; 21] = [
     "response-content-language",
     "response-content-type",
     "response-expires",
+    "restore",
+    "select",
+    "select-type",
+    "storageClass",
     "tagging",
+    "torrent",
     "uploadId",
     "uploads",
     "versionId",
     "versioning",
     "versions",
+    "website",
 ];
 
 /// Verifies the signature of a presigned URL; `resource` is `/bucket/key`.
