@@ -28,7 +28,7 @@ pub(crate) fn claims(method: &Method, path: &str) -> bool {
 /// `now`: as the client's own clock has it.
 pub(crate) async fn answer(body: Body, now: Timestamp) -> Response {
     let body = Limited::new(body, LARGEST).collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     match token(&String::from_utf8_lossy(&body), now) {
         Ok(token) => json(StatusCode::OK, &token),
         Err((error, why)) => {
