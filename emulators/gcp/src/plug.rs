@@ -156,9 +156,10 @@ impl Gcp {
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
-        let asked_around = neighbours::answer(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
-        let is_xml = !Storage::claims(&path) && self.storage.claims_xml(&parts);
+        let is_other = target.is_none() && admin.is_none();
+        let asked_around = is_other.then(|| neighbours::answer(&parts.method, &path)).flatten();
+        let is_xml = is_other && !Storage::claims(&path) && self.storage.claims_xml(&parts);
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => {
@@ -323,6 +324,7 @@ impl Gcp {
     /// Nothing starts a function by itself any more.
     pub fn stop(&self) {
         self.reading.abort();
+        self.codes.stop.cancel();
         self.sources.stop();
         self.scheduler.stop();
         self.tasks.stop();
