@@ -6,6 +6,7 @@ Arguments are those of every language worker; before them comes a descriptor of 
 import argparse
 import asyncio
 import base64
+import contextvars
 import importlib
 import logging
 import os
@@ -48,14 +49,29 @@ def runtime():
     return importlib.import_module("azure_functions_runtime" if is_newer else "azure_functions_runtime_v1")
 
 
+# Which call this is.
+current = contextvars.ContextVar("current", default=None)
+
+
+def marked(text, invocation):
+    """A line that says which call it is of: many are under way at a time."""
+    return "\x1f%s\x1f%s" % (invocation, text.replace("\n", "\x1e")) if invocation else text
+
+
 class Lines(logging.Handler):
     """Log records become lines of the console: there they keep their order with what is printed."""
+
+    def __init__(self, worker):
+        super().__init__()
+        self.worker = worker
 
     def emit(self, record):
         if record.name.startswith(VENDORS) and record.levelno < logging.WARNING:
             return
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            # Threads of functions know it by the vendor's own variable.
+            own = getattr(self.worker.runtime, "invocation_id_cv", current)
+            print(marked(self.format(record), current.get() or own.get()), file=sys.stderr, flush=True)
         except Exception:  # A record that cannot be formatted must not end the function.
             self.handleError(record)
 
@@ -63,7 +79,7 @@ class Lines(logging.Handler):
 def tell(exception):
     """A failure as the host writes it."""
     text = "Result: Failure\nException: %s\nStack: %s" % (exception.message, exception.stack_trace)
-    print(text.rstrip(), file=sys.stderr, flush=True)
+    print(marked(text.rstrip(), current.get()), file=sys.stderr, flush=True)
 
 
 class Worker:
@@ -95,6 +111,8 @@ class Worker:
         if self.runtime is None:
             self.runtime = runtime()
             self.runtime.start_threadpool_executor()
+        if kind == "invocation_request":
+            current.set(message.invocation_request.invocation_id)
         properties = {"host": self.options.host, "protos": self.protos}
         request = types.SimpleNamespace(request=message, properties=properties)
         said = await getattr(self.runtime, kind)(request)
@@ -122,7 +140,6 @@ async def main():
     import grpc
 
     protos = messages(said.messages)
-    logging.getLogger().addHandler(Lines())
     logging.getLogger().setLevel(logging.INFO)
     target = said.functions_uri.split("://", 1)[-1].rstrip("/")
     unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1),
@@ -132,7 +149,9 @@ async def main():
             "/%s.FunctionRpc/EventStream" % PACKAGE,
             request_serializer=protos.StreamingMessage.SerializeToString,
             response_deserializer=protos.StreamingMessage.FromString)
-        await Worker(said, protos, method()).run()
+        worker = Worker(said, protos, method())
+        logging.getLogger().addHandler(Lines(worker))
+        await worker.run()
 
 
 if __name__ == "__main__":
