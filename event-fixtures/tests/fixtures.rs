@@ -46,6 +46,7 @@ fn the_first_wave_is_complete() {
         "gcp/pubsub/message-gen1",
         "gcp/pubsub/push",
         "gcp/scheduler",
+        "gcp/scheduler-http",
         "gcp/storage/deleted",
         "gcp/storage/finalized",
         "gcp/storage/finalized-gen1",

@@ -193,6 +193,12 @@ fn coverage() {
             ("azure-blob-missing", names(had(mlemu_azure::blob::coverage(), false))),
             ("azure-queue", names(mlemu_azure::queue::coverage())),
             ("gcs", names(had(mlemu_gcp::storage::coverage(), true))),
+            ("gcf", names(had(mlemu_gcp::coverage::functions(), true))),
+            ("gcf-missing", names(had(mlemu_gcp::coverage::functions(), false))),
+            ("pubsub", names(had(mlemu_gcp::coverage::pubsub(), true))),
+            ("pubsub-missing", names(had(mlemu_gcp::coverage::pubsub(), false))),
+            ("tasks", names(had(mlemu_gcp::coverage::tasks(), true))),
+            ("tasks-missing", names(had(mlemu_gcp::coverage::tasks(), false))),
             ("gcs-missing", names(had(mlemu_gcp::storage::coverage(), false))),
         ],
     );

@@ -321,6 +321,7 @@ fn every_fixture_is_taken_by_the_framework() {
         ("gcp/scheduler", "first", "google.pubsub.topic.publish".into()),
         ("gcp/pubsub/push", "second", published.into()),
         ("gcp/pubsub/from-storage", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/scheduler-http", "asked", "POST /?".into()),
         ("gcp/http", "asked", "GET /?".into()),
     ] {
         let mark = house.mark();
