@@ -66,7 +66,7 @@ impl Storage {
         (text(&lease, "x-ms-lease-id"), text(&snapshot, "x-ms-snapshot"))
     }
 
-    /// That all of it is there; `begun`: with the block that no blob is made of yet.
+    /// That all of it is there; `begun`: with the block that no blob is made of yet, and with what is lent out.
     #[track_caller]
     fn is_whole(&self, lease: &str, snapshot: &str, begun: bool) {
         let got = self.does("GET /pics/rose", &[], "");
@@ -90,7 +90,8 @@ impl Storage {
             Some(page[0].1)
         );
         let peeked = self.queue("GET /jobs/messages?peekonly=true&numofmessages=32", "").text();
-        assert!(peeked.contains("waits") && !peeked.contains("seen"), "{peeked}");
+        // What was lent out comes back with a moment: no receipt of before holds it.
+        assert!(peeked.contains("waits") && !(begun && peeked.contains("seen")), "{peeked}");
         let count = self.queue("GET /jobs?comp=metadata", "");
         assert_eq!(count.header("x-ms-approximate-messages-count"), Some("2"));
         // The last: what was begun can be gone on with.

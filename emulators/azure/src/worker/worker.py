@@ -58,6 +58,34 @@ def marked(text, invocation):
     return "\x1f%s\x1f%s" % (invocation, text.replace("\n", "\x1e")) if invocation else text
 
 
+class Printed:
+    """Standard output in whole lines, each with the call that prints it."""
+
+    def __init__(self, stream, call):
+        self.stream, self.call = stream, call
+        # What calls have begun to print.
+        self.begun = {}
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        call = self.call()
+        if not call:
+            return self.stream.write(text)
+        *lines, rest = (self.begun.pop(call, "") + text).split("\n")
+        if rest:
+            self.begun[call] = rest
+        if lines:
+            self.stream.write("".join(marked(line, call) + "\n" for line in lines))
+        return len(text)
+
+    def finish(self, call):
+        rest = self.begun.pop(call, None)
+        if rest:
+            self.stream.write(marked(rest, call) + "\n")
+
+
 class Lines(logging.Handler):
     """Log records become lines of the console: there they keep their order with what is printed."""
 
@@ -69,9 +97,7 @@ class Lines(logging.Handler):
         if record.name.startswith(VENDORS) and record.levelno < logging.WARNING:
             return
         try:
-            # Threads of functions know it by the vendor's own variable.
-            own = getattr(self.worker.runtime, "invocation_id_cv", current)
-            print(marked(self.format(record), current.get() or own.get()), file=sys.stderr, flush=True)
+            print(marked(self.format(record), self.worker.call()), file=sys.stderr, flush=True)
         except Exception:  # A record that cannot be formatted must not end the function.
             self.handleError(record)
 
@@ -88,6 +114,11 @@ class Worker:
         self.runtime = None
         self.tasks = set()
         self.writing = asyncio.Lock()
+
+    def call(self):
+        """The call that this is part of. Threads of functions know it by the vendor's own variable."""
+        own = getattr(self.runtime, "invocation_id_cv", current)
+        return current.get() or own.get()
 
     async def say(self, request_id, **content):
         async with self.writing:
@@ -120,6 +151,7 @@ class Worker:
             kind, kind.replace("_request", "_response"))
         if said.HasField("result") and said.result.HasField("exception"):
             tell(said.result.exception)
+        sys.stdout.finish(current.get())
         sys.stdout.flush()
         await self.say(message.request_id, **{name: said})
 
@@ -151,6 +183,7 @@ async def main():
             response_deserializer=protos.StreamingMessage.FromString)
         worker = Worker(said, protos, method())
         logging.getLogger().addHandler(Lines(worker))
+        sys.stdout = Printed(sys.stdout, worker.call)
         await worker.run()
 
 
