@@ -91,8 +91,8 @@ impl Cloud for mlemu_azure::BlobStorage {
         Box::pin(self.answer(request))
     }
 
-    fn admits_origin(&self, _parts: &Parts) -> bool {
-        false
+    fn admits_origin(&self, parts: &Parts) -> bool {
+        self.admits_origin(parts)
     }
 
     fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {
@@ -118,7 +118,7 @@ impl Cloud for mlemu_azure::BlobStorage {
     }
 
     fn asked(&self, parts: &Parts, _body: &[u8]) -> Asked {
-        mlemu_azure::trouble::of_storage(parts, "blob")
+        mlemu_azure::trouble::of_blobs(parts)
     }
 
     fn troubled(&self, _asked: &Asked, _parts: &Parts, trouble: Trouble) -> Response<Body> {
@@ -137,8 +137,8 @@ impl Cloud for mlemu_azure::QueueStorage {
         Box::pin(self.answer(request))
     }
 
-    fn admits_origin(&self, _parts: &Parts) -> bool {
-        false
+    fn admits_origin(&self, parts: &Parts) -> bool {
+        self.admits_origin(parts)
     }
 
     fn apology(&self, strain: Strain, _parts: Option<&Parts>) -> Response<Body> {

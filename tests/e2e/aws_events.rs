@@ -136,3 +136,13 @@ fn events_reach_the_targets_of_the_rules_that_they_fit() {
 fn aliases_lead_to_versions_by_their_weights() {
     case("aliases");
 }
+
+#[test]
+fn a_moment_has_its_topics_and_rules() {
+    case("moments");
+}
+
+#[test]
+fn time_goes_faster_by_a_rate() {
+    case("rates");
+}

@@ -345,6 +345,7 @@ app.http('hello', {
   },
 });
 app.http('fails', { handler: async () => { throw new TypeError('no such flower'); } });
+app.hook.appTerminate(() => console.log('farewell'));
 ";
     let timer = "const { app } = require('@azure/functions');\napp.timer('tick', { schedule: '0 0 0 * * *', \
                  handler: (timer, context) => context.log('ticked', timer.isPastDue) });\n";
@@ -353,6 +354,7 @@ app.http('fails', { handler: async () => { throw new TypeError('no such flower')
         .file("js/package.json", package)
         .file("js/src/functions/http.js", code)
         .file("js/src/functions/timer.js", timer)
+        .watching()
         .up();
     let answer = http::send(house.azure(), "POST /api/hello/iris?q=1", &[], b"petals");
     assert_eq!(answer.status, 207, "{}", answer.text());
@@ -367,6 +369,12 @@ app.http('fails', { handler: async () => { throw new TypeError('no such flower')
     said(&house, 0, "fails", "Exception: TypeError: no such flower");
     assert_eq!(house.mlemu(&["invoke", "tick"]).status.code(), Some(0));
     said(&house, 0, "tick", "ticked false");
+    let mark = house.mark();
+    std::fs::write(house.plan.path("js/src/functions/timer.js"), timer.replace("ticked", "tocked"))
+        .expect("saved");
+    house.wait(mark, "its farewell", |record| record["what"]["log"]["text"] == "farewell");
+    assert_eq!(house.mlemu(&["invoke", "tick"]).status.code(), Some(0));
+    said(&house, mark, "tick", "tocked false");
 }
 
 /// A program that listens itself, in both forms.

@@ -135,6 +135,29 @@ fn said_if_not(done: Result<(), String>) -> bool {
     done.is_ok()
 }
 
+/// Compiles a program of one file; says so when there is no compiler.
+pub fn rustc(source: &Path, program: &Path) -> bool {
+    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let done = run(Command::new(compiler).args(["--edition", "2024", "-o"]).arg(program).arg(source));
+    if let Err(why) = &done {
+        eprintln!("skipped: nothing can be compiled here: {why}");
+    }
+    done.is_ok()
+}
+
+/// Where Python 3 is, if it is one before 3.13, and which it is; says so when it is not.
+pub fn older_python() -> Option<(PathBuf, String)> {
+    let ask = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])";
+    let output = Command::new("python3").args(["-c", ask]).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (path, version) = said.trim().rsplit_once(' ')?;
+    if version.strip_prefix("3.").and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor < 13) {
+        return Some((path.into(), version.to_owned()));
+    }
+    eprintln!("skipped: python3 is {version} here, which is new enough");
+    None
+}
+
 /// The major version of the Node in `PATH`; says so when there is none.
 pub fn node_version() -> Option<u32> {
     let output = Command::new("node").arg("--version").output().ok();

@@ -243,10 +243,11 @@ fn queues_are_looked_into_waited_for_purged_and_redriven() {
     let said = house.mlemu(&["wait", "--queue", "jobs", "--timeout", "10ms"]);
     let words = String::from_utf8_lossy(&said.stderr);
     assert!(words.contains("is leased until 2040-01-01T02:00:00"), "{words}");
-    // Three times two hours, in order, and then it is dead.
+    // Three times two hours, in order, and then it is dead. A machine that is not busy takes a third of a second, most
+    // of it for the function's cold starts.
     let start = Instant::now();
     house.advance("6h");
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(house.ask("POST /_mlemu/wait", &empty).status, 200);
     assert_eq!(house.known("Works").len(), 3);
     let peeked = house.mlemu(&["queue", "peek", "dead"]);

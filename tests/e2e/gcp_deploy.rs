@@ -193,28 +193,52 @@ fn googles_own_client_for_python() {
     python.drive(&house, "functions.py", &archive.display().to_string());
 }
 
-/// The command line as it is, with nothing but what `mlemu env` says.
+/// The command line as it is, with nothing but what `mlemu env` says and `env`.
+#[track_caller]
+fn gcloud(house: &House, words: &[&str], env: &[(&str, &str)]) -> String {
+    let mut command = Command::new("gcloud");
+    command.current_dir(house.plan.path("")).args(words).envs(house.env()).envs(env.iter().copied());
+    command.env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1").env("CLOUDSDK_CONFIG", house.plan.path(".gcloud"));
+    let output = command.output().expect("gcloud runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{words:?}: {said}\n{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn has_gcloud() -> bool {
+    let is_there = Command::new("gcloud").arg("--version").output().is_ok();
+    if !is_there {
+        eprintln!("skipped: there is no gcloud");
+    }
+    is_there
+}
+
+/// It wants an identity token first, which a service account of nobody's gets here.
+#[test]
+fn gcloud_calls_a_function_of_the_second_generation() {
+    let Some(python) = clients::google_python().filter(|_| has_gcloud()) else { return };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/clients/gcs_key.py");
+    let key = python.program("python").arg(script).output().expect("python");
+    let house =
+        Plan::new().file("main.py", MAIN).file("key.json", &String::from_utf8_lossy(&key.stdout)).up();
+    let (host, key) =
+        (format!("http://{}/token", house.gcp()), house.plan.path("key.json").display().to_string());
+    let env = [("CLOUDSDK_AUTH_TOKEN_HOST", &*host), ("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", &*key)];
+    let words = ["functions", "call", "hello", "--gen2", "--region=us-central1", "--data", "{}"];
+    let called = gcloud(&house, &words, &env);
+    assert!(called.contains("hello nobody"), "{called}");
+    let token = gcloud(&house, &["auth", "print-identity-token"], &env);
+    assert_eq!(token.trim().split('.').count(), 3, "{token}");
+}
+
 #[test]
 fn gcloud_deploys_lists_describes_calls_and_deletes() {
-    if Command::new("gcloud").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no gcloud");
+    if !has_gcloud() {
         return;
     }
     let config = "[functions.greeter]\nprovider = \"gcp\"\nruntime = \"python311\"\nhandler = \"hello\"\ngeneration = 1\nenv = { WHOM = \"gcloud\" }\n";
     let house = Plan::new().file("main.py", MAIN).file("mlemu.toml", config).up();
-    let gcloud = |words: &[&str]| {
-        let mut command = Command::new("gcloud");
-        command
-            .current_dir(house.plan.path(""))
-            .args(words)
-            .envs(house.env())
-            .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
-        command.env("CLOUDSDK_CONFIG", house.plan.path(".gcloud"));
-        let output = command.output().expect("gcloud runs");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{words:?}: {said}\n{}", String::from_utf8_lossy(&output.stderr));
-        said
-    };
+    let gcloud = |words: &[&str]| gcloud(&house, words, &[]);
     let listed = gcloud(&["functions", "list", "--format=value(name)"]);
     assert!(listed.contains("greeter") && listed.contains("told"), "{listed}");
     let region = "--region=us-central1";

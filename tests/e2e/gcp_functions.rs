@@ -321,6 +321,7 @@ fn every_fixture_is_taken_by_the_framework() {
         ("gcp/scheduler", "first", "google.pubsub.topic.publish".into()),
         ("gcp/pubsub/push", "second", published.into()),
         ("gcp/pubsub/from-storage", "first", "google.pubsub.topic.publish".into()),
+        ("gcp/scheduler-http", "asked", "POST /?".into()),
         ("gcp/http", "asked", "GET /?".into()),
     ] {
         let mark = house.mark();
@@ -429,7 +430,7 @@ fn what_the_text_does_not_tell_the_frameworks_registry_does() {
     });
     let mark = house.mark();
     std::fs::write(house.plan.path("main.py"), MADE.replace("'poppy'", "'tulip'")).expect("saved");
-    house.wait_published(mark, "tulip");
+    house.wait(mark, "the new one", |record| is(record, "tulip", "declared"));
     assert_eq!(call(&house, "GET tulip", &[], b"").text(), "tulip /");
     let output = Plan::new().file("main.py", "import functions_framework as ff\nff.http(nobody)\n").up();
     output.wait(0, "why", |record| {

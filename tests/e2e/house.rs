@@ -63,7 +63,7 @@ pub fn runtime() -> Runtime {
     Runtime::new().expect("a runtime")
 }
 
-async fn follow(client: Client, records: Arc<Records>) {
+pub async fn follow(client: Client, records: Arc<Records>) {
     let mut stream = client.records(0, false).await.expect("the stream of records");
     while let Ok(Some(record)) = stream.next().await {
         records.push(serde_json::from_slice(&record).expect("JSON"));
@@ -90,12 +90,13 @@ impl Records {
         self.more.notify_all();
     }
 
-    /// How many there are: a place to wait from.
-    pub fn mark(&self) -> usize {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+    /// How many there are, and the number of the last one.
+    fn last(&self) -> (usize, u64) {
+        let seen = &self.seen.lock().unwrap_or_else(PoisonError::into_inner).0;
+        (seen.len(), seen.last().map_or(0, sequence))
     }
 
-    pub fn behind(&self, mark: usize) -> Vec<Value> {
+    fn behind(&self, mark: usize) -> Vec<Value> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).0[mark..].to_vec()
     }
 
@@ -290,19 +291,42 @@ impl House {
 
 /// What it tells.
 impl House {
+    /// How many records there are by now: a place to wait from.
+    #[track_caller]
     pub fn mark(&self) -> usize {
-        self.records.mark()
+        self.catch_up();
+        self.records.last().0
     }
 
+    /// Every record behind `mark` by now.
+    #[track_caller]
     pub fn records(&self, mark: usize) -> Vec<Value> {
+        self.catch_up();
         self.records.behind(mark)
+    }
+
+    /// Waits until everything has been heard that the daemon has told.
+    #[track_caller]
+    fn catch_up(&self) {
+        let (mark, heard) = self.records.last();
+        let told = self.does(async {
+            let mut rest = self.client.records(heard, true).await?;
+            let mut told = heard;
+            while let Some(record) = rest.next().await? {
+                told = sequence(&serde_json::from_slice(&record).expect("JSON"));
+            }
+            Ok(told)
+        });
+        if told > heard {
+            self.wait(mark, "a record that was told", |record| sequence(record) >= told);
+        }
     }
 
     /// The first record behind `mark` that `is` so, as soon as there is one.
     #[track_caller]
     pub fn wait(&self, mark: usize, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         self.records.wait(mark, is).unwrap_or_else(|| {
-            let tail: Vec<_> = self.records(mark).iter().map(ToString::to_string).collect();
+            let tail: Vec<_> = self.records.behind(mark).iter().map(ToString::to_string).collect();
             panic!("waited in vain: {what}\nrecords:\n{}", tail.join("\n"))
         })
     }
@@ -320,6 +344,10 @@ impl House {
         let what = format!("{function} was published");
         self.wait(mark, &what, |record| is(record, function, "published"))["what"]["published"].clone()
     }
+}
+
+fn sequence(record: &Value) -> u64 {
+    record["sequence"].as_u64().unwrap_or_default()
 }
 
 /// Whether a record of `function` is of that kind.

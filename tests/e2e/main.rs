@@ -11,8 +11,14 @@
 mod aws_events;
 mod azure_blob;
 mod azure_events;
+mod azure_fixtures;
 mod azure_functions;
+mod azure_host;
+mod azure_keeping;
+mod azure_models;
 mod azure_queue;
+mod azure_settings;
+mod azure_workers;
 mod cli;
 mod clients;
 mod crowds;

@@ -2,7 +2,7 @@
 //!
 //! Everything else of it is a [`House`], asked through the same client.
 
-use super::house::{House, Records, runtime};
+use super::house::{House, Records, follow, runtime};
 use super::lives;
 use super::plan::Plan;
 use mlemu::harness::Client;
@@ -35,10 +35,10 @@ impl Plan {
         let mut up = self.mlemu(&["up", "--json", "--aws-port", "0", "--control-port", "0"]);
         up.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = up.spawn().expect("the program starts");
-        let (records, said) = (Arc::<Records>::default(), Arc::<Mutex<String>>::default());
-        read(child.stdout.take().expect("stdout"), records.clone());
+        let (printed, said) = (Arc::<Records>::default(), Arc::<Mutex<String>>::default());
+        read(child.stdout.take().expect("stdout"), printed.clone());
         collect(child.stderr.take().expect("stderr"), said.clone());
-        let ready = records.wait(0, |record| record["ready"] == true);
+        let ready = printed.wait(0, |record| record["ready"] == true);
         let ready = ready.unwrap_or_else(|| panic!("not ready: {}", text(&said)));
         let address = |url: &Value| {
             let url = url.as_str().unwrap_or_else(|| panic!("no address in {ready}"));
@@ -48,15 +48,18 @@ impl Plan {
             let all = ready[what].as_object().into_iter().flatten();
             all.map(|(name, url)| (name.clone(), address(url))).collect()
         };
+        let client = Client::new(ready["control"].as_str().expect("an address"), token(&self));
+        let (runtime, records) = (runtime(), Arc::<Records>::default());
+        runtime.spawn(follow(client.clone(), records.clone()));
         let house = House {
-            client: Client::new(ready["control"].as_str().expect("an address"), token(&self)),
+            client,
             places: addresses("clouds"),
             control: address(&ready["control"]),
             pid: child.id(),
             served: addresses("served"),
             records,
             _session: None,
-            runtime: runtime(),
+            runtime,
             plan: self,
         };
         Program { house, child, said }

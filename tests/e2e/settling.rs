@@ -324,7 +324,7 @@ fn time_stands_still_is_set_and_goes_forward() {
     let face = house.ask("POST /_mlemu/clock", &json!({ "advance": "6h" })).json();
     assert_eq!((&face["now"], &face["mode"]), (&json!("2040-01-01T06:00:00Z"), &json!("frozen")));
     assert_eq!(instances(&house), 0, "nobody called it for six hours");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let real = house.ask("POST /_mlemu/clock", &json!({ "real": true })).json();
     assert_eq!((&real["mode"], &real["offset_ms"]), (&json!("real"), &json!(0)));
     assert_eq!(house.ask("POST /_mlemu/clock", &json!({ "advance": "soon" })).status, 400);

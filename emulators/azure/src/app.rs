@@ -1,12 +1,16 @@
 //! A function app: what is declared of it, and what its worker says that it has.
 
 use crate::bindings::Bindings;
+use crate::functions::cors::Cors;
+use crate::functions::path_of;
+use crate::functions::route::Route;
+use crate::retry::{Retry, Tries};
 use crate::settings::HostFile;
-use crate::worker::index::Index;
-use mlemu_core::FunctionId;
+use crate::worker::index::{Index, Indexed};
+use mlemu_core::{FunctionFailure, FunctionId};
 use mlemu_engine::Ids;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 type Arrived = Box<dyn Fn(&Arc<Index>) + Send + Sync>;
@@ -16,14 +20,64 @@ pub struct App {
     /// The app as the engine runs it: its functions are parts of it.
     pub id: FunctionId,
     pub host: HostFile,
+    /// From which pages it may be called.
+    pub(crate) cors: Cors,
     /// `python`, `node` or `custom`.
     pub language: String,
     /// What its functions get and give beside their triggers' data.
     pub(crate) bindings: Bindings,
+    /// Of calls that are tried again.
+    pub(crate) tries: Tries,
     ids: Ids,
     index: watch::Sender<Option<Arc<Index>>>,
+    /// What became of the questions for it.
+    pub(crate) asked: Asked,
+    /// Of the functions of a revision, in their order.
+    routes: Mutex<Option<(u64, Routes)>>,
     arrived: Arrived,
 }
+
+/// Of several who want to know what an app has, one asks: each question would start a worker of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Held by whoever asks.
+    pub turn: tokio::sync::Mutex<()>,
+    failed: Mutex<Failed>,
+}
+
+#[derive(Debug, Default)]
+struct Failed {
+    /// How many questions did.
+    count: u64,
+    /// The last, and of which revision it was.
+    last: Option<(u64, Box<FunctionFailure>)>,
+}
+
+impl Asked {
+    pub fn failures(&self) -> u64 {
+        self.failed().count
+    }
+
+    pub fn fail(&self, revision: u64, failure: &FunctionFailure) {
+        let mut failed = self.failed();
+        failed.count += 1;
+        failed.last = Some((revision, Box::new(failure.clone())));
+    }
+
+    /// How a question about this revision failed that was asked since there were so many failures.
+    pub fn since(&self, failures: u64, revision: u64) -> Option<Box<FunctionFailure>> {
+        let failed = self.failed();
+        let (of, failure) = failed.last.as_ref().filter(|_| failed.count > failures)?;
+        (*of >= revision).then(|| failure.clone())
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Failed> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where each function is called by HTTP; nothing for those that are not.
+pub(crate) type Routes = Arc<[Option<Route>]>;
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,6 +90,7 @@ impl App {
     pub(crate) fn new(
         id: FunctionId,
         host: HostFile,
+        cors: Cors,
         language: &str,
         ids: Ids,
         bindings: Bindings,
@@ -44,10 +99,14 @@ impl App {
         Self {
             id,
             host,
+            cors,
             language: language.into(),
             bindings,
+            tries: Tries::default(),
             ids,
             index: watch::Sender::new(None),
+            asked: Asked::default(),
+            routes: Mutex::default(),
             arrived: Box::new(arrived),
         }
     }
@@ -55,6 +114,25 @@ impl App {
     /// Where its ids come from.
     pub fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// How a function's failed runs are tried again; `None`: not by the host.
+    pub fn policy(&self, function: &Indexed) -> Option<Retry> {
+        let own = function.retry.or(self.host.retry);
+        own.filter(|_| Retry::is_followed(&function.trigger.kind))
+    }
+
+    /// Where the functions of an index are called; read once for each revision.
+    pub(crate) fn routes(&self, index: &Index) -> Routes {
+        let mut known = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, routes)) = known.as_ref().filter(|(revision, _)| *revision == index.revision) {
+            return routes.clone();
+        }
+        let by_http = |function: &Indexed| function.trigger.is("httpTrigger");
+        let read = |function| by_http(function).then(|| Route::read(&path_of(function, self)));
+        let routes: Routes = index.functions.iter().map(read).collect();
+        *known = Some((index.revision, routes.clone()));
+        routes
     }
 
     /// The newest index; `None`: no worker has been up yet.

@@ -9,6 +9,7 @@ mod place;
 mod plug;
 pub mod profile;
 pub mod queue;
+mod retry;
 pub mod settings;
 mod storage;
 pub mod trouble;

@@ -3,8 +3,8 @@
 use crate::blob::BlobStorage;
 use crate::events::Hearers;
 use crate::events::subscription::Subscription;
-use crate::functions::{self, Functions, FunctionsParts, fault};
-use crate::place::Place;
+use crate::functions::{self, Functions, FunctionsParts, Retrying, fault};
+use crate::place::{CLOUD, Place};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -56,7 +56,8 @@ impl Azure {
             invoker: ground.engine.clone(),
             sink: parts.journal.clone(),
             new_id: functions::new_id,
-            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+            // One worker takes all that an app is given at a time, as in the cloud.
+            cap: parts.policy.account_concurrency,
         });
         let blobs = BlobStorage::on(&ground);
         let own = blobs.accounts.scope(blobs.accounts.own());
@@ -64,7 +65,8 @@ impl Azure {
         let hearers = Hearers::new(ground.queues.clone(), blobs.clone(), sources.clone(), sink, own);
         subscribe(&hearers, ground.options.get(SUBSCRIPTIONS).map_or("", String::as_str));
         let connection = crate::storage::connection(&ground);
-        let functions = Functions::new(FunctionsParts {
+        let engine = ground.engine.clone();
+        let functions = Arc::new(Functions::new(FunctionsParts {
             queues: ground.queues,
             sources,
             blobs: blobs.clone(),
@@ -75,8 +77,9 @@ impl Azure {
             folder: ground.folder,
             schedules: ground.schedules,
             enforce_keys: ground.strict_auth,
-        });
-        Arc::new(Self { functions: Arc::new(functions), blobs, place, watch: ground.watch })
+        }));
+        engine.cared_for_by(CLOUD, Retrying::new(&functions));
+        Arc::new(Self { functions, blobs, place, watch: ground.watch })
     }
 
     /// Told once where the listener is.
@@ -84,9 +87,9 @@ impl Azure {
         self.place.set_address(address);
     }
 
-    /// No page of another origin may call: CORS is not there yet.
-    pub fn admits_origin(&self, _parts: &Parts) -> bool {
-        false
+    /// Whether an app lets in the web page that sends a request.
+    pub fn admits_origin(&self, parts: &Parts) -> bool {
+        self.functions.admits_origin(parts)
     }
 
     pub async fn answer(&self, request: Request<Body>) -> Response {

@@ -3,6 +3,7 @@
 //! Source: Azure Functions documentation, "host.json reference for Azure Functions 2.x and later".
 
 use crate::queue::feed::Manner;
+use crate::retry::Retry;
 use mlemu_core::Environment;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,6 +14,10 @@ use thiserror::Error;
 const OVERRIDE: &str = "AzureFunctionsJobHost__";
 /// Messages that the host takes at a time where nothing is said.
 const BATCH: u64 = 16;
+/// Requests that an instance of the Consumption plan takes at a time where nothing is said.
+const AT_ONCE: u32 = 100;
+/// Blobs that a function works on at once where nothing is said: eight for each core, of which the plan has one.
+const BLOBS: usize = 8;
 /// How often a blob is tried where nothing is said.
 const TRIES: u32 = 5;
 
@@ -27,6 +32,12 @@ pub struct HostFile {
     pub queues: Manner,
     /// How often a blob is tried before it is put aside.
     pub blob_tries: u32,
+    /// Most blobs that a function works on at once.
+    pub blobs_at_once: usize,
+    /// Most calls that a worker has at a time.
+    pub at_once: u32,
+    /// For functions that have no policy of their own.
+    pub retry: Option<Retry>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -56,11 +67,22 @@ pub enum Unreadable {
     Timeout(String),
     #[error("host.json: customHandler: {0}")]
     CustomHandler(String),
+    #[error("host.json: {0}")]
+    Retry(String),
 }
 
 impl Default for HostFile {
     fn default() -> Self {
-        Self { route_prefix: None, timeout: None, custom: None, queues: Manner::default(), blob_tries: TRIES }
+        Self {
+            route_prefix: None,
+            timeout: None,
+            custom: None,
+            queues: Manner::default(),
+            blob_tries: TRIES,
+            blobs_at_once: BLOBS,
+            at_once: AT_ONCE,
+            retry: None,
+        }
     }
 }
 
@@ -101,6 +123,10 @@ impl HostFile {
         };
         let prefix = said["extensions"]["http"]["routePrefix"].as_str();
         let route_prefix = prefix.map(|prefix| prefix.trim_matches('/').to_owned());
+        let most = said["extensions"]["http"]["maxConcurrentRequests"].as_u64();
+        let most = most.and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
+        let blobs = said["extensions"]["blobs"]["maxDegreeOfParallelism"].as_u64();
+        let blobs = blobs.and_then(|blobs| usize::try_from(blobs).ok()).filter(|blobs| *blobs > 0);
         let tries = said["extensions"]["blobs"]["poisonBlobThreshold"].as_u64();
         let tries = tries.and_then(|tries| u32::try_from(tries).ok()).filter(|tries| *tries > 0);
         Ok(Self {
@@ -109,6 +135,9 @@ impl HostFile {
             custom,
             queues: manner(&said["extensions"]["queues"]),
             blob_tries: tries.unwrap_or(TRIES),
+            blobs_at_once: blobs.unwrap_or(BLOBS),
+            at_once: most.unwrap_or(AT_ONCE),
+            retry: Retry::read(&said["retry"]).map_err(Unreadable::Retry)?,
         })
     }
 

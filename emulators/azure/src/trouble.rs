@@ -19,39 +19,21 @@ pub fn asked(parts: &Parts) -> Asked {
 
 /// What a request to Queue Storage asks for: the operation by the vendor's name, and the queue.
 pub fn of_queues(parts: &Parts) -> Asked {
-    use crate::queue::routes::{self, Asked as Route};
+    use crate::queue::routes;
     let query = crate::storage::address::query(parts);
     let address = crate::storage::address::Address::read(parts);
     let route = address.and_then(|address| routes::asked(parts, &address, &query).ok());
-    let (operation, resource) = match route {
-        Some(Route::ListQueues) => ("ListQueues", String::new()),
-        Some(Route::Create(queue)) => ("CreateQueue", queue),
-        Some(Route::Delete(queue)) => ("DeleteQueue", queue),
-        Some(Route::GetMetadata(queue)) => ("GetQueueMetadata", queue),
-        Some(Route::SetMetadata(queue)) => ("SetQueueMetadata", queue),
-        Some(Route::GetAcl(queue)) => ("GetQueueACL", queue),
-        Some(Route::SetAcl(queue)) => ("SetQueueACL", queue),
-        Some(Route::Put(queue)) => ("PutMessage", queue),
-        Some(Route::Get(queue)) => ("GetMessages", queue),
-        Some(Route::Peek(queue)) => ("PeekMessages", queue),
-        Some(Route::Clear(queue)) => ("ClearMessages", queue),
-        Some(Route::DeleteMessage(queue, _)) => ("DeleteMessage", queue),
-        Some(Route::Update(queue, _)) => ("UpdateMessage", queue),
-        Some(Route::ServiceProperties) => ("GetQueueServiceProperties", String::new()),
-        Some(Route::SetServiceProperties) => ("SetQueueServiceProperties", String::new()),
-        Some(Route::ServiceStats) => ("GetQueueServiceStats", String::new()),
-        None => ("", String::new()),
-    };
-    Asked { service: "queue".into(), operation: operation.into(), resource }
+    let (operation, resource) = route.as_ref().map_or(("", ""), |asked| (asked.name(), asked.queue()));
+    Asked { service: "queue".into(), operation: operation.into(), resource: resource.to_owned() }
 }
 
-/// What a request to Blob Storage asks for: its method and `comp`, and what comes after the account.
-pub fn of_storage(parts: &Parts, service: &str) -> Asked {
-    let query = crate::storage::address::query(parts);
-    let rest = crate::storage::address::Address::read(parts).map(|address| address.rest).unwrap_or_default();
-    let comp = query.get("comp").map_or("", String::as_str);
-    let operation = format!("{} {comp}", parts.method).trim().to_ascii_lowercase();
-    Asked { service: service.to_owned(), operation, resource: rest }
+/// What a request to Blob Storage asks for: the operation by the vendor's name, and what comes after the account.
+pub fn of_blobs(parts: &Parts) -> Asked {
+    let address = crate::storage::address::Address::read(parts);
+    let route = address.as_ref().and_then(|address| crate::blob::routes::asked(parts, address).ok());
+    let operation = route.map_or("", |asked| asked.operation.name());
+    let resource = address.map(|address| address.rest).unwrap_or_default();
+    Asked { service: "blob".into(), operation: operation.into(), resource }
 }
 
 /// The storage services' own answer.
@@ -94,5 +76,19 @@ mod tests {
         assert_eq!(said("/score"), "call score");
         assert_eq!(said("/admin/host/status"), "admin host/status");
         assert_eq!(answer(Trouble::Throttled).status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    #[test]
+    fn requests_to_storage_are_named_by_the_vendors_words() {
+        let said = |of: fn(&Parts) -> Asked, method: &str, path: &str| {
+            let request = http::Request::builder().method(method).uri(format!("/devstoreaccount1{path}"));
+            let Asked { service, operation, resource } = of(&request.body(()).unwrap().into_parts().0);
+            format!("{service} {operation} {resource}")
+        };
+        assert_eq!(said(of_blobs, "PUT", "/pics/a/b.png"), "blob PutBlob pics/a/b.png");
+        assert_eq!(said(of_blobs, "GET", "/pics?restype=container&comp=list"), "blob ListBlobs pics");
+        assert_eq!(said(of_blobs, "PATCH", "/pics/a"), "blob  pics/a");
+        assert_eq!(said(of_queues, "GET", "/jobs/messages?peekonly=true"), "queue PeekMessages jobs");
+        assert_eq!(said(of_queues, "GET", "?comp=list"), "queue ListQueues ");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Boxed;
 use crate::id::{Cause, FunctionId, InvocationId};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, ResponseHead};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -49,6 +49,11 @@ pub enum Mode {
 /// `false` when it has gone.
 pub trait ChunkSink: Send + Sync {
     fn head(&self, content_type: &str);
+    /// The whole head, where the function answers by HTTP itself. Comes before any chunk.
+    fn response(&self, head: ResponseHead) {
+        let kind = head.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        self.head(kind.unwrap_or("application/octet-stream"));
+    }
     fn chunk(&self, bytes: Bytes) -> Boxed<'_, bool>;
 }
 

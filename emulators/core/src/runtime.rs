@@ -37,6 +37,8 @@ pub struct ReportedError {
 pub enum SessionReply {
     Answer(Answer),
     Error(ReportedError),
+    /// An error after which nothing can be said to the process any more: it is to be ended.
+    Broken(ReportedError),
     /// In bytes; `size` is as far as it was read.
     TooLarge {
         size: u64,
@@ -78,6 +80,12 @@ pub trait Session: Send + Sync {
     /// Completes when the client asks for the next event, i.e. when nothing of the last one goes on; with many
     /// events at a time, when it can take one more. Cancel-safe.
     fn idle(&self) -> Boxed<'_, ()>;
+
+    /// The process is not needed any more: where the protocol has a farewell, says it and completes when that was
+    /// heard or has had its time.
+    fn leave(&self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// How a vendor keeps an instance where others do otherwise.

@@ -1,6 +1,7 @@
 //! Google's dialect: Cloud Functions behind the functions-framework, Cloud Storage, and Pub/Sub.
 
 mod courier;
+pub mod coverage;
 mod deploy;
 pub mod framework;
 pub mod functions;
@@ -15,6 +16,7 @@ pub mod scheduler;
 pub mod scope;
 pub mod storage;
 pub mod tasks;
+mod tokens;
 pub mod trouble;
 
 pub use place::Place;

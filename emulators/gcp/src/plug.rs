@@ -11,6 +11,7 @@ use crate::registered::Codes;
 use crate::scheduler::{self, Scheduler};
 use crate::storage::{self, Storage, Subscription};
 use crate::tasks::{self, Tasks};
+use crate::tokens;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -155,9 +156,10 @@ impl Gcp {
         let (parts, body) = request.into_parts();
         let target = self.functions.matches(&parts);
         let admin = routes::admin(&parts.method, parts.uri.path());
-        let asked_around = neighbours::answer(&parts.method, parts.uri.path());
         let path = parts.uri.path().to_owned();
-        let is_xml = !Storage::claims(&path) && self.storage.claims_xml(&parts);
+        let is_other = target.is_none() && admin.is_none();
+        let asked_around = is_other.then(|| neighbours::answer(&parts.method, &path)).flatten();
+        let is_xml = is_other && !Storage::claims(&path) && self.storage.claims_xml(&parts);
         let request = Request::from_parts(parts, body);
         match (target, admin) {
             (Some(target), _) => {
@@ -169,6 +171,9 @@ impl Gcp {
             (None, Some(admin)) => self.administer(admin, request).await,
             (None, None) if asked_around.is_some() => {
                 fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
+            }
+            (None, None) if tokens::claims(request.method(), &path) => {
+                tokens::answer(request.into_body(), self.engine.parts().clock.machine()).await
             }
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
@@ -319,6 +324,7 @@ impl Gcp {
     /// Nothing starts a function by itself any more.
     pub fn stop(&self) {
         self.reading.abort();
+        self.codes.stop.cancel();
         self.sources.stop();
         self.scheduler.stop();
         self.tasks.stop();

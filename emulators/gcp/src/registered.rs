@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// What a project calls code whose functions its text does not tell.
 pub const KIND: &str = "functions-framework";
@@ -30,6 +31,8 @@ struct Code {
 pub(crate) struct Codes {
     under_way: Arc<watch::Sender<usize>>,
     found: Mutex<Found>,
+    /// What is being read ends with it.
+    pub(crate) stop: CancellationToken,
 }
 
 /// The functions of each folder.
@@ -58,8 +61,9 @@ impl Gcp {
             let code: Code = serde_json::from_str(&resource.properties).map_err(|error| error.to_string())?;
             let Some(this) = self.this.upgrade() else { continue };
             let (under_way, from) = (UnderWay::begin(&self.codes.under_way), resource.from.clone());
+            let stop = self.codes.stop.clone();
             tokio::spawn(async move {
-                this.take_in(&code, &from).await;
+                stop.run_until_cancelled(this.take_in(&code, &from)).await;
                 drop(under_way);
             });
         }

@@ -6,6 +6,7 @@ use super::Imported;
 use crate::config::error::ConfigError;
 use crate::config::paths;
 use ignore::WalkBuilder;
+use mlemu_azure::functions::{CORS, CORS_CREDENTIALS};
 use mlemu_azure::settings::HostFile;
 use mlemu_core::Environment;
 use mlemu_core::declare::{FunctionDeclaration, Provenance};
@@ -31,10 +32,11 @@ pub fn read(root: &Path) -> Result<(Imported, Vec<PathBuf>), ConfigError> {
         let host = folder.join(HOST);
         let text = std::fs::read_to_string(&host)
             .map_err(|why| ConfigError::new(format!("cannot be read: {why}")).in_file(&host))?;
-        let settings = settings(&folder.join(SETTINGS))?;
+        let (settings, pages) = settings(&folder.join(SETTINGS))?;
         let said = HostFile::read(&text).map_err(|why| ConfigError::new(why.to_string()).in_file(&host))?;
         if let Some(mut app) = app(root, &folder, &text, said.custom.is_some(), settings) {
             app.timeout = said.timeout;
+            app.options.extend(pages);
             imported.functions.push(app);
             files.extend([host, folder.join(SETTINGS)]);
         }
@@ -68,9 +70,9 @@ fn folders(root: &Path) -> Vec<PathBuf> {
     apps
 }
 
-/// App settings: what becomes the environment.
-fn settings(file: &Path) -> Result<Environment, ConfigError> {
-    let Ok(text) = std::fs::read_to_string(file) else { return Ok(Environment::new()) };
+/// App settings: what becomes the environment, and options that say from which pages the app may be called.
+fn settings(file: &Path) -> Result<(Environment, BTreeMap<String, String>), ConfigError> {
+    let Ok(text) = std::fs::read_to_string(file) else { return Ok(Default::default()) };
     let said: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| ConfigError::new(format!("this is no JSON: {error}")).in_file(file))?;
     if said["IsEncrypted"] == true {
@@ -88,7 +90,16 @@ fn settings(file: &Path) -> Result<Environment, ConfigError> {
     for (name, value) in said["ConnectionStrings"].as_object().into_iter().flatten() {
         env.insert(format!("ConnectionStrings:{name}"), text(value));
     }
-    Ok(env)
+    Ok((env, pages(&said["Host"])))
+}
+
+fn pages(host: &Value) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    if let Some(origins) = host["CORS"].as_str() {
+        options.insert(CORS.to_owned(), origins.to_owned());
+        options.insert(CORS_CREDENTIALS.to_owned(), (host["CORSCredentials"] == true).to_string());
+    }
+    options
 }
 
 /// `None`: nothing in the folder says what would run there.
@@ -197,6 +208,19 @@ mod tests {
         let with = |text| found(&[app[0], app[1], ("local.settings.json", text)]);
         let env = with("\u{feff}{\"Values\":{\"A\":\"b\",\"N\":3}}").unwrap().remove(0).2;
         assert_eq!((env["A"].as_str(), env["N"].as_str()), ("b", "3"));
+        let (told, _) = {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::write(root.path().join("host.json"), "{}").unwrap();
+            std::fs::write(root.path().join("function_app.py"), "").unwrap();
+            let host = r#"{"Host":{"CORS":"http://localhost:3000","CORSCredentials":true}}"#;
+            std::fs::write(root.path().join("local.settings.json"), host).unwrap();
+            read(root.path()).unwrap()
+        };
+        let options = &told.functions[0].options;
+        assert_eq!(
+            (options[CORS].as_str(), options[CORS_CREDENTIALS].as_str()),
+            ("http://localhost:3000", "true")
+        );
         assert!(with("{").unwrap_err().contains("no JSON"));
         assert!(with(r#"{"IsEncrypted":true,"Values":{}}"#).unwrap_err().contains("func settings decrypt"));
     }

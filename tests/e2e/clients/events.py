@@ -1,6 +1,7 @@
 """Asynchronous invocations, SNS, EventBridge and aliases from boto3, as their users know them."""
 
 import base64
+import datetime
 import http.server
 import io
 import json
@@ -296,6 +297,66 @@ def rules():
     same([one["Body"] for one in messages("orders", 3)], ['"tick"'] * 3)
     refused("ResourceNotFoundException", 400, events.describe_rule, Name="none")
     refused("InvalidEventPatternException", 400, events.put_rule, Name="x", EventPattern='{"a": 1}')
+
+
+def moments():
+    """Topics, buses and rules are part of a moment: what was made since is gone, what was removed is back."""
+    sqs.create_queue(QueueName="kept")
+    topic = sns.create_topic(Name="kept")["TopicArn"]
+    told = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn("sqs", "kept"), ReturnSubscriptionArn=True)
+    raw = {"AttributeName": "RawMessageDelivery", "AttributeValue": "true"}
+    sns.set_subscription_attributes(SubscriptionArn=told["SubscriptionArn"], **raw)
+    events.put_rule(Name="kept", EventPattern='{"source": ["kept"]}')
+    events.put_targets(Rule="kept", Targets=[{"Id": "1", "Arn": arn("sqs", "kept"), "InputPath": "$.detail.n"}])
+    mlemu.snapshot("with both")
+
+    def topics():
+        return {one["TopicArn"].rsplit(":", 1)[1] for one in sns.list_topics()["Topics"]}
+
+    def rules():
+        return {one["Name"] for one in events.list_rules()["Rules"]}
+
+    sns.delete_topic(TopicArn=topic)
+    events.remove_targets(Rule="kept", Ids=["1"])
+    events.delete_rule(Name="kept")
+    sns.create_topic(Name="since")
+    events.put_rule(Name="since", EventPattern='{"source": ["since"]}')
+    mlemu.restore("with both")
+    same((topics() & {"kept", "since"}, rules() & {"kept", "since"}), ({"kept"}, {"kept"}))
+    sns.publish(TopicArn=topic, Message="from the topic")
+    events.put_events(Entries=[{"Source": "kept", "DetailType": "x", "Detail": '{"n": 7}'}])
+    wait(idle=True)
+    same({one["Body"] for one in messages("kept", 2)}, {"from the topic", "7"})
+
+    mlemu.reset("state")
+    same((topics() & {"kept", "since"}, rules() & {"kept", "since"}), (set(), set()))
+    mlemu.restore("with both")
+    same((topics() & {"kept", "since"}, rules() & {"kept", "since"}), ({"kept"}, {"kept"}))
+
+
+def rates():
+    """An hour that passes in a moment: what falls due in it is done without an advance."""
+
+    def moment():
+        return datetime.datetime.fromisoformat(mlemu.clock.now().replace("Z", "+00:00"))
+
+    sqs.create_queue(QueueName="ticks")
+    events.put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
+    events.put_targets(Rule="hourly", Targets=[{"Id": "1", "Arn": arn("sqs", "ticks"), "Input": '"tick"'}])
+    sqs.send_message(QueueUrl=queue("ticks"), MessageBody="late", DelaySeconds=900)
+    began = moment()
+    mlemu.clock.rate(36_000)
+    bodies = []
+    while len(bodies) < 2:
+        got = sqs.receive_message(QueueUrl=queue("ticks"), WaitTimeSeconds=20).get("Messages", [])
+        bodies += [one["Body"] for one in got]
+        for one in got:
+            sqs.delete_message(QueueUrl=queue("ticks"), ReceiptHandle=one["ReceiptHandle"])
+    passed = moment() - began
+    same((bodies[:2], passed >= datetime.timedelta(hours=1)), (["late", '"tick"'], True))
+    mlemu.clock.rate(0)
+    stands = mlemu.clock.now()
+    same(mlemu.clock.now(), stands)
 
 
 def package(says):

@@ -84,17 +84,17 @@ impl Waiting {
     }
 }
 
-/// The queue within, and what feeds the function from it.
+/// The queue within, and what feeds the function from it: how often a blob is tried, and how many at once.
 pub(crate) fn mapping(
     waiting: &Waiting,
     queues: &Queues,
     blobs: &BlobStorage,
     sink: Arc<dyn Sink>,
-    most: u32,
+    (most, at_once): (u32, usize),
 ) -> Result<Mapping, Fault> {
     ensure(queues, &waiting.queue)?;
-    let at_once = BackOff { first: Duration::ZERO, longest: Duration::ZERO };
-    queues.configure(&waiting.queue.only(), |settings| settings.back_off = Some(at_once))?;
+    let no_wait = BackOff { first: Duration::ZERO, longest: Duration::ZERO };
+    queues.configure(&waiting.queue.only(), |settings| settings.back_off = Some(no_wait))?;
     Ok(Mapping {
         id: id_of(&waiting.function).into(),
         from: waiting.queue.only(),
@@ -103,7 +103,7 @@ pub(crate) fn mapping(
         batch: 1,
         window: Duration::ZERO,
         event_limit: EVENT,
-        concurrency: None,
+        concurrency: Some(at_once),
         shape: Arc::new(Fed {
             queues: queues.clone(),
             blobs: blobs.clone(),

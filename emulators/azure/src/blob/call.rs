@@ -107,13 +107,15 @@ fn is_public(operation: Operation, access: Option<&str>) -> bool {
     let is_read = matches!(
         operation,
         Operation::GetBlob
-            | Operation::HeadBlob
-            | Operation::GetMetadata
+            | Operation::GetBlobProperties
+            | Operation::GetBlobMetadata
             | Operation::GetPageRanges
             | Operation::GetBlockList
     );
     match access {
-        Some("container") => is_read || matches!(operation, Operation::ListBlobs | Operation::GetContainer),
+        Some("container") => {
+            is_read || matches!(operation, Operation::ListBlobs | Operation::GetContainerProperties)
+        }
         Some("blob") => is_read,
         _ => false,
     }

@@ -14,7 +14,7 @@ mod headers;
 mod lease;
 mod ops;
 mod receive;
-mod routes;
+pub(crate) mod routes;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -23,11 +23,14 @@ use crate::storage;
 use crate::storage::account::Accounts;
 use crate::storage::address::Address;
 use crate::storage::answer::{self, RequestId};
+use crate::storage::cors::Page;
 use crate::storage::fault::{Fault, code};
+use crate::storage::sas::Service;
 use axum::body::Body;
 use axum::response::Response;
 use call::Call;
 use http::Request;
+use http::request::Parts;
 use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
 use mlemu_core::{Clock, Environment, FunctionId, Strain};
 use mlemu_engine::Ground;
@@ -37,6 +40,13 @@ use std::sync::{Arc, OnceLock};
 
 /// Where the vendor's own emulator listens.
 pub const PORT: u16 = 10_000;
+
+/// The operations of the vendor's API, and whether they are here.
+pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {
+    let here = routes::Operation::ALL.iter().map(|operation| (operation.name(), true));
+    here.chain(["PreflightBlobRequest"].map(|name| (name, true)))
+        .chain(routes::MISSING.map(|name| (name, false)))
+}
 
 /// The service. A cheap handle; clones share everything.
 #[derive(Clone)]
@@ -85,16 +95,28 @@ impl BlobStorage {
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
         let id = RequestId(self.objects.ids().fresh("blob request").uuid());
-        let answered = self.serve(&parts, body, &id).await;
-        answer::finished(answered, &parts, &id, self.clock.now())
+        let page = self.page(&parts);
+        let answered = match page.as_ref().and_then(Page::preflight) {
+            Some(answered) => answered,
+            None => self.serve(&parts, body, &id).await,
+        };
+        let mut response = answer::finished(answered, &parts, &id, self.clock.now());
+        if let Some(page) = page {
+            page.tell(&mut response);
+        }
+        response
     }
 
-    async fn serve(
-        &self,
-        parts: &http::request::Parts,
-        body: Body,
-        id: &RequestId,
-    ) -> Result<Response, Fault> {
+    /// Whether the service's rules let in the web page that sends a request.
+    pub fn admits_origin(&self, parts: &Parts) -> bool {
+        self.page(parts).is_some_and(|page| page.is_known())
+    }
+
+    fn page<'a>(&self, parts: &'a Parts) -> Option<Page<'a>> {
+        Page::of(parts, &self.objects, &self.accounts, Service::Blob)
+    }
+
+    async fn serve(&self, parts: &Parts, body: Body, id: &RequestId) -> Result<Response, Fault> {
         answer::check_version(parts)?;
         let address = Address::read(parts).ok_or(code::InvalidUri)?;
         let asked = routes::asked(parts, &address)?;

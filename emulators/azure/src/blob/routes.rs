@@ -13,78 +13,112 @@ const OWN: [&str; 3] = ["$root", "$web", "$logs"];
 /// Longest name of a blob, in characters.
 const LONGEST: usize = 1024;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+macro_rules! operations {
+    ($($name:ident,)*) => {
+        /// What is here, by the vendor's names.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Operation {
+            $($name,)*
+        }
+
+        impl Operation {
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
     ListContainers,
-    GetServiceProperties,
-    SetServiceProperties,
-    GetServiceStats,
+    GetBlobServiceProperties,
+    SetBlobServiceProperties,
+    GetBlobServiceStats,
     GetUserDelegationKey,
     GetAccountInformation,
-    Batch,
-    FindBlobs,
+    BlobBatch,
+    FindBlobsByTags,
     CreateContainer,
-    GetContainer,
+    GetContainerProperties,
     DeleteContainer,
     SetContainerMetadata,
-    GetContainerAcl,
-    SetContainerAcl,
+    GetContainerACL,
+    SetContainerACL,
     LeaseContainer,
     ListBlobs,
     PutBlob,
-    PutBlobFromUrl,
+    PutBlobFromURL,
     CopyBlob,
-    CopyFromUrl,
-    AbortCopy,
+    CopyBlobFromURL,
+    AbortCopyBlob,
     GetBlob,
-    HeadBlob,
+    GetBlobProperties,
     DeleteBlob,
-    GetMetadata,
-    SetMetadata,
-    SetProperties,
+    GetBlobMetadata,
+    SetBlobMetadata,
+    SetBlobProperties,
     LeaseBlob,
     SnapshotBlob,
-    GetTags,
-    SetTags,
-    SetTier,
+    GetBlobTags,
+    SetBlobTags,
+    SetBlobTier,
     PutBlock,
-    PutBlockFromUrl,
+    PutBlockFromURL,
     PutBlockList,
     GetBlockList,
     AppendBlock,
-    AppendBlockFromUrl,
-    Seal,
+    AppendBlockFromURL,
+    AppendBlobSeal,
     PutPage,
-    PutPageFromUrl,
+    PutPageFromURL,
     GetPageRanges,
 }
+
+/// What the vendor has and mlemu has not.
+pub(super) const MISSING: [&str; 9] = [
+    "DeleteImmutabilityPolicy",
+    "IncrementalCopyBlob",
+    "QueryBlobContents",
+    "RenameContainer",
+    "RestoreContainer",
+    "SetBlobExpiry",
+    "SetBlobImmutabilityPolicy",
+    "SetBlobLegalHold",
+    "UndeleteBlob",
+];
 
 impl Operation {
     pub fn need(self) -> Need {
         use Operation as Op;
         let (kind, letters, by_resource) = match self {
             Op::ListContainers => ('s', "l", false),
-            Op::GetServiceProperties | Op::GetServiceStats => ('s', "r", false),
-            Op::SetServiceProperties => ('s', "w", false),
+            Op::GetBlobServiceProperties | Op::GetBlobServiceStats => ('s', "r", false),
+            Op::SetBlobServiceProperties => ('s', "w", false),
             Op::GetUserDelegationKey => ('s', "", false),
             Op::GetAccountInformation => ('s', "rwdlacupfti", true),
             // Each request within is asked for itself.
-            Op::Batch => ('c', "dwrlcta", true),
-            Op::FindBlobs => ('s', "f", true),
+            Op::BlobBatch => ('c', "dwrlcta", true),
+            Op::FindBlobsByTags => ('s', "f", true),
             Op::CreateContainer => ('c', "cw", false),
-            Op::GetContainer => ('c', "r", false),
+            Op::GetContainerProperties => ('c', "r", false),
             Op::DeleteContainer => ('c', "d", false),
             Op::SetContainerMetadata => ('c', "w", false),
-            Op::GetContainerAcl | Op::SetContainerAcl => ('c', "", false),
+            Op::GetContainerACL | Op::SetContainerACL => ('c', "", false),
             Op::LeaseContainer => ('c', "wd", false),
             Op::ListBlobs => ('c', "l", true),
-            Op::GetBlob | Op::HeadBlob | Op::GetMetadata | Op::GetBlockList | Op::GetPageRanges => {
-                ('o', "r", true)
-            }
+            Op::GetBlob
+            | Op::GetBlobProperties
+            | Op::GetBlobMetadata
+            | Op::GetBlockList
+            | Op::GetPageRanges => ('o', "r", true),
             Op::DeleteBlob => ('o', "d", true),
-            Op::GetTags | Op::SetTags => ('o', "t", true),
-            Op::AppendBlock | Op::AppendBlockFromUrl => ('o', "aw", true),
-            Op::PutBlob | Op::PutBlobFromUrl | Op::CopyBlob | Op::CopyFromUrl | Op::SnapshotBlob => {
+            Op::GetBlobTags | Op::SetBlobTags => ('o', "t", true),
+            Op::AppendBlock | Op::AppendBlockFromURL => ('o', "aw", true),
+            Op::PutBlob | Op::PutBlobFromURL | Op::CopyBlob | Op::CopyBlobFromURL | Op::SnapshotBlob => {
                 ('o', "cw", true)
             }
             Op::LeaseBlob => ('o', "wd", true),
@@ -96,14 +130,14 @@ impl Operation {
 
 /// An operation and what it is about.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub operation: Operation,
     pub query: Query,
     pub container: String,
     pub blob: String,
 }
 
-pub(super) fn asked(parts: &Parts, address: &Address) -> Result<Asked, Fault> {
+pub(crate) fn asked(parts: &Parts, address: &Address) -> Result<Asked, Fault> {
     let query = address::query(parts);
     let said = |name: &str| query.get(name).map_or("", String::as_str);
     let (restype, comp) = (said("restype"), said("comp"));
@@ -142,14 +176,14 @@ fn is_of_container(comp: &str) -> bool {
 fn of_service(method: &Method, restype: &str, comp: &str) -> Result<Operation, Fault> {
     Ok(match (method, restype, comp) {
         (&Method::GET, "", "list") => Operation::ListContainers,
-        (&Method::GET, "service", "properties") => Operation::GetServiceProperties,
-        (&Method::PUT, "service", "properties") => Operation::SetServiceProperties,
-        (&Method::GET, "service", "stats") => Operation::GetServiceStats,
+        (&Method::GET, "service", "properties") => Operation::GetBlobServiceProperties,
+        (&Method::PUT, "service", "properties") => Operation::SetBlobServiceProperties,
+        (&Method::GET, "service", "stats") => Operation::GetBlobServiceStats,
         (&Method::POST, "service", "userdelegationkey") => Operation::GetUserDelegationKey,
         (&Method::GET | &Method::HEAD, "account", "properties") => Operation::GetAccountInformation,
         // Where the account is in the path, Node's client takes it for a container.
-        (&Method::POST, "" | "container", "batch") => Operation::Batch,
-        (&Method::GET, _, "blobs") => Operation::FindBlobs,
+        (&Method::POST, "" | "container", "batch") => Operation::BlobBatch,
+        (&Method::GET, _, "blobs") => Operation::FindBlobsByTags,
         _ => return Err(code::InvalidUri.into()),
     })
 }
@@ -159,14 +193,14 @@ fn of_container(method: &Method, restype: &str, comp: &str) -> Result<Operation,
     Ok(match (method, restype, comp) {
         (&Method::PUT, "container", "") => Operation::CreateContainer,
         (&Method::DELETE, "container", "") => Operation::DeleteContainer,
-        (_, "container", "" | "metadata") if is_read => Operation::GetContainer,
+        (_, "container", "" | "metadata") if is_read => Operation::GetContainerProperties,
         (&Method::PUT, "container", "metadata") => Operation::SetContainerMetadata,
-        (_, "container", "acl") if is_read => Operation::GetContainerAcl,
-        (&Method::PUT, "container", "acl") => Operation::SetContainerAcl,
+        (_, "container", "acl") if is_read => Operation::GetContainerACL,
+        (&Method::PUT, "container", "acl") => Operation::SetContainerACL,
         (&Method::PUT, "container" | "", "lease") => Operation::LeaseContainer,
         (&Method::GET, "container", "list") => Operation::ListBlobs,
-        (&Method::GET, "container", "blobs") => Operation::FindBlobs,
-        (&Method::POST, "container", "batch") => Operation::Batch,
+        (&Method::GET, "container", "blobs") => Operation::FindBlobsByTags,
+        (&Method::POST, "container", "batch") => Operation::BlobBatch,
         (_, "account", "properties") if is_read => Operation::GetAccountInformation,
         (&Method::PUT, "container", "undelete" | "rename") => return Err(code::NotImplemented.into()),
         _ => return Err(code::InvalidUri.into()),
@@ -181,27 +215,27 @@ fn of_blob(parts: &Parts, restype: &str, comp: &str) -> Result<Operation, Fault>
         (&Method::GET | &Method::HEAD, "properties") if restype == "account" => {
             Operation::GetAccountInformation
         }
-        (&Method::PUT, "") if from_url && has("x-ms-blob-type") => Operation::PutBlobFromUrl,
-        (&Method::PUT, "") if from_url && has("x-ms-requires-sync") => Operation::CopyFromUrl,
+        (&Method::PUT, "") if from_url && has("x-ms-blob-type") => Operation::PutBlobFromURL,
+        (&Method::PUT, "") if from_url && has("x-ms-requires-sync") => Operation::CopyBlobFromURL,
         (&Method::PUT, "") => either(Operation::CopyBlob, Operation::PutBlob),
-        (&Method::PUT, "copy") => Operation::AbortCopy,
+        (&Method::PUT, "copy") => Operation::AbortCopyBlob,
         (&Method::GET, "") => Operation::GetBlob,
-        (&Method::HEAD, "") => Operation::HeadBlob,
+        (&Method::HEAD, "") => Operation::GetBlobProperties,
         (&Method::DELETE, "") => Operation::DeleteBlob,
-        (&Method::GET | &Method::HEAD, "metadata") => Operation::GetMetadata,
-        (&Method::PUT, "metadata") => Operation::SetMetadata,
-        (&Method::PUT, "properties") => Operation::SetProperties,
+        (&Method::GET | &Method::HEAD, "metadata") => Operation::GetBlobMetadata,
+        (&Method::PUT, "metadata") => Operation::SetBlobMetadata,
+        (&Method::PUT, "properties") => Operation::SetBlobProperties,
         (&Method::PUT, "lease") => Operation::LeaseBlob,
         (&Method::PUT, "snapshot") => Operation::SnapshotBlob,
-        (&Method::GET, "tags") => Operation::GetTags,
-        (&Method::PUT, "tags") => Operation::SetTags,
-        (&Method::PUT, "tier") => Operation::SetTier,
-        (&Method::PUT, "block") => either(Operation::PutBlockFromUrl, Operation::PutBlock),
+        (&Method::GET, "tags") => Operation::GetBlobTags,
+        (&Method::PUT, "tags") => Operation::SetBlobTags,
+        (&Method::PUT, "tier") => Operation::SetBlobTier,
+        (&Method::PUT, "block") => either(Operation::PutBlockFromURL, Operation::PutBlock),
         (&Method::PUT, "blocklist") => Operation::PutBlockList,
         (&Method::GET, "blocklist") => Operation::GetBlockList,
-        (&Method::PUT, "appendblock") => either(Operation::AppendBlockFromUrl, Operation::AppendBlock),
-        (&Method::PUT, "seal") => Operation::Seal,
-        (&Method::PUT, "page") => either(Operation::PutPageFromUrl, Operation::PutPage),
+        (&Method::PUT, "appendblock") => either(Operation::AppendBlockFromURL, Operation::AppendBlock),
+        (&Method::PUT, "seal") => Operation::AppendBlobSeal,
+        (&Method::PUT, "page") => either(Operation::PutPageFromURL, Operation::PutPage),
         (&Method::GET, "pagelist") => Operation::GetPageRanges,
         (_, "query" | "undelete" | "incrementalcopy" | "expiry" | "immutabilityPolicies" | "legalhold") => {
             return Err(code::NotImplemented.into());

@@ -21,6 +21,36 @@ use std::sync::Arc;
 /// Largest request of the API, in bytes.
 const LARGEST: usize = 16 * 1024 * 1024;
 
+/// Paths of the API that are here.
+pub(super) const HERE: [&str; 14] = [
+    "GET /admin/functions",
+    "GET /admin/functions/{name}",
+    "POST /admin/functions/{name}",
+    "GET /admin/functions/{name}/status",
+    "GET /admin/functions/{name}/keys",
+    "GET, POST, PUT, DELETE /admin/functions/{name}/keys/{key}",
+    "GET /admin/host/keys",
+    "GET, POST, PUT, DELETE /admin/host/keys/{key}",
+    "GET /admin/host/systemkeys",
+    "GET, POST, PUT, DELETE /admin/host/systemkeys/{key}",
+    "GET /admin/host/status",
+    "GET, POST /admin/host/ping",
+    "POST, OPTIONS /runtime/webhooks/EventGrid",
+    "POST, OPTIONS /runtime/webhooks/blobs",
+];
+/// Those that are not.
+pub(super) const MISSING: [&str; 9] = [
+    "POST /admin/host/restart",
+    "GET, PUT /admin/host/state",
+    "POST /admin/host/drain",
+    "POST /admin/host/resume",
+    "GET /admin/host/config",
+    "GET /admin/host/extensions",
+    "GET, PUT, DELETE /admin/vfs/{path}",
+    "GET /admin/warmup",
+    "POST /runtime/webhooks/durabletask",
+];
+
 /// What is asked of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Admin {
@@ -256,6 +286,24 @@ fn status_of(function: Option<&Indexed>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_to_be_here_is() {
+        let found = |line: &str| {
+            let (methods, path) = line.rsplit_once(' ').unwrap();
+            let path = path.replace(['{', '}'], "");
+            let has = |method: &str| {
+                !matches!(route(&method.parse().unwrap(), &path), None | Some(Admin::Unsupported(_)))
+            };
+            methods.split(", ").map(has).collect::<Vec<_>>()
+        };
+        for line in HERE {
+            assert!(found(line).iter().all(|here| *here), "{line}");
+        }
+        for line in MISSING {
+            assert!(found(line).iter().all(|here| !here), "{line}");
+        }
+    }
 
     #[test]
     fn paths_of_the_api() {

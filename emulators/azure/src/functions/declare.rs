@@ -1,5 +1,6 @@
 //! Function apps that a project declares, and what becomes of them when their worker has said what they have.
 
+use super::cors::Cors;
 use super::{Functions, timer};
 use crate::app::App;
 use crate::bindings::pattern::Pattern;
@@ -9,6 +10,7 @@ use crate::events::Hearers;
 use crate::profile;
 use crate::queue::ensure;
 use crate::queue::feed;
+use crate::retry::Retry;
 use crate::settings::{HostFile, Unreadable};
 use crate::worker::Workers;
 use crate::worker::index::{Binding, Index, Indexed};
@@ -22,6 +24,11 @@ use std::sync::{Arc, PoisonError};
 
 /// The option of a declaration that holds `host.json` as it is.
 pub const HOST_FILE: &str = "host.json";
+
+/// The option with the origins whose pages may call: `*`, or some between commas.
+pub const CORS: &str = "cors";
+/// The option that is `true` where those pages may send credentials.
+pub const CORS_CREDENTIALS: &str = "cors-credentials";
 
 /// Why a declared app cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,11 +50,43 @@ impl Functions {
         let host = HostFile::read_with(text, &declared.env)?;
         let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
         let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
-        limits.concurrency = declared.concurrency;
+        let most = declared.concurrency.map(|workers| workers.saturating_mul(host.at_once));
+        limits.concurrency = most;
         if let Some(tmp) = declared.tmp {
             limits.tmp = tmp;
         }
         self.unhost(&id);
+        let app = Arc::new(self.app(&id, declared, host));
+        let name = id.name.to_string();
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(name, app.clone());
+        let place = self.parts.place.clone();
+        self.parts.engine.publish(Draft {
+            id: id.clone(),
+            label: "live".into(),
+            source: Source::Folder(declared.source.clone()),
+            runtime: declared.runtime.clone(),
+            handler: declared.handler.clone(),
+            env: self.pointed(&declared.env),
+            limits,
+            client: Arc::new(Workers {
+                app: app.clone(),
+                place,
+                folder: self.parts.folder.clone(),
+                sink: self.parts.engine.parts().journal.clone(),
+            }),
+            from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
+            watch,
+        });
+        self.parts.engine.reserve(&id, most);
+        let functions = self.clone();
+        tokio::spawn(async move {
+            // What failed was recorded where it failed, and is said to whoever calls.
+            let _ = functions.started(&app).await;
+        });
+        Ok(id)
+    }
+
+    fn app(&self, id: &FunctionId, declared: &FunctionDeclaration, host: HostFile) -> App {
         let bindings = Bindings {
             queues: self.parts.queues.clone(),
             blobs: self.parts.blobs.clone(),
@@ -60,41 +99,20 @@ impl Functions {
             schedules: self.parts.schedules.clone(),
             sources: self.parts.sources.clone(),
             hearers: self.parts.hearers.clone(),
-            blob_tries: host.blob_tries,
+            blob_pace: (host.blob_tries, host.blobs_at_once),
             app: id.clone(),
             bindings: bindings.clone(),
         };
-        let app = App::new(
+        let option = |name| declared.options.get(name).map_or("", String::as_str);
+        App::new(
             id.clone(),
             host,
+            Cors::read(option(CORS), option(CORS_CREDENTIALS) == "true"),
             language(&declared.runtime),
             self.parts.engine.ids().clone(),
             bindings,
             move |index| arrival.bring(index),
-        );
-        let app = Arc::new(app);
-        let name = id.name.to_string();
-        self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(name, app.clone());
-        let place = self.parts.place.clone();
-        self.parts.engine.publish(Draft {
-            id: id.clone(),
-            label: "live".into(),
-            source: Source::Folder(declared.source.clone()),
-            runtime: declared.runtime.clone(),
-            handler: declared.handler.clone(),
-            env: self.pointed(&declared.env),
-            limits,
-            client: Arc::new(Workers { app: app.clone(), place, folder: self.parts.folder.clone() }),
-            from: Some(format!("{}:{}", declared.from.file.display(), declared.from.line)),
-            watch,
-        });
-        self.parts.engine.reserve(&id, declared.concurrency);
-        let functions = self.clone();
-        tokio::spawn(async move {
-            // What failed was recorded where it failed, and is said to whoever calls.
-            let _ = functions.started(&app).await;
-        });
-        Ok(id)
+        )
     }
 
     /// Makes declared queues exist.
@@ -147,8 +165,8 @@ struct Arrival {
     schedules: Arc<Schedules>,
     sources: Sources,
     hearers: Hearers,
-    /// How often a blob is tried before it is put aside.
-    blob_tries: u32,
+    /// How often a blob is tried before it is put aside, and how many are worked on at once.
+    blob_pace: (u32, usize),
     app: FunctionId,
     bindings: Bindings,
 }
@@ -182,42 +200,41 @@ impl Arrival {
         if self.bindings.is_disabled(&function.name) {
             return self.quiet(&id);
         }
-        match function.trigger.kind.to_ascii_lowercase().as_str() {
-            "httptrigger" => {}
-            // What a subscription has for it waited.
-            "eventgridtrigger" => self.sources.revive(&id),
-            "timertrigger" => {
-                if let Err(why) =
-                    timer::arrange(&self.schedules, &id, &function.trigger, &self.bindings.settings)
-                {
-                    self.warn(&id, why);
-                }
+        let trigger = &function.trigger;
+        let started = match trigger.kind.to_ascii_lowercase().as_str() {
+            "httptrigger" => Ok(()),
+            "eventgridtrigger" => {
+                // What a subscription has for it waited.
+                self.sources.revive(&id);
+                Ok(())
             }
-            "queuetrigger" => {
-                if let Err(why) = self.feed_by_queue(&id, &function.trigger) {
-                    self.warn(&id, why);
-                }
-            }
-            "blobtrigger" => {
-                if let Err(why) = self.feed_by_blobs(&id, &function.trigger) {
-                    self.warn(&id, why);
-                }
-            }
-            _ => {
-                let kind = &function.trigger.kind;
-                let text = format!(
-                    "nothing of mlemu fires a {kind} yet: invoke it with `mlemu invoke {}` or by \
-                     POST /admin/functions/{}",
-                    id.name, id.name
-                );
-                self.warn(&id, text);
-            }
+            "timertrigger" => timer::arrange(&self.schedules, &id, trigger, &self.bindings.settings),
+            "queuetrigger" => self.feed_by_queue(&id, trigger),
+            "blobtrigger" => self.feed_by_blobs(&id, trigger),
+            _ => Err(format!(
+                "nothing of mlemu fires a {} yet: invoke it with `mlemu invoke {}` or by POST /admin/functions/{}",
+                trigger.kind, id.name, id.name
+            )),
+        };
+        if let Err(why) = started {
+            self.warn(&id, why);
+        }
+        self.warn_of_odd(&id, function);
+    }
+
+    /// Says what is declared of a function and not followed.
+    fn warn_of_odd(&self, id: &FunctionId, function: &Indexed) {
+        let kind = &function.trigger.kind;
+        if function.retry.is_some() && !Retry::is_followed(kind) {
+            let text =
+                format!("its retry policy is not followed, as in the cloud: a {kind} has tries of its own");
+            self.warn(id, text);
         }
         for binding in function.others.iter().filter(|binding| !Bindings::knows(binding)) {
             let way = if binding.is_out { "what goes out by it is dropped" } else { "it comes empty" };
             let text =
                 format!("mlemu does not have the binding `{}` of {} yet: {way}", binding.name, binding.kind);
-            self.warn(&id, text);
+            self.warn(id, text);
         }
     }
 
@@ -245,7 +262,7 @@ impl Arrival {
         let by_events = told.text("source").is_some_and(|source| source.eq_ignore_ascii_case("EventGrid"));
         let queue = trigger::queue_of(id);
         let waiting = Waiting { function: id.clone(), pattern, bucket, by_events, queue };
-        let mapping = trigger::mapping(&waiting, queues, blobs, self.sink(), self.blob_tries);
+        let mapping = trigger::mapping(&waiting, queues, blobs, self.sink(), self.blob_pace);
         self.sources.put(mapping.map_err(|fault| fault.to_string())?);
         self.hearers.wait(waiting);
         Ok(())

@@ -60,6 +60,11 @@ pub(super) fn unauthorized() -> Response {
     bare(StatusCode::UNAUTHORIZED)
 }
 
+/// To a web page that the function's app does not let in.
+pub(super) fn forbidden() -> Response {
+    bare(StatusCode::FORBIDDEN)
+}
+
 pub(super) fn bad_request(why: &str) -> Response {
     json(StatusCode::BAD_REQUEST, &json!({ "Message": why }))
 }

@@ -4,7 +4,7 @@ use super::fault;
 use super::keys::Level;
 use super::route::Route;
 use super::start::Down;
-use super::{Functions, new_id, path_of};
+use super::{Functions, cors, new_id, streamed};
 use crate::app::App;
 use crate::profile::PAYLOAD;
 use crate::worker::index::{Index, Indexed};
@@ -43,6 +43,21 @@ impl Functions {
             Err(Down::Failed(failure)) => return fault::down(&failure),
             Err(Down::Refused(refusal)) => return fault::refused(&refusal),
         };
+        let page = cors::page(&parts.headers);
+        if let Some(origin) = &page
+            && !origin.to_str().is_ok_and(|origin| found.app.cors.allows(origin))
+        {
+            return fault::forbidden();
+        }
+        let app = found.app.clone();
+        let mut response = self.admitted(found, parts, body).await;
+        if let Some(origin) = page {
+            app.cors.tell(&origin, response.headers_mut());
+        }
+        response
+    }
+
+    async fn admitted(&self, found: Found, parts: Parts, body: Body) -> Response {
         if self.parts.enforce_keys
             && !self.keys.admit(&parts, &found.function().name, level(found.function()))
         {
@@ -66,10 +81,12 @@ impl Functions {
                     continue;
                 }
             };
-            for (at, function) in index.functions.iter().enumerate() {
-                let Some((route, params)) = fits(function, &app, parts) else { continue };
+            let routes = app.routes(&index);
+            for (at, (function, route)) in index.functions.iter().zip(&*routes).enumerate() {
+                let Some((route, params)) = fits(function, route.as_ref(), &app, parts) else { continue };
                 if best.as_ref().is_none_or(|(known, _)| route.precedence() < known.precedence()) {
-                    best = Some((route, Found { app: app.clone(), index: index.clone(), at, params }));
+                    let found = Found { app: app.clone(), index: index.clone(), at, params };
+                    best = Some((route.clone(), found));
                 }
             }
         }
@@ -95,14 +112,22 @@ impl Functions {
         let cause = Cause::Request(trace(&head).map_or_else(|| id.0.clone(), Into::into));
         let call = Invoke::of(id, target, payload, cause);
         let invoke = Invoke { attributes, head: Some(Arc::new(head)), ..call };
-        match self.parts.engine.invoke(invoke).await {
-            Ok(Reply::Done(outcome)) => match outcome.result {
-                Ok(answer) => passed_on(answer),
-                Err(failure) => fault::failed(&failure),
-            },
-            Ok(Reply::Accepted | Reply::WouldRun) => fault::accepted(),
-            Err(refusal) => fault::refused(&refusal),
+        if found.index.streams {
+            return streamed::call(self.parts.engine.clone(), invoke).await;
         }
+        answered(self.parts.engine.invoke(invoke).await)
+    }
+}
+
+/// What a caller gets who waited for the whole of it.
+pub(super) fn answered(reply: Result<Reply, Refusal>) -> Response {
+    match reply {
+        Ok(Reply::Done(outcome)) => match outcome.result {
+            Ok(answer) => passed_on(answer),
+            Err(failure) => fault::failed(&failure),
+        },
+        Ok(Reply::Accepted | Reply::WouldRun) => fault::accepted(),
+        Err(refusal) => fault::refused(&refusal),
     }
 }
 
@@ -112,14 +137,15 @@ fn trace(head: &RequestHead) -> Option<String> {
     said.split('-').nth(1).filter(|trace| trace.len() == 32).map(str::to_owned)
 }
 
-fn fits(function: &Indexed, app: &App, parts: &Parts) -> Option<(Route, BTreeMap<String, String>)> {
-    let is_off = app.bindings.is_disabled(&function.name);
-    if is_off || !function.trigger.is("httpTrigger") || !takes(function, &parts.method) {
-        return None;
-    }
-    let route = Route::read(&path_of(function, app));
+fn fits<'a>(
+    function: &Indexed,
+    route: Option<&'a Route>,
+    app: &App,
+    parts: &Parts,
+) -> Option<(&'a Route, BTreeMap<String, String>)> {
+    let route = route.filter(|_| takes(function, &parts.method))?;
     let params = route.captures(parts.uri.path().trim_start_matches('/'))?;
-    Some((route, params))
+    (!app.bindings.is_disabled(&function.name)).then_some((route, params))
 }
 
 /// Where no method is said, every one is meant.

@@ -1,11 +1,12 @@
 //! Azure Functions as its users see it: function apps behind routes, and the host's own API.
 //!
 //! [`declare`] makes a project's apps, [`start`] sees to it that an app's functions are known, [`http`] takes calls by
-//! their [`route`], [`admin`] is the API of tools, [`keys`] who may call, [`timer`] what starts by time, [`webhooks`] and
-//! [`grid`] what Event Grid does, and [`fault`]
-//! has the vendor's words for what went wrong.
+//! their [`route`], [`streamed`] those whose answers come in pieces, [`admin`] is the API of tools, [`keys`] who may call, [`cors`] from which pages, [`timer`] what starts
+//! by time, [`tries`] what runs again, [`webhooks`] and [`grid`] what Event Grid does, and [`fault`] has the vendor's
+//! words for what went wrong.
 
 mod admin;
+pub(crate) mod cors;
 mod declare;
 pub mod fault;
 mod grid;
@@ -13,7 +14,9 @@ mod http;
 mod keys;
 pub(crate) mod route;
 mod start;
+mod streamed;
 mod timer;
+mod tries;
 mod webhooks;
 
 use crate::app::App;
@@ -24,7 +27,7 @@ use crate::worker::index::{Index, Indexed};
 use ::http::Request;
 use axum::body::Body;
 use axum::response::Response;
-pub use declare::HOST_FILE;
+pub use declare::{CORS, CORS_CREDENTIALS, HOST_FILE};
 use keys::Keys;
 use mlemu_core::{FunctionId, InvocationId, Record};
 use mlemu_engine::queues::Queues;
@@ -34,6 +37,18 @@ use mlemu_engine::{Engine, Ids};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+pub(crate) use tries::Retrying;
+
+/// Paths of the host's own API, and whether they are here.
+pub fn coverage() -> impl Iterator<Item = (&'static str, bool)> {
+    admin::HERE.map(|path| (path, true)).into_iter().chain(admin::MISSING.map(|path| (path, false)))
+}
+
+/// Triggers that something here fires; any other is started by hand.
+pub const TRIGGERS: [&str; 5] =
+    ["blobTrigger", "eventGridTrigger", "httpTrigger", "queueTrigger", "timerTrigger"];
+/// Bindings beside triggers.
+pub const BINDINGS: [&str; 4] = ["blob (in)", "blob (out)", "http (out)", "queue (out)"];
 
 /// As invocations are named.
 pub fn new_id(ids: &Ids) -> InvocationId {
@@ -79,8 +94,11 @@ impl Functions {
         if let Some(name) = grid::subscription(path).map(str::to_owned) {
             return self.administer(admin::Admin::Subscription(name), request).await;
         }
-        match admin::route(request.method(), path) {
-            Some(asked) => self.administer(asked, request).await,
+        if let Some(asked) = admin::route(request.method(), path) {
+            return self.administer(asked, request).await;
+        }
+        match self.preflight(request.method(), request.headers()) {
+            Some(response) => response,
             None => self.call(request).await,
         }
     }

@@ -28,14 +28,25 @@ impl Functions {
     /// The functions of the app's newest revision, when a worker of it is up.
     pub(super) async fn started(&self, app: &Arc<App>) -> Result<Arc<Index>, Down> {
         let engine = &self.parts.engine;
+        let latest = || engine.function(&app.id).map(|view| view.latest.number);
+        let newest = |latest| app.index().filter(|index| Some(index.revision) >= latest);
+        if let Some(index) = newest(latest()) {
+            return Ok(index);
+        }
+        let failures = app.asked.failures();
+        let _turn = app.asked.turn.lock().await;
         for _ in 0..PATIENCE {
-            let Some(view) = engine.function(&app.id) else { break };
-            if let Some(index) = app.index().filter(|index| index.revision >= view.latest.number) {
+            let Some(revision) = latest() else { break };
+            if let Some(index) = newest(Some(revision)) {
                 return Ok(index);
+            }
+            if let Some(failure) = app.asked.since(failures, revision) {
+                return Err(Down::Failed(failure));
             }
             match engine.invoke(question(app)).await {
                 Ok(Reply::Done(outcome)) => {
                     if let Err(failure) = outcome.result {
+                        app.asked.fail(revision, &failure);
                         return Err(Down::Failed(Box::new(failure)));
                     }
                 }

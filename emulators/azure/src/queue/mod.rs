@@ -14,6 +14,7 @@ use crate::storage::account::{Accounts, primary};
 use crate::storage::address::Address;
 use crate::storage::allow::{Bearer, Grant};
 use crate::storage::answer::{self, RequestId};
+use crate::storage::cors::Page;
 use crate::storage::fault::{Fault, code};
 use crate::storage::sas::{Resource, Service};
 use crate::storage::{self, policy};
@@ -39,6 +40,11 @@ const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// What a queue keeps of its stored policies.
 const POLICIES: &str = "policies";
 
+/// The operations of the vendor's API, all of which are here.
+pub fn coverage() -> impl Iterator<Item = &'static str> {
+    routes::NAMES.into_iter()
+}
+
 /// The service.
 #[derive(Clone)]
 pub struct QueueStorage {
@@ -61,11 +67,26 @@ impl QueueStorage {
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
         let id = RequestId(self.queues.ids().fresh("queue request").uuid());
-        let answered = match answer::whole(body, LARGEST).await {
-            Ok(body) => self.serve(&parts, body, &id).await,
-            Err(fault) => Err(fault),
+        let page = self.page(&parts);
+        let answered = match (page.as_ref().and_then(Page::preflight), answer::whole(body, LARGEST).await) {
+            (Some(answered), _) => answered,
+            (None, Ok(body)) => self.serve(&parts, body, &id).await,
+            (None, Err(fault)) => Err(fault),
         };
-        answer::finished(answered, &parts, &id, self.queues.clock().now())
+        let mut response = answer::finished(answered, &parts, &id, self.queues.clock().now());
+        if let Some(page) = page {
+            page.tell(&mut response);
+        }
+        response
+    }
+
+    /// Whether the service's rules let in the web page that sends a request.
+    pub fn admits_origin(&self, parts: &Parts) -> bool {
+        self.page(parts).is_some_and(|page| page.is_known())
+    }
+
+    fn page<'a>(&self, parts: &'a Parts) -> Option<Page<'a>> {
+        Page::of(parts, &self.objects, &self.accounts, Service::Queue)
     }
 
     async fn serve(&self, parts: &Parts, body: Bytes, id: &RequestId) -> Result<Response, Fault> {

@@ -27,7 +27,72 @@ pub(crate) enum Asked {
     ServiceStats,
 }
 
+/// What is here, by the vendor's names.
+pub(super) const NAMES: [&str; 17] = [
+    "ClearMessages",
+    "CreateQueue",
+    "DeleteMessage",
+    "DeleteQueue",
+    "GetMessages",
+    "GetQueueACL",
+    "GetQueueMetadata",
+    "GetQueueServiceProperties",
+    "GetQueueServiceStats",
+    "ListQueues",
+    "PeekMessages",
+    "PreflightQueueRequest",
+    "PutMessage",
+    "SetQueueACL",
+    "SetQueueMetadata",
+    "SetQueueServiceProperties",
+    "UpdateMessage",
+];
+
 impl Asked {
+    /// The operation, by the vendor's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Asked::ListQueues => "ListQueues",
+            Asked::Create(_) => "CreateQueue",
+            Asked::Delete(_) => "DeleteQueue",
+            Asked::GetMetadata(_) => "GetQueueMetadata",
+            Asked::SetMetadata(_) => "SetQueueMetadata",
+            Asked::GetAcl(_) => "GetQueueACL",
+            Asked::SetAcl(_) => "SetQueueACL",
+            Asked::Put(_) => "PutMessage",
+            Asked::Get(_) => "GetMessages",
+            Asked::Peek(_) => "PeekMessages",
+            Asked::Clear(_) => "ClearMessages",
+            Asked::DeleteMessage(..) => "DeleteMessage",
+            Asked::Update(..) => "UpdateMessage",
+            Asked::ServiceProperties => "GetQueueServiceProperties",
+            Asked::SetServiceProperties => "SetQueueServiceProperties",
+            Asked::ServiceStats => "GetQueueServiceStats",
+        }
+    }
+
+    /// The queue that it is about; empty: the service.
+    pub fn queue(&self) -> &str {
+        match self {
+            Asked::Create(queue)
+            | Asked::Delete(queue)
+            | Asked::GetMetadata(queue)
+            | Asked::SetMetadata(queue)
+            | Asked::GetAcl(queue)
+            | Asked::SetAcl(queue)
+            | Asked::Put(queue)
+            | Asked::Get(queue)
+            | Asked::Peek(queue)
+            | Asked::Clear(queue)
+            | Asked::DeleteMessage(queue, _)
+            | Asked::Update(queue, _) => queue,
+            Asked::ListQueues
+            | Asked::ServiceProperties
+            | Asked::SetServiceProperties
+            | Asked::ServiceStats => "",
+        }
+    }
+
     pub fn need(&self) -> Need {
         let (kind, letters, by_resource) = match self {
             Asked::ListQueues => ('s', "l", false),
@@ -87,6 +152,7 @@ mod tests {
             asked(&parts, &address, &crate::storage::address::query(&parts)).map_err(|fault| fault.code.name)
         };
         assert_eq!(of("GET", "/devstoreaccount1?comp=list"), Ok(Asked::ListQueues));
+        assert!(NAMES.contains(&Asked::Peek(String::new()).name()));
         assert_eq!(of("PUT", "/devstoreaccount1/jobs"), Ok(Asked::Create("jobs".into())));
         assert_eq!(
             of("GET", "/devstoreaccount1/jobs/messages?numofmessages=3"),

@@ -46,6 +46,7 @@ codes! {
     ConditionNotMet: 412, "The condition specified using HTTP conditional header(s) is not met.";
     ContainerAlreadyExists: 409, "The specified container already exists.";
     ContainerNotFound: 404, "The specified container does not exist.";
+    CorsPreflightFailure: 403, "CORS not enabled or no matching rule found for this request.";
     Crc64Mismatch: 400, "The CRC64 value specified in the request did not match with the CRC64 value calculated by the server.";
     EmptyMetadataKey: 400, "The key for one of the metadata key-value pairs is empty.";
     InternalError: 500, "The server encountered an internal error. Please retry the request.";

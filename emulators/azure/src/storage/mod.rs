@@ -2,7 +2,7 @@
 //!
 //! [`account`] knows the accounts and their keys, [`address`] reads whom a request is for, [`allow`] decides whether it
 //! may, by [`signature`] or [`sas`] and the policies of [`policy`]; [`fault`] has the vendor's errors, [`answer`] what
-//! every answer carries.
+//! every answer carries, [`cors`] what web pages may.
 //!
 //! Source: Azure Storage documentation, "Authorize requests to Azure Storage".
 
@@ -10,6 +10,7 @@ pub(crate) mod account;
 pub(crate) mod address;
 pub(crate) mod allow;
 pub(crate) mod answer;
+pub(crate) mod cors;
 pub(crate) mod fault;
 pub(crate) mod policy;
 pub(crate) mod properties;

@@ -2,6 +2,7 @@
 //!
 //! Source: Azure Storage documentation, "Set Blob Service Properties", "Set Queue Service Properties".
 
+use super::cors;
 use super::fault::{Fault, code};
 use super::sas::Service;
 use mlemu_core::Scope;
@@ -76,6 +77,7 @@ pub(crate) fn of(objects: &Objects, scope: &Scope, service: Service) -> String {
 /// Changes what is said of a service of an account.
 pub(crate) fn set(objects: &Objects, scope: &Arc<Scope>, service: Service, body: &[u8]) -> Result<(), Fault> {
     let merged = merged(&of(objects, scope, service), body)?;
+    cors::check(&merged)?;
     match objects.create_bucket(scope, KEPT) {
         Ok(_) | Err(Core::BucketExists { .. }) => {}
         Err(fault) => return Err(fault.into()),

@@ -7,10 +7,14 @@ use super::messages::NullableString;
 use super::messages::{
     Data, InvocationRequest, ParameterBinding, RetryContext, RpcHttp, RpcTraceContext, TypedData,
 };
+use super::requested::Requested;
 use crate::app::App;
 use crate::bindings::expression::Known;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
+use mlemu_core::Mode;
 use mlemu_core::runtime::Delivery;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -30,13 +34,27 @@ pub(super) struct Question {
     pub(super) known: Known,
 }
 
-/// `Err` says which of the function's inputs cannot be had.
-pub(super) async fn question(function: &Indexed, delivery: &Delivery, app: &App) -> Result<Question, String> {
+/// `streams`: the worker serves requests by HTTP itself, and is told here only what it does not see there. `Err` says
+/// which of the function's inputs cannot be had.
+pub(super) async fn question(
+    function: &Indexed,
+    delivery: &Delivery,
+    app: &App,
+    streams: bool,
+) -> Result<Question, String> {
     let invoke = &delivery.invoke;
     let trigger = &function.trigger;
     let kind = trigger.kind.to_ascii_lowercase();
+    let mut asked = BTreeMap::new();
     let (data, mut metadata) = match kind.as_str() {
-        "httptrigger" => (http(function, delivery, app), BTreeMap::new()),
+        "httptrigger" => {
+            let requested = Requested::of(function, delivery, app);
+            // Only paths of other bindings name any of it.
+            if function.others.iter().any(|binding| !binding.is("http")) {
+                asked = of_request(&requested);
+            }
+            if streams { proxied(&requested) } else { (http(requested, delivery), BTreeMap::new()) }
+        }
         "timertrigger" => (timer(&invoke.payload, delivery.deadline.millis()), BTreeMap::new()),
         "queuetrigger" => queue(trigger.text("queueName").unwrap_or_default(), &invoke.payload, app),
         "blobtrigger" => blob(trigger, &invoke.payload, app).await?,
@@ -49,9 +67,7 @@ pub(super) async fn question(function: &Indexed, delivery: &Delivery, app: &App)
         "RandGuid": guid,
     });
     let mut known = Known::of(&metadata, delivery.begun, guid);
-    if kind == "httptrigger" {
-        known.values.extend(of_request(delivery));
-    }
+    known.values.extend(asked);
     metadata.insert("sys".into(), TypedData::json(&sys));
     let mut input_data = vec![ParameterBinding { name: trigger.name.clone(), data: Some(data) }];
     input_data.extend(app.bindings.inputs(function, &known).await?);
@@ -66,55 +82,64 @@ pub(super) async fn question(function: &Indexed, delivery: &Delivery, app: &App)
         input_data,
         trigger_metadata: metadata,
         trace_context: Some(trace),
-        retry_context: Some(RetryContext::default()),
+        retry_context: Some(retried(function, delivery, app)),
     };
     Ok(Question { request, known })
 }
 
+/// Which of its tries a call is at. Workers want to be told where there is only one, too.
+fn retried(function: &Indexed, delivery: &Delivery, app: &App) -> RetryContext {
+    match app.policy(function).filter(|_| delivery.invoke.mode == Mode::Queue) {
+        Some(policy) => RetryContext {
+            retry_count: app.tries.begin(&delivery.invoke.id),
+            max_retry_count: policy.count(),
+        },
+        None => RetryContext::default(),
+    }
+}
+
 /// What paths may name of an HTTP request: what its route captured, the fields of its document, its query and headers.
-fn of_request(delivery: &Delivery) -> BTreeMap<String, Value> {
-    let invoke = &delivery.invoke;
-    let mut known: BTreeMap<String, Value> = match serde_json::from_slice(&invoke.payload) {
+fn of_request(requested: &Requested) -> BTreeMap<String, Value> {
+    let mut known: BTreeMap<String, Value> = match serde_json::from_slice(&requested.body) {
         Ok(Value::Object(fields)) => fields.into_iter().collect(),
         _ => BTreeMap::new(),
     };
-    if let Some(head) = &invoke.head {
-        let query = head.target.query().map(pairs).unwrap_or_default();
-        known.insert("Query".into(), json!(query));
-        known.insert("Headers".into(), json!(spelled(&head.headers)));
-    }
-    let params = attribute(delivery, PARAMS).and_then(|text| serde_json::from_str(text).ok());
-    let params: BTreeMap<String, Value> = params.unwrap_or_default();
-    known.extend(params);
+    known.insert("Query".into(), json!(query(requested)));
+    known.insert("Headers".into(), json!(spelled(&requested.headers)));
+    known.extend(requested.params.iter().map(|(name, value)| (name.clone(), json!(value))));
     known
 }
 
-fn attribute<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
+fn query(requested: &Requested) -> BTreeMap<String, String> {
+    requested.target.split_once('?').map(|(_, query)| pairs(query)).unwrap_or_default()
+}
+
+pub(super) fn attribute<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
     let attributes = &delivery.invoke.attributes;
     attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
 }
 
-/// The request as it came, or one that a person would make of an event.
-fn http(function: &Indexed, delivery: &Delivery, app: &App) -> TypedData {
-    let invoke = &delivery.invoke;
-    let (method, target, headers) = match &invoke.head {
-        Some(head) => (head.method.clone(), head.target.to_string(), head.headers.clone()),
-        None => by_hand(function, &invoke.payload, app),
-    };
-    let query: BTreeMap<String, String> =
-        target.split_once('?').map(|(_, query)| pairs(query)).unwrap_or_default();
-    let params =
-        attribute(delivery, PARAMS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+/// What goes beside a request that the worker serves itself.
+fn proxied(requested: &Requested) -> (TypedData, BTreeMap<String, TypedData>) {
+    let params = requested.params.clone();
+    let mut metadata: BTreeMap<String, TypedData> =
+        params.iter().map(|(name, value)| (name.clone(), TypedData::string(value.clone()))).collect();
+    metadata.insert("Headers".into(), TypedData::json(&json!(spelled(&requested.headers))));
+    metadata.insert("Query".into(), TypedData::json(&json!(query(requested))));
+    let http = RpcHttp { nullable_params: nullable(&params), params, ..RpcHttp::default() };
+    (TypedData::of(Data::Http(Box::new(http))), metadata)
+}
+
+fn nullable(map: &BTreeMap<String, String>) -> BTreeMap<String, NullableString> {
+    map.iter().map(|(name, value)| (name.clone(), NullableString { value: Some(value.clone()) })).collect()
+}
+
+fn http(requested: Requested, delivery: &Delivery) -> TypedData {
+    let query = query(&requested);
+    let Requested { method, target, headers, body, params } = requested;
     let url = attribute(delivery, URL).map_or_else(|| format!("http://localhost{target}"), str::to_owned);
     let headers = spelled(&headers);
-    let nullable = |map: &BTreeMap<String, String>| {
-        map.iter()
-            .map(|(name, value)| (name.clone(), NullableString { value: Some(value.clone()) }))
-            .collect()
-    };
-    let params: BTreeMap<String, String> = params;
-    let body =
-        (!invoke.payload.is_empty()).then(|| Box::new(TypedData::of(Data::Bytes(invoke.payload.clone()))));
+    let body = (!body.is_empty()).then(|| Box::new(TypedData::of(Data::Bytes(body))));
     TypedData::of(Data::Http(Box::new(RpcHttp {
         method: method.to_string(),
         url,
@@ -127,25 +152,6 @@ fn http(function: &Indexed, delivery: &Delivery, app: &App) -> TypedData {
         body,
         ..RpcHttp::default()
     })))
-}
-
-fn by_hand(function: &Indexed, payload: &Bytes, app: &App) -> (Method, String, HeaderMap) {
-    let methods = function.trigger.said.get("methods").and_then(Value::as_array);
-    let takes = |method: &str| {
-        methods.is_none_or(|all| {
-            all.iter().filter_map(Value::as_str).any(|known| known.eq_ignore_ascii_case(method))
-        })
-    };
-    let first =
-        methods.and_then(|all| all.first()).and_then(Value::as_str).unwrap_or("POST").to_ascii_uppercase();
-    let method = if takes("POST") && (!payload.is_empty() || !takes("GET")) { "POST".into() } else { first };
-    let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
-    let mut headers = HeaderMap::new();
-    if serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok() {
-        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    }
-    let route = function.trigger.text("route").unwrap_or(&function.name);
-    (method, format!("/{}/{route}", app.host.prefix()), headers)
 }
 
 /// Names in lower case; values of a name that comes again after a comma.
@@ -267,6 +273,9 @@ async fn blob(
     let by_message = said.as_ref().and_then(|said| said["BlobTrigger"].as_str().map(str::to_owned));
     let by_path = || std::str::from_utf8(payload).ok().map(|text| text.trim().trim_matches('"').to_owned());
     let own_path = trigger.text("path").unwrap_or_default();
+    if let Some(blob) = said.as_ref().and_then(|said| described(said, own_path, app)) {
+        return Ok(blob);
+    }
     let path = by_message.or_else(by_path).unwrap_or_default();
     if let Some((body, metadata)) = app.bindings.triggered(own_path, &path).await? {
         return Ok((TypedData::of(Data::Bytes(body)), metadata));
@@ -275,6 +284,21 @@ async fn blob(
     metadata.insert("Properties".to_owned(), TypedData::json(&json!({ "Length": payload.len() })));
     metadata.insert("Metadata".to_owned(), TypedData::json(&json!({})));
     Ok((TypedData::of(Data::Bytes(payload.clone())), metadata))
+}
+
+/// A blob that an event describes, with its content. `None`: it names one, at most.
+fn described(said: &Value, own_path: &str, app: &App) -> Option<(TypedData, BTreeMap<String, TypedData>)> {
+    let content = STANDARD.decode(said["Content"].as_str()?).ok()?;
+    let mut metadata = app.bindings.told_of(own_path, said["BlobTrigger"].as_str()?);
+    if let Some(uri) = said["Uri"].as_str() {
+        metadata.insert("Uri".to_owned(), TypedData::string(uri));
+    }
+    let mut properties = said["Properties"].as_object().cloned().unwrap_or_default();
+    properties.insert("Length".to_owned(), content.len().into());
+    metadata.insert("Properties".to_owned(), TypedData::json(&Value::Object(properties)));
+    let own = said["Metadata"].as_object().cloned().unwrap_or_default();
+    metadata.insert("Metadata".to_owned(), TypedData::json(&Value::Object(own)));
+    Some((TypedData::of(Data::Bytes(content.into())), metadata))
 }
 
 #[cfg(test)]

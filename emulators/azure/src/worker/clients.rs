@@ -2,7 +2,7 @@
 //!
 //! Source: Azure Functions documentation, "Supported languages"; the packages' own metadata.
 
-use super::proto;
+use super::{core_tools, proto};
 use crate::app::App;
 use mlemu_core::runtime::Unsupported;
 use mlemu_core::{Built, Language, Needs, Revision, Source};
@@ -32,6 +32,14 @@ const NODE_WORKER: &str = include_str!("worker.cjs");
 const NODE_WORKER_NAME: &str = concat!("azure-worker-", env!("CARGO_PKG_VERSION"), ".cjs");
 const MESSAGES_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION"), ".b64");
 const PROTO_NAME: &str = concat!("azure-messages-", env!("CARGO_PKG_VERSION"), ".proto");
+
+/// The folder of a complete worker that the app's settings name, as in an installation of Core Tools.
+fn installed(app: &App) -> Option<PathBuf> {
+    let name = format!("languageWorkers__{}__workerDirectory", app.language);
+    let also = name.replace("__", ":");
+    let is_it = |known: &str| known.eq_ignore_ascii_case(&name) || known.eq_ignore_ascii_case(&also);
+    app.bindings.settings.iter().find(|(known, _)| is_it(known)).map(|(_, folder)| folder.into())
+}
 
 fn language(runtime: &str) -> Option<(Language, Vec<String>)> {
     if runtime == MODEL {
@@ -63,6 +71,7 @@ pub(super) fn needs(revision: &Revision, app: &App) -> Result<Needs, Unsupported
             hint: Some("apps in Python, in Node and with a customHandler in host.json can".into()),
         });
     };
+    let client_packages = if installed(app).is_some() { Vec::new() } else { client_packages };
     Ok(Needs {
         source: revision.source.folder().to_owned(),
         language,
@@ -81,7 +90,9 @@ pub(super) async fn command(
     app: &App,
 ) -> std::io::Result<(PathBuf, Vec<String>)> {
     let mut args = built.program_args.clone();
-    if app.language == "node" {
+    if let Some(folder) = installed(app) {
+        args.extend(core_tools::start(&folder, &built.version).await?);
+    } else if app.language == "node" {
         let worker = aids::keep(folder, NODE_WORKER_NAME, NODE_WORKER).await?;
         let messages = aids::keep(folder, PROTO_NAME, proto::SOURCE).await?;
         let packages = built.client.clone().unwrap_or_default();

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(25);
 /// After a connection broke off: how long the end of the process may take to be seen.
 const WAKE: Duration = Duration::from_millis(300);
 /// Headers of one connection, which must not travel on.
-const HOP_BY_HOP: [&str; 7] =
+pub(super) const HOP_BY_HOP: [&str; 7] =
     ["connection", "te", "trailer", "transfer-encoding", "upgrade", "keep-alive", "content-length"];
 
 /// A port that is kept for the handler until it listens there itself.
@@ -89,7 +89,7 @@ impl HandlerSession {
         let (request, known) = if self.forwards(function) {
             (self.forwarded(&delivery), None)
         } else {
-            match ask::question(function, &delivery, &self.app).await {
+            match ask::question(function, &delivery, &self.app, false).await {
                 Ok(question) => (self.wrapped(function, &question, &delivery), Some(question.known)),
                 Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
             }
@@ -225,7 +225,7 @@ impl Session for HandlerSession {
             while TcpStream::connect(self.port.address).await.is_err() {
                 tokio::time::sleep(LOOK).await;
             }
-            self.index = Index { revision: self.revision, functions, oddities };
+            self.index = Index { revision: self.revision, functions, oddities, streams: false };
             self.app.bring(self.index.clone());
             Ok(())
         })

@@ -3,6 +3,7 @@
 //! Source: Azure Functions documentation, "Azure Functions triggers and bindings concepts".
 
 use super::messages::{BindingInfo, RpcFunctionMetadata};
+use crate::retry::Retry;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -29,6 +30,8 @@ pub struct Indexed {
     pub trigger: Binding,
     /// All but the trigger.
     pub others: Vec<Binding>,
+    /// Its own policy.
+    pub retry: Option<Retry>,
     /// Why the worker could not load it.
     pub fault: Option<String>,
 }
@@ -40,6 +43,8 @@ pub struct Index {
     pub functions: Vec<Indexed>,
     /// What was found and is no function, in words.
     pub oddities: Vec<String>,
+    /// Requests of HTTP go to servers of the workers' own.
+    pub streams: bool,
 }
 
 impl Index {
@@ -107,6 +112,7 @@ impl Indexed {
             language: metadata.language.clone(),
             trigger: bindings.remove(at),
             others: bindings,
+            retry: metadata.retry_options.as_ref().map(Retry::told),
             fault: None,
         })
     }
@@ -146,6 +152,7 @@ impl Indexed {
             language: self.language.clone(),
             raw_bindings: bindings.map(|binding| Value::Object(binding.said.clone()).to_string()).collect(),
             function_id: self.id.clone(),
+            ..RpcFunctionMetadata::default()
         }
     }
 }
@@ -195,7 +202,8 @@ fn of_file(name: &str, folder: &Path, text: &str, language: &str) -> Result<Opti
         function_id: mlemu_engine::ids::unguessable(),
         ..RpcFunctionMetadata::default()
     };
-    Indexed::with(&metadata, bindings).map(Some)
+    let retry = Retry::read(&said["retry"]).map_err(|why| format!("{name}/function.json: {why}"))?;
+    Ok(Some(Indexed { retry, ..Indexed::with(&metadata, bindings)? }))
 }
 
 /// Where nothing is said of the script.

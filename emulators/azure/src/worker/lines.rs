@@ -6,8 +6,25 @@ use super::index::Indexed;
 use crate::app::App;
 use crate::place::Place;
 use mlemu_core::record::Status;
-use mlemu_core::{Record, Subject, Usage, What};
+use mlemu_core::runtime::Unwrapped;
+use mlemu_core::{InvocationId, Record, Subject, Usage, What};
 use serde_json::Value;
+
+/// Before what a worker writes for its host alone.
+const CONSOLE: &str = "LanguageWorkerConsoleLog";
+/// Around the invocation before a line that a worker of ours logs for it.
+const MARK: char = '\u{1f}';
+/// In the place of the ends of lines within such a line.
+const BREAK: &str = "\u{1e}";
+
+/// What a worker's line stands for: many calls write at a time, and ours say for which.
+pub(super) fn unwrapped(line: &str) -> Option<Unwrapped> {
+    if let Some(text) = line.strip_prefix(CONSOLE) {
+        return Some(Unwrapped { text: text.to_owned(), invocation: None });
+    }
+    let (invocation, text) = line.strip_prefix(MARK)?.split_once(MARK)?;
+    Some(Unwrapped { text: text.replace(BREAK, "\n"), invocation: Some(InvocationId(invocation.into())) })
+}
 
 pub(crate) fn of(record: &Record, app: &App, place: &Place) -> Vec<String> {
     let subject = &record.subject;

@@ -80,7 +80,10 @@ impl StatusResult {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct WorkerTerminate {}
+pub struct WorkerTerminate {
+    #[prost(message, optional, tag = "1")]
+    pub grace_period: Option<Span>,
+}
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FunctionsMetadataRequest {
@@ -134,6 +137,37 @@ pub struct RpcFunctionMetadata {
     pub raw_bindings: Vec<String>,
     #[prost(string, tag = "13")]
     pub function_id: String,
+    #[prost(message, optional, tag = "15")]
+    pub retry_options: Option<RpcRetryOptions>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct RpcRetryOptions {
+    /// Less than zero: for ever.
+    #[prost(int32, tag = "2")]
+    pub max_retry_count: i32,
+    #[prost(message, optional, tag = "3")]
+    pub delay_interval: Option<Span>,
+    #[prost(message, optional, tag = "4")]
+    pub minimum_interval: Option<Span>,
+    #[prost(message, optional, tag = "5")]
+    pub maximum_interval: Option<Span>,
+    /// 0 exponential back-off, 1 fixed delay.
+    #[prost(int32, tag = "6")]
+    pub retry_strategy: i32,
+}
+
+impl RpcRetryOptions {
+    pub const FIXED_DELAY: i32 = 1;
+}
+
+/// A `google.protobuf.Duration`.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Span {
+    #[prost(int64, tag = "1")]
+    pub seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub nanos: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -349,6 +383,22 @@ pub struct RpcLog {
     pub level: i32,
     #[prost(string, tag = "4")]
     pub message: String,
+    /// 0 the app's, 1 the worker's own, 2 a metric.
+    #[prost(int32, tag = "8")]
+    pub log_category: i32,
+}
+
+impl RpcLog {
+    /// Whether it is for whoever wrote the app: what the app says, and what goes wrong in its worker.
+    pub fn is_for_people(&self) -> bool {
+        const INFORMATION: i32 = 2;
+        const WARNING: i32 = 3;
+        match self.log_category {
+            0 => self.level >= INFORMATION,
+            1 => self.level >= WARNING,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

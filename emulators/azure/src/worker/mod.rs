@@ -2,19 +2,23 @@
 //! runs them.
 //!
 //! [`messages`] is what is said, [`stream`] the connection, [`session`] the conversation; [`ask`] makes a request of an
-//! event and [`said`] an answer of a response. [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language needs and how its worker
-//! is started. Knows nothing of the paths that users call.
+//! event and [`said`] an answer of a response; [`proxied`] hands requests to workers that serve HTTP themselves.
+//! [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language
+//! needs and how its worker is started, [`core_tools`] how one that is installed already is. Knows nothing of the paths that users call.
 //!
 //! Source: Azure Functions, the language worker protocol (`FunctionRpc.proto`).
 
 mod ask;
 mod clients;
+mod core_tools;
 mod environment;
 mod handler;
 pub mod index;
 pub(crate) mod lines;
 pub(crate) mod messages;
 pub(crate) mod proto;
+mod proxied;
+mod requested;
 mod said;
 mod session;
 mod stream;
@@ -25,8 +29,12 @@ pub(crate) use session::NO_FUNCTION;
 
 use crate::app::App;
 use crate::place::Place;
-use mlemu_core::runtime::{Command, Unsupported};
-use mlemu_core::{Boxed, Built, InstanceId, Keeping, Needs, Record, Revision, Runtime, Session};
+use messages::RpcLog;
+use mlemu_core::runtime::{Command, Unsupported, Unwrapped};
+use mlemu_core::{
+    Boxed, Built, FunctionId, InstanceId, InvocationId, Keeping, LogLine, Needs, Record, Revision, Runtime,
+    Session, Sink, Stream, Subject, What,
+};
 use session::StreamSession;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,9 +45,29 @@ pub struct Workers {
     pub place: Place,
     /// Where the daemon may keep files for its instances.
     pub folder: PathBuf,
+    /// For what workers log by their stream.
+    pub sink: Arc<dyn Sink>,
 }
 
 impl Workers {
+    /// What workers log by their stream; ours writes to its console instead.
+    fn logging(&self) -> impl Fn(RpcLog) + Send + Sync + 'static {
+        let (app, sink) = (self.app.clone(), self.sink.clone());
+        move |log: RpcLog| {
+            if !log.is_for_people() {
+                return;
+            }
+            // The category is `Function.NAME`, and more behind it at times.
+            let name = log.category.strip_prefix("Function.").and_then(|rest| rest.split('.').next());
+            let function = FunctionId::new(app.id.scope.clone(), name.unwrap_or(&app.id.name));
+            let invocation =
+                (!log.invocation_id.is_empty()).then(|| InvocationId(log.invocation_id.as_str().into()));
+            let subject = Subject { function: Some(function), invocation, ..Subject::default() };
+            let at = app.bindings.queues.clock().now();
+            sink.send(at, subject, What::Log(LogLine { at, stream: Stream::Stderr, text: log.message }));
+        }
+    }
+
     fn open_handler(
         &self,
         revision: &Arc<Revision>,
@@ -75,7 +103,7 @@ impl Runtime for Workers {
             if self.app.language == "custom" {
                 return self.open_handler(revision, built);
             }
-            let (address, line) = stream::listen().await?;
+            let (address, line) = stream::listen(self.logging()).await?;
             let (program, args) = clients::command(built, &self.folder, address, &self.app).await?;
             let env = environment::of(revision, built, &self.app, &self.place);
             let session = StreamSession {
@@ -85,6 +113,8 @@ impl Runtime for Workers {
                 folder: built.code.clone(),
                 revision: revision.number,
                 index: index::Index::default(),
+                server: None,
+                hears_farewells: false,
             };
             Ok(Box::new(session) as Box<dyn Session>)
         })
@@ -96,7 +126,11 @@ impl Runtime for Workers {
     }
 
     fn keeping(&self, _revision: &Revision) -> Keeping {
-        Keeping { freezes: false, ..Keeping::default() }
+        Keeping { freezes: false, concurrency: self.app.host.at_once as usize, ..Keeping::default() }
+    }
+
+    fn unwrapped(&self, line: &str) -> Option<Unwrapped> {
+        lines::unwrapped(line)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -147,6 +147,7 @@ mod tests {
             language: String::new(),
             trigger,
             others: bindings,
+            retry: None,
             fault: None,
         }
     }

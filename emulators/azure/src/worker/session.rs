@@ -3,9 +3,10 @@
 use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
-    Content, FunctionLoadRequest, FunctionsMetadataRequest, RpcException, StatusResult, StreamingMessage,
-    WorkerInitRequest,
+    Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse,
+    RpcException, Span, StatusResult, StreamingMessage, WorkerInitRequest, WorkerTerminate,
 };
+use super::proxied::{Proxied, Server};
 use super::said;
 use super::stream::Line;
 use crate::HOST_VERSION;
@@ -16,12 +17,21 @@ use mlemu_core::{Answer, Boxed, Session};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// After a stream broke off: how long the end of the process may take to be seen.
 const WAKE: Duration = Duration::from_millis(500);
 
+/// What a worker calls the address of its own server for requests by HTTP.
+const SERVER: &str = "HttpUri";
+/// What workers claim that want to be told before they are ended.
+const HEARS_FAREWELLS: &str = "HandlesWorkerTerminateMessage";
+/// How long such a worker may take to end.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long an answer by HTTP may take that comes behind the failure of its function.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The kind of a failure whose stream broke off while the process lives.
 const BROKEN: &str = "WorkerProcessExitException";
 /// The kind of a failure that is the caller's: there is no such function.
@@ -34,6 +44,10 @@ pub(super) struct StreamSession {
     pub(super) folder: PathBuf,
     pub(super) revision: u64,
     pub(super) index: Index,
+    /// The worker's own, for requests by HTTP.
+    pub(super) server: Option<Server>,
+    /// It ends by itself when it is told to.
+    pub(super) hears_farewells: bool,
 }
 
 impl StreamSession {
@@ -66,10 +80,13 @@ impl StreamSession {
             function_app_directory: folder.clone(),
         }));
         let answer = self.hear(|content| match content {
-            Content::WorkerInitResponse(response) => Some(response.result),
+            Content::WorkerInitResponse(response) => Some(response),
             _ => None,
         });
-        good(answer.await?)?;
+        let answer = answer.await?;
+        good(answer.result)?;
+        self.hears_farewells = answer.capabilities.contains_key(HEARS_FAREWELLS);
+        self.server = answer.capabilities.get(SERVER).and_then(|address| Server::of(address));
         self.say(Content::FunctionsMetadataRequest(FunctionsMetadataRequest {
             function_app_directory: folder,
         }));
@@ -87,7 +104,8 @@ impl StreamSession {
             let bad = bad.into_iter().filter_map(Result::err);
             (good.into_iter().filter_map(Result::ok).collect(), bad.collect())
         };
-        self.index = Index { revision: self.revision, functions, oddities };
+        let streams = self.server.is_some();
+        self.index = Index { revision: self.revision, functions, oddities, streams };
         Ok(())
     }
 
@@ -134,37 +152,65 @@ impl StreamSession {
             return SessionReply::Answer(listed(&self.index));
         }
         let name = &*delivery.invoke.target.name;
-        let Some(function) = self.index.get(name).cloned() else {
+        let Some(function) = self.index.get(name) else {
             let message = format!("the app has no function `{name}`; it has {}", names(&self.index));
             return SessionReply::Error(error(NO_FUNCTION, &message));
         };
         if let Some(fault) = &function.fault {
             return SessionReply::Error(error("FunctionLoadError", fault));
         }
-        let asked = ask::question(&function, &delivery, &self.app).await;
+        let server = self.server.as_ref().filter(|_| function.trigger.is("httpTrigger"));
+        let asked = ask::question(function, &delivery, &self.app, server.is_some()).await;
         let Question { request, known } = match asked {
             Ok(question) => question,
             Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
         };
-        let id = request.invocation_id.clone();
-        self.say(Content::InvocationRequest(request));
-        let answer = self.hear(|content| match content {
-            Content::InvocationResponse(response) if response.invocation_id == id => Some(response),
-            _ => None,
-        });
-        let Ok(response) = answer.await else {
-            tokio::time::sleep(WAKE).await;
-            return SessionReply::Error(broken_off());
+        let proxied = server.and_then(|server| server.request(function, &delivery, &self.app));
+        let (response, proxied) = match self.run(request, proxied).await {
+            Ok(both) => both,
+            Err(reply) => return reply,
         };
-        match good(response.result.clone()) {
-            Ok(()) => {
-                match self.app.bindings.give(&function, &response, &known, &delivery.invoke.cause).await {
-                    Ok(()) => SessionReply::Answer(said::answer(&function, response)),
-                    Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
-                }
+        if let Err(why) = self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await {
+            return SessionReply::Error(error("OutputBindingError", &why));
+        }
+        SessionReply::Answer(proxied.unwrap_or_else(|| said::answer(function, response)))
+    }
+
+    /// Has the worker run a function. Where it serves the request itself, the answer is what it served.
+    async fn run(
+        &self,
+        request: InvocationRequest,
+        proxied: Option<Proxied>,
+    ) -> Result<(InvocationResponse, Option<Answer>), SessionReply> {
+        let answer = self.line.answer(&request.invocation_id);
+        self.say(Content::InvocationRequest(request));
+        let answer = async {
+            let Ok(response) = answer.await else {
+                tokio::time::sleep(WAKE).await;
+                return Err(SessionReply::Broken(broken_off()));
+            };
+            match good(response.result.clone()) {
+                Ok(()) => Ok(response),
+                Err(Trouble::Said(exception)) => Err(SessionReply::Error(reported(&exception))),
+                Err(Trouble::Gone) => Err(SessionReply::Broken(broken_off())),
             }
-            Err(Trouble::Said(exception)) => SessionReply::Error(reported(&exception)),
-            Err(Trouble::Gone) => SessionReply::Error(broken_off()),
+        };
+        let Some(proxied) = proxied else { return answer.await.map(|response| (response, None)) };
+        let (mut answer, mut served) = (pin!(answer), pin!(proxied.serve()));
+        let refused = |why: String| SessionReply::Error(error("HttpForwardingError", &why));
+        tokio::select! {
+            served = &mut served => {
+                let served = served.map_err(refused)?;
+                answer.await.map(|response| (response, Some(served)))
+            }
+            response = &mut answer => match response {
+                Ok(response) => Ok((response, Some(served.await.map_err(refused)?))),
+                Err(reply) => {
+                    // What the app's framework says of a failure is on its way, or nothing is.
+                    let _ = tokio::time::timeout(LAST_WORDS, served).await;
+                    Err(reply)
+                }
+            },
         }
     }
 }
@@ -243,9 +289,22 @@ impl Session for StreamSession {
     /// A worker takes the next call when it has answered, unless its stream is gone.
     fn idle(&self) -> Boxed<'_, ()> {
         Box::pin(async {
-            if self.line.from_worker.lock().await.is_closed() {
+            if !self.line.is_open() {
                 std::future::pending::<()>().await;
             }
+        })
+    }
+
+    fn leave(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            if !self.hears_farewells {
+                return;
+            }
+            let seconds = i64::try_from(GRACE.as_secs()).unwrap_or(0);
+            let grace_period = Some(Span { seconds, nanos: 0 });
+            self.say(Content::WorkerTerminate(WorkerTerminate { grace_period }));
+            let gone = self.hear(|_| None::<()>);
+            let _ = tokio::time::timeout(GRACE, gone).await;
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The one stream between the host and a worker: a gRPC server of one method for each instance, on the loopback
 //! interface.
 
-use super::messages::StreamingMessage;
+use super::messages::{Content, InvocationResponse, RpcLog, StreamingMessage};
 use axum::body::Body;
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
@@ -10,12 +10,14 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
 use tonic::{Status, Streaming};
@@ -24,10 +26,60 @@ const METHOD: &str = "/AzureFunctionsRpcMessages.FunctionRpc/EventStream";
 
 /// The host's end.
 pub(super) struct Line {
-    /// One call at a time listens.
+    /// What is no answer to a call, and no line of a log.
     pub(super) from_worker: tokio::sync::Mutex<mpsc::UnboundedReceiver<StreamingMessage>>,
     pub(super) to_worker: mpsc::UnboundedSender<StreamingMessage>,
+    calls: Arc<Calls>,
     serving: AbortHandle,
+}
+
+impl Line {
+    /// Where the answer to a call will come; one that never comes is seen by the end of it.
+    pub(super) fn answer(&self, invocation: &str) -> oneshot::Receiver<InvocationResponse> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(waiting) = self.calls.waiting().as_mut() {
+            waiting.insert(invocation.to_owned(), answer);
+        }
+        answered
+    }
+
+    /// Whether the worker still listens.
+    pub(super) fn is_open(&self) -> bool {
+        self.calls.waiting().is_some()
+    }
+}
+
+/// Calls whose answers are awaited, many at a time.
+struct Calls {
+    /// `None`: the stream has ended.
+    waiting: Mutex<Option<HashMap<String, oneshot::Sender<InvocationResponse>>>>,
+    /// Takes what the worker logs.
+    log: Box<dyn Fn(RpcLog) + Send + Sync>,
+}
+
+impl Calls {
+    fn waiting(&self) -> MutexGuard<'_, Option<HashMap<String, oneshot::Sender<InvocationResponse>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is for nobody here is handed back.
+    fn take(&self, message: StreamingMessage) -> Option<StreamingMessage> {
+        match message.content {
+            Some(Content::InvocationResponse(response)) => {
+                let call = self.waiting().as_mut().and_then(|all| all.remove(&response.invocation_id));
+                if let Some(call) = call {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = call.send(response);
+                }
+                None
+            }
+            Some(Content::RpcLog(log)) => {
+                (self.log)(log);
+                None
+            }
+            content => Some(StreamingMessage { content, ..message }),
+        }
+    }
 }
 
 impl Drop for Line {
@@ -39,18 +91,22 @@ impl Drop for Line {
 /// The worker's end, for the first that comes.
 struct End {
     heard: mpsc::UnboundedSender<StreamingMessage>,
+    calls: Arc<Calls>,
     said: mpsc::UnboundedReceiver<StreamingMessage>,
 }
 
 type Free = Arc<Mutex<Option<End>>>;
 
-/// Opens a listener for one worker. It closes with the line.
-pub(super) async fn listen() -> std::io::Result<(SocketAddr, Line)> {
+/// Opens a listener for one worker. It closes with the line. `log` takes what the worker logs by the stream.
+pub(super) async fn listen(
+    log: impl Fn(RpcLog) + Send + Sync + 'static,
+) -> std::io::Result<(SocketAddr, Line)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let (heard, from_worker) = mpsc::unbounded_channel();
     let (to_worker, said) = mpsc::unbounded_channel();
-    let free: Free = Arc::new(Mutex::new(Some(End { heard, said })));
+    let calls = Arc::new(Calls { waiting: Mutex::new(Some(HashMap::new())), log: Box::new(log) });
+    let free: Free = Arc::new(Mutex::new(Some(End { heard, calls: calls.clone(), said })));
     let serving = tokio::spawn(async move {
         let mut connections = JoinSet::new();
         loop {
@@ -64,7 +120,8 @@ pub(super) async fn listen() -> std::io::Result<(SocketAddr, Line)> {
             }
         }
     });
-    Ok((address, Line { from_worker: from_worker.into(), to_worker, serving: serving.abort_handle() }))
+    let serving = serving.abort_handle();
+    Ok((address, Line { from_worker: from_worker.into(), to_worker, calls, serving }))
 }
 
 async fn serve(stream: TcpStream, free: Free, address: SocketAddr) {
@@ -115,28 +172,27 @@ fn talk(
     end: End,
     request: tonic::Request<Streaming<StreamingMessage>>,
 ) -> impl Stream<Item = Result<StreamingMessage, Status>> + Send + 'static {
-    let End { heard, mut said } = end;
-    let mut worker = request.into_inner();
-    let (out, spoken) = mpsc::channel(16);
+    let End { heard, calls, said } = end;
+    let (mut worker, over) = (request.into_inner(), CancellationToken::new());
+    // However it ends, both halves end: a sane worker ends itself then.
+    let ends = over.clone().drop_guard();
     tokio::spawn(async move {
-        // However it ends, both halves end: a sane worker ends itself then.
-        loop {
-            let goes_on = tokio::select! {
-                message = worker.next() => match message {
-                    Some(Ok(message)) => heard.send(message).is_ok(),
-                    Some(Err(_)) | None => false,
-                },
-                message = said.recv() => match message {
-                    Some(message) => out.send(Ok(message)).await.is_ok(),
-                    None => false,
-                },
-            };
-            if !goes_on {
-                return;
+        while let Some(Ok(message)) = worker.next().await {
+            if calls.take(message).is_some_and(|message| heard.send(message).is_err()) {
+                break;
             }
         }
+        *calls.waiting() = None;
+        drop(ends);
     });
-    futures_util::stream::unfold(spoken, |mut spoken| async { Some((spoken.recv().await?, spoken)) })
+    futures_util::stream::unfold((said, over), |(mut said, over)| async {
+        let message = tokio::select! {
+            biased;
+            message = said.recv() => message?,
+            () = over.cancelled() => return None,
+        };
+        Some((Ok(message), (said, over)))
+    })
 }
 
 /// Messages as prost spells them.

@@ -5,6 +5,7 @@
 const crypto = require('crypto');
 const fs = require('fs');
 const Module = require('module');
+const net = require('net');
 const path = require('path');
 const { pathToFileURL } = require('url');
 
@@ -37,7 +38,13 @@ class Disposable {
 // What is logged becomes a line of the console: there it keeps its order with what is printed.
 function log(level, category, ...args) {
   if (category === 'system' && !['warning', 'error', 'critical'].includes(level)) return;
-  process.stderr.write(`${args.join(' ')}\n`);
+  write(args.join(' '));
+}
+
+// Many calls are under way at a time: a line says which it is of, where that is known.
+function write(text, invocation) {
+  const line = invocation ? `\x1f${invocation}\x1f${text.replaceAll('\n', '\x1e')}` : text;
+  process.stderr.write(`${line}\n`);
 }
 
 const core = {
@@ -49,7 +56,7 @@ const core = {
     if (functions.has(metadata.name)) throw new Error(`a function of the name "${metadata.name}" is there already`);
     const id = crypto.createHash('sha256').update(metadata.name).digest('hex').slice(0, 32);
     const rawBindings = Object.entries(metadata.bindings).map(([name, said]) => JSON.stringify({ ...said, name }));
-    functions.set(metadata.name, { id, metadata, rawBindings, callback });
+    functions.set(metadata.name, { id, metadata, rawBindings, callback, retryOptions: retryOptions(metadata) });
     return new Disposable(() => functions.delete(metadata.name));
   },
   registerHook(name, callback) {
@@ -60,6 +67,12 @@ const core = {
   setProgrammingModel(one) { model = one; },
   getProgrammingModel() { return model; },
 };
+
+// Names of strategies are the protocol's.
+function retryOptions({ retryOptions: said }) {
+  const strategies = { fixedDelay: 'fixed_delay', exponentialBackoff: 'exponential_backoff' };
+  return said && { ...said, retryStrategy: strategies[said.retryStrategy] ?? said.retryStrategy };
+}
 
 const load = Module._load;
 Module._load = function (request, ...rest) {
@@ -108,13 +121,27 @@ async function loadApp(app) {
   await hooked('appStart', { hookData: {}, appHookData, functionAppDirectory: app, hostVersion: core.hostVersion });
 }
 
+// The library's server for streams listens on every interface unless it is told otherwise.
+async function onLoopback(act) {
+  const { listen } = net.Server.prototype;
+  net.Server.prototype.listen = function (...args) {
+    return args.length === 1 && typeof args[0] === 'function'
+      ? listen.call(this, 0, '127.0.0.1', ...args) : listen.apply(this, args);
+  };
+  try {
+    return await act();
+  } finally {
+    net.Server.prototype.listen = listen;
+  }
+}
+
 const good = () => ({ status: 'Success' });
 
-function failed(error) {
+function failed(error, invocation) {
   const is = error instanceof Error || (error && error.stack);
   const message = is ? `${error.name}: ${error.message}` : `Error: ${String(error)}`;
   const stackTrace = (is && error.stack) || '';
-  process.stderr.write(`Result: Failure\nException: ${message}\nStack: ${stackTrace}\n`);
+  write(`Result: Failure\nException: ${message}\nStack: ${stackTrace}`, invocation);
   return { status: 'Failure', exception: { message, stackTrace, type: (is && error.name) || 'Error' } };
 }
 
@@ -123,15 +150,15 @@ const answers = {
     core.hostVersion = request.hostVersion;
     try {
       await loadApp(request.functionAppDirectory);
-      const capabilities = model ? await model.getCapabilities({ ...CAPABILITIES }) : CAPABILITIES;
+      const capabilities = await onLoopback(() => (model ? model.getCapabilities({ ...CAPABILITIES }) : CAPABILITIES));
       return { workerInitResponse: { capabilities, result: good() } };
     } catch (error) {
       return { workerInitResponse: { result: failed(error) } };
     }
   },
   async functionsMetadataRequest() {
-    const all = [...functions.values()].map(({ id, metadata, rawBindings }) => ({
-      name: metadata.name, functionId: id, rawBindings, language: 'node', directory: process.cwd(),
+    const all = [...functions.values()].map(({ id, metadata, rawBindings, retryOptions }) => ({
+      name: metadata.name, functionId: id, rawBindings, language: 'node', directory: process.cwd(), retryOptions,
     }));
     const useDefaultMetadataIndexing = all.length === 0;
     return { functionMetadataResponse: { functionMetadataResults: all, useDefaultMetadataIndexing, result: good() } };
@@ -147,10 +174,10 @@ const answers = {
     try {
       const { metadata, callback } = [...functions.values()].find((one) => one.id === functionId);
       const context = { invocationId, request, metadata, state: undefined,
-        log: (level, category, message) => log(level, category, message) };
+        log: (level, category, message) => category !== 'system' ? write(message, invocationId) : log(level, category, message) };
       return { invocationResponse: { ...spelled(await run(context, callback)), invocationId, result: good() } };
     } catch (error) {
-      return { invocationResponse: { invocationId, result: failed(error) } };
+      return { invocationResponse: { invocationId, result: failed(error, invocationId) } };
     }
   },
 };

@@ -6,6 +6,7 @@ Arguments are those of every language worker; before them comes a descriptor of 
 import argparse
 import asyncio
 import base64
+import contextvars
 import importlib
 import logging
 import os
@@ -48,14 +49,55 @@ def runtime():
     return importlib.import_module("azure_functions_runtime" if is_newer else "azure_functions_runtime_v1")
 
 
+# Which call this is.
+current = contextvars.ContextVar("current", default=None)
+
+
+def marked(text, invocation):
+    """A line that says which call it is of: many are under way at a time."""
+    return "\x1f%s\x1f%s" % (invocation, text.replace("\n", "\x1e")) if invocation else text
+
+
+class Printed:
+    """Standard output in whole lines, each with the call that prints it."""
+
+    def __init__(self, stream, call):
+        self.stream, self.call = stream, call
+        # What calls have begun to print.
+        self.begun = {}
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        call = self.call()
+        if not call:
+            return self.stream.write(text)
+        *lines, rest = (self.begun.pop(call, "") + text).split("\n")
+        if rest:
+            self.begun[call] = rest
+        if lines:
+            self.stream.write("".join(marked(line, call) + "\n" for line in lines))
+        return len(text)
+
+    def finish(self, call):
+        rest = self.begun.pop(call, None)
+        if rest:
+            self.stream.write(marked(rest, call) + "\n")
+
+
 class Lines(logging.Handler):
     """Log records become lines of the console: there they keep their order with what is printed."""
+
+    def __init__(self, worker):
+        super().__init__()
+        self.worker = worker
 
     def emit(self, record):
         if record.name.startswith(VENDORS) and record.levelno < logging.WARNING:
             return
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            print(marked(self.format(record), self.worker.call()), file=sys.stderr, flush=True)
         except Exception:  # A record that cannot be formatted must not end the function.
             self.handleError(record)
 
@@ -63,7 +105,7 @@ class Lines(logging.Handler):
 def tell(exception):
     """A failure as the host writes it."""
     text = "Result: Failure\nException: %s\nStack: %s" % (exception.message, exception.stack_trace)
-    print(text.rstrip(), file=sys.stderr, flush=True)
+    print(marked(text.rstrip(), current.get()), file=sys.stderr, flush=True)
 
 
 class Worker:
@@ -72,6 +114,11 @@ class Worker:
         self.runtime = None
         self.tasks = set()
         self.writing = asyncio.Lock()
+
+    def call(self):
+        """The call that this is part of. Threads of functions know it by the vendor's own variable."""
+        own = getattr(self.runtime, "invocation_id_cv", current)
+        return current.get() or own.get()
 
     async def say(self, request_id, **content):
         async with self.writing:
@@ -95,6 +142,8 @@ class Worker:
         if self.runtime is None:
             self.runtime = runtime()
             self.runtime.start_threadpool_executor()
+        if kind == "invocation_request":
+            current.set(message.invocation_request.invocation_id)
         properties = {"host": self.options.host, "protos": self.protos}
         request = types.SimpleNamespace(request=message, properties=properties)
         said = await getattr(self.runtime, kind)(request)
@@ -102,6 +151,7 @@ class Worker:
             kind, kind.replace("_request", "_response"))
         if said.HasField("result") and said.result.HasField("exception"):
             tell(said.result.exception)
+        sys.stdout.finish(current.get())
         sys.stdout.flush()
         await self.say(message.request_id, **{name: said})
 
@@ -122,7 +172,6 @@ async def main():
     import grpc
 
     protos = messages(said.messages)
-    logging.getLogger().addHandler(Lines())
     logging.getLogger().setLevel(logging.INFO)
     target = said.functions_uri.split("://", 1)[-1].rstrip("/")
     unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1),
@@ -132,7 +181,10 @@ async def main():
             "/%s.FunctionRpc/EventStream" % PACKAGE,
             request_serializer=protos.StreamingMessage.SerializeToString,
             response_deserializer=protos.StreamingMessage.FromString)
-        await Worker(said, protos, method()).run()
+        worker = Worker(said, protos, method())
+        logging.getLogger().addHandler(Lines(worker))
+        sys.stdout = Printed(sys.stdout, worker.call)
+        await worker.run()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// After an answer the next call waits for the instance this long; then another one is asked.
 const SETTLING: Duration = Duration::from_millis(100);
 
+/// The signal that ends a process which does not end by itself.
+const KILL: i32 = 9;
+
 /// When an invocation must have ended: on the wall clock for the function, on the monotonic one for us.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
@@ -201,8 +204,15 @@ impl Flight {
             Landing::Reply(SessionReply::Error(ReportedError { body, kind })) => {
                 (Err(FunctionFailure::Reported { body, kind, phase: Phase::Invoke }), true)
             }
+            Landing::Reply(SessionReply::Broken(ReportedError { body, kind })) => {
+                (Err(FunctionFailure::Reported { body, kind, phase: Phase::Invoke }), false)
+            }
             Landing::Reply(SessionReply::TooLarge { size, limit }) => {
                 (Err(FunctionFailure::ResponseTooLarge { size, limit }), true)
+            }
+            // Another call of the same process had taken too long, and it was ended for that.
+            Landing::Ended(Ending::Killed) if !self.halt.is_cancelled() => {
+                (Err(FunctionFailure::Exited { code: None, signal: Some(KILL), phase: Phase::Invoke }), false)
             }
             Landing::Ended(ending) => (Err(process::failure_of(ending, &self.plan, Phase::Invoke)), false),
             Landing::TimedOut => (Err(FunctionFailure::TimedOut { after }), self.keeping.outlives_deadlines),

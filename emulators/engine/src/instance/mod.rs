@@ -295,6 +295,7 @@ impl Instance {
             }
         }
         if let Some(process) = self.process.take() {
+            process.leave().await;
             process.kill().await;
         }
         self.log.flush();

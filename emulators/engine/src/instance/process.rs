@@ -125,6 +125,15 @@ impl Process {
         self.confined.drain().await;
     }
 
+    /// Lets it end by itself, where it is told how.
+    pub(super) async fn leave(&self) {
+        tokio::select! {
+            biased;
+            () = self.session.leave() => {}
+            _ = self.confined.ended() => {}
+        }
+    }
+
     /// Completes when nothing of it is left and all that it wrote was read.
     pub(super) async fn kill(&self) {
         self.confined.kill();

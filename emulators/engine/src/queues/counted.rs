@@ -150,7 +150,7 @@ impl Queues {
     /// A receiver waits for `alarm`. If that is still the next that time alone brings, time may go on.
     pub(super) fn seen(&self, id: &SubscriptionId, alarm: Option<Timestamp>) {
         if let Ok((subscription, _)) = self.lock().open(id)
-            && !subscription.backlog.has_turn()
+            && !subscription.offers()
             && subscription.backlog.next_alarm() == alarm
         {
             subscription.counting.seen();

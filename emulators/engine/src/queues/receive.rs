@@ -28,6 +28,8 @@ pub struct Want {
     pub allowance: Option<Arc<Allowance>>,
     /// Nothing is lent out while the gate is closed.
     pub gated: bool,
+    /// Where no more may be out it waits, instead of hearing so.
+    pub patient: bool,
 }
 
 impl Want {
@@ -40,12 +42,13 @@ impl Want {
             wait: Some(Duration::ZERO),
             allowance: None,
             gated: false,
+            patient: false,
         }
     }
 
     /// Up to `most` as soon as there is one.
     pub fn next(most: usize) -> Self {
-        Self { wait: Some(Duration::MAX), ..Self::now(most) }
+        Self { wait: Some(Duration::MAX), patient: true, ..Self::now(most) }
     }
 }
 
@@ -114,8 +117,8 @@ impl Queues {
         drop(lent);
         let seat = self.sit(from)?;
         let end = began.saturating_add(wait);
-        // What fell due is kept until what came of it is lent out.
-        let mut _due = None;
+        // Time stands from whatever roused it until what came of that is lent out, or the next deadline is set.
+        let mut roused = None;
         loop {
             let woken = seat.wake.notified();
             tokio::pin!(woken);
@@ -130,12 +133,15 @@ impl Queues {
             // It counts from here on, before it is polled.
             let next = alarm.map(|alarm| clock.until(alarm));
             self.seen(from, alarm);
-            drop(lent);
-            _due = tokio::select! {
+            drop((lent, roused.take()));
+            let mut next = next.unwrap_or_else(|| Box::pin(std::future::pending()));
+            let due = tokio::select! {
                 () = &mut woken => None,
                 () = clock.sleep(left) => None,
-                due = next.unwrap_or_else(|| Box::pin(std::future::pending())) => Some(due),
+                due = &mut next => Some(due),
             };
+            // Before the deadline is let go of, which may have been reached meanwhile.
+            roused = Some((self.settle().moving(), due));
         }
     }
 
@@ -180,13 +186,13 @@ impl Queues {
             store.take(from, want, now)
         };
         let (subscription, _) = store.open(from)?;
+        let (alarm, ready) = (subscription.backlog.next_alarm(), subscription.offers());
         match &taken {
             // Nobody gets anything before a lease is over.
             Err(_) => subscription.counting.seen(),
-            Ok(taken) if taken.changed || subscription.backlog.has_turn() => subscription.stir(),
+            Ok(taken) if taken.changed || ready => subscription.stir(),
             Ok(_) => {}
         }
-        let (alarm, ready) = (subscription.backlog.next_alarm(), subscription.backlog.has_turn());
         let faults = store.faults.clone();
         drop(store);
         let mut taken = taken?;
@@ -232,8 +238,8 @@ impl Store {
             }
         }
         match taken.full {
-            Some(limit) => Err(Fault::TooManyLeased { limit }),
-            None => Ok(taken),
+            Some(limit) if !want.patient => Err(Fault::TooManyLeased { limit }),
+            _ => Ok(taken),
         }
     }
 

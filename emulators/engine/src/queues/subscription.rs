@@ -153,6 +153,12 @@ impl Subscription {
         }
     }
 
+    /// Whether a receiver would get something now.
+    pub fn offers(&self) -> bool {
+        let has_room = self.settings.most_leased.is_none_or(|most| self.backlog.leased() < most);
+        has_room && self.backlog.has_turn()
+    }
+
     fn counts(&self) -> Counts {
         Counts { waiting: self.waiting, consumers: self.counting.consumers, ..self.backlog.counts() }
     }

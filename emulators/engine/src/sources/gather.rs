@@ -5,7 +5,7 @@ use crate::queues::{Consumer, Fault, Lent, Receipt, Received, Want};
 use crate::settle::Moving;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Messages that a mapping has and has not settled: they go back untouched when it is dropped.
 pub(super) struct Loan {
@@ -69,7 +69,6 @@ impl Driver {
                 None => self.arrive().await,
             };
             loop {
-                let mut commits = self.ground.queues.commits();
                 let gathered = self.gather().await;
                 if self.stop.is_cancelled() {
                     // On another thread a halt may have given it back just now.
@@ -77,22 +76,10 @@ impl Driver {
                 }
                 match gathered {
                     Ok(loan) => drop(tokio::spawn(loan.deliver())),
-                    Err(Fault::TooManyLeased { .. }) => self.room(&mut commits).await,
                     Err(_) => break,
                 }
             }
             drop(consumer);
-        }
-    }
-
-    /// Waits until less may be out, by a commit or by time.
-    async fn room(&self, commits: &mut watch::Receiver<u64>) {
-        let counts = self.ground.queues.counts(&self.mapping.from);
-        let Some(next) = counts.ok().and_then(|counts| counts.next_change) else { return };
-        tokio::select! {
-            _ = commits.changed() => {}
-            // The next look keeps time standing by itself.
-            _ = self.ground.clock().until(next) => {}
         }
     }
 

@@ -25,19 +25,18 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 /// Without what concerns one connection and the length of one body.
-pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = headers.clone();
+pub(crate) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in HOP_BY_HOP.into_iter().chain([header::CONTENT_LENGTH, header::EXPECT]) {
-        kept.remove(name);
+        headers.remove(name);
     }
-    kept
+    headers
 }
 
 /// `None`: the head is none that can be sent.
 pub(super) fn request(invoke: &Invoke, signature: Signature, to: SocketAddr) -> Option<Request<Full<Bytes>>> {
     let (method, target, mut headers, body) = if let Some(head) = &invoke.head {
         let RequestHead { method, target, headers } = &**head;
-        let (headers, body) = delivered(end_to_end(headers), &invoke.payload, signature);
+        let (headers, body) = delivered(end_to_end(headers.clone()), &invoke.payload, signature);
         (method.clone(), target.clone(), headers, body)
     } else if let Some(Described { method, target, headers, body }) = described(&invoke.payload, signature) {
         (method, target, headers, body)

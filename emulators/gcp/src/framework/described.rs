@@ -66,7 +66,7 @@ pub(super) fn described(payload: &[u8], signature: Signature) -> Option<Describe
     Some(Described {
         method: request.method.parse().ok()?,
         target: target.starts_with('/').then(|| target.parse().ok())??,
-        headers: super::end_to_end(&headers),
+        headers: super::end_to_end(headers),
         body,
     })
 }

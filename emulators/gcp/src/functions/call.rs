@@ -32,7 +32,7 @@ impl Functions {
             Ok(payload) => payload,
             Err(refusal) => return fault::refused(&refusal),
         };
-        let mut headers = end_to_end(&parts.headers);
+        let mut headers = end_to_end(parts.headers);
         let trace = forwarded(&mut headers, self.engine.ids());
         let is_due = headers.contains_key("x-cloudscheduler");
         let head = RequestHead { method: parts.method, target: target.rest, headers };
@@ -159,7 +159,7 @@ fn passed_on(answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     if let Some(head) = answer.head {
         *response.status_mut() = head.status;
-        *response.headers_mut() = end_to_end(&head.headers);
+        *response.headers_mut() = end_to_end(head.headers);
     }
     response
 }

@@ -27,6 +27,8 @@ mod streaming;
 mod tests;
 pub(crate) mod wire;
 
+pub(crate) use routes::serves;
+
 use crate::courier::Couriers;
 use crate::place::Place;
 use axum::body::Body;

@@ -17,6 +17,11 @@ use serde_json::{Map, Value};
 /// Of a body, in bytes: base64 makes a full publish a third larger.
 const LARGEST: usize = 16 * 1024 * 1024;
 
+/// Whether REST has an operation there.
+pub(crate) fn serves(method: &Method, path: &str) -> bool {
+    operation(method, path).is_some()
+}
+
 type Words = Map<String, Value>;
 
 pub(super) fn is_ours(path: &str) -> bool {

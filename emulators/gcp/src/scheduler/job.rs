@@ -135,7 +135,7 @@ impl Job {
 
     /// Tries until the target has taken it. While it waits to try again, `moving` is let go of, so that whoever goes
     /// forward in time meets the next try.
-    pub async fn fire(&self, attempt: Attempt<'_>, settle: &Settle, mut moving: Moving) -> Ending {
+    pub async fn fire(&self, attempt: Attempt<'_>, settle: &Settle, moving: &mut Option<Moving>) -> Ending {
         if let Some(target) = self.said.get("pubsubTarget") {
             return publish(attempt.pubsub, target, &attempt.cause);
         }
@@ -158,14 +158,13 @@ impl Job {
             };
             if number < most {
                 let later = clock.until(clock.now().plus(pause));
-                drop(moving);
+                drop(moving.take());
                 let due = later.await;
-                moving = settle.moving();
+                *moving = Some(settle.moving());
                 drop(due);
                 pause = (pause * 2).min(longest);
             }
         }
-        drop(moving);
         ending
     }
 

@@ -245,15 +245,16 @@ impl Scheduler {
         let (job, stop) = self.jobs().get(name).map(|entry| (entry.job.clone(), entry.stop.clone()))?;
         let work = Work::Due { what: name.into() };
         let pending = parts.settle.enter_waiting(&parts.scope, cause.trace(), work);
-        let (moving, this) = (parts.settle.moving(), self.clone());
+        let (mut moving, this) = (Some(parts.settle.moving()), self.clone());
         let firing = async move {
             let parts = &this.shared.parts;
             let began = parts.clock.now();
             let attempt =
                 Attempt { pubsub: &parts.pubsub, post: &this.shared.post, clock: &*parts.clock, at, cause };
-            let ending = job.fire(attempt, &parts.settle, moving).await;
+            let ending = job.fire(attempt, &parts.settle, &mut moving).await;
+            // All of it before time may go on.
             this.note(&job.name, |job| job.attempted(began, &ending));
-            drop(pending);
+            drop((pending, moving));
         };
         Some(tokio::spawn(async move {
             // It ends early when the job is taken away meanwhile.

@@ -12,6 +12,8 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use routes::serves;
+
 use crate::courier::Couriers;
 use crate::functions::fault::{Fault, json};
 use crate::place::Place;

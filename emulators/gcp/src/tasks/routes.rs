@@ -72,6 +72,11 @@ pub(super) fn target(path: &str) -> Option<Target> {
     })
 }
 
+/// Whether REST has an operation there.
+pub(crate) fn serves(method: &Method, path: &str) -> bool {
+    target(path).is_some_and(|target| operation(method, &target).is_some())
+}
+
 pub(super) fn operation(method: &Method, target: &Target) -> Option<Op> {
     Some(match (method, target.queue.is_some(), target.task.as_deref(), target.verb.as_str()) {
         (&Method::GET, false, None, "") => Op::ListQueues,

@@ -58,7 +58,7 @@ impl BlobStorage {
             let address = inside(&parts, &call.account).ok_or(code::InvalidUri)?;
             let asked = routes::asked(&parts, &address)?;
             let inside = call.container.is_empty() || call.container == asked.container;
-            if !inside || !matches!(asked.operation, Operation::DeleteBlob | Operation::SetTier) {
+            if !inside || !matches!(asked.operation, Operation::DeleteBlob | Operation::SetBlobTier) {
                 return Err(Fault::from(code::InvalidInput));
             }
             let inner = Call::read(self, &parts, &address, &asked, &id)?;

@@ -1,6 +1,9 @@
 //! Receivers that wait: each is woken by what concerns it, and by nothing else.
 
 use super::*;
+use crate::settle::Settle;
+use mlemu_core::{Boxed, Clock, Due, Timestamp};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -116,4 +119,91 @@ async fn a_hundred_thousand_messages_are_found_as_fast_as_few() {
     assert_eq!((taken, bench.counts()), (100_000, (0, 100_000, 0)));
     tokio::time::advance(seconds(30)).await;
     assert_eq!(bench.counts(), (100_000, 0, 0));
+}
+
+/// Counts the deadlines that were given up while time could go on.
+struct Careful {
+    clock: TestClock,
+    settle: Settle,
+    careless: Arc<AtomicUsize>,
+}
+
+struct Deadline {
+    settle: Settle,
+    careless: Arc<AtomicUsize>,
+    reached: bool,
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        if !self.reached && self.settle.is_still() {
+            self.careless.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Clock for Careful {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    fn sleep(&self, wait: Duration) -> Boxed<'static, ()> {
+        self.clock.sleep(wait)
+    }
+
+    fn until(&self, at: Timestamp) -> Boxed<'static, Due> {
+        let (settle, careless) = (self.settle.clone(), self.careless.clone());
+        let deadline = Deadline { settle, careless, reached: false };
+        let reached = self.clock.until(at);
+        Box::pin(async move {
+            let mut deadline = deadline;
+            let due = reached.await;
+            deadline.reached = true;
+            due
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_stands_while_a_receiver_changes_its_deadline() {
+    let (settle, careless) = (Settle::default(), Arc::<AtomicUsize>::default());
+    let clock = Careful { clock: TestClock::new(), settle: settle.clone(), careless: careless.clone() };
+    let queues = Queues::new(Arc::new(clock)).counted_in(settle.clone());
+    let bench = Bench::of(queues, Settings::default());
+    let later = |delay| NewMessage { delay: Some(delay), ..NewMessage::of("x", Cause::Mlemu) };
+    bench.queues.send(&bench.topic, later(seconds(60))).unwrap();
+    let receiver = wait(&bench, 1, Duration::MAX);
+    seated(&bench, 1).await;
+    settle.still().await;
+    // Roused by something that brings it nothing, and then by what it waits for.
+    for delay in [90, 30] {
+        bench.queues.send(&bench.topic, later(seconds(delay))).unwrap();
+        tokio::time::advance(seconds(1)).await;
+        assert!(settle.is_still());
+    }
+    assert_eq!(receiver.await.unwrap().unwrap().len(), 1);
+    assert_eq!(careless.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_patient_waits_for_room() {
+    let bench = Bench::new(Settings { most_leased: Some(1), ..Settings::default() });
+    bench.send("a");
+    bench.send("b");
+    bench.take(1).await;
+    let began = Instant::now();
+    let next = bench.queues.receive(&bench.only, Want::next(1)).await.unwrap().remove(0);
+    assert_eq!((bodies(std::slice::from_ref(&next)), began.elapsed()), (vec!["b".to_owned()], seconds(30)));
+    // By what somebody does, as well as by time.
+    let (queues, only) = (bench.queues.clone(), bench.only.clone());
+    let last = tokio::spawn(async move { queues.receive(&only, Want::next(1)).await });
+    seated(&bench, 1).await;
+    tokio::time::advance(seconds(1)).await;
+    bench.queues.acknowledge(&bench.only, &next.receipt, true).unwrap();
+    assert_eq!(bodies(&last.await.unwrap().unwrap()), ["a"]);
+    assert_eq!(began.elapsed(), seconds(31));
 }
