@@ -6,6 +6,7 @@ use crate::functions::fault::{self, Fault};
 use crate::functions::{Functions, deploy, new_id, routes};
 use crate::neighbours;
 use crate::place::Place;
+use crate::predict::Predict;
 use crate::pubsub::{self, Feed, PubSub};
 use crate::registered::Codes;
 use crate::scheduler::{self, Scheduler};
@@ -45,6 +46,7 @@ pub struct Gcp {
     sources: Sources,
     tasks: Tasks,
     scheduler: Scheduler,
+    pub(crate) predict: Predict,
     pub(crate) place: Place,
     watch: bool,
     /// What reads the change log for the triggers.
@@ -113,6 +115,7 @@ impl Gcp {
             service_account,
             strict: ground.strict_auth,
         });
+        let predict = Predict::new(&ground.engine, &place, ground.post);
         let (engine, watch) = (ground.engine, ground.watch);
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -124,6 +127,7 @@ impl Gcp {
             sources,
             tasks,
             scheduler,
+            predict,
             place,
             watch,
             reading,
@@ -170,6 +174,7 @@ impl Gcp {
             (None, None) if asked_around.is_some() => {
                 fault::json(StatusCode::OK, &asked_around.unwrap_or_default())
             }
+            (None, None) if Predict::claims(request.method(), &path) => self.predict.handle(request).await,
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,
