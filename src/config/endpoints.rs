@@ -77,7 +77,7 @@ impl Native {
         project: &mut Project,
     ) -> Result<(), ConfigError> {
         let provider = table.provider.unwrap_or_default();
-        if provider != Provider::Aws {
+        if provider == Provider::Azure {
             return Err(self.fault(name.span(), format!("endpoints of {} are not there yet", provider.name())));
         }
         let own = VariantTable {
