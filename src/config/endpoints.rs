@@ -11,7 +11,13 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 /// The only variant of an endpoint that has no others, as the vendors' consoles call it.
-const ONLY: &str = "AllTraffic";
+fn only(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Aws => "AllTraffic",
+        Provider::Gcp => "v1",
+        Provider::Azure => "default",
+    }
+}
 const JSON: &str = "application/json";
 
 /// A model endpoint: exactly one of `function`, `reply` and `http`, or variants of which each has one.
@@ -71,7 +77,7 @@ impl Native {
         project: &mut Project,
     ) -> Result<(), ConfigError> {
         let provider = table.provider.unwrap_or_default();
-        if provider != Provider::Aws {
+        if provider == Provider::Azure {
             return Err(self.fault(name.span(), format!("endpoints of {} are not there yet", provider.name())));
         }
         let own = VariantTable {
@@ -97,9 +103,9 @@ impl Native {
         }
         if let (true, Some(model)) = (variants.is_empty() && !is_said, models.first()) {
             // Requests name a model: the variant only has its name.
-            variants.push(Variant { name: ONLY.into(), weight: 1.0, ..model.clone() });
+            variants.push(Variant { name: only(provider).into(), weight: 1.0, ..model.clone() });
         } else if variants.is_empty() {
-            variants.push(self.variant(name, ONLY, own, project)?);
+            variants.push(self.variant(name, only(provider), own, project)?);
         }
         let options = table.output.map(|output| ("output".to_owned(), output)).into_iter().collect();
         let endpoint = Endpoint { name: name.get_ref().clone(), variants, models, options };

@@ -7,6 +7,7 @@
 pub mod changes;
 pub mod control;
 mod dialect;
+mod elsewhere;
 pub mod folders;
 pub mod guard;
 mod hands;

@@ -4,6 +4,7 @@
 //! its own clouds in front of them; what costs to make, the built packages and the walls around processes, is
 //! shared. [`World::new`] is the one place where a world is put together.
 
+use super::elsewhere;
 use super::recording::Recorder;
 use super::reset::Moments;
 use super::scope::ScopeName;
@@ -139,6 +140,7 @@ impl World {
             engine.faults().seed(seed);
         }
         let schedules = Arc::new(Schedules::new(engine.clone()));
+        let post = elsewhere::post();
         let fronts = Arc::new(soil.fronts.iter().map(|(kind, address)| (kind.name, *address)).collect());
         let plugged = soil.fronts.iter().map(|(kind, address)| {
             let place = name.place(&soil.settings, kind.name);
@@ -152,6 +154,7 @@ impl World {
                 folder: soil.clients.clone(),
                 region: place.region,
                 account: place.account,
+                post: post.clone(),
                 prefix: name.prefix(),
                 options: soil.settings.options(kind.name),
                 strict_auth: soil.strict_auth,

@@ -2,8 +2,10 @@
 
 use super::clients;
 use super::house::House;
+use super::http;
 use super::onnx;
 use super::plan::Plan;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
@@ -115,4 +117,47 @@ fn mistakes_in_endpoints_are_named() {
     says("{ reply = \"1\", variants = { a = { reply = \"2\" } } }", "make it one of the variants");
     says("{ provider = \"azure\", reply = \"1\" }", "endpoints of azure are not there yet");
     says("{ replay = \"1\" }", "did you mean `reply`?");
+}
+
+fn google() -> House {
+    let toml = format!(
+        "[functions.sum]\nprovider = \"gcp\"\n{}\n[endpoints.sums]\nprovider = \"gcp\"\n\
+         variants.new = {{ weight = 9, function = \"sum\" }}\nvariants.old = {{ weight = 1, reply = \"[0]\" }}\n",
+        onnx::SUM
+    );
+    onnx::plan(&toml).up()
+}
+
+#[test]
+fn ai_platform_predicts_and_tells_of_models() {
+    let Some(python) = clients::google_predict() else { return };
+    python.drive(&google(), "predict.py", "models");
+}
+
+#[test]
+fn vertex_predicts_and_splits() {
+    let Some(python) = clients::google_predict() else { return };
+    python.drive(&google(), "predict.py", "endpoints");
+}
+
+#[test]
+fn the_protocols_of_model_servers() {
+    let house = google();
+    let ask = |line: &str, body: Value| {
+        let answer = http::send(house.gcp(), line, &[], body.to_string().as_bytes());
+        (answer.status, answer.json())
+    };
+    let rows = json!([[1, 2, 3], [4, 5, 6]]);
+    let predict = "POST /v1/models/sums/versions/new:predict";
+    assert_eq!(ask(predict, json!({"instances": rows})), (200, json!({"predictions": [6.0, 15.0]})));
+    assert_eq!(ask(predict, json!({"inputs": rows})), (200, json!({"outputs": [6.0, 15.0]})));
+    assert_eq!(ask(predict, json!({})), (400, json!({"error": "Missing 'inputs' or 'instances' key"})));
+    assert_eq!(ask("POST /v1/models/none:predict", json!({"instances": rows})).0, 404);
+    let status = ask("GET /v1/models/sums", json!(null)).1;
+    assert_eq!(status["model_version_status"][0]["state"], "AVAILABLE");
+    let input = json!({"name": "row", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]});
+    let (code, came) = ask("POST /v2/models/sums/versions/new/infer", json!({"id": "7", "inputs": [input]}));
+    let output = json!({"name": "predictions", "shape": [2], "datatype": "FP32", "data": [6.0, 15.0]});
+    assert_eq!((code, &came["id"], &came["outputs"][0]), (200, &json!("7"), &output), "{came}");
+    assert_eq!(ask("GET /v2/models/sums/ready", json!(null)).1["ready"], true);
 }

@@ -150,6 +150,7 @@ impl Aws {
                 settings: settings.clone(),
                 s3: s3.clone(),
                 new_id,
+                post: ground.post,
             });
             let engine = ground.engine.clone();
             let functions = Arc::new(ground.engine);

@@ -2,6 +2,7 @@
 
 use crate::Engine;
 use crate::Shelf;
+use crate::endpoints::Post;
 use crate::objects::Objects;
 use crate::queues::Queues;
 use crate::schedules::Schedules;
@@ -27,6 +28,8 @@ pub struct Ground {
     pub region: String,
     /// Account, project or subscription.
     pub account: String,
+    /// How endpoints ask a server elsewhere.
+    pub post: Post,
     /// Before the paths of this scope of the daemon; empty for the first.
     pub prefix: String,
     /// What the project says to this cloud alone, by the key of its file.

@@ -8,6 +8,7 @@ pub mod functions;
 mod neighbours;
 mod place;
 mod plug;
+pub mod predict;
 pub mod profile;
 pub mod pubsub;
 pub mod registered;

@@ -6,6 +6,7 @@ use crate::functions::fault::{self, Fault};
 use crate::functions::{Functions, deploy, new_id, routes};
 use crate::neighbours;
 use crate::place::Place;
+use crate::predict::Predict;
 use crate::pubsub::{self, Feed, PubSub};
 use crate::registered::Codes;
 use crate::scheduler::{self, Scheduler};
@@ -46,6 +47,7 @@ pub struct Gcp {
     sources: Sources,
     tasks: Tasks,
     scheduler: Scheduler,
+    pub(crate) predict: Predict,
     pub(crate) place: Place,
     watch: bool,
     /// What reads the change log for the triggers.
@@ -114,6 +116,7 @@ impl Gcp {
             service_account,
             strict: ground.strict_auth,
         });
+        let predict = Predict::new(&ground.engine, &place, ground.post);
         let (engine, watch) = (ground.engine, ground.watch);
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -125,6 +128,7 @@ impl Gcp {
             sources,
             tasks,
             scheduler,
+            predict,
             place,
             watch,
             reading,
@@ -175,6 +179,7 @@ impl Gcp {
             (None, None) if tokens::claims(request.method(), &path) => {
                 tokens::answer(request.into_body(), self.engine.parts().clock.machine()).await
             }
+            (None, None) if Predict::claims(request.method(), &path) => self.predict.handle(request).await,
             (None, None) if PubSub::claims(&path) => self.pubsub.rest(request).await,
             (None, None) if Tasks::claims(&path) => self.tasks.handle(request).await,
             (None, None) if Scheduler::claims(&path) => self.scheduler.handle(request).await,

@@ -7,6 +7,7 @@ use crate::plug::Gcp;
 use crate::profile::{self, Generation};
 use mlemu_core::declare::{FunctionDeclaration, Provenance, ResourceDeclaration};
 use mlemu_core::{Environment, FunctionId, Limits, Revision, Sink, Source, Subject, What};
+use mlemu_engine::endpoints;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,13 @@ impl Drop for UnderWay {
 impl Gcp {
     /// Begins to read such code.
     pub fn declare_resources(&self, resources: &[&ResourceDeclaration]) -> Result<(), String> {
+        let endpoints: Vec<_> =
+            resources.iter().filter(|resource| resource.kind == endpoints::KIND).collect();
+        self.predict.keep(&endpoints.iter().map(|resource| resource.name.as_str()).collect::<Vec<_>>());
+        for resource in endpoints {
+            let said = serde_json::from_str(&resource.properties).map_err(|error| error.to_string())?;
+            self.predict.declare(said);
+        }
         for resource in resources.iter().filter(|resource| resource.kind == KIND) {
             let code: Code = serde_json::from_str(&resource.properties).map_err(|error| error.to_string())?;
             let Some(this) = self.this.upgrade() else { continue };

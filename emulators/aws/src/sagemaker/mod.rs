@@ -5,7 +5,6 @@
 
 mod fault;
 mod ops;
-mod post;
 mod routes;
 
 pub use routes::{Operation, coverage};
@@ -19,7 +18,7 @@ use fault::{Code, Fault};
 use http::request::Parts as Head;
 use http::{HeaderMap, Request};
 use mlemu_core::{Cause, Clock, InvocationId};
-use mlemu_engine::endpoints::{Asked, Endpoint, EndpointParts, Endpoints};
+use mlemu_engine::endpoints::{Asked, Endpoint, EndpointParts, Endpoints, Post};
 use mlemu_engine::faults::Trouble;
 use mlemu_engine::{Engine, Ids};
 use std::sync::Arc;
@@ -38,6 +37,7 @@ pub struct Parts {
     /// Where asynchronous requests and their answers are.
     pub s3: S3,
     pub new_id: fn(&Ids) -> InvocationId,
+    pub post: Post,
 }
 
 /// The whole service. A cheap handle; clones share one.
@@ -91,7 +91,7 @@ impl SageMaker {
             scope: parts.settings.scope.clone(),
             clock: parts.clock,
             new_id: parts.new_id,
-            post: post::post(),
+            post: parts.post,
             patience: PATIENCE,
         });
         let front = Front { engine: parts.engine, settings: parts.settings, s3: parts.s3, endpoints };

@@ -44,6 +44,7 @@ use push::Pusher;
 use registry::{Held, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use wire::known::rfc3339;
 
 /// What the service lives on.
 pub struct Parts {

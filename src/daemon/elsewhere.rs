@@ -1,4 +1,4 @@
-//! Asking a server elsewhere on an endpoint's behalf.
+//! Servers elsewhere, which answer for an endpoint: the clouds are given this way to ask them.
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 const LARGEST: usize = 6 * 1024 * 1024;
 
 /// Plain HTTP: what an endpoint of a project names is on this machine, most likely.
-pub(super) fn post() -> Post {
+pub fn post() -> Post {
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     Arc::new(move |posted| {
         let client = client.clone();
