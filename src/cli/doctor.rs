@@ -23,6 +23,7 @@ pub fn run(printer: Printer) -> Result<Exit, Complaint> {
         })
         .collect();
     findings.extend(interpreters()?);
+    findings.push(models()?);
     findings.push(cache());
     findings.extend(credentials());
     if printer.json {
@@ -67,6 +68,32 @@ fn interpreters() -> Result<Vec<Finding>, Complaint> {
         fix: None,
     };
     Ok(found.into_iter().map(finding).collect())
+}
+
+/// Whether functions can be models, and by which library.
+fn models() -> Result<Finding, Complaint> {
+    let builder = mlemu_bundle::Builder::new(folders::cache(), true);
+    let name = "onnxruntime".to_owned();
+    let Some(library) = builder.model_library(&std::env::current_dir().unwrap_or_default()) else {
+        return Ok(Finding {
+            name,
+            ok: true,
+            text: "not here yet; functions of runtime `onnx` fetch it when they first start".into(),
+            fix: Some("`mlemu onnx install` fetches it now (about 20 MB)".into()),
+        });
+    };
+    let version = super::block_on(async { Ok(builder.model_library_version(&library).await) })?;
+    Ok(match version {
+        Some(version) => {
+            Finding { name, ok: true, text: format!("{version}, {}", library.display()), fix: None }
+        }
+        None => Finding {
+            name,
+            ok: false,
+            text: format!("{} cannot be loaded, or is older than 1.17", library.display()),
+            fix: Some("unset ORT_DYLIB_PATH, or `pip install -U onnxruntime` where that is from".into()),
+        },
+    })
 }
 
 fn cache() -> Finding {

@@ -13,6 +13,7 @@ pub mod exit;
 mod fit;
 mod invoke;
 mod logs;
+mod onnx;
 mod profile_init;
 mod profiles;
 mod ps;
@@ -161,6 +162,8 @@ enum Verb {
     Config(ProjectArgs),
     /// Print the JSON Schema of mlemu.toml or of test files, for editors
     Schema(schema::SchemaArgs),
+    /// Fetch the library that runs models without a language
+    Onnx(onnx::OnnxArgs),
     /// Check what this machine can do and what is missing
     Doctor,
     /// Print a completion script for a shell
@@ -216,6 +219,7 @@ fn run(verb: Verb, printer: Printer) -> Result<Exit, exit::Complaint> {
         Verb::Profiles(args) => profiles::run(&args, printer),
         Verb::Config(args) => config::run(&args, printer),
         Verb::Schema(args) => schema::run(&args, printer),
+        Verb::Onnx(args) => block_on(onnx::run(args, printer)),
         Verb::Doctor => doctor::run(printer),
         Verb::Completions(args) => completions::run(&args, printer),
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, QueueDeclaration, ResourceDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::faults::{Asked, Trouble};
 use std::net::SocketAddr;
@@ -55,6 +55,10 @@ impl Cloud for mlemu_azure::Azure {
 
     fn declare_queues(&self, queues: &[&QueueDeclaration]) -> Result<(), String> {
         self.declare_queues(queues.iter().map(|queue| queue.name.as_str()))
+    }
+
+    fn declare_resources(&self, resources: &[&ResourceDeclaration]) -> Result<(), String> {
+        self.declare_resources(resources)
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {

@@ -1,13 +1,15 @@
 //! What vendors put around an event, and around an answer.
 //!
 //! API Gateway and function URLs put a request into JSON, Azure's host a trigger's data, Pub/Sub a message. A model's
-//! own event is inside of them.
+//! own event is inside of them. The event of a new object only names it: the object itself is what is asked about.
 
+use super::object::Object;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use mlemu_onnx::{Event, Fault, Model};
 use serde_json::{Value, json};
+use std::io::Write;
 
 /// What an answer is put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +21,56 @@ enum Around {
     Host,
 }
 
-/// Answers an event as it came. Only a fault that is not the caller's is one.
-pub(super) fn answer(model: &mut Model, body: Bytes) -> Result<Value, Fault> {
+/// An event, taken out of what was around it.
+pub(super) struct Letter {
+    /// Several where several objects are named, each with its place.
+    events: Vec<(Option<String>, Result<Event, String>)>,
+    around: Around,
+}
+
+/// Opens what came, and fetches what it only names.
+pub(super) async fn read(body: Bytes) -> Letter {
     let (event, around) = open(Event::read(body));
-    let answered = event.map_err(Fault::Event).and_then(|event| model.answer(&event));
-    match (answered, around) {
-        (Err(fault), Around::Http) if fault.is_callers() => {
-            Ok(http(400, &json!({ "error": fault.to_string() })))
+    let objects = match &event {
+        Ok(Event::Json(value)) => Object::named(value),
+        _ => Vec::new(),
+    };
+    if objects.is_empty() {
+        return Letter { events: vec![(None, event)], around };
+    }
+    let mut events = Vec::new();
+    for object in objects {
+        let fetched = object.fetch().await.map(Event::read);
+        events.push((Some(object.shown()), fetched));
+    }
+    Letter { events, around }
+}
+
+impl Letter {
+    /// Only a fault that is not the caller's is one.
+    pub(super) fn answer(self, model: &mut Model) -> Result<Value, Fault> {
+        let answers = self.events.into_iter().map(|(object, event)| {
+            let answered = event.map_err(Fault::Event).and_then(|event| model.answer(&event));
+            if let (Some(object), Ok(answer)) = (object, &answered) {
+                // Nobody waits for it: the log is where a person looks.
+                let _ = writeln!(std::io::stdout(), "{object} {answer}");
+            }
+            answered
+        });
+        let answers: Result<Vec<Value>, Fault> = answers.collect();
+        let answered = answers.map(|mut answers| match answers.len() {
+            1 => answers.remove(0),
+            _ => Value::Array(answers),
+        });
+        match (answered, self.around) {
+            (Err(fault), Around::Http) if fault.is_callers() => {
+                Ok(http(400, &json!({ "error": fault.to_string() })))
+            }
+            (Err(fault), _) => Err(fault),
+            (Ok(value), Around::Nothing) => Ok(value),
+            (Ok(value), Around::Http) => Ok(http(200, &value)),
+            (Ok(value), Around::Host) => Ok(json!({ "Outputs": {}, "Logs": [], "ReturnValue": value })),
         }
-        (Err(fault), _) => Err(fault),
-        (Ok(value), Around::Nothing) => Ok(value),
-        (Ok(value), Around::Http) => Ok(http(200, &value)),
-        (Ok(value), Around::Host) => Ok(json!({ "Outputs": {}, "Logs": [], "ReturnValue": value })),
     }
 }
 

@@ -2,16 +2,18 @@
 //!
 //! It speaks whichever protocol its surroundings say, as a custom runtime of that vendor would: [`pull`] asks Lambda's
 //! Runtime API, [`push`] listens for Google's requests and for those of Azure's host. [`envelope`] takes the event out of
-//! what the vendors put around it. A model that ends the process ends an instance and nothing else.
+//! what the vendors put around it, [`object`] fetches what it only names. A model that ends the process ends an instance and nothing else.
 
 mod envelope;
+mod object;
 mod pull;
 mod push;
 
-use mlemu_bundle::MODEL_LIBRARY;
+use mlemu_bundle::{MODEL_LIBRARY, MODEL_VERSION};
 use mlemu_onnx::{Fault, Model, SPEC, Spec};
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where an instance of Lambda asks for its events.
@@ -19,9 +21,13 @@ const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// Where instances of the others are to listen.
 const PORTS: [&str; 2] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "PORT"];
 
-/// Serves until it is ended.
-pub fn main() -> ExitCode {
-    match serve() {
+/// Serves until it is ended. With `version LIBRARY` it only says which ONNX Runtime that is.
+pub fn main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let done = match (args.next(), args.next()) {
+        (Some(verb), Some(library)) if verb == MODEL_VERSION => version(Path::new(&library)),
+        _ => serve(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             // Nobody is left to tell if this fails.
@@ -41,6 +47,12 @@ fn serve() -> Result<(), String> {
     let port = PORTS.iter().find_map(|name| std::env::var(name).ok()?.parse().ok());
     let port = port.ok_or("this verb is for functions of runtime `onnx`, which mlemu starts itself")?;
     runtime.block_on(push::serve(port, model.map_err(|fault| fault.to_string())?))
+}
+
+fn version(library: &Path) -> Result<(), String> {
+    let minor = mlemu_onnx::library_version(library);
+    let minor = minor.ok_or_else(|| format!("{} is no ONNX Runtime 1.17 or newer", library.display()))?;
+    writeln!(std::io::stdout(), "1.{minor}").map_err(|error| error.to_string())
 }
 
 fn load() -> Result<Model, Fault> {

@@ -40,7 +40,7 @@ pub(super) async fn serve(address: &str, model: Result<Model, Fault>) -> Result<
         let id =
             next.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
         let body = next.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-        match envelope::answer(&mut model, body) {
+        match envelope::read(body).await.answer(&mut model) {
             Ok(answer) => {
                 let path = format!("invocation/{id}/response");
                 api.ask(Method::POST, &path, answer.to_string().into(), None).await.map(drop)?;

@@ -40,8 +40,9 @@ async fn answer(model: Arc<Mutex<Model>>, request: Request) -> Response {
     let Ok(body) = to_bytes(request.into_body(), MOST).await else {
         return told(StatusCode::BAD_REQUEST, &json!({ "error": "the request broke off" }));
     };
+    let letter = envelope::read(body).await;
     // One event at a time: the session is one, and so is the thread.
-    let answered = envelope::answer(&mut model.lock().unwrap_or_else(PoisonError::into_inner), body);
+    let answered = letter.answer(&mut model.lock().unwrap_or_else(PoisonError::into_inner));
     match answered {
         Ok(value) => told(StatusCode::OK, &value),
         Err(fault) => told(status(&fault), &json!({ "error": fault.to_string() })),

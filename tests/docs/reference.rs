@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The verbs whose own verbs have a help of their own.
-const VERBS: [&str; 34] = [
+const VERBS: [&str; 36] = [
     "up",
     "invoke",
     "exec",
@@ -45,6 +45,8 @@ const VERBS: [&str; 34] = [
     "report",
     "config",
     "schema",
+    "onnx",
+    "onnx install",
     "doctor",
     "completions",
 ];

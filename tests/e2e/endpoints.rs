@@ -27,6 +27,7 @@ runtime = "python3"
 handler = "app.raises"
 
 [endpoints]
+own = {{ onnx = {{ file = "model.onnx", input = {{ path = "row" }}, output = {{ as = "regression" }} }} }}
 model = {{ function = "Sum", output = "s3://results/scores/" }}
 python = {{ function = "Echo" }}
 raises = {{ function = "Raises" }}
@@ -110,12 +111,12 @@ fn mistakes_in_endpoints_are_named() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(words), "{endpoint}\n{said}");
     };
-    says("{}", "exactly one of `function`, `reply` and `http`");
+    says("{}", "exactly one of `onnx`, `function`, `reply` and `http`");
     says("{ reply = \"1\", function = \"f\" }", "exactly one of");
     says("{ http = \"ftp://x\" }", "no address");
     says("{ reply = \"1\", errors = 2.0 }", "a share from 0 to 1");
     says("{ reply = \"1\", variants = { a = { reply = \"2\" } } }", "make it one of the variants");
-    says("{ provider = \"azure\", reply = \"1\" }", "endpoints of azure are not there yet");
+    says("{ onnx = {}, reply = \"1\" }", "exactly one of");
     says("{ replay = \"1\" }", "did you mean `reply`?");
 }
 
@@ -160,4 +161,27 @@ fn the_protocols_of_model_servers() {
     let output = json!({"name": "predictions", "shape": [2], "datatype": "FP32", "data": [6.0, 15.0]});
     assert_eq!((code, &came["id"], &came["outputs"][0]), (200, &json!("7"), &output), "{came}");
     assert_eq!(ask("GET /v2/models/sums/ready", json!(null)).1["ready"], true);
+}
+
+fn azure() -> House {
+    let toml = format!(
+        "[functions.sum]\nprovider = \"azure\"\n{}\n[endpoints.sums]\nprovider = \"azure\"\nkey = \"sesame\"\n\
+         variants.blue = {{ weight = 90, function = \"sum\" }}\n\
+         variants.green = {{ weight = 10, onnx = {{ file = \"model.onnx\", input = {{ path = \"row\" }} }} }}\n\
+         [endpoints.open]\nprovider = \"azure\"\nreply = \"{{\\\"a\\\": 1}}\"\n",
+        onnx::SUM
+    );
+    onnx::plan(&toml).up()
+}
+
+#[test]
+fn azure_ml_scores() {
+    let Some(python) = clients::azure_python() else { return };
+    python.drive(&azure(), "azureml.py", "scores");
+}
+
+#[test]
+fn azure_ml_fails_as_on_azure() {
+    let Some(python) = clients::azure_python() else { return };
+    python.drive(&azure(), "azureml.py", "fails");
 }

@@ -39,12 +39,36 @@ fn value(field: u8, name: &str, second: u8) -> Vec<u8> {
     inside(field, &[text(1, name), inside(2, &[inside(1, &[number(1, 1), shape])])])
 }
 
+/// A model of one node, with what its graph has besides.
+fn of_graph(node: &[Vec<u8>], more: &[u8], second: u8, opset: u8) -> Vec<u8> {
+    let node = inside(1, node);
+    let ends = [value(11, "X", 3), value(12, "Y", second)].concat();
+    let graph = inside(7, &[node, text(2, "g"), more.to_vec(), ends]);
+    [number(1, 7), graph, inside(8, &[number(2, opset)])].concat()
+}
+
 /// A model of one operation with one attribute that is a list of one integer.
 fn model(operation: &str, attribute: &str, integer: u8, second: u8) -> Vec<u8> {
     let attribute = inside(5, &[text(1, attribute), number(8, integer), vec![0xA0, 1, 7]]);
-    let node = inside(1, &[text(1, "X"), text(2, "Y"), text(4, operation), attribute]);
-    let graph = inside(7, &[node, text(2, "g"), value(11, "X", 3), value(12, "Y", second)]);
-    [number(1, 7), graph, inside(8, &[number(2, 11)])].concat()
+    of_graph(&[text(1, "X"), text(2, "Y"), text(4, operation), attribute], &[], second, 11)
+}
+
+/// A model that adds a tensor of floats which is said to be somewhere, or to be of some size.
+fn adds(tensor: &[Vec<u8>]) -> Vec<u8> {
+    let tensor = inside(5, &[tensor.concat(), number(2, 1), text(8, "W")]);
+    of_graph(&[text(1, "X"), text(1, "W"), text(2, "Y"), text(4, "Add")], &tensor, 3, 11)
+}
+
+/// Three floats that are in another file.
+fn elsewhere(location: &str) -> Vec<u8> {
+    let place = inside(13, &[text(1, "location"), text(2, location)]);
+    adds(&[number(1, 3), place, number(14, 1)])
+}
+
+/// Four bytes that are said to be more floats than any machine has.
+fn huge() -> Vec<u8> {
+    let two_to_40 = vec![1 << 3, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
+    adds(&[two_to_40.clone(), two_to_40, inside(9, &[vec![0; 4]])])
 }
 
 /// The sum of three numbers.
@@ -109,7 +133,7 @@ fn one_model_on_every_cloud() {
 #[test]
 fn broken_models_are_explained_and_harm_nobody() {
     let function = |name: &str, file: &str| format!("[functions.{name}]\nhandler = \"{file}\"\n{SUM}\n");
-    let toml = ["Good", "Missing", "Empty", "Junk", "Cut", "Labels"]
+    let toml = ["Good", "Missing", "Empty", "Junk", "Cut", "Folder", "Opset", "Outside", "Huge", "Labels"]
         .map(|name| function(name, if name == "Good" { "model.onnx" } else { name }))
         .concat();
     let toml = toml.replace("handler = \"Labels\"", "handler = \"model.onnx\"");
@@ -118,12 +142,21 @@ fn broken_models_are_explained_and_harm_nobody() {
     std::fs::write(plan.path("Empty"), "").expect("written");
     std::fs::write(plan.path("Junk"), "\u{8}\u{7}:no protocol buffer at all").expect("written");
     std::fs::write(plan.path("Cut"), &sum()[..40]).expect("written");
+    std::fs::create_dir(plan.path("Folder")).expect("made");
+    let node = [text(1, "X"), text(2, "Y"), text(4, "Abs")];
+    std::fs::write(plan.path("Opset"), of_graph(&node, &[], 3, 99)).expect("written");
+    std::fs::write(plan.path("Outside"), elsewhere("../../../../../../../../etc/hostname")).expect("written");
+    std::fs::write(plan.path("Huge"), huge()).expect("written");
     let house = plan.up();
     for (name, kind, words) in [
         ("Missing", "Model.FileError", "No such file"),
         ("Empty", "Model.FileError", "it is empty"),
         ("Junk", "Model.LoadError", "no model that ONNX Runtime can load"),
         ("Cut", "Model.LoadError", "no model that ONNX Runtime can load"),
+        ("Folder", "Model.FileError", "it is no file"),
+        ("Opset", "Model.LoadError", "99"),
+        ("Outside", "Model.LoadError", "no model that ONNX Runtime can load"),
+        ("Huge", "Model.LoadError", "no model that ONNX Runtime can load"),
         ("Labels", "Model.LabelsError", "none.txt"),
     ] {
         let (error, document) = invoke(&house, name, b"[1, 2, 3]");
@@ -143,4 +176,26 @@ fn a_new_model_is_live_when_it_is_saved() {
     std::fs::write(house.plan.path("model.onnx"), model("ReduceMax", "axes", 1, 1)).expect("written");
     house.wait_published(mark, "Sum");
     assert_eq!(invoke(&house, "Sum", b"[1, 2, 3]").1, json!({"prediction": 3.0}));
+}
+
+#[test]
+fn a_new_object_is_what_the_model_is_asked_about() {
+    let house = plan(&format!(
+        "[functions.Sum]\n{SUM}triggers = [{{ bucket = \"uploads\", suffix = \".csv\" }}]\n\n[buckets.uploads]\n"
+    ))
+    .up();
+    let mark = house.mark();
+    let put = http::send(house.aws(), "PUT /uploads/in/my%20row.csv", &[], b"1,2,3\n");
+    assert_eq!(put.status, 200, "{}", put.text());
+    house.idle();
+    let said = house.records(mark).iter().map(Value::to_string).collect::<String>();
+    assert!(said.contains(r#"s3://uploads/in/my row.csv {\"predictions\":[6.0]}"#), "{said}");
+    assert_eq!(house.known("Sum").len(), 1);
+    let gone = json!({"Records": [{"s3": {"bucket": {"name": "uploads"}, "object": {"key": "none.csv"}}}]});
+    let (error, document) = invoke(&house, "Sum", gone.to_string().as_bytes());
+    assert_eq!(error.as_deref(), Some("Unhandled"));
+    assert_eq!(
+        document["errorMessage"],
+        "s3://uploads/none.csv cannot be read: the store answers 404 Not Found"
+    );
 }

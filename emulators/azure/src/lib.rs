@@ -1,10 +1,12 @@
-//! Azure's dialect: function apps behind the vendor's own language workers, Blob and Queue Storage.
+//! Azure's dialect: function apps behind the vendor's own language workers, Blob and Queue Storage, and the
+//! online endpoints of Azure Machine Learning.
 
 mod app;
 mod bindings;
 pub mod blob;
 mod events;
 pub mod functions;
+pub mod ml;
 mod place;
 mod plug;
 pub mod profile;

@@ -4,13 +4,14 @@ use crate::blob::BlobStorage;
 use crate::events::Hearers;
 use crate::events::subscription::Subscription;
 use crate::functions::{self, Functions, FunctionsParts, Retrying, fault};
+use crate::ml::OnlineEndpoints;
 use crate::place::{CLOUD, Place};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
-use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration};
+use mlemu_core::declare::{BucketDeclaration, FunctionDeclaration, ResourceDeclaration};
 use mlemu_core::{Environment, FunctionFailure, FunctionId, Record, Strain};
 use mlemu_engine::Ground;
 use mlemu_engine::sources::{SourceParts, Sources};
@@ -42,6 +43,7 @@ pub fn check_subscription(name: &str, said: &Value) -> Result<(), String> {
 /// The services, plugged together.
 pub struct Azure {
     functions: Arc<Functions>,
+    endpoints: OnlineEndpoints,
     blobs: BlobStorage,
     place: Place,
     watch: bool,
@@ -79,7 +81,9 @@ impl Azure {
             enforce_keys: ground.strict_auth,
         }));
         engine.cared_for_by(CLOUD, Retrying::new(&functions));
-        Arc::new(Self { functions, blobs, place, watch: ground.watch })
+        let endpoints =
+            OnlineEndpoints::new(functions.clone(), &engine, &place, ground.post, ground.strict_auth);
+        Arc::new(Self { functions, endpoints, blobs, place, watch: ground.watch })
     }
 
     /// Told once where the listener is.
@@ -93,6 +97,9 @@ impl Azure {
     }
 
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        if OnlineEndpoints::claims(request.uri().path()) {
+            return self.endpoints.handle(request).await;
+        }
         self.functions.serve(request).await
     }
 
@@ -114,6 +121,11 @@ impl Azure {
     /// Makes declared queues exist.
     pub fn declare_queues<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
         self.functions.declare_queues(names)
+    }
+
+    /// Makes exactly these endpoints exist.
+    pub fn declare_resources(&self, resources: &[&ResourceDeclaration]) -> Result<(), String> {
+        self.endpoints.declare(resources)
     }
 
     pub fn withdraw(&self, function: &FunctionId) {

@@ -7,6 +7,7 @@ use crate::inputs::Inputs;
 use crate::interpreter::Interpreter;
 use crate::shelf::blocking;
 use crate::surroundings::Surroundings;
+use crate::tool::Steps;
 use crate::{archive, executable, measure, model, node, python};
 use bytes::Bytes;
 use mlemu_core::build::Progress;
@@ -64,6 +65,23 @@ impl Builder {
     /// The library that runs models of a project, where it need not be installed first.
     pub fn model_library(&self, project: &Path) -> Option<PathBuf> {
         self.model.found(project)
+    }
+
+    /// Which version a library for models is, e.g. `1.31`; nothing where it cannot be loaded.
+    pub async fn model_library_version(&self, library: &Path) -> Option<String> {
+        self.model.version(library).await
+    }
+
+    /// Puts the library for models into the cache, unless it is there, and says where. `meter` hears how far it is.
+    ///
+    /// # Errors
+    /// Nothing can fetch it, or what was fetched is not what it should be.
+    pub async fn fetch_model_library(
+        &self,
+        progress: Progress,
+        meter: model::Meter,
+    ) -> Result<PathBuf, BuildFailure> {
+        self.model.installed(Steps::new(progress, "onnxruntime"), meter).await
     }
 
     /// The interpreters of this machine that functions can run on. Starts each of them once.

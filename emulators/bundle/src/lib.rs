@@ -24,6 +24,6 @@ mod weigh;
 
 pub use builder::Builder;
 pub use interpreter::Interpreter;
-pub use model::{LIBRARY as MODEL_LIBRARY, WORKER as MODEL_WORKER};
+pub use model::{LIBRARY as MODEL_LIBRARY, Meter, VERSION as MODEL_VERSION, WORKER as MODEL_WORKER};
 pub use prepare::{Prepared, Surrounding};
 pub use weigh::{Share, Weight};

@@ -2,7 +2,8 @@
 //!
 //! The first of these that is there is taken: what `ORT_DYLIB_PATH` names, what is installed beside the code (a
 //! Python environment, `node_modules`), what is in the cache; else the library is put there out of the package that
-//! brings it for Python, of which nothing else is kept. No interpreter is needed to run a model.
+//! brings it for Python, of which nothing else is kept. No interpreter is needed to run a model, only to fetch it; and
+//! what is fetched must hash to what it did when it was tried.
 
 use crate::inputs::Inputs;
 use crate::interpreter::Pythons;
@@ -14,17 +15,33 @@ use mlemu_core::{BuildFailure, Built, Environment};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where the worker finds the library.
 pub const LIBRARY: &str = "MLEMU_ONNX_LIBRARY";
 /// The first argument of the program that runs a model.
 pub const WORKER: &str = "onnx-worker";
+/// Its second, where it is only to say which version a library is.
+pub const VERSION: &str = "version";
 /// Names a library that is to be used whatever else is there.
 const NAMED: &str = "ORT_DYLIB_PATH";
 /// The newest that was tried.
 const PACKAGE: &str = "onnxruntime==1.31.1";
 /// The package's files depend on the interpreter, the library in it does not.
 const ANY_PYTHON: &str = "3.12";
+/// What the package's file hashes to, by system and machine; of others the registry's own word is taken.
+const HASHES: [(&str, &str, &str); 3] = [
+    ("linux", "x86_64", "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536"),
+    ("linux", "aarch64", "0b9a492176886992e0e875f06bc0367e333f5fff11711a2d642e18b02f3009cc"),
+    ("macos", "aarch64", "96dd2564b10ea7153ad9c207e7cd8e5917cb3ba521e0e0a62ac03486fdc8d56c"),
+];
+/// The first pip that tells programs how far it is.
+const TELLING_PIP: (u32, u32) = (24, 1);
+/// How long a library may take to say which one it is.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Is told of so many bytes of so many.
+pub type Meter = Arc<dyn Fn(u64, u64) + Send + Sync>;
 /// Environments beside the code that may bring the library.
 const ENVIRONMENTS: [&str; 3] = [".venv", "venv", ".python_packages"];
 const NODE_PACKAGE: &str = "node_modules/onnxruntime-node/bin/napi-v6";
@@ -86,8 +103,16 @@ impl Workshop {
         }
         match beside(source) {
             Some(library) => Ok(library),
-            None => self.installed(steps).await,
+            None => self.installed(steps, Arc::new(|_, _| {})).await,
         }
+    }
+
+    /// What a library says of itself, e.g. `1.31`; nothing where it is none. It is asked in a process of its own,
+    /// which a broken one may end.
+    pub async fn version(&self, library: &Path) -> Option<String> {
+        let program = self.worker.clone().or_else(|| std::env::current_exe().ok())?;
+        let said = Tool::new(program).args([WORKER, VERSION]).arg(library).output(PATIENCE).await?;
+        Some(said.trim().to_owned()).filter(|said| !said.is_empty())
     }
 
     /// What is in the cache or beside this code, without installing anything.
@@ -96,12 +121,13 @@ impl Workshop {
         named.or_else(|| beside(source)).or_else(|| library_in(&self.libraries.ready(&key())?))
     }
 
-    async fn installed(&self, steps: Steps) -> Result<PathBuf, BuildFailure> {
+    /// The library in the cache, put there now if need be.
+    pub async fn installed(&self, steps: Steps, meter: Meter) -> Result<PathBuf, BuildFailure> {
         let wanted =
             Wanted { key: key(), title: PACKAGE.replace("==", " "), online: true, steps: steps.clone() };
         let workshop = self.clone();
         let make: Make =
-            Box::new(move |folder| Box::pin(async move { workshop.install(folder, &steps).await }));
+            Box::new(move |folder| Box::pin(async move { workshop.install(folder, &steps, &meter).await }));
         let folder = self.libraries.take(wanted, make).await?;
         library_in(&folder).ok_or_else(|| BuildFailure {
             why: format!("{PACKAGE} has no library for this machine in {}", folder.display()),
@@ -110,15 +136,22 @@ impl Workshop {
     }
 
     /// Unpacks the package and keeps the library alone.
-    async fn install(&self, folder: PathBuf, steps: &Steps) -> Result<(), BuildFailure> {
-        steps.say(&format!("fetching the library of {PACKAGE} (about 25 MB)"));
-        let all = folder.join("package");
+    async fn install(&self, folder: PathBuf, steps: &Steps, meter: &Meter) -> Result<(), BuildFailure> {
+        steps.say(&format!("fetching the library of {PACKAGE} (about 20 MB) into {}", folder.display()));
+        let (all, wanted) = (folder.join("package"), folder.join("wanted.txt"));
+        fs::write(&wanted, wanted_text()).map_err(|error| disk(&folder, &error))?;
         let tool = self.installer().await?;
         let tool = tool.args(["--no-deps", "--only-binary", ":all:", "--python-version", ANY_PYTHON]);
-        let tool = tool.arg("--target").arg(&all).arg(PACKAGE);
-        let heard = |line: &str| match line.trim() {
-            line if line.starts_with("Downloading") => Heard::Step(line.to_owned()),
-            _ => Heard::Words,
+        let tool = tool.arg("--target").arg(&all).arg("-r").arg(&wanted);
+        let heard = |line: &str| {
+            if let Some((done, total)) = progress(line) {
+                meter(done, total);
+                return Heard::Step(format!("{:.1} of {:.1} MB", megabytes(done), megabytes(total)));
+            }
+            match line.trim() {
+                line if line.starts_with("Downloading") => Heard::Step(line.to_owned()),
+                _ => Heard::Words,
+            }
         };
         tool.run(steps, heard).await.map_err(|failure| {
             let hint = format!("check the network, or name a libonnxruntime 1.17 or newer with {NAMED}");
@@ -136,22 +169,57 @@ impl Workshop {
     }
 
     async fn installer(&self) -> Result<Tool, BuildFailure> {
-        if let Some(uv) = self.surroundings.which("uv") {
-            return Ok(Tool::new(uv).args(["pip", "install", "--no-progress"]));
-        }
-        let python = self.pythons.choose_any().await?.interpreter;
-        match self.pythons.pip_for(&python).await {
-            Some(pip) => Ok(Tool::new(&python.program)
+        let pip = match self.pythons.choose_any().await {
+            Ok(python) => {
+                self.pythons.pip_for(&python.interpreter).await.map(|pip| (python.interpreter, pip))
+            }
+            Err(_) => None,
+        };
+        let tells = match &pip {
+            Some((python, pip)) => {
+                Tool::new(&python.program).arg(&pip.runnable).arg("--version").output(PATIENCE).await
+            }
+            None => None,
+        };
+        let tells = tells.and_then(|said| pip_version(&said)).is_some_and(|version| version >= TELLING_PIP);
+        match (pip, self.surroundings.which("uv")) {
+            (Some((python, pip)), uv) if tells || uv.is_none() => Ok(Tool::new(&python.program)
                 .arg(&pip.runnable)
-                .args(["install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
+                .args(["install", "--no-input", "--disable-pip-version-check"])
+                .args(["--progress-bar", if tells { "raw" } else { "off" }])
                 .env("PIP_USER", "0")
                 .without_env("PIP_REQUIRE_VIRTUALENV")),
-            None => Err(BuildFailure {
+            (_, Some(uv)) => Ok(Tool::new(uv).args(["pip", "install", "--no-progress"])),
+            _ => Err(BuildFailure {
                 why: format!("there is neither uv nor any pip to fetch {PACKAGE} with"),
                 hint: Some(format!("install pip or uv, or name a libonnxruntime 1.17 or newer with {NAMED}")),
             }),
         }
     }
+}
+
+/// The package, and what its file must hash to: an installer refuses any other.
+fn wanted_text() -> String {
+    let here = (std::env::consts::OS, std::env::consts::ARCH);
+    let hash = HASHES.iter().find(|(system, machine, _)| (*system, *machine) == here);
+    hash.map_or_else(|| PACKAGE.to_owned(), |(_, _, hash)| format!("{PACKAGE} --hash=sha256:{hash}\n"))
+}
+
+/// Of `Progress 1024 of 4096`, as pip says it.
+fn progress(line: &str) -> Option<(u64, u64)> {
+    let (done, total) = line.trim().strip_prefix("Progress ")?.split_once(" of ")?;
+    Some((done.parse().ok()?, total.parse().ok()?))
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Of `pip 24.0 from ...`.
+fn pip_version(said: &str) -> Option<(u32, u32)> {
+    let version = said.strip_prefix("pip ")?.split_whitespace().next()?;
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next().flatten().unwrap_or_default()))
 }
 
 fn key() -> String {
@@ -234,5 +302,15 @@ mod tests {
         let missing = workshop(root.path(), &[]).library(root.path(), steps()).await.unwrap_err();
         assert!(missing.why.contains("onnxruntime 1.31.1"), "{missing}");
         assert!(missing.hint.unwrap().contains("--offline"));
+    }
+
+    #[test]
+    fn installers_are_understood() {
+        assert_eq!(progress("   Progress 1024 of 4096"), Some((1024, 4096)));
+        assert_eq!(progress("Progress of things"), None);
+        assert_eq!(pip_version("pip 24.0 from /x (python 3.12)"), Some((24, 0)));
+        assert_eq!(pip_version("pip 26.1.dev0 from /x"), Some((26, 1)));
+        assert_eq!(pip_version("usage: pip"), None);
+        assert!(wanted_text().starts_with(PACKAGE));
     }
 }

@@ -8,6 +8,8 @@ use crate::spec::{Input, Taking};
 use crate::tensor::{Element, Feed, Tensor, Wanted};
 use serde_json::Value;
 
+/// More numbers than one event could sensibly have: a model that wants them is broken, or hostile.
+const MOST: i64 = 1 << 28;
 /// The list that clients of model servers put their rows into.
 const INSTANCES: &str = "instances";
 
@@ -15,6 +17,13 @@ const INSTANCES: &str = "instances";
 pub(crate) fn feed(event: &Event, spec: &Input, wanted: &[Wanted]) -> Result<Feed, String> {
     let path = spec.path.as_deref();
     let first = wanted.first().ok_or("the model takes nothing")?;
+    for one in wanted {
+        let fixed = one.shape.iter().filter(|length| **length > 0);
+        let count = fixed.copied().try_fold(1_i64, i64::checked_mul);
+        if count.is_none_or(|count| count > MOST) {
+            return Err(format!("the model takes {}: more than one event can have", one.shown()));
+        }
+    }
     let tensor = match spec.taking {
         Taking::Json => return json(event, spec, wanted),
         Taking::Image => picture::tensor(&event.bytes(path)?, spec, first)?,
@@ -182,6 +191,16 @@ mod tests {
         assert!(fed(&json!([]), &spec).is_err());
         let junk = feed(&Event::read("{not".into()), &spec, &table());
         assert!(junk.unwrap_err().contains("neither JSON nor CSV"));
+    }
+
+    #[test]
+    fn no_event_is_made_as_large_as_a_hostile_model_wants_it() {
+        for shape in [&[1, 1 << 40][..], &[i64::MAX, i64::MAX]] {
+            let wanted = [wanted("X", Element::F32, shape)];
+            let spec = Input { taking: Taking::Bytes, ..Input::default() };
+            let refused = feed(&Event::Bytes("hi".into()), &spec, &wanted).unwrap_err();
+            assert!(refused.ends_with("more than one event can have"), "{refused}");
+        }
     }
 
     #[test]

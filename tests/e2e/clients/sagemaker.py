@@ -19,6 +19,7 @@ def predicts():
     same(json.loads(body), {"prediction": 6.0})
     same((answer["ContentType"], answer["InvokedProductionVariant"]), ("application/json", "AllTraffic"))
     same(json.loads(invoke("model", b"1,2,3\n4,5,6", ContentType="text/csv")[1]), {"predictions": [6.0, 15.0]})
+    same(json.loads(invoke("own", b'{"row": [1, 2, 3]}')[1]), {"prediction": 6.0})
     answer, body = invoke("written", b"anything")
     same((body, answer["ContentType"]), (b"1,0.5", "text/csv"))
     same(json.loads(invoke("python", b'{"a": 1}')[1]), {"echo": {"a": 1}})

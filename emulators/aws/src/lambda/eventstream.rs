@@ -15,7 +15,16 @@ const STRING: u8 = 7;
 
 /// One event of this type.
 pub fn event(kind: &str, content_type: &str, payload: &[u8]) -> Bytes {
-    let headers = [(":message-type", "event"), (":event-type", kind), (":content-type", content_type)];
+    frame([(":message-type", "event"), (":event-type", kind), (":content-type", content_type)], payload)
+}
+
+/// An error of this type, which ends the stream.
+pub fn exception(kind: &str, document: &[u8]) -> Bytes {
+    let json = (":content-type", "application/json");
+    frame([(":message-type", "exception"), (":exception-type", kind), json], document)
+}
+
+fn frame(headers: [(&str, &str); 3], payload: &[u8]) -> Bytes {
     let headers_length: usize = headers.iter().map(|(name, value)| 4 + name.len() + value.len()).sum();
     let total = PRELUDE + headers_length + payload.len() + CHECKSUM;
     let mut frame = BytesMut::with_capacity(total);

@@ -1,11 +1,12 @@
 //! SageMaker Runtime: predictions of endpoints.
 //!
-//! REST JSON. A path names its operation in [`routes`], [`ops`] answers it. What is behind an endpoint is the project's
+//! REST JSON. A path names its operation in [`routes`]; [`ops`] answers it, [`streamed`] in parts. What is behind an endpoint is the project's
 //! word and the engine's affair. Follows the Amazon SageMaker Runtime API reference (service model 2017-05-13).
 
 mod fault;
 mod ops;
 mod routes;
+mod streamed;
 
 pub use routes::{Operation, coverage};
 
@@ -80,6 +81,7 @@ impl Call<'_> {
             content_type,
             head: None,
             cause: self.cause.clone(),
+            stream: None,
         }
     }
 }
@@ -151,7 +153,7 @@ impl SageMaker {
         match operation {
             Operation::InvokeEndpoint => ops::invoke(&self.front, &call).await,
             Operation::InvokeEndpointAsync => ops::queue(&self.front, &call, id).await,
-            Operation::InvokeEndpointWithResponseStream => ops::stream(&self.front, &call).await,
+            Operation::InvokeEndpointWithResponseStream => streamed::run(&self.front, &call).await,
         }
     }
 }

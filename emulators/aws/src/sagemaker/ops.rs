@@ -1,29 +1,24 @@
-//! The three ways to ask an endpoint.
+//! The ways to ask an endpoint whose answers come whole: now, or later and into a bucket.
 
 use super::fault::Fault;
 use super::{Call, Front};
-use crate::lambda::eventstream;
+use crate::lambda::Settings;
 use crate::reach::Letter;
 use crate::s3::ReadFault;
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mlemu_core::Answer;
-use mlemu_engine::endpoints::{Answered, Asked};
+use mlemu_engine::endpoints::{Answered, Asked, Unanswered};
 use mlemu_engine::settle::{self, Work};
 use serde_json::json;
 use std::sync::Arc;
 
-const VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
-const STREAMED_TYPE: HeaderName = HeaderName::from_static("x-amzn-sagemaker-content-type");
-const STREAMED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
-const USUAL_TYPE: &str = "application/octet-stream";
+pub(super) const VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
 const JSON: &str = "application/json";
-/// Largest part of a streamed answer, in bytes.
-const PART: usize = 64 * 1024;
 /// The option of an endpoint that says where answers of asynchronous requests go.
 pub(super) const OUTPUT: &str = "output";
 
@@ -40,22 +35,29 @@ pub(super) fn as_json(payload: Bytes) -> Bytes {
 }
 
 impl Front {
+    /// Of an endpoint: the reason, as the vendor tells it.
+    pub(super) fn fault(&self, endpoint: &str, why: Unanswered) -> Fault {
+        Fault::of(why, &self.settings.account, endpoint, &self.settings.region)
+    }
+
     async fn ask(&self, endpoint: &str, asked: Asked) -> Result<Answered, Fault> {
         let answered = self.endpoints.ask(endpoint, asked).await;
-        let fault = |why| Fault::of(why, &self.settings.account, endpoint, &self.settings.region);
-        let answered = answered.map_err(fault)?;
+        self.heard(endpoint, answered)
+    }
+
+    /// What a model says by its status counts as its failure.
+    pub(super) fn heard(
+        &self,
+        endpoint: &str,
+        answered: Result<Answered, Unanswered>,
+    ) -> Result<Answered, Fault> {
+        let answered = answered.map_err(|why| self.fault(endpoint, why))?;
         let failed =
             answered.answer.head.as_ref().map(|head| head.status).filter(|status| !status.is_success());
         if let Some(status) = failed {
             let said = String::from_utf8_lossy(&answered.answer.body).into_owned();
-            let Front { settings, .. } = self;
-            return Err(Fault::of_model(
-                status.as_u16(),
-                said,
-                &settings.account,
-                endpoint,
-                &settings.region,
-            ));
+            let Settings { account, region, .. } = &*self.settings;
+            return Err(Fault::of_model(status.as_u16(), said, account, endpoint, region));
         }
         Ok(answered)
     }
@@ -71,27 +73,11 @@ pub(super) async fn invoke(front: &Front, call: &Call<'_>) -> Result<Response, F
     Ok(response)
 }
 
-pub(super) async fn stream(front: &Front, call: &Call<'_>) -> Result<Response, Fault> {
-    let asked = call.asked(call.body.clone(), call.content_type());
-    let answered = front.ask(call.endpoint, asked).await?;
-    let mut frames = BytesMut::new();
-    for part in answered.answer.body.chunks(PART) {
-        frames.extend_from_slice(&eventstream::event("PayloadPart", USUAL_TYPE, part));
-    }
-    let mut response = Response::new(Body::from(frames.freeze()));
-    put(&mut response, header::CONTENT_TYPE, eventstream::CONTENT_TYPE);
-    put(&mut response, STREAMED_TYPE, &kind_of(&answered.answer));
-    put(&mut response, STREAMED_VARIANT, &answered.variant);
-    Ok(response)
-}
-
 /// Reads the request out of a bucket now, and writes the answer into one when it is there.
 pub(super) async fn queue(front: &Arc<Front>, call: &Call<'_>, id: &str) -> Result<Response, Fault> {
     let endpoint = front.endpoints.get(call.endpoint);
-    let endpoint = endpoint.ok_or_else(|| {
-        let none = mlemu_engine::endpoints::Unanswered::NoEndpoint(call.endpoint.to_owned());
-        Fault::of(none, &front.settings.account, call.endpoint, &front.settings.region)
-    })?;
+    let endpoint = endpoint
+        .ok_or_else(|| front.fault(call.endpoint, Unanswered::NoEndpoint(call.endpoint.to_owned())))?;
     let output = endpoint.options.get(OUTPUT).ok_or_else(|| {
         Fault::validation(format!(
             "Endpoint {} is not an asynchronous one: give it `output = \"s3://BUCKET/PREFIX\"` in mlemu.toml",
@@ -157,12 +143,12 @@ fn place_of(uri: &str) -> Option<(&str, &str)> {
     (!bucket.is_empty() && !key.is_empty()).then_some((bucket, key))
 }
 
-fn kind_of(answer: &Answer) -> String {
+pub(super) fn kind_of(answer: &Answer) -> String {
     answer.content_type.clone().unwrap_or_else(|| JSON.into())
 }
 
 /// What cannot be a header is left out.
-fn put(response: &mut Response, name: HeaderName, value: &str) {
+pub(super) fn put(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

@@ -137,6 +137,7 @@ impl Indexed {
             language: "custom".into(),
             trigger: binding("httpTrigger", "req", false),
             others: vec![binding("http", "$return", true)],
+            retry: None,
             fault: None,
         }
     }

@@ -13,8 +13,8 @@ use crate::face::Engine;
 use crate::ids::Ids;
 use bytes::Bytes;
 use mlemu_core::{
-    Answer, Boxed, Cause, Clock, FunctionFailure, FunctionId, InvocationId, Invoke, Refusal, Reply,
-    RequestHead, Scope,
+    Answer, Boxed, Cause, ChunkSink, Clock, FunctionFailure, FunctionId, InvocationId, Invoke, Refusal,
+    Reply, RequestHead, Scope,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ use turns::Turns;
 pub const KIND: &str = "endpoint";
 
 /// What is asked of an endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Asked {
     /// This variant, whoever's turn it is.
     pub variant: Option<String>,
@@ -37,6 +37,16 @@ pub struct Asked {
     /// The request, for functions that are called over HTTP.
     pub head: Option<Arc<RequestHead>>,
     pub cause: Cause,
+    /// Where an answer goes that its function gives in pieces; without it such an answer is collected.
+    pub stream: Option<Arc<dyn ChunkSink>>,
+}
+
+/// Whose turn it is to answer a request.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    pub variant: Variant,
+    /// It fails this time, because the project wants it to fail so often.
+    strikes: bool,
 }
 
 /// What an endpoint answered.
@@ -145,11 +155,23 @@ impl Endpoints {
         all
     }
 
-    /// One prediction.
-    pub async fn ask(&self, name: &str, asked: Asked) -> Result<Answered, Unanswered> {
+    /// Whose turn it is. Asking for it takes it.
+    pub fn turn(&self, name: &str, asked: &Asked) -> Result<Turn, Unanswered> {
         let standing = self.table().get(name).cloned();
         let standing = standing.ok_or_else(|| Unanswered::NoEndpoint(name.to_owned()))?;
-        let (chosen, strikes) = standing.choose(&asked)?;
+        let (chosen, strikes) = standing.choose(asked)?;
+        Ok(Turn { variant: chosen.clone(), strikes })
+    }
+
+    /// One prediction.
+    pub async fn ask(&self, name: &str, asked: Asked) -> Result<Answered, Unanswered> {
+        let turn = self.turn(name, &asked)?;
+        self.take(turn, asked).await
+    }
+
+    /// The prediction of the variant whose turn it is.
+    pub async fn take(&self, turn: Turn, asked: Asked) -> Result<Answered, Unanswered> {
+        let Turn { variant: chosen, strikes } = turn;
         if !chosen.latency().is_zero() {
             self.parts.clock.sleep(chosen.latency()).await;
         }
@@ -159,7 +181,7 @@ impl Endpoints {
         }
         let patience = self.parts.patience;
         tokio::select! {
-            answered = self.answer(chosen, asked) => answered.map(|answer| Answered { variant, answer }),
+            answered = self.answer(&chosen, asked) => answered.map(|answer| Answered { variant, answer }),
             () = self.parts.clock.sleep(patience) => Err(Unanswered::Late { variant: chosen.name.clone(), after: patience }),
         }
     }
@@ -186,7 +208,11 @@ impl Endpoints {
         let id = (self.parts.new_id)(engine.ids());
         let invocation = id.0.to_string();
         let target = FunctionId::new(self.parts.scope.clone(), function);
-        let call = Invoke { head: asked.head, ..Invoke::of(id, target, asked.payload, asked.cause) };
+        let call = Invoke {
+            head: asked.head,
+            stream: asked.stream,
+            ..Invoke::of(id, target, asked.payload, asked.cause)
+        };
         let variant = variant.to_owned();
         match engine.invoke(call).await {
             Ok(Reply::Done(outcome)) => {
@@ -245,6 +271,7 @@ mod tests {
             content_type: None,
             head: None,
             cause: Cause::Mlemu,
+            stream: None,
         }
     }
 

@@ -144,6 +144,7 @@ impl Predict {
             content_type: header(header::CONTENT_TYPE.as_str()).map(str::to_owned),
             head: None,
             cause: Cause::Request(trace.map_or_else(|| id.0.clone(), Into::into)),
+            stream: None,
         };
         let answered = self.endpoints.ask(name, asked).await.map_err(|why| unanswered(&why))?;
         let failed =
