@@ -49,10 +49,12 @@ Resources:
       Events: {Get: {Type: Api, Properties: {Path: /score, Method: get}}}
 ";
 
-pub(super) const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = concat!(
+    r#"
 [project]
 name = "flowers"
 env_file = ".env"
+
 [functions.which_flower]
 provider = "aws"
 handler = "index.which_flower"
@@ -74,6 +76,7 @@ triggers = [
     { schedule = "rate(5 minutes)" },
     { url = true, streaming = true },
 ]
+
 [functions.stored]
 provider = "gcp"
 handler = "stored"
@@ -85,42 +88,28 @@ path_pattern = "in/{day}/*.csv"
 instance_concurrency = 1
 min_instances = 2
 triggers = [{ topic = "news" }]
-[functions.model]
-runtime = "onnx"
-handler = "which.onnx"
-input = { as = "image", path = "image", columns = [], size = [224, 224], mean = [127], scale = [128], rate = 16000, length = 9 }
-output = { as = "top", name = "probabilities", labels = "labels.txt", softmax = true, count = 3, threshold = 0.5 }
-[endpoints]
-fixed = { function = "model", latency = "5ms", errors = 0.5 }
-written = { reply = "1,2", reply_type = "text/csv" }
-elsewhere = { http = "http://127.0.0.1:9/" }
-scores.provider = "azure"
-scores.key = "secret"
-scores.onnx = { file = "which.onnx", memory = "512MB", input = { as = "bytes" }, output = { as = "raw" } }
-[endpoints.flowers]
-provider = "aws"
-output = "s3://results/flowers"
-variants.blue = { weight = 0.9, function = "model", latency = "5ms", errors = 0.1 }
-variants.green = { weight = 0.1, http = "http://127.0.0.1:9/" }
-models.small = { reply = "{}", reply_type = "application/json" }
-models.own = { onnx = { file = "which.onnx" } }
+
 [buckets.uploads]
 provider = "aws"
 seed = "images"
+
 [queues.jobs]
 provider = "aws"
 visibility = "30s"
 dlq = "jobs-dlq"
 max_receives = 3
+
 [prepare]
 run = ["python", "train.py"]
 requirements = ["scikit-learn"]
 inputs = ["train.py"]
 outputs = ["model.joblib"]
 folder = "training"
+
 [persist]
 dir = ".state"
 durability = "durable"
+
 [watch]
 ignore = ["*.log", "data/**"]
 
@@ -170,7 +159,9 @@ azure = 7071
 blob = 10000
 queue = 10001
 control = 4600
-"#;
+"#,
+    include_str!("everything/models.toml")
+);
 
 #[test]
 fn every_key_arrives() {
@@ -178,15 +169,13 @@ fn every_key_arrives() {
         folder(&[("mlemu.toml", EVERYTHING), (".env", "SHARED=1\nMODEL=other\n"), ("images/a.png", "")]);
     let root = folder.path();
     let Loaded { project, settings, files } = read_at(root).unwrap_or_else(|error| panic!("{error}"));
-    let [function, stored, model, scores, own] = project.functions.as_slice() else {
-        panic!("five functions")
+    let [function, stored, model, of_endpoints @ ..] = project.functions.as_slice() else {
+        panic!("functions")
     };
-    assert_eq!((scores.name.as_str(), own.name.as_str()), ("scores-model", "flowers-own"));
     let spec: mlemu_onnx::Spec = serde_json::from_str(&model.env[mlemu_onnx::SPEC]).unwrap();
-    assert_eq!(
-        (spec.model.as_str(), spec.input.size, spec.output.count),
-        ("which.onnx", Some([224, 224]), Some(3))
-    );
+    assert_eq!((spec.input.size, spec.output.count), (Some([224, 224]), Some(3)));
+    let names: Vec<_> = of_endpoints.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(names, ["scores-model", "flowers-own", "flowers-own2"]);
     let options: Vec<_> = stored.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(
         (stored.cloud.as_str(), options),

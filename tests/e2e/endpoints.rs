@@ -12,6 +12,11 @@ use std::net::TcpListener;
 const CODE: &str = "def echo(event, context):\n    return {\"echo\": event}\n\n\n\
                     def raises(event, context):\n    raise ValueError(\"no such flower\")\n";
 
+/// Two words with a moment between them.
+const STREAMS: &str = "export const handler = awslambda.streamifyResponse(async (event, stream) => {\n  \
+                       stream.setContentType('text/plain');\n  stream.write('one ');\n  \
+                       await new Promise((done) => setTimeout(done, 100));\n  stream.write('two');\n  stream.end();\n});\n";
+
 /// Endpoints with each kind of back end.
 fn toml(elsewhere: &str, gone: &str) -> String {
     format!(
@@ -26,7 +31,12 @@ handler = "app.echo"
 runtime = "python3"
 handler = "app.raises"
 
+[functions.Words]
+runtime = "nodejs"
+handler = "words.handler"
+
 [endpoints]
+words = {{ function = "Words" }}
 own = {{ onnx = {{ file = "model.onnx", input = {{ path = "row" }}, output = {{ as = "regression" }} }} }}
 model = {{ function = "Sum", output = "s3://results/scores/" }}
 python = {{ function = "Echo" }}
@@ -68,7 +78,7 @@ fn servers() -> (String, String) {
 }
 
 fn up(elsewhere: &str, gone: &str) -> House {
-    onnx::plan(&toml(elsewhere, gone)).file("app.py", CODE).up()
+    onnx::plan(&toml(elsewhere, gone)).file("app.py", CODE).file("words.mjs", STREAMS).up()
 }
 
 fn drive(case: &str) {

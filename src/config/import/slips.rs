@@ -81,7 +81,7 @@ fn runtimes_that_cannot_be_are_said() {
         ("pyton3.12", "there is no runtime `pyton3.12` in Lambda; did you mean `python3.12`?"),
         (
             "java17",
-            "functions of runtime `java17` cannot run here yet: python3.x, nodejsNN.x and provided.* can",
+            "functions of runtime `java17` cannot run here yet: python3.x, nodejsNN.x, provided.* and onnx can",
         ),
     ] {
         let project = read(&FLOWER.replace("python3.6", runtime)).unwrap().project;

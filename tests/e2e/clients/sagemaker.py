@@ -1,6 +1,7 @@
 """SageMaker Runtime with boto3 as it is installed: endpoints of models, functions, written replies and a server."""
 
 import json
+import shutil
 
 import boto3
 from botocore.config import Config
@@ -86,6 +87,11 @@ def queues():
 
 
 def streams():
+    if shutil.which("node"):
+        answer = runtime.invoke_endpoint_with_response_stream(EndpointName="words", Body=b"{}")
+        same([event["PayloadPart"]["Bytes"] for event in answer["Body"]], [b"one ", b"two"])
+        same((answer["ContentType"], answer["InvokedProductionVariant"]), ("text/plain", "AllTraffic"))
+    refused("ModelError", 424, lambda: runtime.invoke_endpoint_with_response_stream(EndpointName="raises", Body=b"{}"))
     answer = runtime.invoke_endpoint_with_response_stream(EndpointName="model", Body=b"[1, 2, 3]")
     parts = b"".join(event["PayloadPart"]["Bytes"] for event in answer["Body"])
     same(json.loads(parts), {"prediction": 6.0})
