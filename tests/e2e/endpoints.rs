@@ -12,10 +12,11 @@ use std::net::TcpListener;
 const CODE: &str = "def echo(event, context):\n    return {\"echo\": event}\n\n\n\
                     def raises(event, context):\n    raise ValueError(\"no such flower\")\n";
 
-/// Two words with a moment between them.
+/// The second word comes when the caller has had the first, and says so with an object.
 const STREAMS: &str = "export const handler = awslambda.streamifyResponse(async (event, stream) => {\n  \
                        stream.setContentType('text/plain');\n  stream.write('one ');\n  \
-                       await new Promise((done) => setTimeout(done, 100));\n  stream.write('two');\n  stream.end();\n});\n";
+                       const heard = process.env.AWS_ENDPOINT_URL + '/requests/heard';\n  \
+                       while ((await fetch(heard)).status !== 200);\n  stream.write('two');\n  stream.end();\n});\n";
 
 /// Endpoints with each kind of back end.
 fn toml(elsewhere: &str, gone: &str) -> String {
@@ -34,6 +35,7 @@ handler = "app.raises"
 [functions.Words]
 runtime = "nodejs"
 handler = "words.handler"
+timeout = "60s"
 
 [endpoints]
 words = {{ function = "Words" }}

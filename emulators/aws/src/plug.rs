@@ -10,7 +10,7 @@ use crate::lambda::{FetchFault, FetchObject, Lambda, Settings};
 use crate::reach::{self, Letter, Lost, Reach};
 use crate::runtime_api::{LambdaRuntime, Surroundings};
 use crate::s3::{self, S3, Subscription};
-use crate::sagemaker::{self, SageMaker};
+use crate::sagemaker::SageMaker;
 use crate::schedule::Expression;
 use crate::service::{self, Service};
 use crate::sns::{self, Sns};
@@ -40,7 +40,7 @@ const EVENT_VERSION: &str = "s3_event_version";
 /// The secret access key of whoever mlemu gives credentials to.
 const SECRET: &str = "mlemu";
 
-fn new_id(ids: &Ids) -> InvocationId {
+pub(crate) fn new_id(ids: &Ids) -> InvocationId {
     InvocationId(ids.fresh("invocation").uuid().into())
 }
 
@@ -72,6 +72,30 @@ pub struct Aws {
     reading: AbortHandle,
 }
 
+/// What reads the change log for the triggers.
+fn read_changes(triggers: &Triggers, ground: &Ground) -> AbortHandle {
+    let parts = ground.engine.parts();
+    let reading = triggers.run(TriggerParts {
+        invoker: ground.engine.clone(),
+        clock: parts.clock.clone(),
+        sink: parts.journal.clone(),
+        new_id,
+    });
+    tokio::spawn(reading).abort_handle()
+}
+
+/// What feeds functions from queues.
+fn sources(ground: &Ground) -> Sources {
+    let parts = ground.engine.parts();
+    Sources::new(SourceParts {
+        queues: ground.queues.clone(),
+        invoker: ground.engine.clone(),
+        sink: parts.journal.clone(),
+        new_id,
+        cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
+    })
+}
+
 impl Aws {
     /// Must be called inside a tokio runtime: the triggers' reading task starts here.
     pub fn new(ground: Ground) -> Arc<Self> {
@@ -82,21 +106,9 @@ impl Aws {
             folder: ground.folder,
         }));
         let triggers = Triggers::new(ground.objects.clone());
+        let reading = read_changes(&triggers, &ground);
+        let sources = sources(&ground);
         let parts = ground.engine.parts();
-        let reading = tokio::spawn(triggers.run(TriggerParts {
-            invoker: ground.engine.clone(),
-            clock: parts.clock.clone(),
-            sink: parts.journal.clone(),
-            new_id,
-        }));
-        let reading = reading.abort_handle();
-        let sources = Sources::new(SourceParts {
-            queues: ground.queues.clone(),
-            invoker: ground.engine.clone(),
-            sink: parts.journal.clone(),
-            new_id,
-            cap: parts.policy.local_cap.unwrap_or(parts.policy.account_concurrency),
-        });
         let (clock, sink, shelf) = (parts.clock.clone(), parts.journal.clone(), ground.shelf.clone());
         let ids = parts.ids.clone();
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
@@ -144,14 +156,7 @@ impl Aws {
                 schedules: ground.schedules,
                 shelf: shelf.clone(),
             });
-            let sagemaker = SageMaker::new(sagemaker::Parts {
-                engine: ground.engine.clone(),
-                clock: clock.clone(),
-                settings: settings.clone(),
-                s3: s3.clone(),
-                new_id,
-                post: ground.post,
-            });
+            let sagemaker = SageMaker::new(&ground.engine, &settings, &s3, ground.post);
             let engine = ground.engine.clone();
             let functions = Arc::new(ground.engine);
             let iam = Iam::new(settings.clone(), functions.clone(), &shelf);

@@ -24,8 +24,8 @@ impl Event {
     /// What a path of names and numbers leads to, e.g. `images.0`.
     pub(crate) fn at(&self, path: Option<&str>) -> Option<&Value> {
         let Event::Json(value) = self else { return None };
-        let names = path.unwrap_or_default().split('.').filter(|name| !name.is_empty());
-        names.fold(Some(value), |value, name| match value? {
+        let mut names = path.unwrap_or_default().split('.').filter(|name| !name.is_empty());
+        names.try_fold(value, |value, name| match value {
             Value::Object(entries) => entries.get(name),
             Value::Array(items) => items.get(name.parse::<usize>().ok()?),
             _ => None,

@@ -192,7 +192,10 @@ fn came(name: &str, value: &DynValue) -> Result<Came, Fault> {
     let floats = matches!(ty, TensorElementType::Float32 | TensorElementType::Float64);
     macro_rules! of {
         ($kind:ty) => {
-            value.try_extract_tensor::<$kind>().map(|(_, all)| all.iter().map(|one| *one as f64).collect())
+            of!($kind, |one| f64::from(*one))
+        };
+        ($kind:ty, $number:expr) => {
+            value.try_extract_tensor::<$kind>().map(|(_, all)| all.iter().map($number).collect())
         };
     }
     let numbers: Vec<f64> = match ty {
@@ -208,11 +211,9 @@ fn came(name: &str, value: &DynValue) -> Result<Came, Fault> {
         TensorElementType::Uint16 => of!(u16),
         TensorElementType::Int32 => of!(i32),
         TensorElementType::Uint32 => of!(u32),
-        TensorElementType::Int64 => of!(i64),
-        TensorElementType::Uint64 => of!(u64),
-        TensorElementType::Bool => value
-            .try_extract_tensor::<bool>()
-            .map(|(_, all)| all.iter().map(|one| f64::from(u8::from(*one))).collect()),
+        TensorElementType::Int64 => of!(i64, |one| *one as f64),
+        TensorElementType::Uint64 => of!(u64, |one| *one as f64),
+        TensorElementType::Bool => of!(bool, |one| f64::from(u8::from(*one))),
         other => return Err(Fault::Output(format!("`{name}` is of {other}, which cannot be told"))),
     }
     .map_err(failed)?;

@@ -89,7 +89,10 @@ def queues():
 def streams():
     if shutil.which("node"):
         answer = runtime.invoke_endpoint_with_response_stream(EndpointName="words", Body=b"{}")
-        same([event["PayloadPart"]["Bytes"] for event in answer["Body"]], [b"one ", b"two"])
+        parts = (event["PayloadPart"]["Bytes"] for event in answer["Body"])
+        same(next(parts), b"one ")
+        boto3.client("s3").put_object(Bucket="requests", Key="heard")
+        same(b"".join(parts), b"two")
         same((answer["ContentType"], answer["InvokedProductionVariant"]), ("text/plain", "AllTraffic"))
     refused("ModelError", 424, lambda: runtime.invoke_endpoint_with_response_stream(EndpointName="raises", Body=b"{}"))
     answer = runtime.invoke_endpoint_with_response_stream(EndpointName="model", Body=b"[1, 2, 3]")

@@ -1,7 +1,7 @@
 //! SageMaker Runtime: predictions of endpoints.
 //!
-//! REST JSON. A path names its operation in [`routes`]; [`ops`] answers it, [`streamed`] in parts. What is behind an endpoint is the project's
-//! word and the engine's affair. Follows the Amazon SageMaker Runtime API reference (service model 2017-05-13).
+//! REST JSON. A path names its operation in [`routes`]; [`ops`] answers it, [`streamed`] in parts. What is behind an
+//! endpoint is the project's word and the engine's affair. Follows the Amazon SageMaker Runtime API reference (service model 2017-05-13).
 
 mod fault;
 mod ops;
@@ -11,6 +11,7 @@ mod streamed;
 pub use routes::{Operation, coverage};
 
 use crate::lambda::{Settings, body};
+use crate::plug::new_id;
 use crate::s3::S3;
 use axum::body::Body;
 use axum::response::Response;
@@ -18,10 +19,10 @@ use bytes::Bytes;
 use fault::{Code, Fault};
 use http::request::Parts as Head;
 use http::{HeaderMap, Request};
-use mlemu_core::{Cause, Clock, InvocationId};
+use mlemu_core::Cause;
+use mlemu_engine::Engine;
 use mlemu_engine::endpoints::{Asked, Endpoint, EndpointParts, Endpoints, Post};
 use mlemu_engine::faults::Trouble;
-use mlemu_engine::{Engine, Ids};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,17 +30,6 @@ use std::time::Duration;
 const LARGEST: u64 = 6 * 1024 * 1024;
 /// A model must answer in so much time.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What SageMaker Runtime is made of.
-pub struct Parts {
-    pub engine: Engine,
-    pub clock: Arc<dyn Clock>,
-    pub settings: Arc<Settings>,
-    /// Where asynchronous requests and their answers are.
-    pub s3: S3,
-    pub new_id: fn(&Ids) -> InvocationId,
-    pub post: Post,
-}
 
 /// The whole service. A cheap handle; clones share one.
 #[derive(Clone)]
@@ -87,16 +77,18 @@ impl Call<'_> {
 }
 
 impl SageMaker {
-    pub fn new(parts: Parts) -> Self {
+    /// Asynchronous requests and their answers are in `s3`.
+    pub fn new(engine: &Engine, settings: &Arc<Settings>, s3: &S3, post: Post) -> Self {
         let endpoints = Endpoints::new(EndpointParts {
-            engine: parts.engine.clone(),
-            scope: parts.settings.scope.clone(),
-            clock: parts.clock,
-            new_id: parts.new_id,
-            post: parts.post,
+            engine: engine.clone(),
+            scope: settings.scope.clone(),
+            clock: engine.parts().clock.clone(),
+            new_id,
+            post,
             patience: PATIENCE,
         });
-        let front = Front { engine: parts.engine, settings: parts.settings, s3: parts.s3, endpoints };
+        let (engine, settings, s3) = (engine.clone(), settings.clone(), s3.clone());
+        let front = Front { engine, settings, s3, endpoints };
         Self { front: Arc::new(front) }
     }
 

@@ -110,7 +110,9 @@ fn nest(shape: &[usize], flat: &[Value]) -> Value {
 fn flatten(value: &Value, depth: usize, flat: &mut Vec<Value>) {
     match value {
         Value::Array(items) if depth < DEEPEST => {
-            items.iter().for_each(|item| flatten(item, depth + 1, flat))
+            for item in items {
+                flatten(item, depth + 1, flat);
+            }
         }
         leaf => flat.push(leaf.clone()),
     }
