@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// Adds what a file declares to what others did.
 pub fn absorb(loaded: &mut Loaded, imported: Imported, root: &Path) -> Result<(), ConfigError> {
+    let ports = &mut loaded.settings.ports;
+    ports.azure = ports.azure.or(imported.azure_port);
     let project = &mut loaded.project;
     let mut findings = Vec::new();
     let mut known: HashMap<String, FunctionDeclaration> =

@@ -71,6 +71,11 @@ fn batch_scoring() {
 }
 
 #[test]
+fn composition() {
+    play("examples/composition/README.md", "examples/composition", &[]);
+}
+
+#[test]
 fn diabetes_azure() {
     play("examples/diabetes-azure/README.md", "examples/diabetes-azure", &[]);
 }

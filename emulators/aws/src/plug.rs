@@ -103,7 +103,7 @@ impl Aws {
         let runtime = Arc::new(LambdaRuntime::new(Surroundings {
             account: ground.account.clone(),
             region: ground.region.clone(),
-            folder: ground.folder,
+            folder: ground.folder.clone(),
         }));
         let triggers = Triggers::new(ground.objects.clone());
         let reading = read_changes(&triggers, &ground);

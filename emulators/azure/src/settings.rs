@@ -26,6 +26,7 @@ const TRIES: u32 = 5;
 pub struct HostFile {
     /// Before every route; `None`: `api`.
     pub route_prefix: Option<String>,
+    /// [`Duration::MAX`]: none at all.
     pub timeout: Option<Duration>,
     /// The process that takes the place of a language worker.
     pub custom: Option<CustomHandler>,
@@ -111,7 +112,8 @@ impl HostFile {
             other => return Err(Unreadable::Version(other.to_string())),
         }
         let timeout = match said["functionTimeout"].as_str() {
-            None | Some("-1") => None,
+            None => None,
+            Some("-1") => Some(Duration::MAX),
             Some(text) => Some(span(text).ok_or_else(|| Unreadable::Timeout(text.to_owned()))?),
         };
         let custom = match &said["customHandler"] {

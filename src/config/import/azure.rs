@@ -7,12 +7,14 @@ use crate::config::error::ConfigError;
 use crate::config::paths;
 use ignore::WalkBuilder;
 use mlemu_azure::functions::{CORS, CORS_CREDENTIALS};
+use mlemu_azure::profile::LONGEST_TIMEOUT;
 use mlemu_azure::settings::HostFile;
 use mlemu_core::Environment;
 use mlemu_core::declare::{FunctionDeclaration, Provenance};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const HOST: &str = "host.json";
 const SETTINGS: &str = "local.settings.json";
@@ -32,11 +34,19 @@ pub fn read(root: &Path) -> Result<(Imported, Vec<PathBuf>), ConfigError> {
         let host = folder.join(HOST);
         let text = std::fs::read_to_string(&host)
             .map_err(|why| ConfigError::new(format!("cannot be read: {why}")).in_file(&host))?;
-        let (settings, pages) = settings(&folder.join(SETTINGS))?;
+        let Local { settings, pages, port } = local(&folder.join(SETTINGS))?;
         let said = HostFile::read(&text).map_err(|why| ConfigError::new(why.to_string()).in_file(&host))?;
         if let Some(mut app) = app(root, &folder, &text, said.custom.is_some(), settings) {
             app.timeout = said.timeout;
+            if said.timeout == Some(Duration::MAX) {
+                app.timeout = Some(LONGEST_TIMEOUT);
+                let file = paths::shown(root, &host).display().to_string();
+                imported.warnings.push(format!(
+                    "{file}: the Consumption plan has no functions without end (functionTimeout -1); its most, 10 minutes, is taken"
+                ));
+            }
             app.options.extend(pages);
+            imported.azure_port = imported.azure_port.or(port);
             imported.functions.push(app);
             files.extend([host, folder.join(SETTINGS)]);
         }
@@ -70,9 +80,18 @@ fn folders(root: &Path) -> Vec<PathBuf> {
     apps
 }
 
-/// App settings: what becomes the environment, and options that say from which pages the app may be called.
-fn settings(file: &Path) -> Result<(Environment, BTreeMap<String, String>), ConfigError> {
-    let Ok(text) = std::fs::read_to_string(file) else { return Ok(Default::default()) };
+/// What `local.settings.json` says.
+#[derive(Default)]
+struct Local {
+    /// App settings, which become the environment.
+    settings: Environment,
+    /// Options that say from which pages the app may be called.
+    pages: BTreeMap<String, String>,
+    port: Option<u16>,
+}
+
+fn local(file: &Path) -> Result<Local, ConfigError> {
+    let Ok(text) = std::fs::read_to_string(file) else { return Ok(Local::default()) };
     let said: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| ConfigError::new(format!("this is no JSON: {error}")).in_file(file))?;
     if said["IsEncrypted"] == true {
@@ -86,11 +105,12 @@ fn settings(file: &Path) -> Result<(Environment, BTreeMap<String, String>), Conf
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let mut env: Environment = values.map(|(name, value)| (name.clone(), text(value))).collect();
+    let mut settings: Environment = values.map(|(name, value)| (name.clone(), text(value))).collect();
     for (name, value) in said["ConnectionStrings"].as_object().into_iter().flatten() {
-        env.insert(format!("ConnectionStrings:{name}"), text(value));
+        settings.insert(format!("ConnectionStrings:{name}"), text(value));
     }
-    Ok((env, pages(&said["Host"])))
+    let port = said["Host"]["LocalHttpPort"].as_u64().and_then(|port| u16::try_from(port).ok());
+    Ok(Local { settings, pages: pages(&said["Host"]), port })
 }
 
 fn pages(host: &Value) -> BTreeMap<String, String> {
@@ -210,12 +230,15 @@ mod tests {
         assert_eq!((env["A"].as_str(), env["N"].as_str()), ("b", "3"));
         let (told, _) = {
             let root = tempfile::tempdir().unwrap();
-            std::fs::write(root.path().join("host.json"), "{}").unwrap();
+            std::fs::write(root.path().join("host.json"), r#"{"functionTimeout":"-1"}"#).unwrap();
             std::fs::write(root.path().join("function_app.py"), "").unwrap();
-            let host = r#"{"Host":{"CORS":"http://localhost:3000","CORSCredentials":true}}"#;
+            let host =
+                r#"{"Host":{"CORS":"http://localhost:3000","CORSCredentials":true,"LocalHttpPort":7072}}"#;
             std::fs::write(root.path().join("local.settings.json"), host).unwrap();
             read(root.path()).unwrap()
         };
+        assert_eq!((told.azure_port, told.functions[0].timeout), (Some(7072), Some(LONGEST_TIMEOUT)));
+        assert!(told.warnings[0].starts_with("host.json: the Consumption plan"), "{:?}", told.warnings);
         let options = &told.functions[0].options;
         assert_eq!(
             (options[CORS].as_str(), options[CORS_CREDENTIALS].as_str()),

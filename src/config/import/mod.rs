@@ -55,6 +55,8 @@ pub struct Imported {
     pub buckets: Vec<BucketDeclaration>,
     pub queues: Vec<QueueDeclaration>,
     pub resources: Vec<ResourceDeclaration>,
+    /// Where functions of Azure listen, if nothing else says so.
+    pub azure_port: Option<u16>,
     pub warnings: Vec<String>,
 }
 

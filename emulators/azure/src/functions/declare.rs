@@ -49,6 +49,7 @@ impl Functions {
         let text = declared.options.get(HOST_FILE).map_or("", String::as_str);
         let host = HostFile::read_with(text, &declared.env)?;
         let timeout = declared.timeout.or(host.timeout).unwrap_or(profile::DEFAULT_TIMEOUT);
+        let timeout = timeout.min(profile::LONGEST_TIMEOUT);
         let mut limits = profile::limits(declared.memory.unwrap_or(profile::DEFAULT_MEMORY), timeout);
         let most = declared.concurrency.map(|workers| workers.saturating_mul(host.at_once));
         limits.concurrency = most;
