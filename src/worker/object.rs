@@ -87,7 +87,10 @@ impl Object {
             return Err(format!("{shown} cannot be read: the store answers {}", answer.status()));
         }
         let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-        body.map(|body| body.to_bytes()).map_err(|error| format!("{shown} breaks off: {error}"))
+        match body {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) => Err(format!("{shown} breaks off: {error}")),
+        }
     }
 }
 

@@ -251,8 +251,10 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let is_library = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (name.starts_with("libonnxruntime.") && (name.contains(".so") || name.ends_with(".dylib")))
-            || name == "onnxruntime.dll"
+        let of_unix = name.strip_prefix("libonnxruntime.").is_some_and(|rest| {
+            rest.split('.').any(|part| part == "so") || rest.split('.').next_back() == Some("dylib")
+        });
+        of_unix || name == "onnxruntime.dll"
     };
     let mut found: Vec<PathBuf> = entries.filter(is_library).collect();
     found.sort();

@@ -102,7 +102,7 @@ impl OnlineEndpoints {
             Err(_) => return Err(Fault::BrokenOff),
         };
         self.functions.known().await;
-        let answered = self.endpoints.ask(&name, self.asked(parts, body, id)).await;
+        let answered = self.endpoints.ask(&name, asked(parts, body, id)).await;
         let Answered { variant, answer } = answered.map_err(|why| Fault::of(&why))?;
         let status = answer.head.as_ref().map(|head| head.status).filter(|status| !status.is_success());
         if let Some(status) = status {
@@ -124,25 +124,26 @@ impl OnlineEndpoints {
             None => !self.strict || shown.is_some_and(|shown| !shown.is_empty()),
         }
     }
+}
 
-    fn asked(&self, parts: &Parts, payload: Bytes, id: &str) -> Asked {
-        let said = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let trace = said(&HeaderName::from_static("traceparent")).and_then(|said| said.split('-').nth(1));
-        let mut headers = parts.headers.clone();
-        // What is for the endpoint alone, and of one connection.
-        for name in [header::AUTHORIZATION, DEPLOYMENT, header::HOST, header::CONTENT_LENGTH] {
-            headers.remove(name);
-        }
-        let target = PathAndQuery::from_static("/score");
-        Asked {
-            variant: said(&DEPLOYMENT).map(str::to_owned),
-            model: None,
-            payload,
-            content_type: said(&header::CONTENT_TYPE).map(str::to_owned),
-            head: Some(Arc::new(RequestHead { method: Method::POST, target, headers })),
-            cause: Cause::Request(trace.unwrap_or(id).into()),
-            stream: None,
-        }
+/// What is asked of the endpoint, and what of the request its function sees.
+fn asked(parts: &Parts, payload: Bytes, id: &str) -> Asked {
+    let said = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let trace = said(&HeaderName::from_static("traceparent")).and_then(|said| said.split('-').nth(1));
+    let mut headers = parts.headers.clone();
+    // What is for the endpoint alone, and of one connection.
+    for name in [header::AUTHORIZATION, DEPLOYMENT, header::HOST, header::CONTENT_LENGTH] {
+        headers.remove(name);
+    }
+    let target = PathAndQuery::from_static("/score");
+    Asked {
+        variant: said(&DEPLOYMENT).map(str::to_owned),
+        model: None,
+        payload,
+        content_type: said(&header::CONTENT_TYPE).map(str::to_owned),
+        head: Some(Arc::new(RequestHead { method: Method::POST, target, headers })),
+        cause: Cause::Request(trace.unwrap_or(id).into()),
+        stream: None,
     }
 }
 
