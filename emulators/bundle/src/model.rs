@@ -161,6 +161,7 @@ impl Workshop {
         let keep = move || match library_in(&all.join("onnxruntime/capi")) {
             Some(library) => {
                 fs::rename(&library, kept.join(library.file_name().unwrap_or_default()))?;
+                fs::remove_file(wanted)?;
                 fs::remove_dir_all(&all)
             }
             None => Err(std::io::Error::other("the package has no library")),
