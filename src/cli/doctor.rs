@@ -79,7 +79,7 @@ fn models() -> Result<Finding, Complaint> {
             name,
             ok: true,
             text: "not here yet; functions of runtime `onnx` fetch it when they first start".into(),
-            fix: Some("`mlemu onnx install` fetches it now (about 20 MB)".into()),
+            fix: Some("`mlemu onnx install` fetches it now (about 25 MB)".into()),
         });
     };
     let version = super::block_on(async { Ok(builder.model_library_version(&library).await) })?;

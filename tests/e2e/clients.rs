@@ -15,6 +15,7 @@ const GOOGLE_PYTHON_PACKAGES: [&str; 2] = ["google-cloud-storage>=3,<4", "google
 const GOOGLE_FUNCTIONS_PACKAGES: [&str; 2] =
     ["google-cloud-functions>=1.20,<2", "google-cloud-tasks>=2.19,<3"];
 const GOOGLE_PREDICT_PACKAGES: [&str; 1] = ["google-api-python-client>=2.150,<3"];
+const GOOGLE_VERTEX_PACKAGES: [&str; 1] = ["google-cloud-aiplatform>=1.100,<3"];
 const AZURE_PYTHON_PACKAGES: [&str; 2] = ["azure-storage-blob>=12.24,<13", "azure-storage-queue>=12.12,<13"];
 const AZURE_NODE_PACKAGES: [&str; 2] = ["@azure/storage-blob@12.32.0", "@azure/storage-queue@12.30.0"];
 const GOOGLE_NODE_PACKAGES: [&str; 2] = ["@google-cloud/storage@7.22.0", "@google-cloud/pubsub@5.3.1"];
@@ -77,6 +78,15 @@ pub fn google_predict() -> Option<Clients> {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/python");
         run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_PREDICT_PACKAGES))
+    })
+}
+
+/// Google's client library of Vertex AI for Python; says why when there is none.
+pub fn google_vertex() -> Option<Clients> {
+    installed("google-vertex", &GOOGLE_VERTEX_PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/python");
+        run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(GOOGLE_VERTEX_PACKAGES))
     })
 }
 

@@ -154,6 +154,12 @@ fn vertex_predicts_and_splits() {
 }
 
 #[test]
+fn vertex_predicts_for_its_own_library() {
+    let Some(python) = clients::google_vertex() else { return };
+    python.drive(&google(), "vertex.py", "predicts");
+}
+
+#[test]
 fn the_protocols_of_model_servers() {
     let house = google();
     let ask = |line: &str, body: Value| {

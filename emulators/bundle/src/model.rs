@@ -137,7 +137,7 @@ impl Workshop {
 
     /// Unpacks the package and keeps the library alone.
     async fn install(&self, folder: PathBuf, steps: &Steps, meter: &Meter) -> Result<(), BuildFailure> {
-        steps.say(&format!("fetching the library of {PACKAGE} (about 20 MB) into {}", folder.display()));
+        steps.say(&format!("fetching the library of {PACKAGE} (about 25 MB) into {}", folder.display()));
         let (all, wanted) = (folder.join("package"), folder.join("wanted.txt"));
         fs::write(&wanted, wanted_text()).map_err(|error| disk(&folder, &error))?;
         let tool = self.installer().await?;

@@ -16,9 +16,11 @@ use crate::functions::new_id;
 use crate::place::Place;
 use axum::body::Body;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mlemu_core::{Cause, FunctionFailure, Timestamp};
 use mlemu_engine::Engine;
@@ -180,21 +182,38 @@ impl Predict {
 
     /// As it came, and as it is answered.
     async fn raw(&self, ask: &Ask<'_>, name: &str) -> Result<Response, Fault> {
-        let answered = self.ask(ask, name, None, ask.body.clone()).await?;
+        let wrapped = wrapped(&ask.body);
+        let body = wrapped.clone().unwrap_or_else(|| ask.body.clone());
+        let answered = self.ask(ask, name, None, body).await?;
         let endpoint = self.find(name)?;
         let id = told::id_of(&endpoint, &answered.variant);
-        let kind = answered.answer.content_type.as_deref().unwrap_or("application/json");
-        let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/json"));
-        let mut response = Response::new(Body::from(answered.answer.body));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, kind);
-        for (header, value) in [("x-vertex-ai-endpoint-id", name), ("x-vertex-ai-deployed-model-id", &*id)] {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(header, value);
-            }
-        }
+        let kind = answered.answer.content_type.unwrap_or_else(|| "application/json".into());
+        let mut response = if wrapped.is_some() {
+            let data = STANDARD.encode(&answered.answer.body);
+            fault::json(StatusCode::OK, &json!({ "contentType": kind, "data": data }))
+        } else {
+            let mut response = Response::new(Body::from(answered.answer.body));
+            put(&mut response, header::CONTENT_TYPE, &kind);
+            response
+        };
+        put(&mut response, HeaderName::from_static("x-vertex-ai-endpoint-id"), name);
+        put(&mut response, HeaderName::from_static("x-vertex-ai-deployed-model-id"), &id);
         Ok(response)
     }
+}
+
+/// What cannot be a header is left out.
+fn put(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// The body inside of what Google's library makes of one where it speaks REST: it gets its answer in the same form.
+fn wrapped(body: &[u8]) -> Option<Bytes> {
+    let said: Value = serde_json::from_slice(body).ok()?;
+    let inner = said.as_object().filter(|said| said.len() == 1)?.get("httpBody")?;
+    STANDARD.decode(inner["data"].as_str()?).ok().map(Bytes::from)
 }
 
 /// One request.
