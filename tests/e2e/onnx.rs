@@ -199,3 +199,18 @@ fn a_new_object_is_what_the_model_is_asked_about() {
         "s3://uploads/none.csv cannot be read: the store answers 404 Not Found"
     );
 }
+
+#[test]
+fn a_new_object_of_cloud_storage_too() {
+    let house = plan(&format!(
+        "[functions.plus]\nprovider = \"gcp\"\n{SUM}triggers = [{{ bucket = \"rows\" }}]\n\n[buckets.rows]\nprovider = \"gcp\"\n"
+    ))
+    .up();
+    let mark = house.mark();
+    let line = "POST /upload/storage/v1/b/rows/o?uploadType=media&name=in%2Frow.csv";
+    let put = http::send(house.gcp(), line, &[("Content-Type", "text/csv")], b"1,2,3\n");
+    assert_eq!(put.status, 200, "{}", put.text());
+    house.idle();
+    let said = house.records(mark).iter().map(Value::to_string).collect::<String>();
+    assert!(said.contains(r#"gs://rows/in/row.csv {\"predictions\":[6.0]}"#), "{said}");
+}
