@@ -1,11 +1,14 @@
 //! A project in lines: what runs, how, on what, and where that was said.
 
 use super::table::table;
-use mlemu_core::declare::{FunctionDeclaration, Project, Provenance, TriggerDeclaration};
+use mlemu_core::declare::{
+    FunctionDeclaration, Project, Provenance, ResourceDeclaration, TriggerDeclaration,
+};
+use mlemu_engine::endpoints;
 
 const MIB: u64 = 1024 * 1024;
 
-/// One line a function, then one a bucket and one a queue.
+/// One line a function, then one a bucket, one a queue and one an endpoint.
 pub fn lines(project: &Project) -> Vec<String> {
     let functions = project.functions.iter().map(|function| function_row(function, project));
     let buckets = project.buckets.iter();
@@ -13,7 +16,9 @@ pub fn lines(project: &Project) -> Vec<String> {
         buckets.map(|bucket| store_row(&bucket.name, &bucket.cloud, "bucket", &bucket.from, project));
     let queues = project.queues.iter();
     let queues = queues.map(|queue| store_row(&queue.name, &queue.cloud, "queue", &queue.from, project));
-    table(&[], functions.chain(buckets).chain(queues)).lines().map(str::to_owned).collect()
+    let endpoints = project.resources.iter().filter(|resource| resource.kind == endpoints::KIND);
+    let endpoints = endpoints.map(|endpoint| endpoint_row(endpoint, project));
+    table(&[], functions.chain(buckets).chain(queues).chain(endpoints)).lines().map(str::to_owned).collect()
 }
 
 /// Of what holds things and runs nothing.
@@ -21,6 +26,20 @@ fn store_row(name: &str, cloud: &str, kind: &str, from: &Provenance, project: &P
     let place = place(&from.file, from.line, project);
     let none = String::new;
     vec![name.into(), cloud.into(), kind.into(), none(), none(), none(), place]
+}
+
+/// With the path at which its cloud's clients ask it.
+fn endpoint_row(endpoint: &ResourceDeclaration, project: &Project) -> Vec<String> {
+    let name = &endpoint.name;
+    let path = match endpoint.cloud.as_str() {
+        "aws" => format!("POST /endpoints/{name}/invocations"),
+        "gcp" => format!("POST /v1/models/{name}:predict"),
+        "azure" => format!("POST /onlineEndpoints/{name}/score"),
+        _ => String::new(),
+    };
+    let mut row = store_row(name, &endpoint.cloud, "endpoint", &endpoint.from, project);
+    row[5] = path;
+    row
 }
 
 fn function_row(function: &FunctionDeclaration, project: &Project) -> Vec<String> {

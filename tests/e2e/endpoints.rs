@@ -193,6 +193,14 @@ fn azure() -> House {
 }
 
 #[test]
+fn endpoints_are_listed_with_where_they_are_asked() {
+    let plan = Plan::new().file("mlemu.toml", "[endpoints]\ne = { provider = \"azure\", reply = \"1\" }\n");
+    let output = plan.mlemu(&["config"]).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("POST /onlineEndpoints/e/score"), "{said}");
+}
+
+#[test]
 fn azure_ml_scores() {
     let Some(python) = clients::azure_python() else { return };
     python.drive(&azure(), "azureml.py", "scores");
