@@ -90,7 +90,7 @@ impl OnlineEndpoints {
     async fn score(&self, parts: &Parts, body: Body, id: &str) -> Result<Response, Fault> {
         let name = endpoint_of(parts.uri.path()).unwrap_or_default();
         let endpoint = self.endpoints.get(&name).ok_or_else(|| Fault::no_endpoint(&name))?;
-        if !self.admits(&endpoint, &parts.headers) {
+        if !admits(&endpoint, self.strict, &parts.headers) {
             return Err(Fault::Unauthorized);
         }
         if parts.method != Method::POST {
@@ -114,15 +114,15 @@ impl OnlineEndpoints {
         put(&mut response, DEPLOYMENT, &variant);
         Ok(response)
     }
+}
 
-    /// What the cloud asks a key for, the emulator lets pass unless the project names one.
-    fn admits(&self, endpoint: &Endpoint, headers: &HeaderMap) -> bool {
-        let shown = headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
-        let shown = shown.and_then(|shown| shown.strip_prefix("Bearer ")).map(str::trim);
-        match endpoint.options.get(KEY) {
-            Some(key) => shown == Some(key),
-            None => !self.strict || shown.is_some_and(|shown| !shown.is_empty()),
-        }
+/// What the cloud asks a key for, the emulator lets pass unless the project names one, or wants any.
+fn admits(endpoint: &Endpoint, strict: bool, headers: &HeaderMap) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
+    let shown = shown.and_then(|shown| shown.strip_prefix("Bearer ")).map(str::trim);
+    match endpoint.options.get(KEY) {
+        Some(key) => shown == Some(key),
+        None => !strict || shown.is_some_and(|shown| !shown.is_empty()),
     }
 }
 
@@ -164,6 +164,26 @@ fn put(response: &mut Response, name: HeaderName, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn keys_are_asked_for_where_the_project_names_one_or_wants_any() {
+        let endpoint = |options: Value| -> Endpoint {
+            serde_json::from_value(json!({ "name": "e", "variants": [], "options": options })).unwrap()
+        };
+        let shown = |text: &str| {
+            let value = HeaderValue::from_str(text).unwrap();
+            HeaderMap::from_iter([(header::AUTHORIZATION, value)])
+        };
+        let (keyed, open) = (endpoint(json!({ "key": "sesame" })), endpoint(json!({})));
+        assert!(admits(&keyed, false, &shown("Bearer sesame")));
+        for wrong in ["Bearer sesam", "Bearer sesame2", "sesame", "Basic sesame", "Bearer "] {
+            assert!(!admits(&keyed, false, &shown(wrong)), "{wrong}");
+        }
+        assert!(!admits(&keyed, false, &HeaderMap::new()));
+        assert!(admits(&open, false, &HeaderMap::new()) && admits(&open, true, &shown("Bearer any")));
+        assert!(!admits(&open, true, &HeaderMap::new()) && !admits(&open, true, &shown("Bearer ")));
+    }
 
     #[test]
     fn paths_name_endpoints() {
