@@ -183,7 +183,8 @@ fn the_protocols_of_model_servers() {
 
 fn azure() -> House {
     let toml = format!(
-        "[functions.sum]\nprovider = \"azure\"\n{}\n[endpoints.sums]\nprovider = \"azure\"\nkey = \"sesame\"\n\
+        "[functions.broken]\nprovider = \"azure\"\nruntime = \"onnx\"\nhandler = \"none.onnx\"\n\n\
+         [functions.sum]\nprovider = \"azure\"\n{}\n[endpoints.sums]\nprovider = \"azure\"\nkey = \"sesame\"\n\
          variants.blue = {{ weight = 90, function = \"sum\" }}\n\
          variants.green = {{ weight = 10, onnx = {{ file = \"model.onnx\", input = {{ path = \"row\" }} }} }}\n\
          [endpoints.open]\nprovider = \"azure\"\nreply = \"{{\\\"a\\\": 1}}\"\n",

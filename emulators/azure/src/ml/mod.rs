@@ -19,9 +19,9 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mlemu_core::declare::ResourceDeclaration;
-use mlemu_core::{Cause, RequestHead};
+use mlemu_core::{Cause, FunctionId, RequestHead, Scope};
 use mlemu_engine::Engine;
-use mlemu_engine::endpoints::{self, Answered, Asked, Endpoint, EndpointParts, Endpoints, Post};
+use mlemu_engine::endpoints::{self, Answered, Asked, Backend, Endpoint, EndpointParts, Endpoints, Post};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 pub(crate) struct OnlineEndpoints {
     endpoints: Endpoints,
     engine: Engine,
+    scope: Arc<Scope>,
     /// Whose functions answer: nobody knows them before their workers have said what they have.
     functions: Arc<Functions>,
     /// Requests without a key are refused, also where the project names none.
@@ -55,7 +56,7 @@ impl OnlineEndpoints {
             post,
             patience: PATIENCE,
         });
-        Self { endpoints, engine: engine.clone(), functions, strict }
+        Self { endpoints, engine: engine.clone(), scope: place.scope.clone(), functions, strict }
     }
 
     /// Whether a path is one of this service's.
@@ -76,6 +77,16 @@ impl OnlineEndpoints {
             self.endpoints.declare(said);
         }
         Ok(())
+    }
+
+    /// Whether all functions behind an endpoint are there: only their workers tell what an app has.
+    fn is_known(&self, endpoint: &Endpoint) -> bool {
+        endpoint.variants.iter().all(|variant| match &variant.backend {
+            Backend::Function(name) => {
+                self.engine.function(&FunctionId::new(self.scope.clone(), name)).is_some()
+            }
+            Backend::Reply { .. } | Backend::Http(_) => true,
+        })
     }
 
     pub async fn handle(&self, request: Request<Body>) -> Response {
@@ -101,7 +112,9 @@ impl OnlineEndpoints {
             Err(error) if error.is::<LengthLimitError>() => return Err(Fault::TooLarge(LARGEST)),
             Err(_) => return Err(Fault::BrokenOff),
         };
-        self.functions.known().await;
+        if !self.is_known(&endpoint) {
+            self.functions.known().await;
+        }
         let answered = self.endpoints.ask(&name, asked(parts, body, id)).await;
         let Answered { variant, answer } = answered.map_err(|why| Fault::of(&why))?;
         let status = answer.head.as_ref().map(|head| head.status).filter(|status| !status.is_success());
