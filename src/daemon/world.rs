@@ -5,11 +5,12 @@
 //! shared. [`World::new`] is the one place where a world is put together.
 
 use super::recording::Recorder;
+use super::relocated::Relocated;
 use super::reset::Moments;
 use super::scope::ScopeName;
 use super::traces::Traces;
 use crate::clouds::{Cloud, Kind};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use mlemu_bundle::Builder;
 use mlemu_core::{Environment, FunctionId, Record, Sandbox, Timestamp};
 use mlemu_engine::clock::Course;
@@ -86,6 +87,8 @@ pub struct World {
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
     pub(super) plugged: Vec<Plugged>,
+    /// For what templates say of AWS.
+    pub(super) relocated: Relocated,
     /// Names in project files that differ from those in the cloud.
     pub(super) aliases: RwLock<HashMap<String, FunctionId>>,
 }
@@ -103,6 +106,16 @@ fn cores(
     }
     let bodies = soil.bodies.join(&*name.name);
     Ok((Objects::named_by(bodies, clock.clone(), ids()), Queues::named_by(clock, ids())))
+}
+
+fn relocated(soil: &Soil, name: &ScopeName) -> Relocated {
+    let settings = &soil.settings;
+    let Some((kind, address)) = soil.fronts.iter().find(|(kind, _)| kind.name == "aws") else {
+        return Relocated::default();
+    };
+    let (first, own) = (settings.place(kind.name), name.place(settings, kind.name));
+    let (assumed, found) = (config::endpoint(&settings.ports), format!("http://{address}"));
+    Relocated::new((&first.account, &own.account), (&assumed, &found))
 }
 
 /// A cloud and where it listens.
@@ -161,6 +174,7 @@ impl World {
             Plugged { name: kind.name, cloud, address: *address }
         });
         let plugged = plugged.collect();
+        let relocated = relocated(soil, &name);
         shelf.sound()?;
         Ok(Arc::new(Self {
             name,
@@ -177,6 +191,7 @@ impl World {
             ending: CancellationToken::new(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
+            relocated,
             aliases: RwLock::default(),
         }))
     }

@@ -21,6 +21,7 @@ pub struct Builder {
     pub(crate) cache: PathBuf,
     pub(crate) python: python::Workshop,
     pub(crate) node: node::Workshop,
+    surroundings: Arc<Surroundings>,
     made: Arc<Mutex<HashMap<PathBuf, Vec<Arc<Made>>>>>,
 }
 
@@ -45,7 +46,8 @@ impl Builder {
         let surroundings = Arc::new(surroundings);
         Self {
             python: python::Workshop::new(&cache, offline, surroundings.clone()),
-            node: node::Workshop::new(&cache, offline, surroundings),
+            node: node::Workshop::new(&cache, offline, surroundings.clone()),
+            surroundings,
             cache,
             made: Arc::default(),
         }
@@ -88,6 +90,7 @@ impl Builder {
             Language::Python { version } => self.python.build(&version, needs, progress).await?,
             Language::Node { version } => self.node.build(&version, needs, progress).await?,
             Language::Executable { name } => executable::build(&needs.source, &name)?,
+            Language::Program { name } => executable::found(&needs.source, &name, &self.surroundings)?,
         };
         // Somebody may empty the cache.
         inputs.watch(&built.program);

@@ -19,6 +19,8 @@ pub enum Language {
     Node { version: String },
     /// An executable of this name at the root of the source.
     Executable { name: String },
+    /// A program of this machine, which its `PATH` finds by this name.
+    Program { name: String },
 }
 
 /// What a revision needs before an instance can start.
@@ -42,7 +44,7 @@ pub struct Needs {
 pub struct Built {
     /// The code folder as the process should see it (the source itself, or a staged view of it).
     pub code: PathBuf,
-    /// The interpreter to start; for [`Language::Executable`] the executable.
+    /// The interpreter to start; for [`Language::Executable`] and [`Language::Program`] what they name.
     pub program: PathBuf,
     /// The interpreter's version as it is, e.g. `3.11.7`.
     pub version: String,
