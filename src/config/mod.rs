@@ -63,8 +63,6 @@ pub struct Overrides {
     pub template: Option<PathBuf>,
     /// A folder of ours, for code that stands inside of templates. `None`: such functions are left out.
     pub cache_dir: Option<PathBuf>,
-    /// Where the addresses of queues begin, e.g. `http://127.0.0.1:4566`. `None`: as the project's ports say.
-    pub endpoint: Option<String>,
 }
 
 /// A project as its files say.
@@ -137,8 +135,8 @@ fn single(file: &Path, handler: &str) -> Loaded {
     Loaded { project, ..Loaded::default() }
 }
 
-/// The AWS listener's address, as far as it is known before it listens.
-fn endpoint(ports: &Ports) -> String {
+/// The AWS listener's address, as far as it is known before it listens: what templates take it for.
+pub fn endpoint(ports: &Ports) -> String {
     format!("http://127.0.0.1:{}", ports.aws.filter(|port| *port > 0).unwrap_or(AWS_PORT))
 }
 
@@ -242,7 +240,7 @@ impl Loading<'_> {
             account: settings.account.clone(),
             region: settings.region.clone(),
             stack: STACK.into(),
-            endpoint: self.overrides.endpoint.clone().unwrap_or_else(|| endpoint(&settings.ports)),
+            endpoint: endpoint(&settings.ports),
             parameters,
         };
         self.parameters.extend(template.section("Parameters").iter().map(|(key, _)| key.text.clone()));

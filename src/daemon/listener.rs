@@ -1,7 +1,7 @@
 //! A listener: loopback, guarded, with bounded headers, connections and patience.
 
 use super::meddle::BreaksOff;
-use super::patience::{Patient, Paused};
+use super::patience::{Asked, Patient, Paused};
 use super::places::{Place, Places, Room};
 use super::stream::Stream;
 use super::{dialect, guard};
@@ -294,13 +294,16 @@ async fn guarded<F: Future<Output = Response<Body>>>(
     answer: impl FnOnce(Request<Body>) -> F,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let held_back = parts.version < Version::HTTP_2
+        && parts.headers.contains_key(header::EXPECT)
+        && !body.is_end_stream();
     let (is_host, allowed) =
         (|host: &str| door.service.is_host(host), |parts: &Parts| door.service.admits_origin(parts));
     if let Err(stranger) = guard::check(&parts, door.port, is_host, allowed) {
-        return refusal(stranger.status(), stranger.why());
+        return last_if(held_back, refusal(stranger.status(), stranger.why()));
     }
-    let asked = (!body.is_end_stream()).then(|| parts.clone());
-    let (body, paused) = patient(body, parts.version);
+    let whose = (!body.is_end_stream()).then(|| parts.clone());
+    let (body, paused, asked) = patient(body, parts.version);
     let request = Request::from_parts(parts, body);
     let answered = AssertUnwindSafe(answer(request)).catch_unwind().await;
     let answered = answered.unwrap_or_else(|_| {
@@ -309,19 +312,27 @@ async fn guarded<F: Future<Output = Response<Body>>>(
     });
     // A service sees only that the body broke off.
     if paused.is_set() && !answered.status().is_success() {
-        return door.service.apology(Strain::Slow, asked.as_ref());
+        return door.service.apology(Strain::Slow, whose.as_ref());
     }
-    answered
+    last_if(held_back && !asked.is_set(), answered)
+}
+
+/// A client that holds its body back sends none once it has its answer: what comes next would be taken for it.
+fn last_if(nothing_follows: bool, mut answer: Response<Body>) -> Response<Body> {
+    if nothing_follows {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// Over HTTP/2 a body may be one half of a conversation, which lasts; a client that is gone is noticed there.
-fn patient(body: Incoming, version: Version) -> (Body, Paused) {
+fn patient(body: Incoming, version: Version) -> (Body, Paused, Asked) {
     if version == Version::HTTP_2 {
-        return (Body::new(body), Paused::default());
+        return (Body::new(body), Paused::default(), Asked::default());
     }
     let body = Patient::new(body);
-    let paused = body.paused();
-    (Body::new(body), paused)
+    let (paused, asked) = (body.paused(), body.asked());
+    (Body::new(body), paused, asked)
 }
 
 fn refusal(status: StatusCode, why: &str) -> Response<Body> {

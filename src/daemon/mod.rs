@@ -21,6 +21,7 @@ mod places;
 pub(crate) mod project;
 mod promise;
 pub mod recording;
+mod relocated;
 pub mod reset;
 mod rooted;
 pub mod scope;

@@ -38,16 +38,31 @@ impl Paused {
     }
 }
 
+/// Whether anybody has asked for a body yet.
+#[derive(Clone, Debug, Default)]
+pub struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Counts only while somebody waits for more of the body.
 pub struct Patient<B> {
     body: B,
     patience: Option<Pin<Box<Sleep>>>,
     paused: Paused,
+    asked: Asked,
 }
 
 impl<B> Patient<B> {
     pub fn new(body: B) -> Self {
-        Self { body, patience: None, paused: Paused::default() }
+        Self { body, patience: None, paused: Paused::default(), asked: Asked::default() }
+    }
+
+    pub fn asked(&self) -> Asked {
+        self.asked.clone()
     }
 
     pub fn paused(&self) -> Paused {
@@ -63,6 +78,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Patient<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.asked.0.store(true, Ordering::Relaxed);
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.patience = None;
             let own = |frame: Frame<Bytes>| frame.map_data(own);

@@ -141,7 +141,12 @@ impl World {
     }
 
     fn declare(&self, function: &FunctionDeclaration) -> Result<(), StartError> {
-        let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(function));
+        let moved = (function.cloud == "aws").then(|| {
+            let env = self.relocated.of(&function.env);
+            FunctionDeclaration { env, ..function.clone() }
+        });
+        let meant = moved.as_ref().unwrap_or(function);
+        let declared = self.plugged(&function.cloud).and_then(|cloud| cloud.declare(meant));
         let id = declared.map_err(|why| StartError::Refused { from: place(&function.from), why })?;
         let kept = function.options.get(config::MIN_INSTANCES).and_then(|count| count.parse().ok());
         self.engine.provide(&id, kept.unwrap_or_default());

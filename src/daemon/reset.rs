@@ -78,6 +78,9 @@ impl World {
 
     /// Completes when everything that the project declares is there, or never will be.
     pub(super) async fn ready(&self) {
+        if self.moments.ready.borrow().is_some() {
+            return;
+        }
         let mut ready = self.moments.ready.subscribe();
         tokio::select! {
             // The sender lives as long as the world.

@@ -6,11 +6,12 @@
 
 use super::elsewhere;
 use super::recording::Recorder;
+use super::relocated::Relocated;
 use super::reset::Moments;
 use super::scope::ScopeName;
 use super::traces::Traces;
 use crate::clouds::{Cloud, Kind};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use mlemu_bundle::Builder;
 use mlemu_core::{Environment, FunctionId, Record, Sandbox, Timestamp};
 use mlemu_engine::clock::Course;
@@ -87,6 +88,8 @@ pub struct World {
     /// One goes back at a time.
     pub(super) restoring: tokio::sync::Mutex<()>,
     pub(super) plugged: Vec<Plugged>,
+    /// For what templates say of AWS.
+    pub(super) relocated: Relocated,
     /// Names in project files that differ from those in the cloud.
     pub(super) aliases: RwLock<HashMap<String, FunctionId>>,
 }
@@ -104,6 +107,16 @@ fn cores(
     }
     let bodies = soil.bodies.join(&*name.name);
     Ok((Objects::named_by(bodies, clock.clone(), ids()), Queues::named_by(clock, ids())))
+}
+
+fn relocated(soil: &Soil, name: &ScopeName) -> Relocated {
+    let settings = &soil.settings;
+    let Some((kind, address)) = soil.fronts.iter().find(|(kind, _)| kind.name == "aws") else {
+        return Relocated::default();
+    };
+    let (first, own) = (settings.place(kind.name), name.place(settings, kind.name));
+    let (assumed, found) = (config::endpoint(&settings.ports), format!("http://{address}"));
+    Relocated::new((&first.account, &own.account), (&assumed, &found))
 }
 
 /// A cloud and where it listens.
@@ -164,6 +177,7 @@ impl World {
             Plugged { name: kind.name, cloud, address: *address }
         });
         let plugged = plugged.collect();
+        let relocated = relocated(soil, &name);
         shelf.sound()?;
         Ok(Arc::new(Self {
             name,
@@ -180,6 +194,7 @@ impl World {
             ending: CancellationToken::new(),
             restoring: tokio::sync::Mutex::default(),
             plugged,
+            relocated,
             aliases: RwLock::default(),
         }))
     }

@@ -254,6 +254,8 @@ fn inside<'a>(
         Some((store, head)) => Box::pin(promise::kept(store, cloud, head, answer)),
     };
     Box::pin(async move {
+        // What was kept is not back before, and what is declared is not there.
+        world.ready().await;
         let answer = answer.await;
         world.traces.remember_all(answer.headers(), meant);
         answer

@@ -46,6 +46,13 @@ def dies(request):
     os._exit(1)
 
 @functions_framework.http
+def leaves(request):
+    # What the framework's server takes for a worker that cannot start: all of it ends soon after.
+    if 'now' in request.args:
+        os._exit(3)
+    return 'here'
+
+@functions_framework.http
 def eats(request):
     return str(len(bytearray(900_000_000)))
 
@@ -155,6 +162,43 @@ fn endings_have_the_vendors_statuses() {
 }
 
 #[test]
+fn after_an_ending_the_next_call_works() {
+    let house = house();
+    for _ in 0..2 {
+        assert_eq!(call(&house, "GET leaves?now=1", &[], b"").status, 503);
+        let next = call(&house, "GET leaves", &[], b"");
+        assert_eq!((next.status, next.text()), (200, "here".into()));
+    }
+}
+
+/// Its code takes longer to load than a call may take.
+const HEAVY: &str = "\
+import threading
+import functions_framework
+
+never = threading.Event()
+never.wait(1.5)
+
+@functions_framework.http
+def heavy(request):
+    if 'hang' in request.args:
+        never.wait(60)
+    return 'here'
+";
+
+#[test]
+fn a_start_has_a_time_of_its_own() {
+    let config = "[functions.heavy]\nprovider = \"gcp\"\nruntime = \"python311\"\nhandler = \"heavy\"\n\
+                  generation = 1\ntimeout = \"1s\"\n";
+    let house = Plan::new().file("main.py", HEAVY).file("mlemu.toml", config).up();
+    for _ in 0..2 {
+        let here = call(&house, "GET heavy", &[], b"");
+        assert_eq!((here.status, here.text()), (200, "here".into()));
+        assert_eq!(call(&house, "GET heavy?hang=1", &[], b"").status, 408);
+    }
+}
+
+#[test]
 fn requests_meet_in_one_instance_where_it_takes_several() {
     let house = house();
     let callers: Vec<_> = std::thread::scope(|scope| {
@@ -240,7 +284,7 @@ fn events_come_in_every_form_and_bad_ones_are_refused() {
     let all = http::send(house.gcp(), "GET /v2/projects/demo-mlemu/locations/-/functions", &[], b"").json();
     let functions = all["functions"].as_array().expect("functions");
     let names: Vec<&Value> = functions.iter().map(|one| &one["buildConfig"]["entryPoint"]).collect();
-    assert_eq!(names, ["dies", "eats", "fails", "hello", "meets", "slow", "stored", "typed"]);
+    assert_eq!(names, ["dies", "eats", "fails", "hello", "leaves", "meets", "slow", "stored", "typed"]);
     let one = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/hello", &[], b"").json();
     assert_eq!((&one["state"], &one["environment"]), (&json!("ACTIVE"), &json!("GEN_2")));
     let none = http::send(house.gcp(), "GET /v2/projects/p/locations/l/functions/none", &[], b"");

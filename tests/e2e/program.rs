@@ -48,7 +48,10 @@ impl Plan {
             let all = ready[what].as_object().into_iter().flatten();
             all.map(|(name, url)| (name.clone(), address(url))).collect()
         };
-        let client = Client::new(ready["control"].as_str().expect("an address"), token(&self));
+        let client = Client::new(
+            ready["control"].as_str().expect("an address"),
+            self.located()["token"].as_str().expect("a token"),
+        );
         let (runtime, records) = (runtime(), Arc::<Records>::default());
         runtime.spawn(follow(client.clone(), records.clone()));
         let house = House {
@@ -66,13 +69,14 @@ impl Plan {
     }
 }
 
-/// What the program leaves for its own verbs.
-fn token(plan: &Plan) -> String {
-    let files = std::fs::read_dir(plan.runtime.path().join("mlemu")).expect("the locators");
-    let mut files = files.filter_map(Result::ok).map(|entry| entry.path());
-    let file = files.find(|path| path.extension().is_some_and(|end| end == "json")).expect("a locator");
-    let located: Value = serde_json::from_slice(&std::fs::read(file).expect("readable")).expect("JSON");
-    located["token"].as_str().expect("a token").to_owned()
+impl Plan {
+    /// What the program leaves for its own verbs.
+    pub fn located(&self) -> Value {
+        let files = std::fs::read_dir(self.runtime.path().join("mlemu")).expect("the locators");
+        let mut files = files.filter_map(Result::ok).map(|entry| entry.path());
+        let file = files.find(|path| path.extension().is_some_and(|end| end == "json")).expect("a locator");
+        serde_json::from_slice(&std::fs::read(file).expect("readable")).expect("JSON")
+    }
 }
 
 /// Everything that it prints on stdout, one JSON document a line.

@@ -293,3 +293,17 @@ fn a_removal_tells_the_function_that_a_script_configured() {
     assert_eq!(event["s3"]["configurationId"], "mine");
     assert_eq!(event["s3"]["object"]["key"], "gone");
 }
+
+#[test]
+fn a_body_that_is_held_back_and_not_wanted_ends_its_connection() {
+    let house = Plan::new().file("mlemu.toml", "[buckets.held]\n").up();
+    let mut stream = http::connect(house.aws());
+    let head = format!(
+        "PUT /held/key HTTP/1.1\r\nHost: {}\r\nIf-Match: \"00\"\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+        house.aws()
+    );
+    std::io::Write::write_all(&mut stream, head.as_bytes()).expect("sent");
+    // Without the announcement the client would send its next request here, and lose its first letter.
+    let answer = http::rest(stream).expect("an answer");
+    assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
+}

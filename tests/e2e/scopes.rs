@@ -19,6 +19,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       Handler: app.copies
+      Environment: { Variables: { JOBS: !Ref Jobs, JOBS_ARN: !GetAtt Jobs.Arn } }
       Events: { Put: { Type: S3, Properties: { Bucket: !Ref In, Events: 's3:ObjectCreated:*' } } }
 ";
 
@@ -31,6 +32,8 @@ def copies(event, context):
         key = record['s3']['object']['key']
         body = os.environ['AWS_ACCESS_KEY_ID'].encode()
         boto3.client('s3').put_object(Bucket='out', Key=key, Body=body)
+        assert os.environ['JOBS'].startswith(os.environ['AWS_ENDPOINT_URL']), os.environ['JOBS']
+        boto3.client('sqs').send_message(QueueUrl=os.environ['JOBS'], MessageBody=os.environ['JOBS_ARN'])
 ";
 
 fn plan() -> Plan {
@@ -88,6 +91,10 @@ fn worlds_never_meet() {
         listed["invocations"].as_array().map_or(0, Vec::len)
     };
     assert_eq!((count(""), count("?scope=one"), count("?scope=two")), (1, 3, 0));
+    // What a template says of its resources is said of those of the scope.
+    let peeked = house.ask("GET /_mlemu/queues/jobs/messages?scope=one", &Value::Null).text();
+    let arn = format!("arn:aws:sqs:us-east-1:{}:jobs", one["account"].as_str().expect("digits"));
+    assert_eq!(peeked.matches(&arn).count(), 3, "{peeked}");
     // Each has a clock of its own, and is reset by itself.
     house.ask("POST /_mlemu/clock?scope=two", &json!({ "now": "2040-01-01T00:00:00Z", "frozen": true }));
     assert_eq!(house.ask("GET /_mlemu/clock?scope=one", &Value::Null).json()["mode"], "real");

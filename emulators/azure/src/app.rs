@@ -140,6 +140,14 @@ impl App {
         self.index.borrow().clone()
     }
 
+    /// Why its code is not running, when the newest could not be loaded.
+    pub(crate) fn trouble(&self) -> Option<Box<FunctionFailure>> {
+        let failed = self.asked.failed();
+        let (of, failure) = failed.last.as_ref()?;
+        let runs = self.index.borrow().as_ref().is_some_and(|known| known.revision >= *of);
+        (!runs).then(|| failure.clone())
+    }
+
     /// A worker of some revision is up. What an older one says late counts no more.
     pub fn bring(&self, index: Index) {
         if self.index.borrow().as_ref().is_some_and(|known| known.revision > index.revision) {

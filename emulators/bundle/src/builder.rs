@@ -23,6 +23,7 @@ pub struct Builder {
     pub(crate) python: python::Workshop,
     pub(crate) node: node::Workshop,
     model: model::Workshop,
+    surroundings: Arc<Surroundings>,
     made: Arc<Mutex<HashMap<PathBuf, Vec<Arc<Made>>>>>,
 }
 
@@ -50,7 +51,8 @@ impl Builder {
         Self {
             python,
             model,
-            node: node::Workshop::new(&cache, offline, surroundings),
+            node: node::Workshop::new(&cache, offline, surroundings.clone()),
+            surroundings,
             cache,
             made: Arc::default(),
         }
@@ -122,6 +124,7 @@ impl Builder {
             Language::Node { version } => self.node.build(&version, needs, progress).await?,
             Language::Executable { name } => executable::build(&needs.source, &name)?,
             Language::Model => self.model.build(&needs.source, progress).await?,
+            Language::Program { name } => executable::found(&needs.source, &name, &self.surroundings)?,
         };
         // Somebody may empty the cache.
         inputs.watch(&built.program);

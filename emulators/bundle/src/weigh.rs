@@ -78,7 +78,7 @@ impl Builder {
         let packages = match needs.language.clone() {
             Language::Python { version } => self.python.packages(&version, needs, progress).await?,
             Language::Node { version } => self.node.packages(&version, needs, progress).await?,
-            Language::Executable { .. } | Language::Model => None,
+            Language::Executable { .. } | Language::Program { .. } | Language::Model => None,
         };
         let kept = self.cache.join("weights");
         let work = {

@@ -21,6 +21,8 @@ pub enum Language {
     Executable { name: String },
     /// A model that the program itself runs: nothing of a language is needed.
     Model,
+    /// A program of this machine, which its `PATH` finds by this name.
+    Program { name: String },
 }
 
 /// What a revision needs before an instance can start.
@@ -44,7 +46,7 @@ pub struct Needs {
 pub struct Built {
     /// The code folder as the process should see it (the source itself, or a staged view of it).
     pub code: PathBuf,
-    /// The interpreter to start; for [`Language::Executable`] the executable.
+    /// The interpreter to start; for [`Language::Executable`] and [`Language::Program`] what they name.
     pub program: PathBuf,
     /// The interpreter's version as it is, e.g. `3.11.7`.
     pub version: String,

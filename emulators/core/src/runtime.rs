@@ -100,11 +100,20 @@ pub struct Keeping {
     pub concurrency: usize,
     /// Files in its scratch folder are memory.
     pub tmp_is_memory: bool,
+    /// Where its process is lost, or could not be started, the next invocation starts another, in its own time; else
+    /// the instance ends with its process.
+    pub starts_again: bool,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { freezes: true, outlives_deadlines: false, concurrency: 1, tmp_is_memory: false }
+        Self {
+            freezes: true,
+            outlives_deadlines: false,
+            concurrency: 1,
+            tmp_is_memory: false,
+            starts_again: true,
+        }
     }
 }
 

@@ -84,7 +84,7 @@ impl Secrets {
         for word in redacted.split_inclusive(|letter: char| !is_part(letter)) {
             let bare = word.trim_end_matches(|letter: char| !is_part(letter));
             let rest = &word[bare.len()..];
-            pattern += if differs(bare) { "*" } else { bare };
+            pattern += &steady(bare);
             pattern += rest;
         }
         if pattern == text { text.into() } else { json!({ "like": pattern }) }
@@ -93,6 +93,20 @@ impl Secrets {
 
 fn is_part(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "-_:.+".contains(letter)
+}
+
+/// A word without what differs, as a whole or between its colons: accounts in names of resources, ports of this machine.
+fn steady(word: &str) -> String {
+    if differs(word) {
+        return "*".to_owned();
+    }
+    let mut before = "";
+    let pieces = word.split(':').map(|piece| {
+        let is_port = matches!(before, "127.0.0.1" | "localhost") && piece.parse::<u16>().is_ok();
+        before = piece;
+        if is_port || differs(piece) { "*" } else { piece }
+    });
+    pieces.collect::<Vec<_>>().join(":")
 }
 
 /// Ids and times: long runs of hex digits, with or without hyphens, and dates.
@@ -143,6 +157,8 @@ mod tests {
             ("b4a1c0de-0000-4000-8000-000000000001", "*"),
             ("made 2026-01-01T00:00:00Z by hush-hush", "made * by *"),
             ("at 1893456000, rose", "at *, rose"),
+            ("arn:aws:lambda:us-east-1:000000000000:function:f", "arn:aws:lambda:us-east-1:*:function:f"),
+            ("http://127.0.0.1:4566/x", "http://127.0.0.1:*/x"),
         ] {
             assert_eq!(secrets.wildcard(text), json!({ "like": pattern }));
         }

@@ -41,15 +41,17 @@ pub fn text(session: &Session, world: &World) -> String {
 
 fn steps(text: &mut String, session: &Session, secrets: &Secrets) {
     let mut stands_still = session.frozen.is_some();
-    for came in &session.came {
+    let mut came = session.came.iter().peekable();
+    while let Some(one) = came.next() {
+        let goes_forward = matches!(came.peek(), Some(Came::Did(Did::Advanced(_))));
         // JSON is YAML, on a line of its own.
-        let _ = writeln!(text, "      - {}", step(came, secrets));
-        match came {
+        let _ = writeln!(text, "      - {}", step(one, secrets));
+        match one {
             Came::Did(Did::Froze(_)) => stands_still = true,
             Came::Did(Did::WentReal) => stands_still = false,
             Came::Did(Did::Advanced(_) | Did::Fault(_)) => {}
-            // What waits for its time would wait for ever where time stands still.
-            _ if stands_still => *text += "      - wait: still\n",
+            // What waits for its time would wait for ever where time stands still, and too long where it is to go forward.
+            _ if stands_still || goes_forward => *text += "      - wait: still\n",
             _ => *text += "      - wait: idle\n",
         }
     }

@@ -90,3 +90,34 @@ fn a_reset_lasts_too() {
     let third = house(folder.path(), "disk");
     assert_eq!((status(&third, "HEAD /before/k"), status(&third, "HEAD /gone-again")), (200, 404));
 }
+
+/// The project's preparation tells the door, and waits until it is let in.
+const PREPARE: &str = "\
+import os, socket
+with socket.create_connection(('127.0.0.1', int(open('door').read()))) as door:
+    door.recv(1)
+open('made', 'w').close()
+";
+
+#[test]
+fn nobody_is_answered_before_everything_is_there() {
+    let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a door");
+    let number = door.local_addr().expect("its number").port().to_string();
+    let config = "[prepare]\nrun = [\"python\", \"prepare.py\"]\noutputs = [\"made\"]\n\n\
+                  [functions.declared]\nruntime = \"python3.11\"\nhandler = \"prepare.handler\"\n";
+    let plan = Plan::new().file("mlemu.toml", config).file("prepare.py", PREPARE).file("door", &number);
+    let mut up = plan.mlemu(&["up", "--aws-port", "0", "--control-port", "0"]);
+    let null = std::process::Stdio::null;
+    let mut child = up.stdout(null()).stderr(null()).spawn().expect("the program starts");
+    let (waits, _) = door.accept().expect("it prepares");
+    let located = plan.located();
+    let aws = located["clouds"]["aws"].as_str().expect("an address").trim_start_matches("http://");
+    let aws: std::net::SocketAddr = aws.parse().expect("an address");
+    let asks = std::thread::spawn(move || crate::http::send(aws, "GET /2015-03-31/functions/", &[], b""));
+    drop(waits);
+    let listed = asks.join().expect("it asks");
+    assert!(listed.text().contains("\"FunctionName\":\"declared\""), "{}", listed.text());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .expect("it lives");
+    child.wait().expect("it ends");
+}

@@ -159,6 +159,11 @@ pub(crate) fn asked(parts: &Parts, address: &Address) -> Result<Asked, Fault> {
         _ => of_blob(parts, restype, comp),
     };
     let operation = found?;
+    let snapshot = said("snapshot");
+    if !snapshot.is_empty() && parts.method == Method::PUT && operation != Operation::SetBlobTier {
+        // It is as it was, for ever.
+        return Err(Fault::parameter("snapshot", snapshot));
+    }
     if !container.is_empty() && !is_container(container) {
         return Err(code::InvalidResourceName.into());
     }

@@ -202,9 +202,11 @@ impl Functions {
 
     fn host_status(&self) -> Value {
         let engine = self.parts.engine.parts();
-        json!({
+        let errors: Vec<_> =
+            self.apps().iter().filter_map(|app| app.trouble()).map(|why| fault::sentence(&why)).collect();
+        let mut status = json!({
             "id": self.apps().first().map_or_else(|| "mlemu".to_owned(), |app| app.id.name.to_string()),
-            "state": "Running",
+            "state": if errors.is_empty() { "Running" } else { "Error" },
             "version": HOST_VERSION,
             "versionDetails": format!("{HOST_VERSION} (mlemu {})", env!("CARGO_PKG_VERSION")),
             "platformVersion": "",
@@ -212,7 +214,11 @@ impl Functions {
             "computerName": "localhost",
             "processUptime": u64::try_from(engine.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             "functionAppContentEditingState": "NotAllowed",
-        })
+        });
+        if !errors.is_empty() {
+            status["errors"] = json!(errors);
+        }
+        status
     }
 
     /// Answers at once; the function runs behind it.

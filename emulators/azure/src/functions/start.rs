@@ -61,5 +61,11 @@ impl Functions {
 /// Answered by the worker's session, without the worker.
 fn question(app: &App) -> Invoke {
     let attributes = vec![(INDEX, String::new())];
-    Invoke { attributes, ..Invoke::of(new_id(app.ids()), app.id.clone(), Bytes::new(), Cause::Mlemu) }
+    // It has ended in the log too when it is answered: what comes next writes for itself.
+    let wants_log = true;
+    Invoke {
+        attributes,
+        wants_log,
+        ..Invoke::of(new_id(app.ids()), app.id.clone(), Bytes::new(), Cause::Mlemu)
+    }
 }

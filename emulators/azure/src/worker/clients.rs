@@ -53,19 +53,24 @@ fn language(runtime: &str) -> Option<(Language, Vec<String>)> {
     Some((Language::Node { version }, owned(&NODE_CLIENT)))
 }
 
-/// The program of a custom handler: its own, or an interpreter by its name.
-fn handler(app: &App) -> Option<(Language, Vec<String>)> {
+/// The program of a custom handler: its own, an interpreter, or another of this machine by its name.
+fn handler(app: &App, source: &Path) -> Option<(Language, Vec<String>)> {
     let path = app.host.custom.as_ref()?.description.default_executable_path.as_str();
     let language = match path {
         "python" | "python3" => Language::Python { version: "3".into() },
         "node" => Language::Node { version: "22".into() },
+        name if !name.contains('/') && !source.join(name).is_file() => {
+            Language::Program { name: name.to_owned() }
+        }
         path => Language::Executable { name: path.trim_start_matches("./").to_owned() },
     };
     Some((language, Vec::new()))
 }
 
 pub(super) fn needs(revision: &Revision, app: &App) -> Result<Needs, Unsupported> {
-    let Some((language, client_packages)) = language(&revision.runtime).or_else(|| handler(app)) else {
+    let Some((language, client_packages)) =
+        language(&revision.runtime).or_else(|| handler(app, revision.source.folder()))
+    else {
         return Err(Unsupported {
             why: format!("function apps of `{}` cannot run here yet", revision.runtime),
             hint: Some("apps in Python, in Node and with a customHandler in host.json can".into()),

@@ -126,7 +126,8 @@ impl Runtime for Workers {
     }
 
     fn keeping(&self, _revision: &Revision) -> Keeping {
-        Keeping { freezes: false, concurrency: self.app.host.at_once as usize, ..Keeping::default() }
+        let concurrency = self.app.host.at_once as usize;
+        Keeping { freezes: false, concurrency, starts_again: false, ..Keeping::default() }
     }
 
     fn unwrapped(&self, line: &str) -> Option<Unwrapped> {

@@ -58,6 +58,8 @@ struct Instance {
     untold: Option<Init>,
     /// How long the init phase took, whether or not it failed; the first call may have waited for it.
     startup: Duration,
+    /// It has had a call.
+    used: bool,
     /// Highest memory known so far, in bytes.
     peak_memory: u64,
     /// Until it has been idle for too long.
@@ -99,6 +101,7 @@ pub(crate) fn spawn(
         frozen: false,
         untold: None,
         startup: Duration::ZERO,
+        used: false,
         peak_memory: 0,
         orders,
         retired: false,
@@ -187,7 +190,8 @@ impl Instance {
     /// gives up.
     async fn rest(&mut self) -> Next {
         if self.retired {
-            return Next::End("replaced".into());
+            let why = if self.process.is_some() { "replaced" } else { "its process has ended" };
+            return Next::End(why.into());
         }
         let ended = self.process.as_ref().map(|process| process.ended());
         let ended = async {
@@ -239,24 +243,34 @@ impl Instance {
 
     /// Begins a call, starting the process first if there is none.
     async fn take_off(&mut self, call: Box<Call>) {
-        let picked = self.parts.clock.elapsed();
-        self.log.begin(&call, &self.plan, self.parts.clock.now());
-        let deadline = Deadline::after(picked, self.plan.revision.limits.timeout, &self.parts);
-        let mut init = self.untold.take();
         let is_over = |process: &Arc<Process>| process.ended().now_or_never().is_some();
         if !self.flights.is_empty() && self.process.as_ref().is_some_and(is_over) {
             // Those in flight are still to tell how it ended.
             self.process = None;
         }
+        let is_first = !std::mem::replace(&mut self.used, true);
+        if self.process.is_none() && !is_first && !self.keeping.starts_again {
+            self.retired = true;
+            return self.line.give_back(call);
+        }
+        let picked = self.parts.clock.elapsed();
+        self.log.begin(&call, &self.plan, self.parts.clock.now());
+        let timeout = self.plan.revision.limits.timeout;
+        let mut deadline = Deadline::after(picked, timeout, &self.parts);
+        let mut init = self.untold.take();
         if self.process.is_none() {
-            let left = deadline.end.saturating_sub(self.parts.clock.elapsed());
             let halted = self.halt.cancelled();
+            let limit = if self.keeping.starts_again { timeout } else { self.plan.revision.limits.init };
             let (again, started) =
-                process::init(&self.parts, &self.plan, &self.log, left, Phase::Invoke, halted).await;
+                process::init(&self.parts, &self.plan, &self.log, limit, Phase::Invoke, halted).await;
             init = Some(again);
+            if !self.keeping.starts_again {
+                deadline = Deadline::after(self.parts.clock.elapsed(), timeout, &self.parts);
+            }
             match started {
                 Ok(process) => self.process = Some(Arc::new(process)),
                 Err(trouble) => {
+                    self.retired |= !self.keeping.starts_again;
                     let flight = self.flight(call, picked, deadline, init, None);
                     self.flights.push(Box::pin(flight.crash(trouble)));
                     return;
@@ -282,6 +296,7 @@ impl Instance {
             && Arc::ptr_eq(old, now)
         {
             self.process = None;
+            self.retired |= !self.keeping.starts_again;
         }
         self.line.voice.free(landed.lingered);
     }

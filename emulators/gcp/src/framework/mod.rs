@@ -118,6 +118,7 @@ impl Runtime for Framework {
             outlives_deadlines: !first,
             concurrency: self.traits.concurrency as usize,
             tmp_is_memory: true,
+            starts_again: false,
         }
     }
 

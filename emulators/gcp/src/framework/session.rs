@@ -9,6 +9,7 @@ use http_body_util::Full;
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
 use mlemu_core::{Answer, Boxed, ResponseHead, Session};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -34,6 +35,8 @@ pub(super) struct PushSession {
     /// It listens before it can answer.
     warms_up: bool,
     connections: Connections,
+    /// A connection broke off, and it has not answered since.
+    broke_off: AtomicBool,
 }
 
 impl PushSession {
@@ -45,7 +48,8 @@ impl PushSession {
         warms_up: bool,
     ) -> Self {
         let connections = Connections::new(reservation.address());
-        Self { command, reservation, signature, limit, warms_up, connections }
+        let broke_off = AtomicBool::new(false);
+        Self { command, reservation, signature, limit, warms_up, connections, broke_off }
     }
 
     fn address(&self) -> SocketAddr {
@@ -76,7 +80,7 @@ impl PushSession {
         let (parts, body) = match self.connections.ask(request, limit).await {
             Came::Answer(parts, body) => (*parts, body),
             Came::TooLarge => return SessionReply::TooLarge { size: self.limit + 1, limit: self.limit },
-            Came::Broken => return broken_off().await,
+            Came::Broken => return self.broken_off().await,
         };
         match failure(parts.status, &parts.headers, self.signature) {
             Some(kind) => error(&kind, body),
@@ -88,12 +92,25 @@ impl PushSession {
             }),
         }
     }
-}
 
-/// The process has ended, or one of its workers has: the engine is given the time to see the former.
-async fn broken_off() -> SessionReply {
-    tokio::time::sleep(WAKE).await;
-    error(CONNECTION_ERROR, Bytes::new())
+    /// The process has ended, or one of its workers has: the engine is given the time to see the former.
+    async fn broken_off(&self) -> SessionReply {
+        self.broke_off.store(true, Ordering::Relaxed);
+        tokio::time::sleep(WAKE).await;
+        error(CONNECTION_ERROR, Bytes::new())
+    }
+
+    /// Completes when it is sure that somebody answers there again: a worker that was lost has been replaced. Where
+    /// the process is about to follow its worker, that never is.
+    async fn recovered(&self) {
+        while self.broke_off.load(Ordering::Relaxed) {
+            if self.probe().await.is_some() {
+                self.broke_off.store(false, Ordering::Relaxed);
+            } else {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
 }
 
 /// Why an answer is a failure: the framework says so, or an event was not taken.
@@ -129,6 +146,6 @@ impl Session for PushSession {
 
     /// An answered request is over, as far as anybody outside can tell.
     fn idle(&self) -> Boxed<'_, ()> {
-        Box::pin(std::future::ready(()))
+        Box::pin(self.recovered())
     }
 }

@@ -16,6 +16,13 @@ pub(crate) struct Held {
     pub core: Option<SubscriptionId>,
 }
 
+impl Held {
+    /// Whether its messages are brought to somebody.
+    pub fn is_pushed(&self) -> bool {
+        self.said.push_config.as_ref().is_some_and(|push| !push.push_endpoint.is_empty())
+    }
+}
+
 /// A snapshot, and what the core remembers for it.
 #[derive(Clone)]
 pub(super) struct Kept {

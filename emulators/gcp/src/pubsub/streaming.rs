@@ -63,8 +63,9 @@ pub(super) async fn open(
 ) -> Result<impl Stream<Item = Result<StreamingPullResponse, Fault>>, Fault> {
     let first = asked.next().await.ok_or_else(|| Fault::invalid("The stream ended before it began."))??;
     let (from, attempts) = pubsub.source(&first.subscription)?;
-    let said = pubsub.registry().subscription(&first.subscription)?.said.clone();
-    if said.push_config.is_some_and(|push| !push.push_endpoint.is_empty()) {
+    let held = pubsub.registry().subscription(&first.subscription)?.clone();
+    let said = &held.said;
+    if held.is_pushed() {
         return Err(Fault::precondition("This method is not supported for this subscription type."));
     }
     if !(10..=600).contains(&first.stream_ack_deadline_seconds) {

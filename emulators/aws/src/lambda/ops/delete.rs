@@ -1,9 +1,10 @@
 //! DeleteFunction: the whole function, or one version of it.
 
 use super::super::Lambda;
+use super::super::catalog::Alias;
 use super::super::decode::Call;
 use super::super::encode;
-use super::super::fault::Fault;
+use super::super::fault::{Code, Fault};
 use super::super::target::LATEST;
 use axum::response::Response;
 use http::StatusCode;
@@ -20,6 +21,16 @@ pub fn run(lambda: &Lambda, call: &Call<'_>) -> Result<Response, Fault> {
             let entry = catalog.get_mut(&target.name).ok_or_else(unknown)?;
             // Deleting a version that is not there succeeds, as it does at the vendor's.
             if let Ok(number) = qualifier.parse() {
+                let leads = |alias: &Alias| {
+                    alias.version == qualifier
+                        || alias.aside.as_ref().is_some_and(|(other, _)| other == qualifier)
+                };
+                let names = entry.aliases.iter().filter(|(_, alias)| leads(alias)).map(|(name, _)| &**name);
+                let names = names.collect::<Vec<_>>().join(", ");
+                if !names.is_empty() {
+                    let why = "Unable to delete version because the following aliases reference it";
+                    return Err(Fault::new(Code::ResourceConflict, format!("{why}: [{names}]")));
+                }
                 entry.versions.remove(&number);
                 lambda.functions.unpin(&entry.id, qualifier);
             }

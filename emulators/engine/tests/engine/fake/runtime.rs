@@ -64,7 +64,13 @@ impl Runtime for FakeRuntime {
     fn keeping(&self, revision: &Revision) -> Keeping {
         let steady = revision.runtime == "steady";
         let concurrency = concurrency(revision);
-        Keeping { freezes: !steady, outlives_deadlines: steady, concurrency, tmp_is_memory: false }
+        Keeping {
+            freezes: !steady,
+            outlives_deadlines: steady,
+            concurrency,
+            tmp_is_memory: false,
+            starts_again: !steady,
+        }
     }
 
     fn profile(&self, _revision: &Revision) -> &'static str {

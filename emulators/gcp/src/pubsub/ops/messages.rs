@@ -33,6 +33,9 @@ impl PubSub {
             ))
         })?;
         let (from, attempts) = self.source(&ask.subscription)?;
+        if self.registry().subscription(&ask.subscription)?.is_pushed() {
+            return Err(Fault::precondition("This method is not supported for this subscription type."));
+        }
         let wait = if ask.return_immediately { Duration::ZERO } else { PATIENCE };
         let most = most.min(MOST_PULLED);
         let want = Want { bytes: LARGEST, wait: Some(wait), ..Want::now(most) };
