@@ -1,4 +1,4 @@
-"""An A/B split: two versions of `Score` behind one alias, one call in five for the newer.
+"""An A/B split: two versions of `Judge` behind one alias, one call in five for the newer.
 
     python split.py [CALLS]
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import boto3
 
-CODE = (Path(__file__).parent / "score/app.py").read_text()
-NAME, ALIAS = "ScoreAB", "live"
+CODE = (Path(__file__).parent / "judge/app.py").read_text()
+NAME, ALIAS = "JudgeAB", "live"
 
 functions = boto3.client("lambda")
 

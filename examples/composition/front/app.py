@@ -19,13 +19,13 @@ def words_of(text):
     return said
 
 
-def score_of(words):
-    """What the function `Score` thinks of them, through its API."""
+def judged(words):
+    """What the function `Judge` thinks of them, through its API."""
     body, headers = json.dumps(words).encode(), {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{API}/scores", body, headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{API}/judgements", body, headers), timeout=10) as answer:
         return json.load(answer)
 
 
 def handler(event, context):
     words = words_of(json.loads(event["body"])["text"])
-    return {"words": len(words), **score_of(words)}
+    return {"words": len(words), **judged(words)}
