@@ -76,6 +76,21 @@ fn composition() {
 }
 
 #[test]
+fn memorability() {
+    play("examples/memorability/README.md", "examples/memorability", &[]);
+}
+
+#[test]
+fn ai_platform_sentiment() {
+    play("examples/ai-platform-sentiment/README.md", "examples/ai-platform-sentiment", &[]);
+}
+
+#[test]
+fn models() {
+    play("docs/guides/models.md", "", &[]);
+}
+
+#[test]
 fn diabetes_azure() {
     play("examples/diabetes-azure/README.md", "examples/diabetes-azure", &[]);
 }

@@ -50,10 +50,14 @@ fn clients(framework: &Framework) -> Environment {
     env
 }
 
-/// The variables that the vendor's client libraries look for; only storage wants a scheme.
+/// The variables that the vendor's client libraries look for; only Pub/Sub wants no scheme. Models have none of their own:
+/// they go by gcloud's.
 pub(crate) fn emulators(address: std::net::SocketAddr, prefix: &str) -> Environment {
+    let base = format!("http://{address}{prefix}");
     named([
-        ("STORAGE_EMULATOR_HOST", format!("http://{address}{prefix}")),
+        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ML", base.clone()),
+        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM", base.clone()),
+        ("STORAGE_EMULATOR_HOST", base),
         ("PUBSUB_EMULATOR_HOST", address.to_string()),
     ])
 }
