@@ -155,7 +155,7 @@ def appends():
     raises("MaxBlobSizeConditionNotMet", lambda: log.append_block("x" * 9, maxsize_condition=25))
     raises("InvalidBlobType", lambda: log.stage_block("a", b"x"))
     log.seal_append_blob()
-    raises("InvalidOperation", lambda: log.append_block("x"))
+    raises("BlobIsSealed", lambda: log.append_block("x"))
     assert log.get_blob_properties().is_append_blob_sealed
     other = container.upload_blob("other", io.BytesIO(b"a" * 1000), blob_type=BlobType.APPENDBLOB)
     assert other.get_blob_properties().append_blob_committed_block_count == 1

@@ -124,9 +124,14 @@ fn is_public(operation: Operation, access: Option<&str>) -> bool {
 impl BlobStorage {
     /// The blob that a request is for: as it is, or one of its snapshots.
     pub(super) fn find(&self, call: &Call) -> Result<(Arc<Object>, Facts), Fault> {
-        let object = match call.parameter("snapshot").or(call.parameter("versionid")) {
+        let named =
+            ["snapshot", "versionid"].into_iter().find_map(|name| Some((name, call.parameter(name)?)));
+        let object = match named {
             None => self.objects.get(&call.bucket, &call.blob)?,
-            Some(wanted) => self.snapshot_named(&call.bucket, &call.blob, wanted)?,
+            Some((name, wanted)) if wanted.parse::<jiff::Timestamp>().is_err() => {
+                return Err(Fault::parameter(name, wanted));
+            }
+            Some((_, wanted)) => self.snapshot_named(&call.bucket, &call.blob, wanted)?,
         };
         let facts = Facts::of(&object.attributes);
         Ok((object, facts))

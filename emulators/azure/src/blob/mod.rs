@@ -144,9 +144,7 @@ impl BlobStorage {
 
     /// Makes a container that is not there yet.
     pub(crate) fn ensure(&self, account: &str, container: &str) -> Result<BucketId, Fault> {
-        if !routes::is_container(container) {
-            return Err(code::InvalidResourceName.into());
-        }
+        routes::check_container(container)?;
         let bucket = self.bucket(account, container);
         if self.objects.bucket(&bucket).is_err() {
             self.make(account, container, std::collections::BTreeMap::default())?;

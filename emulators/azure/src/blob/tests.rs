@@ -178,7 +178,7 @@ async fn what_is_not_right_is_refused_by_its_name() {
         ),
         ("GET /pics/a", &[("x-ms-range", "bytes=5-2")], b"", (400, "InvalidHeaderValue")),
         ("GET /pics/a", &[("range", "bytes=7-")], b"", (416, "InvalidRange")),
-        ("GET /pics/a?snapshot=yesterday", &[], b"", (404, "BlobNotFound")),
+        ("GET /pics/a?snapshot=yesterday", &[], b"", (400, "InvalidQueryParameterValue")),
         ("GET /pics/a", &[("if-modified-since", "yesterday")], b"", (400, "InvalidHeaderValue")),
         ("GET /pics/a", &[("x-ms-if-tags", "no filter")], b"", (400, "InvalidHeaderValue")),
         ("PUT /pics/a?comp=lease", &[("x-ms-lease-action", "steal")], b"", (400, "InvalidHeaderValue")),

@@ -6,6 +6,7 @@ use super::{POLICIES, QueueStorage, RETENTION, settings};
 use crate::storage::address::Query;
 use crate::storage::answer::{date, empty, set, xml};
 use crate::storage::fault::{Fault, code};
+use crate::storage::names;
 use crate::storage::sas::Service;
 use crate::storage::{policy, properties};
 use axum::response::Response;
@@ -96,9 +97,7 @@ impl QueueStorage {
     }
 
     fn create(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
-        if !is_name(queue) {
-            return Err(code::InvalidResourceName.into());
-        }
+        names::check(queue)?;
         let (id, notes) = (call.topic(queue), said(call.parts));
         match self.queues.create_queue(&id, settings(), notes.clone(), Notes::new()) {
             Ok(()) => Ok(done(201)),
@@ -280,15 +279,6 @@ fn number(query: &Query, name: &str, usual: u64, range: std::ops::RangeInclusive
             read.ok_or_else(|| code::OutOfRangeQueryParameterValue.into())
         }
     }
-}
-
-/// 3 to 63 lower-case letters, digits and single hyphens.
-fn is_name(name: &str) -> bool {
-    (3..=63).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-        && !name.contains("--")
 }
 
 fn said(parts: &Parts) -> Notes {

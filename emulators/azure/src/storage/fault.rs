@@ -39,6 +39,7 @@ codes! {
     AuthorizationSourceIPMismatch: 403, "This request is not authorized to perform this operation using this source IP.";
     BlobAlreadyExists: 409, "The specified blob already exists.";
     BlobArchived: 409, "This operation is not permitted on an archived blob.";
+    BlobIsSealed: 409, "The specified blob is sealed and its contents can't be modified unless the blob is re-created after a delete operation.";
     BlobNotFound: 404, "The specified blob does not exist.";
     BlockCountExceedsLimit: 409, "The committed block count cannot exceed the maximum limit of 50,000 blocks.";
     BlockListTooLong: 400, "The block list may not contain more than 50,000 blocks.";
@@ -59,7 +60,6 @@ codes! {
     InvalidInput: 400, "One of the request inputs is not valid.";
     InvalidMd5: 400, "The MD5 value specified in the request is invalid. MD5 value must be 128 bits and base64 encoded.";
     InvalidMetadata: 400, "The specified metadata is invalid. It includes characters that are not permitted.";
-    InvalidOperation: 409, "The operation is not permitted on this blob.";
     InvalidPageRange: 416, "The page range specified is invalid.";
     InvalidQueryParameterValue: 400, "Value for one of the query parameters specified in the request URI is invalid.";
     InvalidRange: 416, "The range specified is invalid for the current size of the resource.";
@@ -90,6 +90,7 @@ codes! {
     NoPendingCopyOperation: 409, "There is currently no pending copy operation.";
     NotImplemented: 501, "mlemu does not have this operation of Azure Storage.";
     OperationTimedOut: 500, "The operation could not be completed within the permitted time.";
+    OutOfRangeInput: 400, "The specified resource name length is not within the permissible limits.";
     OutOfRangeQueryParameterValue: 400, "One of the query parameters specified in the request URI is outside the permissible range.";
     PopReceiptMismatch: 400, "The specified pop receipt did not match the pop receipt for a dequeued message.";
     QueueAlreadyExists: 409, "The specified queue already exists.";

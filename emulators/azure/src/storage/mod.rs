@@ -1,7 +1,7 @@
 //! What Blob and Queue Storage have in common: accounts, who may do what, and how answers look.
 //!
 //! [`account`] knows the accounts and their keys, [`address`] reads whom a request is for, [`allow`] decides whether it
-//! may, by [`signature`] or [`sas`] and the policies of [`policy`]; [`fault`] has the vendor's errors, [`answer`] what
+//! may, by [`signature`] or [`sas`] and the policies of [`policy`]; [`fault`] has the vendor's errors, [`names`] what may be called how, [`answer`] what
 //! every answer carries, [`cors`] what web pages may.
 //!
 //! Source: Azure Storage documentation, "Authorize requests to Azure Storage".
@@ -12,6 +12,7 @@ pub(crate) mod allow;
 pub(crate) mod answer;
 pub(crate) mod cors;
 pub(crate) mod fault;
+pub(crate) mod names;
 pub(crate) mod policy;
 pub(crate) mod properties;
 pub(crate) mod sas;

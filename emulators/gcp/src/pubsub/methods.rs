@@ -2,6 +2,7 @@
 
 use super::PubSub;
 use super::fault::Fault;
+use super::wire::json;
 use bytes::Bytes;
 use mlemu_core::Cause;
 use prost::Message;
@@ -65,9 +66,29 @@ pub(super) fn proto<A: Message + Default>(bytes: Bytes) -> Result<A, Fault> {
     A::decode(bytes).map_err(|error| Fault::invalid(format!("Malformed request: {error}")))
 }
 
-fn json<A: DeserializeOwned>(value: Value) -> Result<A, Fault> {
-    serde_json::from_value(value)
-        .map_err(|error| Fault::invalid(format!("Invalid JSON payload received. {error}")))
+/// A message of JSON. Its fields may be spelled either way, `ackIds` or `ack_ids`; one that it does not have is refused.
+pub(super) fn json<A: DeserializeOwned>(mut value: Value) -> Result<A, Fault> {
+    let mut read = strangers::<A>(&value)?;
+    let mut is_respelled = false;
+    for path in &read.1 {
+        is_respelled |= json::respell(&mut value, path);
+    }
+    if is_respelled {
+        read = strangers(&value)?;
+    }
+    match read.1.first() {
+        None => Ok(read.0),
+        Some(path) => Err(Fault::invalid(json::unknown(path))),
+    }
+}
+
+/// What is read, and the paths of the fields that it does not have.
+fn strangers<A: DeserializeOwned>(value: &Value) -> Result<(A, Vec<Vec<String>>), Fault> {
+    let mut strangers = Vec::new();
+    let read = serde_ignored::deserialize(value, |path| strangers.push(json::segments(&path)));
+    let read = read.map_err(|error| Fault::invalid(format!("Invalid JSON payload received. {error}")))?;
+    strangers.retain(|path| !json::is_elsewhere(path));
+    Ok((read, strangers))
 }
 
 fn said_in_json<R: Serialize>(answer: &R) -> Result<Said, Fault> {
@@ -127,5 +148,40 @@ impl PubSub {
             "ValidateMessage" => call.run(|ask| self.validate_message(ask)),
             _ => Err(self.unsupported(method)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pubsub::wire::{AcknowledgeRequest, PublishRequest, Subscription};
+    use serde_json::json;
+
+    #[test]
+    fn fields_of_json_are_known_in_both_spellings_and_no_others() {
+        let ask = json!({ "subscription": "s", "ack_ids": ["1"] });
+        assert_eq!(super::json::<AcknowledgeRequest>(ask).unwrap().ack_ids, ["1"]);
+        let ask =
+            json!({ "topic": "t", "messages": [{ "ordering_key": "k", "attributes": { "a_b": "1" } }] });
+        let read = super::json::<PublishRequest>(ask).unwrap();
+        assert_eq!(
+            (read.messages[0].ordering_key.as_str(), &read.messages[0].attributes["a_b"][..]),
+            ("k", "1")
+        );
+        for (ask, place) in [
+            (json!({ "topic": "t", "mesages": [] }), "Unknown name \"mesages\": Cannot find field."),
+            (
+                json!({ "messages": [{ "dat": "" }] }),
+                "Unknown name \"dat\" at 'messages[0]': Cannot find field.",
+            ),
+            (
+                json!({ "messages": [{ "ordering_key": "k", "orderingKey": "k" }] }),
+                "Unknown name \"ordering_key\"",
+            ),
+        ] {
+            let fault = super::json::<PublishRequest>(ask).unwrap_err();
+            assert!(fault.message.contains(place), "{}", fault.message);
+        }
+        let elsewhere = json!({ "topic": "t", "bigqueryConfig": { "table": "p.d.t" } });
+        assert!(super::json::<Subscription>(elsewhere).unwrap().bigquery_config.is_some());
     }
 }

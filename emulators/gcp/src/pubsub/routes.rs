@@ -17,6 +17,23 @@ use serde_json::{Map, Value};
 /// Of a body, in bytes: base64 makes a full publish a third larger.
 const LARGEST: usize = 16 * 1024 * 1024;
 
+/// What every API of the vendor is asked with: Google APIs, "System parameters".
+const OF_EVERY_API: [&str; 13] = [
+    "$.xgafv",
+    "$alt",
+    "$fields",
+    "$prettyPrint",
+    "access_token",
+    "alt",
+    "callback",
+    "fields",
+    "key",
+    "oauth_token",
+    "prettyPrint",
+    "quotaUser",
+    "userProject",
+];
+
 /// Whether REST has an operation there.
 pub(crate) fn serves(method: &Method, path: &str) -> bool {
     operation(method, path).is_some()
@@ -70,10 +87,9 @@ fn query(text: &str) -> Words {
         Ok(number) => Value::from(number),
         Err(_) => Value::from(text),
     };
-    let known = |name: &str| !["alt", "prettyPrint", "$alt", "key", "access_token"].contains(&name);
     pairs
         .map(|(name, text)| (decoded(name), decoded(text)))
-        .filter(|(name, _)| known(name))
+        .filter(|(name, _)| !OF_EVERY_API.contains(&name.as_str()))
         .map(|(name, text)| {
             let text = if name == "pageToken" { Value::from(text) } else { value(text) };
             (name, text)

@@ -193,7 +193,7 @@ impl Storage {
             Op::Patch { name, replaces } => self.patch(&call, &name, replaces, body).await,
             Op::Delete { name } => self.delete(&call, &name),
             Op::Upload { bucket } => self.upload(&call, &bucket, body).await,
-            Op::Resume { bucket } => self.resume(&call, &bucket, body).await,
+            Op::Resume => self.go_on(&call, body).await,
             Op::Cancel => self.cancel(&call),
             Op::Compose { name } => self.compose(&call, &name, body).await,
             Op::Copy { from, to, rewrites } => self.copy(&call, &from, &to, rewrites, body).await,

@@ -54,9 +54,7 @@ pub(super) enum Op {
     Upload {
         bucket: String,
     },
-    Resume {
-        bucket: String,
-    },
+    Resume,
     Cancel,
     Compose {
         name: Name,
@@ -281,7 +279,7 @@ fn objects(method: &Method, bucket: String) -> Option<Op> {
 fn upload(method: &Method, bucket: String) -> Option<Op> {
     match *method {
         Method::POST => Some(Op::Upload { bucket }),
-        Method::PUT => Some(Op::Resume { bucket }),
+        Method::PUT => Some(Op::Resume),
         Method::DELETE => Some(Op::Cancel),
         _ => None,
     }

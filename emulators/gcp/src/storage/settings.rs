@@ -90,10 +90,47 @@ impl Said {
         if self.words.get("cors").is_some_and(|cors| !cors.is_array()) {
             return Err(Fault::invalid("Invalid value for: cors"));
         }
+        for (key, is_known, message) in [
+            ("storageClass", is_class as fn(&str) -> bool, "The specified storage class is not valid."),
+            ("location", is_location, "The specified location constraint is not valid."),
+        ] {
+            if self.words.get(key).is_some_and(|value| !value.as_str().is_some_and(is_known)) {
+                return Err(Fault::invalid(message));
+            }
+        }
         if self.words.contains_key("retentionPolicy") && self.retention().is_none() {
             return Err(Fault::invalid("Invalid value for: retentionPolicy.retentionPeriod"));
         }
         Ok(())
+    }
+}
+
+/// Source: Cloud Storage, "Storage classes", with those that it has only for old buckets.
+fn is_class(name: &str) -> bool {
+    [
+        "STANDARD",
+        "NEARLINE",
+        "COLDLINE",
+        "ARCHIVE",
+        "MULTI_REGIONAL",
+        "REGIONAL",
+        "DURABLE_REDUCED_AVAILABILITY",
+    ]
+    .contains(&name)
+}
+
+/// Whether a place is spelled as the vendor spells its own, in either case: `us`, `nam4` or `us-central1`.
+/// Source: Cloud Storage, "Bucket locations".
+fn is_location(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let letters = word.trim_end_matches(|one: char| one.is_ascii_digit());
+        !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    match name.split_once('-') {
+        None => name.len() <= 5 && is_word(name),
+        Some((continent, rest)) => {
+            is_word(continent) && is_word(rest) && rest.ends_with(|one: char| one.is_ascii_digit())
+        }
     }
 }
 

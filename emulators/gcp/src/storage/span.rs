@@ -98,7 +98,7 @@ impl Progress {
 impl Storage {
     /// `None`: the request uploads nothing.
     pub(super) fn progress(&self, op: &Op, parts: &Parts) -> Option<Progress> {
-        if !matches!(op, Op::Upload { .. } | Op::Resume { .. }) {
+        if !matches!(op, Op::Upload { .. } | Op::Resume) {
             return None;
         }
         let header = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());

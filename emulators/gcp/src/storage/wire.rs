@@ -34,6 +34,14 @@ const DOCUMENTS: [&str; 2] = [super::holds::RETENTION, "contexts"];
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Source: Cloud Storage, "About objects", "Object names".
+pub(super) fn check_name(name: &str) -> Result<(), Fault> {
+    if name.len() > 1024 || name.contains(['\r', '\n']) {
+        return Err(Fault::invalid("Invalid object name."));
+    }
+    Ok(())
+}
+
 pub(super) fn encoded(segment: &str) -> String {
     utf8_percent_encode(segment, SEGMENT).to_string()
 }

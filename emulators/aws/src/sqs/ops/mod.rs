@@ -41,8 +41,10 @@ pub(super) async fn run(
         Op::UntagQueue => quiet(tags::remove(front, input.read()?)?),
         Op::AddPermission => quiet(permission::add(front, input.read()?)?),
         Op::RemovePermission => quiet(permission::remove(front, input.read()?)?),
-        Op::SendMessage => answer(call, operation, &send::one(front, call, input.read()?)?),
-        Op::SendMessageBatch => answer(call, operation, &send::batch(front, call, input.read()?)?),
+        Op::SendMessage => sent(answer(call, operation, &send::one(front, call, input.read()?)?)).await,
+        Op::SendMessageBatch => {
+            sent(answer(call, operation, &send::batch(front, call, input.read()?)?)).await
+        }
         Op::ReceiveMessage => answer(call, operation, &receive::receive(front, call, input.read()?).await?),
         Op::DeleteMessage => quiet(receive::delete(front, input.read()?)?),
         Op::DeleteMessageBatch => answer(call, operation, &receive::delete_batch(front, input.read()?)?),
@@ -54,6 +56,12 @@ pub(super) async fn run(
         Op::ListMessageMoveTasks => answer(call, operation, &move_tasks::list(front, input.read()?)?),
         Op::CancelMessageMoveTask => answer(call, operation, &move_tasks::cancel(front, input.read()?)?),
     })
+}
+
+/// The answer to a sender. Whoever waits for messages is answered first: the sender knows already what it sent.
+async fn sent(answer: Response) -> Response {
+    tokio::task::yield_now().await;
+    answer
 }
 
 /// A parameter that must be there.

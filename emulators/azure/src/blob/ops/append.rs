@@ -37,7 +37,7 @@ impl BlobStorage {
             return Err(code::InvalidBlobType.into());
         }
         if facts.sealed {
-            return Err(code::InvalidOperation.into());
+            return Err(code::BlobIsSealed.into());
         }
         Conditions::read(call)?.over(Some(&object), call.now)?;
         let size = object.content.size();

@@ -16,6 +16,7 @@ const PAGE: u64 = 1000;
 
 impl Storage {
     pub(in crate::storage) fn list_buckets(&self, call: &Call) -> Result<Response, Fault> {
+        of_a_project(call)?;
         let prefix = call.parameter("prefix").unwrap_or_default();
         let limit = call.number("maxResults")?.unwrap_or(PAGE).clamp(1, PAGE) as usize;
         let after = super::list::token(call)?.unwrap_or_default();
@@ -31,6 +32,7 @@ impl Storage {
     }
 
     pub(in crate::storage) async fn insert_bucket(&self, call: &Call, body: Body) -> Result<Response, Fault> {
+        of_a_project(call)?;
         let words = body::said(body).await?;
         let name = words.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         if !is_name(&name) {
@@ -144,6 +146,12 @@ fn shown(call: &Call, view: &BucketView) -> Value {
     shown
 }
 
+/// Whose buckets they are must be said; everybody's are here.
+fn of_a_project(call: &Call) -> Result<(), Fault> {
+    let is_said = call.parameter("project").is_some_and(|project| !project.is_empty());
+    if is_said { Ok(()) } else { Err(Fault::required("Required parameter: project")) }
+}
+
 /// What the request wants of the bucket's metageneration. `unchanged`: what to say to one that is as it was known.
 fn metageneration(call: &Call, view: &BucketView, unchanged: fn() -> Fault) -> Result<(), Fault> {
     let is = Said::of(view).metageneration;
@@ -169,7 +177,7 @@ fn keep_the_lock(held: &Said, words: &Words) -> Result<(), Fault> {
 }
 
 /// 3 to 63 characters, up to 222 with dots: Cloud Storage, "About buckets", "Bucket names".
-fn is_name(name: &str) -> bool {
+pub(in crate::storage) fn is_name(name: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = name.as_bytes();
     let most = if name.contains('.') { 222 } else { 63 };

@@ -55,6 +55,10 @@ impl Storage {
         rewrites: bool,
         body: Body,
     ) -> Result<Response, Fault> {
+        // A copy is done at once: nobody was given a token.
+        if call.parameter("rewriteToken").is_some() {
+            return Err(Fault::invalid("The rewrite token is not valid."));
+        }
         let document = body::said(body).await?;
         let source = Conditions::of_source(call)?;
         let object = self.find(from, &source)?;

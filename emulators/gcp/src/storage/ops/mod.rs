@@ -2,7 +2,7 @@
 
 pub(super) mod acl;
 mod batch;
-mod buckets;
+pub(super) mod buckets;
 pub(super) mod copy;
 pub(super) mod download;
 pub(super) mod hmac;
@@ -10,4 +10,4 @@ mod iam;
 mod list;
 pub(super) mod objects;
 pub(super) mod seed;
-mod upload;
+pub(super) mod upload;

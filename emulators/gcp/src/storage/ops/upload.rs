@@ -17,8 +17,9 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mlemu_core::occurrence::Created;
-use mlemu_engine::objects::{Content, NewObject};
+use mlemu_engine::objects::{Content, NewObject, Object};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// What the vendor answers while more of an upload is to come.
 const INCOMPLETE: StatusCode = StatusCode::PERMANENT_REDIRECT;
@@ -33,6 +34,16 @@ pub(in crate::storage) struct Target<'a> {
     pub how: Created,
 }
 
+/// How far a resumable upload is.
+pub(in crate::storage) enum Progress {
+    /// More is to come, which is said in the same way by both APIs.
+    Open(Response),
+    Done {
+        bucket: String,
+        object: Arc<Object>,
+    },
+}
+
 impl Storage {
     pub(in crate::storage) async fn upload(
         &self,
@@ -42,7 +53,7 @@ impl Storage {
     ) -> Result<Response, Fault> {
         self.must_exist(bucket)?;
         if call.parameter("upload_id").is_some() {
-            return self.resume(call, bucket, body).await;
+            return self.go_on(call, body).await;
         }
         if let Some(Instruction::StatusAfter(status, _)) = call.cut {
             return Err(Fault::asked_for(status));
@@ -137,13 +148,16 @@ impl Storage {
         self.sessions.begin(upload, self.objects.ids().fresh("upload"))
     }
 
+    /// More of an upload, as the JSON API answers it.
+    pub(in crate::storage) async fn go_on(&self, call: &Call, body: Body) -> Result<Response, Fault> {
+        match self.resume(call, body).await? {
+            Progress::Open(answer) => Ok(answer),
+            Progress::Done { bucket, object } => self.stored(call, &bucket, object),
+        }
+    }
+
     /// More of an upload, its end, or the question how much has come.
-    pub(in crate::storage) async fn resume(
-        &self,
-        call: &Call,
-        _bucket: &str,
-        body: Body,
-    ) -> Result<Response, Fault> {
+    pub(in crate::storage) async fn resume(&self, call: &Call, body: Body) -> Result<Progress, Fault> {
         let id =
             call.parameter("upload_id").ok_or_else(|| Fault::required("Required parameter: upload_id"))?;
         let before = self.sessions.get(id)?;
@@ -159,7 +173,7 @@ impl Storage {
                     )));
                 }
                 if let Some(instruction) = call.cut {
-                    return self.end_early(id, &instruction, start, received, body).await;
+                    return self.end_early(id, &instruction, start, received, body).await.map(Progress::Open);
                 }
                 let mut piece = self.receive(body).await?;
                 span.agrees(piece.size())?;
@@ -171,7 +185,15 @@ impl Storage {
                 self.sessions.add(id, received, piece)?
             }
         };
-        if span.ends(upload.received()) { self.finish(call, id).await } else { Ok(incomplete(&upload)) }
+        if !span.ends(upload.received()) {
+            return Ok(Progress::Open(incomplete(&upload)));
+        }
+        let upload = self.sessions.end(id)?;
+        let content = self.joined(&upload.pieces).await?;
+        let Upload { bucket, object, metadata, conditions, .. } = upload;
+        let target = Target { bucket: &bucket, object: &object, conditions: &conditions, how: Created::Put };
+        let object = self.commit_as(call, target, metadata, content)?;
+        Ok(Progress::Done { bucket, object })
     }
 
     /// Keeps what a test wants to be kept of this request, and fails as it wants it.
@@ -203,14 +225,6 @@ impl Storage {
         self.receive(Body::from_stream(rest.stream())).await
     }
 
-    async fn finish(&self, call: &Call, id: &str) -> Result<Response, Fault> {
-        let upload = self.sessions.end(id)?;
-        let content = self.joined(&upload.pieces).await?;
-        let Upload { bucket, object, metadata, conditions, .. } = upload;
-        let target = Target { bucket: &bucket, object: &object, conditions: &conditions, how: Created::Put };
-        self.store(call, target, metadata, content)
-    }
-
     pub(in crate::storage) fn cancel(&self, call: &Call) -> Result<Response, Fault> {
         self.sessions.end(call.parameter("upload_id").unwrap_or_default())?;
         let mut response = Response::new(Body::empty());
@@ -218,7 +232,7 @@ impl Storage {
         Ok(response)
     }
 
-    /// Commits what has come, if it is what was promised and the conditions hold.
+    /// Commits what has come, if it is what was promised and the conditions hold; as the JSON API answers it.
     pub(in crate::storage) fn store(
         &self,
         call: &Call,
@@ -226,6 +240,18 @@ impl Storage {
         metadata: Metadata,
         content: Content,
     ) -> Result<Response, Fault> {
+        let bucket = target.bucket;
+        let object = self.commit_as(call, target, metadata, content)?;
+        self.stored(call, bucket, object)
+    }
+
+    fn commit_as(
+        &self,
+        call: &Call,
+        target: Target<'_>,
+        metadata: Metadata,
+        content: Content,
+    ) -> Result<Arc<Object>, Fault> {
         metadata.verify(&content)?;
         let new = NewObject {
             key: target.object.into(),
@@ -234,8 +260,11 @@ impl Storage {
             how: target.how,
             origin: call.origin(),
         };
-        let object = self.commit(target.bucket, new, target.conditions)?;
-        let mut response = self.answer_with(call, target.bucket, &Found { object, hidden: None })?;
+        self.commit(target.bucket, new, target.conditions)
+    }
+
+    fn stored(&self, call: &Call, bucket: &str, object: Arc<Object>) -> Result<Response, Fault> {
+        let mut response = self.answer_with(call, bucket, &Found { object, hidden: None })?;
         if let Ok(id) = HeaderValue::from_str(call.id()) {
             response.headers_mut().insert(UPLOADER, id);
         }
@@ -248,9 +277,7 @@ const UPLOADER: HeaderName = HeaderName::from_static("x-guploader-uploadid");
 fn name_of(call: &Call, metadata: &Metadata) -> Result<String, Fault> {
     let name = call.parameter("name").map(str::to_owned).or_else(|| metadata.name.clone());
     let name = name.filter(|name| !name.is_empty()).ok_or_else(|| Fault::required("Required"))?;
-    if name.len() > 1024 || name.contains(['\r', '\n']) {
-        return Err(Fault::invalid("Invalid object name."));
-    }
+    wire::check_name(&name)?;
     Ok(name)
 }
 

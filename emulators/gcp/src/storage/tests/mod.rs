@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod buckets;
 mod generations;
 mod hostile;
 mod trouble;

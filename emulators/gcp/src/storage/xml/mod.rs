@@ -10,6 +10,7 @@ mod parts;
 use super::call::Call;
 use super::conditions::Conditions;
 use super::fault::{Fault, nothing, xml};
+use super::ops::{buckets, upload::Progress};
 use super::routes::Name;
 use super::signing::{self, Keys};
 use super::{Storage, body};
@@ -35,11 +36,21 @@ fn address(path: &str) -> Option<(String, String)> {
 }
 
 impl Storage {
-    /// Whether a request is of the XML API: it is signed, or for a bucket that there is.
+    /// Whether a request that no other API knows is of the XML API: it is signed, for a bucket that there is, or for an
+    /// object of one that there could be.
     pub fn claims_xml(&self, parts: &Parts) -> bool {
         let signed = |name: &&str| parts.uri.query().is_some_and(|query| query.contains(name));
-        ["X-Goog-Signature=", "X-Goog-Algorithm=", "GoogleAccessId="].iter().any(signed)
-            || address(parts.uri.path()).is_some_and(|(bucket, _)| self.must_exist(&bucket).is_ok())
+        if ["X-Goog-Signature=", "X-Goog-Algorithm=", "GoogleAccessId="].iter().any(signed) {
+            return true;
+        }
+        let Some((bucket, object)) = address(parts.uri.path()) else { return false };
+        let next = object.split('/').next().unwrap_or_default();
+        let is_version =
+            next.strip_prefix('v').is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_digit()));
+        // `/PROJECT/REGION/NAME` is a function, `/compute/v1/...` an API that is not here.
+        let is_other = next == self.place.region() || is_version;
+        let could_be = buckets::is_name(&bucket) && !object.is_empty() && !is_other;
+        could_be || self.must_exist(&bucket).is_ok()
     }
 
     pub async fn handle_xml(&self, request: http::Request<Body>) -> Response {
@@ -53,6 +64,7 @@ impl Storage {
         let call = Call::read(parts, self.place.prefix(), self.objects.ids().fresh("request"))?;
         let unreadable = || Fault::invalid("The path cannot be read.");
         let (bucket, object) = address(parts.uri.path()).ok_or_else(unreadable)?;
+        super::wire::check_name(&object)?;
         let name = Name { bucket, object };
         let is_form = call.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
         if parts.method == Method::POST && name.object.is_empty() && is_form {
@@ -104,7 +116,10 @@ impl Storage {
         let has = |parameter: &str| call.parameter(parameter).is_some();
         match parts.method {
             _ if has("uploads") || has("uploadId") => self.in_parts(parts, call, name, body).await,
-            Method::PUT if has("upload_id") => self.resume(call, &name.bucket, body).await,
+            Method::PUT if has("upload_id") => match self.resume(call, body).await? {
+                Progress::Open(answer) => Ok(answer),
+                Progress::Done { object, .. } => Ok(made(&object)),
+            },
             Method::DELETE if has("upload_id") => self.cancel(call),
             _ if has("acl") => Err(self.unsupported("access lists in the XML API")),
             Method::GET | Method::HEAD => self.download(call, name),
