@@ -30,7 +30,8 @@ def main():
             CountVectorizer(token_pattern="[a-zA-Z]+"), LogisticRegression(C=strength, max_iter=1000)
         )
         model.fit(texts, valences > 0, logisticregression__sample_weight=np.abs(valences))
-        options = {id(model): {"zipmap": False}}
+        # Lower case as in C: other locales are not on every machine.
+        options = {id(model): {"zipmap": False}, id(model[0]): {"locale": "C"}}
         graph = to_onnx(model, initial_types=[("text", StringTensorType([None, 1]))], options=options)
         (HERE / f"{name}.onnx").write_bytes(graph.SerializeToString())
         print(f"{name}.onnx: {len(texts)} words, {len(graph.SerializeToString()) // 1000} kB")

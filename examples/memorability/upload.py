@@ -1,14 +1,19 @@
 """Uploads a picture as a web page does: asks for a form, fills it in, sends it to where it says.
 
-    python upload.py PICTURE [ADDRESS OF THE API]
+    API_URL=https://... python upload.py PICTURE
 """
 
 import json
 import mimetypes
+import os
 import sys
+import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
+
+# On a developer's machine AWS is elsewhere, and so are its APIs.
+API = os.environ.get("AWS_ENDPOINT_URL") or os.environ["API_URL"]
 
 
 def filled(fields, picture):
@@ -23,12 +28,15 @@ def filled(fields, picture):
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def main(picture, api="http://127.0.0.1:4566"):
-    with urllib.request.urlopen(f"{api}/form") as answer:
+def main(picture):
+    with urllib.request.urlopen(f"{API}/form") as answer:
         form = json.load(answer)
     body, kind = filled(form["fields"], Path(picture))
-    with urllib.request.urlopen(urllib.request.Request(form["url"], body, {"Content-Type": kind})) as answer:
-        print(f"{picture}: {answer.status}")
+    try:
+        with urllib.request.urlopen(urllib.request.Request(form["url"], body, {"Content-Type": kind})) as answer:
+            print(f"{picture}: {answer.status}")
+    except urllib.error.HTTPError as error:
+        sys.exit(f"{picture}: {error.status} {error.read().decode()}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ use crate::input;
 use crate::output::{self, Came};
 use crate::spec::Spec;
 use crate::tensor::{Element, Feed, Tensor, Values, Wanted};
+use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, Shape, TensorElementType, ValueType};
 use serde_json::Value;
@@ -103,6 +104,8 @@ fn session(library: &Path, file: &Path) -> Result<Session, Fault> {
     let session = Session::builder(&environment)
         .map_err(|error| brief(&error))
         .and_then(|builder| builder.with_intra_threads(1).map_err(|error| error.to_string()))
+        // What goes wrong is said by whoever asked, once and without colours.
+        .and_then(|builder| builder.with_log_level(LogLevel::Fatal).map_err(|error| error.to_string()))
         .and_then(|mut builder| builder.commit_from_file(file).map_err(|error| brief(&error)));
     session.map_err(refused)
 }

@@ -20,7 +20,7 @@ pub(super) fn name(op: &Op) -> Option<&'static str> {
         Op::Patch { replaces: false, .. } => "storage.objects.patch",
         Op::Patch { .. } => "storage.objects.update",
         Op::Delete { .. } => "storage.objects.delete",
-        Op::Upload { .. } | Op::Resume { .. } => "storage.objects.insert",
+        Op::Upload { .. } | Op::Resume => "storage.objects.insert",
         Op::Compose { .. } => "storage.objects.compose",
         Op::Copy { rewrites: true, .. } => "storage.objects.rewrite",
         Op::Copy { .. } => "storage.objects.copy",
