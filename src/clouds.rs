@@ -17,6 +17,7 @@ use mlemu_engine::{Ground, Ids};
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A cloud's own part of a snapshot, which only that cloud can read.
 pub type Saved = Arc<dyn Any + Send + Sync>;
@@ -347,4 +348,28 @@ impl Cloud for mlemu_gcp::Gcp {
     fn environment(&self, address: SocketAddr) -> Environment {
         self.environment(address)
     }
+}
+
+/// What a function has in memory, in bytes: as it was said, or as its cloud gives when nothing is said.
+pub fn memory_of(function: &FunctionDeclaration) -> Option<u64> {
+    function.memory.or_else(|| usual(&function.cloud).map(|(memory, _)| memory))
+}
+
+/// How long a call of it may take, in the same way.
+pub fn timeout_of(function: &FunctionDeclaration) -> Option<Duration> {
+    function.timeout.or_else(|| usual(&function.cloud).map(|(_, timeout)| timeout))
+}
+
+fn usual(cloud: &str) -> Option<(u64, Duration)> {
+    match cloud {
+        "aws" => Some((mlemu_aws::profile::DEFAULT_MEMORY, mlemu_aws::profile::DEFAULT_TIMEOUT)),
+        "gcp" => Some((mlemu_gcp::profile::DEFAULT_MEMORY, mlemu_gcp::profile::DEFAULT_TIMEOUT)),
+        "azure" => Some((mlemu_azure::profile::DEFAULT_MEMORY, mlemu_azure::profile::DEFAULT_TIMEOUT)),
+        _ => None,
+    }
+}
+
+/// Whether a declared function is an app with functions of their own names, which are known by running it.
+pub fn has_parts(function: &FunctionDeclaration) -> bool {
+    function.cloud == "azure"
 }

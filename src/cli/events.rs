@@ -183,9 +183,12 @@ impl Filling {
 }
 
 impl EventArgs {
-    /// The event's bytes, which are JSON.
+    /// The event's bytes: JSON, or whatever is in a file that is no text, such as a picture.
     pub fn event(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
         let event = self.read(root)?;
+        if std::str::from_utf8(&event).is_err() {
+            return Ok(event);
+        }
         serde_json::from_slice::<serde::de::IgnoredAny>(&event).map_err(|error| {
             let what = if self.event == "-" { "stdin" } else { &self.event };
             Complaint::usage(format!("the event is not JSON: {error}, in {what}"))
@@ -255,6 +258,21 @@ mod tests {
     fn parameters_that_nothing_takes_are_refused() {
         assert_eq!(refusal("{}", "a.b=1"), (Exit::Usage, "-p needs a fixture".into()));
         assert_eq!(refusal("3", "a.b=1"), (Exit::Usage, "-p needs a fixture".into()));
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_the_event_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("written");
+            let filling = Filling { params: vec![], seed: 0, count: 1, envelope: None };
+            EventArgs { event: path.display().to_string(), filling }.event(folder.path())
+        };
+        let picture = b"\x89PNG\r\n\x1a\n\xff";
+        assert_eq!(file("rose.png", picture).expect("an event"), picture);
+        let refused = file("rose.json", b"{\"rose\": red}").expect_err("must be refused");
+        assert!(refused.what.starts_with("the event is not JSON"), "{}", refused.what);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::ProjectArgs;
 use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
 use super::fit::needs;
-use super::rig::{AS_THERE, Rig, chosen};
+use super::rig::{AS_THERE, Meant, Rig, chosen};
 use crate::config::{self, Loaded};
 use crate::daemon::folders;
 use crate::daemon::simulating::{is_of, profiles};
@@ -45,7 +45,7 @@ const OTHERWISE: [(&str, &str); 8] = [
 
 #[derive(Debug, Args)]
 pub struct ProfileInitArgs {
-    /// The function's name; may be left out where there is only one
+    /// The function's name, also APP/FUNCTION; may be left out where there is only one
     function: Option<String>,
     #[command(flatten)]
     event: EventArgs,
@@ -57,16 +57,17 @@ pub async fn run(args: ProfileInitArgs, printer: Printer) -> Result<Exit, Compla
     let event = Bytes::from(args.event.event(&config::root(&args.project.project))?);
     let offline = args.project.reading.offline;
     let loaded = args.project.reading.load(&args.project.project)?;
-    let function = chosen(&loaded, args.function.as_deref())?;
+    let meant = chosen(&loaded, args.function.as_deref())?;
+    let function = &meant.function;
     let profiles = profiles(&loaded.settings).map_err(Complaint::config)?;
-    let profile = profiles.iter().find(|profile| is_of(profile, &function));
+    let profile = profiles.iter().find(|profile| is_of(profile, function));
     let profile = profile.map_or_else(|| function.cloud.clone(), |profile| profile.name.clone());
     let builder = Builder::new(folders::cache(), offline);
-    let weight = builder.weigh(needs(&function), Arc::new(|_| {})).await.ok();
-    let plain = Box::pin(plain(&loaded, &function, &event, offline, printer)).await?;
-    let told = Box::pin(told(&loaded, &function, &event, offline, printer)).await?;
-    let empty = Box::pin(empty(&loaded, &function, &event, offline, printer)).await?;
-    let start = put_together(&function, profile, &plain, &told, empty, weight.as_ref());
+    let weight = builder.weigh(needs(function), Arc::new(|_| {})).await.ok();
+    let plain = Box::pin(plain(&loaded, &meant, &event, offline, printer)).await?;
+    let told = Box::pin(told(&loaded, &meant, &event, offline, printer)).await?;
+    let empty = Box::pin(empty(&loaded, &meant, &event, offline, printer)).await?;
+    let start = put_together(function, profile, &plain, &told, empty, weight.as_ref());
     if printer.json {
         printer.result(&serde_json::to_string_pretty(&start).unwrap_or_default());
     } else {
@@ -83,12 +84,12 @@ struct Plain {
 
 async fn plain(
     loaded: &Loaded,
-    function: &FunctionDeclaration,
+    meant: &Meant,
     event: &Bytes,
     offline: bool,
     printer: Printer,
 ) -> Result<Plain, Complaint> {
-    let rig = Rig::open(loaded.clone(), function.clone(), AS_THERE, offline, printer).await?;
+    let rig = Rig::open(loaded.clone(), meant.clone(), AS_THERE, offline, printer).await?;
     // The first start of all reads from the disk what later ones have in memory.
     let first = rig.cold(event.clone()).await;
     let calls = match first {
@@ -127,11 +128,12 @@ struct Told {
 /// cannot be made.
 async fn empty(
     loaded: &Loaded,
-    function: &FunctionDeclaration,
+    meant: &Meant,
     event: &Bytes,
     offline: bool,
     printer: Printer,
 ) -> Result<Option<Duration>, Complaint> {
+    let function = &meant.function;
     let Some((file, text)) = nothing(function) else { return Ok(None) };
     let failed = |error: std::io::Error| Complaint::new(format!("cannot write an empty function: {error}"));
     let folder = tempfile::tempdir().map_err(failed)?;
@@ -139,7 +141,7 @@ async fn empty(
     std::fs::create_dir_all(path.parent().unwrap_or(folder.path())).map_err(failed)?;
     std::fs::write(path, text).map_err(failed)?;
     let idle = FunctionDeclaration { source: folder.path().to_owned(), ..function.clone() };
-    let rig = Rig::open(loaded.clone(), idle, AS_THERE, offline, printer).await?;
+    let rig = Rig::open(loaded.clone(), meant.of(idle), AS_THERE, offline, printer).await?;
     let first = rig.cold(event.clone()).await;
     let second = rig.cold(event.clone()).await;
     rig.close().await;
@@ -170,11 +172,12 @@ fn nothing(function: &FunctionDeclaration) -> Option<(String, String)> {
 /// The same start with an interpreter that tells its imports.
 async fn told(
     loaded: &Loaded,
-    function: &FunctionDeclaration,
+    meant: &Meant,
     event: &Bytes,
     offline: bool,
     printer: Printer,
 ) -> Result<Told, Complaint> {
+    let function = &meant.function;
     let mut telling = function.clone();
     if function.runtime.starts_with("python") {
         telling.env.insert("PYTHONPROFILEIMPORTTIME".into(), "1".into());
@@ -187,7 +190,7 @@ async fn told(
         let options = format!("{said} --require \"{}\"", hook.display());
         telling.env.insert("NODE_OPTIONS".into(), options.trim().to_owned());
     }
-    let rig = Rig::open(loaded.clone(), telling, AS_THERE, offline, printer).await?;
+    let rig = Rig::open(loaded.clone(), meant.of(telling), AS_THERE, offline, printer).await?;
     let called = rig.cold(event.clone()).await;
     let records = rig.daemon().world.journal.past();
     rig.close().await;

@@ -3,7 +3,8 @@
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
 use super::fit::fit;
-use super::rig::{AS_THERE, Rig};
+use super::rig::{AS_THERE, Meant, Rig};
+use crate::clouds::memory_of;
 use crate::config::{self, Loaded, Settings};
 use crate::daemon::folders;
 use crate::daemon::simulating::{is_of, profiles};
@@ -61,7 +62,7 @@ pub async fn run(args: ReportArgs, printer: Printer) -> Result<Exit, Complaint> 
             profile: function.cloud.clone(),
             size_mb: Some(fit.unzipped as f64 / MIB),
             refused_by: fit.refused_by().map(str::to_owned).collect(),
-            memory_mb: function.memory.unwrap_or_default() >> 20,
+            memory_mb: memory_of(function).unwrap_or_default() >> 20,
             ..Measured::default()
         };
         let profile = profiles.iter().find(|profile| is_of(profile, function));
@@ -71,8 +72,9 @@ pub async fn run(args: ReportArgs, printer: Printer) -> Result<Exit, Complaint> 
         if args.no_calls {
             measured.failed = Some("--no-calls".into());
         } else {
-            let event = event(function, &loaded, &events)?;
-            Box::pin(call(&mut measured, function, &loaded, profile, event, &args, printer)).await?;
+            let (part, event) = event(function, &loaded, &events)?;
+            let meant = Meant { function: function.clone(), part };
+            Box::pin(call(&mut measured, meant, &loaded, profile, event, &args, printer)).await?;
         }
         functions.push(measured);
     }
@@ -108,28 +110,35 @@ fn events(said: &[String]) -> Result<BTreeMap<String, String>, Complaint> {
     each.collect()
 }
 
+/// What a function is called with, and which part of it, where one was named as `app/part`.
 fn event(
     function: &FunctionDeclaration,
     loaded: &Loaded,
     said: &BTreeMap<String, String>,
-) -> Result<Bytes, Complaint> {
-    let named = |name: &String| said.get(name);
-    if let Some(event) = named(&function.name).or_else(|| function.alias.as_ref().and_then(named)) {
+) -> Result<(Option<String>, Bytes), Complaint> {
+    let mine = said.iter().find_map(|(name, event)| {
+        let (whole, part) = match name.split_once('/') {
+            Some((whole, part)) => (whole, Some(part.to_owned())),
+            None => (name.as_str(), None),
+        };
+        let is_mine = whole == function.name || function.alias.as_deref() == Some(whole);
+        is_mine.then_some((part, event))
+    });
+    if let Some((part, event)) = mine {
         if event.trim_start().starts_with(['{', '[', '"']) {
-            return Ok(event.clone().into());
+            return Ok((part, event.clone().into()));
         }
-        return std::fs::read(event)
-            .map(Bytes::from)
-            .map_err(|error| Complaint::usage(format!("cannot read the event {event}: {error}")));
+        let read = std::fs::read(event).map(|bytes| (part, bytes.into()));
+        return read.map_err(|error| Complaint::usage(format!("cannot read the event {event}: {error}")));
     }
     let beside = |folder: &Path| std::fs::read(folder.join(EVENT)).ok().map(Bytes::from);
     let found = beside(&function.source).or_else(|| beside(&loaded.project.root));
-    Ok(found.unwrap_or_else(|| Bytes::from_static(b"{}")))
+    Ok((None, found.unwrap_or_else(|| Bytes::from_static(b"{}"))))
 }
 
 async fn call(
     measured: &mut Measured,
-    function: &FunctionDeclaration,
+    meant: Meant,
     loaded: &Loaded,
     profile: Option<&Profile>,
     event: Bytes,
@@ -137,7 +146,7 @@ async fn call(
     printer: Printer,
 ) -> Result<(), Complaint> {
     let offline = args.project.reading.offline;
-    let opened = Rig::open(loaded.clone(), function.clone(), AS_THERE, offline, printer).await;
+    let opened = Rig::open(loaded.clone(), meant, AS_THERE, offline, printer).await;
     let rig = match opened {
         Ok(rig) => rig,
         Err(complaint) => {

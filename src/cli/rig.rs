@@ -1,6 +1,7 @@
 //! A function on the test rig: a daemon of its own, in which it is called cold and warm.
 
 use super::exit::{Complaint, Exit};
+use crate::clouds::has_parts;
 use crate::config::{Loaded, nearest};
 use crate::daemon::simulating::Simulating;
 use crate::daemon::{Daemon, Options};
@@ -10,6 +11,27 @@ use bytes::Bytes;
 use mlemu_core::declare::FunctionDeclaration;
 use mlemu_core::{Cause, ColdStarts, FunctionId, InvocationId, Invoke, Mode, Outcome, Reply};
 use mlemu_engine::Interrupt;
+
+/// A declared function, and which part of it where it has parts with names of their own, as an app of Azure has.
+#[derive(Clone)]
+pub struct Meant {
+    pub function: FunctionDeclaration,
+    /// When nothing is said, the only one.
+    pub part: Option<String>,
+}
+
+impl Meant {
+    /// The same part of another form of the function.
+    pub fn of(&self, function: FunctionDeclaration) -> Self {
+        Self { function, part: self.part.clone() }
+    }
+
+    /// For people: `app/part` where a part was named.
+    pub fn name(&self) -> String {
+        let whole = &self.function.name;
+        self.part.as_ref().map_or_else(|| whole.clone(), |part| format!("{whole}/{part}"))
+    }
+}
 
 pub struct Rig {
     daemon: Daemon,
@@ -25,11 +47,12 @@ impl Rig {
     /// Starts a daemon with this function alone.
     pub async fn open(
         mut loaded: Loaded,
-        function: FunctionDeclaration,
+        meant: Meant,
         simulating: Simulating,
         offline: bool,
         printer: Printer,
     ) -> Result<Self, Complaint> {
+        let function = meant.function;
         loaded.project.functions.retain(|one| one.name == function.name && one.cloud == function.cloud);
         // Whatever else would start it would be measured with it.
         for one in &mut loaded.project.functions {
@@ -46,17 +69,12 @@ impl Rig {
                 return Err(error.into());
             }
         };
-        let mut found = daemon.world.find_on(Some(&function.cloud), &function.name);
-        if found.is_err() {
-            daemon.world.known().await;
-            found = daemon.world.find_on(Some(&function.cloud), &function.name);
-        }
-        match found {
+        match target(&daemon, &function, meant.part.as_deref()).await {
             Ok(target) => Ok(Self { daemon, terminal, function, target }),
-            Err(refused) => {
+            Err(complaint) => {
                 daemon.shutdown().await;
                 Terminal::close(terminal).await;
-                Err(Complaint::not_found(refused.to_string()))
+                Err(complaint)
             }
         }
     }
@@ -66,10 +84,13 @@ impl Rig {
     }
 
     /// From now on it has so many bytes of memory.
-    pub fn resize(&mut self, memory: u64) -> Result<(), Complaint> {
+    pub async fn resize(&mut self, memory: u64) -> Result<(), Complaint> {
         self.function.memory = Some(memory);
         let plain = FunctionDeclaration { triggers: Vec::new(), ..self.function.clone() };
-        self.daemon.world.declare_again(&plain).map_err(Complaint::new)
+        self.daemon.world.declare_again(&plain).map_err(Complaint::new)?;
+        // Its parts may have to be asked for again.
+        self.daemon.world.known().await;
+        Ok(())
     }
 
     /// A call that waits for a new instance.
@@ -120,25 +141,68 @@ impl Rig {
     }
 }
 
-/// The function that is meant: by name, or the only one.
-pub fn chosen(loaded: &Loaded, name: Option<&str>) -> Result<FunctionDeclaration, Complaint> {
+/// What is called: the function, or its part.
+async fn target(
+    daemon: &Daemon,
+    function: &FunctionDeclaration,
+    part: Option<&str>,
+) -> Result<FunctionId, Complaint> {
+    let world = &daemon.world;
+    let find = |name: &str| {
+        let found = world.find_on(Some(&function.cloud), name);
+        found.map_err(|refused| Complaint::not_found(refused.to_string()))
+    };
+    if has_parts(function) || find(&function.name).is_err() {
+        world.known().await;
+    }
+    let whole = find(&function.name)?;
+    let parts = world.engine.parts_of(&whole);
+    let names: Vec<&str> = parts.iter().map(|part| &*part.name).collect();
+    match (part, parts.as_slice()) {
+        (None, []) => Ok(whole),
+        (None, [only]) => Ok(only.clone()),
+        (Some(name), _) if names.contains(&name) => find(name),
+        (Some(name), _) => Err(Complaint::not_found(format!("`{}` has no function `{name}`", function.name))
+            .hint(format!("it has {}", names.join(", ")))),
+        (None, _) => Err(Complaint::usage(format!(
+            "which function of `{0}`? It has {1}",
+            function.name,
+            names.join(", ")
+        ))
+        .hint(format!("name it as {}/{}", function.name, names[0]))),
+    }
+}
+
+/// The function that is meant: by name, as `app/function`, or the only one.
+pub fn chosen(loaded: &Loaded, name: Option<&str>) -> Result<Meant, Complaint> {
     let functions = &loaded.project.functions;
     let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
     let Some(name) = name else {
         return match functions.as_slice() {
-            [one] => Ok(one.clone()),
+            [one] => Ok(Meant { function: one.clone(), part: None }),
             [] => Err(Complaint::not_found("the project declares no function")
                 .hint("run `mlemu config` to see what was read")),
             _ => Err(Complaint::usage(format!("which function? There are: {}", names.join(", ")))),
         };
     };
-    let meant =
-        |function: &&FunctionDeclaration| function.name == name || function.alias.as_deref() == Some(name);
-    functions.iter().find(meant).cloned().ok_or_else(|| {
-        let hint = match nearest(name, &names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are: {}", names.join(", ")),
-        };
-        Complaint::not_found(format!("there is no function `{name}`")).hint(hint)
-    })
+    let called = |name: &str| {
+        functions.iter().find(|function| function.name == name || function.alias.as_deref() == Some(name))
+    };
+    if let Some(function) = called(name) {
+        return Ok(Meant { function: function.clone(), part: None });
+    }
+    let apps: Vec<&FunctionDeclaration> = functions.iter().filter(|function| has_parts(function)).collect();
+    let of_app = match (name.split_once('/'), apps.as_slice()) {
+        (Some((app, part)), _) => called(app).map(|app| (app, part)),
+        (None, [app]) => Some((*app, name)),
+        _ => None,
+    };
+    if let Some((app, part)) = of_app.filter(|(app, _)| has_parts(app)) {
+        return Ok(Meant { function: app.clone(), part: Some(part.to_owned()) });
+    }
+    let hint = match nearest(name, &names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", names.join(", ")),
+    };
+    Err(Complaint::not_found(format!("there is no function `{name}`")).hint(hint))
 }

@@ -20,7 +20,7 @@ const USUAL: [u64; 7] = [128, 256, 512, 1024, 1769, 2048, 3008];
 
 #[derive(Debug, Args)]
 pub struct TuneArgs {
-    /// The function's name; may be left out where there is only one
+    /// The function's name, also APP/FUNCTION; may be left out where there is only one
     function: Option<String>,
     #[command(flatten)]
     event: EventArgs,
@@ -47,10 +47,10 @@ pub async fn run(args: TuneArgs, printer: Printer) -> Result<Exit, Complaint> {
     let reference = args.reference.as_deref().map(reference).transpose()?;
     let event = Bytes::from(args.event.event(&config::root(&args.project.project))?);
     let loaded = args.project.reading.load(&args.project.project)?;
-    let function = chosen(&loaded, args.function.as_deref())?;
+    let meant = chosen(&loaded, args.function.as_deref())?;
     let profiles = profiles(&loaded.settings).map_err(Complaint::config)?;
-    let profile = profiles.iter().find(|profile| is_of(profile, &function)).ok_or_else(|| {
-        Complaint::new(format!("there is no profile for `{}`, and so no price", function.name))
+    let profile = profiles.iter().find(|profile| is_of(profile, &meant.function)).ok_or_else(|| {
+        Complaint::new(format!("there is no profile for `{}`, and so no price", meant.name()))
     })?;
     let tariff = Tariff::of(profile)
         .ok_or_else(|| Complaint::new(format!("the profile {} has no prices", profile.name)))?;
@@ -60,7 +60,8 @@ pub async fn run(args: TuneArgs, printer: Printer) -> Result<Exit, Complaint> {
     sizes.dedup();
     let busy = is_busy();
     let offline = args.project.reading.offline;
-    let mut rig = Rig::open(loaded, function, AS_THERE, offline, printer).await?;
+    let name = meant.name();
+    let mut rig = Rig::open(loaded, meant, AS_THERE, offline, printer).await?;
     let mut samples = Vec::new();
     let mut measured = Ok(());
     for memory in sizes {
@@ -72,7 +73,6 @@ pub async fn run(args: TuneArgs, printer: Printer) -> Result<Exit, Complaint> {
             }
         }
     }
-    let name = rig.function.name.clone();
     rig.close().await;
     measured?;
     let tuned = Tuned::new(&name, &tariff, &samples, reference, (true, busy));
@@ -138,7 +138,7 @@ async fn size(
     printer: Printer,
 ) -> Result<Samples, Complaint> {
     printer.say(&printer.paint(Tone::Quiet, &format!("{memory} MB ...")));
-    rig.resize(memory * MIB)?;
+    rig.resize(memory * MIB).await?;
     let mut samples = Samples { memory, ..Samples::default() };
     for _ in 0..args.cold.max(1) {
         let outcome = rig.cold(event.clone()).await?;

@@ -1,6 +1,7 @@
 //! A project in lines: what runs, how, on what, and where that was said.
 
 use super::table::table;
+use crate::clouds::{memory_of, timeout_of};
 use mlemu_core::declare::{
     FunctionDeclaration, Project, Provenance, ResourceDeclaration, TriggerDeclaration,
 };
@@ -58,18 +59,10 @@ fn function_row(function: &FunctionDeclaration, project: &Project) -> Vec<String
 
 /// Memory and timeout, said or the cloud's own.
 fn limits(function: &FunctionDeclaration) -> (String, String) {
-    let usual = match function.cloud.as_str() {
-        "aws" => Some((mlemu_aws::profile::DEFAULT_MEMORY, mlemu_aws::profile::DEFAULT_TIMEOUT)),
-        "gcp" => Some((mlemu_gcp::profile::DEFAULT_MEMORY, mlemu_gcp::profile::DEFAULT_TIMEOUT)),
-        "azure" => Some((mlemu_azure::profile::DEFAULT_MEMORY, mlemu_azure::profile::DEFAULT_TIMEOUT)),
-        _ => None,
-    };
-    let memory = function.memory.or(usual.map(|(memory, _)| memory));
-    let timeout = function.timeout.or(usual.map(|(_, timeout)| timeout));
     let unknown = || "default".to_owned();
     (
-        memory.map_or_else(unknown, |bytes| format!("{} MB", bytes / MIB)),
-        timeout.map_or_else(unknown, |time| format!("{} s", time.as_secs_f64())),
+        memory_of(function).map_or_else(unknown, |bytes| format!("{} MB", bytes / MIB)),
+        timeout_of(function).map_or_else(unknown, |time| format!("{} s", time.as_secs_f64())),
     )
 }
 

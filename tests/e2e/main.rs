@@ -51,6 +51,7 @@ mod promises;
 mod recording;
 mod reload;
 mod repeats;
+mod reports;
 mod runtimes;
 mod s3;
 mod safety;

@@ -189,6 +189,11 @@ impl Engine {
         self.inner.registry.host(whole, parts)
     }
 
+    /// The parts of a function, by name.
+    pub fn parts_of(&self, whole: &FunctionId) -> Vec<FunctionId> {
+        self.inner.registry.parts_of(whole)
+    }
+
     /// Publishes the function's newest configuration again, e.g. since its code changed in place.
     /// `false`: there is no such function.
     pub fn republish(&self, id: &FunctionId) -> bool {

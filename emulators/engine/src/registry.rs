@@ -93,6 +93,11 @@ impl Registry {
         gone
     }
 
+    pub(crate) fn parts_of(&self, whole: &FunctionId) -> Vec<FunctionId> {
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().filter(|(_, of)| *of == whole).map(|(id, _)| id.clone()).collect()
+    }
+
     pub(crate) fn publish(&self, draft: Draft, parts: &Parts) -> Arc<Revision> {
         let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(function) = functions.get(&draft.id) {
