@@ -183,6 +183,12 @@ impl Filling {
 }
 
 impl EventArgs {
+    /// An event that nothing is filled into.
+    pub fn plain(event: &str) -> Self {
+        let filling = Filling { params: Vec::new(), seed: 0, count: 1, envelope: None };
+        Self { event: event.into(), filling }
+    }
+
     /// The event's bytes: JSON, or whatever is in a file that is no text, such as a picture.
     pub fn event(&self, root: &Path) -> Result<Vec<u8>, Complaint> {
         let event = self.read(root)?;
@@ -266,8 +272,7 @@ mod tests {
         let file = |name: &str, bytes: &[u8]| {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).expect("written");
-            let filling = Filling { params: vec![], seed: 0, count: 1, envelope: None };
-            EventArgs { event: path.display().to_string(), filling }.event(folder.path())
+            EventArgs::plain(&path.display().to_string()).event(folder.path())
         };
         let picture = b"\x89PNG\r\n\x1a\n\xff";
         assert_eq!(file("rose.png", picture).expect("an event"), picture);

@@ -1,14 +1,17 @@
 //! `mlemu fit`: whether functions would be taken by the clouds, before anything is deployed.
 
 use super::ProjectArgs;
+use super::events::EventArgs;
 use super::exit::{Complaint, Exit};
+use super::rig::{self, Meant, Rig};
 use crate::clouds;
-use crate::config::{self, nearest};
+use crate::config::{self, Loaded, nearest};
 use crate::daemon::folders;
 use crate::daemon::project::pointed;
-use crate::daemon::simulating::is_of;
+use crate::daemon::simulating::{Simulating, is_of};
 use crate::report::fit::{Fit, Standing};
 use crate::report::print::{Printer, Tone};
+use bytes::Bytes;
 use clap::Args;
 use mlemu_bundle::Builder;
 use mlemu_core::declare::{FunctionDeclaration, Project, TriggerDeclaration};
@@ -23,6 +26,10 @@ pub struct FitArgs {
     /// A profile that it has to fit beside its own, e.g. gcf-gen1; may be given many times
     #[arg(long = "target", value_name = "PROFILE")]
     targets: Vec<String>,
+    /// Call the function with this event (a fixture's name, a file, JSON) and hold what it takes and answers against the
+    /// limits, too
+    #[arg(short, long, value_name = "EVENT")]
+    event: Option<String>,
     #[command(flatten)]
     project: ProjectArgs,
 }
@@ -31,7 +38,15 @@ pub async fn run(args: FitArgs, printer: Printer) -> Result<Exit, Complaint> {
     let profiles = clouds::profiles().map_err(|error| Complaint::new(error.to_string()))?;
     known(&args.targets, &profiles)?;
     let loaded = args.project.reading.load(&args.project.project)?;
-    let functions = chosen(&loaded.project, args.function.as_deref())?;
+    let called = match &args.event {
+        Some(event) => Some(Box::pin(call(&args, event, &loaded, &profiles, printer)).await?),
+        None => None,
+    };
+    let functions = match &called {
+        Some((meant, _)) => vec![&meant.function],
+        None => chosen(&loaded.project, args.function.as_deref())?,
+    };
+    let taken = called.as_ref().map(|(_, taken)| *taken).unwrap_or_default();
     for output in missing(&loaded.project) {
         let note = printer.paint(Tone::Warn, "note:");
         printer.say(&format!("{note} {output} is not made yet and not counted; `mlemu up` makes it"));
@@ -39,7 +54,7 @@ pub async fn run(args: FitArgs, printer: Printer) -> Result<Exit, Complaint> {
     let builder = Builder::new(folders::cache(), args.project.reading.offline);
     let mut fits = Vec::new();
     for function in functions {
-        fits.push(fit(function, &profiles, &args.targets, &builder, printer).await?);
+        fits.push(fit(function, taken, &profiles, &args.targets, &builder, printer).await?);
     }
     if printer.json {
         printer.result(&serde_json::to_string_pretty(&fits).unwrap_or_default());
@@ -77,6 +92,48 @@ fn chosen<'a>(project: &'a Project, name: Option<&str>) -> Result<Vec<&'a Functi
     }
 }
 
+/// What a call takes and gives, in bytes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taken {
+    peak: Option<u64>,
+    event: Option<u64>,
+    answer: Option<u64>,
+}
+
+/// Calls a function twice, with all the memory that its cloud has: what it takes then is what it needs.
+async fn call(
+    args: &FitArgs,
+    event: &str,
+    loaded: &Loaded,
+    profiles: &[Profile],
+    printer: Printer,
+) -> Result<(Meant, Taken), Complaint> {
+    let meant = rig::chosen(loaded, args.function.as_deref())?;
+    let event = Bytes::from(EventArgs::plain(event).event(&config::root(&args.project.project))?);
+    let own = profiles.iter().find(|profile| is_of(profile, &meant.function));
+    let memory = own.and_then(Profile::largest_memory).or(meant.function.memory);
+    let roomy = meant.of(FunctionDeclaration { memory, ..meant.function.clone() });
+    let offline = args.project.reading.offline;
+    let rig = Rig::open(loaded.clone(), roomy, Simulating::default(), offline, printer).await?;
+    let outcomes =
+        async { Ok::<_, Complaint>([rig.cold(event.clone()).await?, rig.warm(event.clone()).await?]) };
+    let outcomes = outcomes.await;
+    let failure = outcomes.iter().flatten().find_map(|outcome| rig.failure(outcome));
+    rig.close().await;
+    let outcomes = outcomes?;
+    if let Some(said) = failure {
+        return Err(Complaint::new(format!("the call failed: {said}"))
+            .hint("name an event that it understands with --event"));
+    }
+    let answers = outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
+    let taken = Taken {
+        peak: outcomes.iter().map(|outcome| outcome.usage.peak_memory).max(),
+        event: Some(event.len() as u64),
+        answer: answers.map(|answer| answer.body.len() as u64).max(),
+    };
+    Ok((meant, taken))
+}
+
 /// What the project's steps have still to make.
 fn missing(project: &Project) -> impl Iterator<Item = String> {
     let outputs = project.prepare.iter().flat_map(|step| step.outputs.iter().map(|out| (&step.folder, out)));
@@ -86,6 +143,7 @@ fn missing(project: &Project) -> impl Iterator<Item = String> {
 
 pub(super) async fn fit(
     function: &FunctionDeclaration,
+    taken: Taken,
     profiles: &[Profile],
     targets: &[String],
     builder: &Builder,
@@ -108,6 +166,9 @@ pub(super) async fn fit(
         tmp: function.tmp,
         timeout: function.timeout,
         by_events: by_events(function),
+        peak: taken.peak,
+        event: taken.event,
+        answer: taken.answer,
     };
     let shown = profiles.iter().filter(|profile| !profile.on_request || targets.contains(&profile.name));
     let standings = shown.map(|profile| {

@@ -2,7 +2,7 @@
 
 use super::ProjectArgs;
 use super::exit::{Complaint, Exit};
-use super::fit::fit;
+use super::fit::{Taken, fit};
 use super::rig::{AS_THERE, Meant, Rig};
 use crate::clouds::memory_of;
 use crate::config::{self, Loaded, Settings};
@@ -56,7 +56,7 @@ pub async fn run(args: ReportArgs, printer: Printer) -> Result<Exit, Complaint> 
     let builder = Builder::new(folders::cache(), args.project.reading.offline);
     let mut functions = Vec::new();
     for function in &loaded.project.functions {
-        let fit = fit(function, &profiles, &[], &builder, printer).await?;
+        let fit = fit(function, Taken::default(), &profiles, &[], &builder, printer).await?;
         let mut measured = Measured {
             function: function.name.clone(),
             profile: function.cloud.clone(),

@@ -164,10 +164,15 @@ fn name(what: Measure) -> &'static str {
         Measure::Source => "source, zipped",
         Measure::Zipped => "zipped",
         Measure::Unzipped => "unzipped",
+        Measure::Image => "in an image",
         Measure::Memory => "memory",
+        Measure::Peak => "memory at its peak",
         Measure::Tmp => "/tmp",
         Measure::Timeout => "timeout",
         Measure::EventTimeout => "timeout (events)",
+        Measure::Request => "request",
+        Measure::Event => "event",
+        Measure::Response => "answer",
     }
 }
 
@@ -175,7 +180,19 @@ fn amount(what: Measure, value: u64) -> String {
     match what {
         Measure::Timeout | Measure::EventTimeout => format!("{value} s"),
         Measure::Memory | Measure::Tmp => format!("{} MB", value / (1 << 20)),
-        Measure::Source | Measure::Zipped | Measure::Unzipped => megabytes(value),
+        Measure::Source | Measure::Zipped | Measure::Unzipped | Measure::Image | Measure::Peak => {
+            megabytes(value)
+        }
+        Measure::Request | Measure::Event | Measure::Response => payload(value),
+    }
+}
+
+/// Small ones are told in smaller units.
+fn payload(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} kB", bytes as f64 / 1024.0),
+        _ => megabytes(bytes),
     }
 }
 

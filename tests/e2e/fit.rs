@@ -77,3 +77,28 @@ fn mistakes_are_named() {
     says(&["fit", "--project", "app.py:run", "--target", "gcf-gen3"], 2, "did you mean `gcf-gen");
     says(&["profiles", "show", "lambda"], 3, "there is no profile `lambda`");
 }
+
+/// What it takes and answers is known by calling it, with all the memory that there is.
+#[test]
+fn a_call_tells_what_it_needs() {
+    let code = "def hold(event, context):\n    return {\"held\": len(b'x' * (event[\"mb\"] << 20)), \"text\": \"x\" * event[\"answer\"]}\n";
+    let toml = "[functions.Hold]\nruntime = \"python3\"\nhandler = \"app.hold\"\nmemory = \"128MB\"\n";
+    let plan = Plan::new().file("mlemu.toml", toml).file("app.py", code);
+    let called = |event: &str| fit(&plan, &["Hold", "--event", event]);
+    let (small, code) = called(r#"{"mb": 1, "answer": 10}"#);
+    let peak = finding(&small, "aws-lambda", "peak");
+    assert_eq!((&peak["fits"], &peak["limits"][0], code), (&true.into(), &(128 << 20).into(), 0), "{small}");
+    assert_eq!(finding(&small, "gcf-gen2", "request")["have"], 23);
+    let (large, code) = called(r#"{"mb": 200, "answer": 2000000}"#);
+    let peak = finding(&large, "aws-lambda", "peak");
+    assert!(peak["fits"] == false && peak["have"].as_u64() > Some(200 << 20) && code == 1, "{peak}");
+    let answer = finding(&large, "aws-lambda", "response");
+    assert!(answer["fits"] == true && answer["have"].as_u64() > Some(2_000_000), "{answer}");
+    for (event, why) in
+        [("{}", "KeyError"), (r#"{"mb": 1, "answer": 7000000}"#, "Response payload size exceeded")]
+    {
+        let output = plan.mlemu(&["fit", "Hold", "--event", event]).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{said}");
+    }
+}

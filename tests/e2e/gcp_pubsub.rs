@@ -174,7 +174,7 @@ fn a_bucket_tells_a_topic_which_starts_a_function() {
         assert_eq!(answer.status, 200, "{line}: {}", answer.text());
         answer.json()
     };
-    ask("POST /storage/v1/b", &json!({ "name": "garden" }));
+    ask("POST /storage/v1/b?project=demo-mlemu", &json!({ "name": "garden" }));
     let topic = "//pubsub.googleapis.com/projects/demo-mlemu/topics/changes";
     let config = json!({
         "topic": topic,

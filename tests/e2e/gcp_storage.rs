@@ -197,7 +197,7 @@ fn malformed_requests_get_the_vendors_errors_and_the_daemon_lives() {
     let house = Plan::new().up();
     let ask =
         |line: &str, headers: &[(&str, &str)], body: &[u8]| http::send(house.gcp(), line, headers, body);
-    assert_eq!(ask("POST /storage/v1/b", &[], br#"{"name":"pics"}"#).status, 200);
+    assert_eq!(ask("POST /storage/v1/b?project=demo-mlemu", &[], br#"{"name":"pics"}"#).status, 200);
     let multipart = "POST /upload/storage/v1/b/pics/o?uploadType=multipart";
     for kind in
         ["multipart/related", "multipart/related; boundary=", "text/plain", "multipart/related; boundary=x"]

@@ -87,19 +87,31 @@ pub enum Measure {
     /// Those and all packages, zipped.
     Zipped,
     Unzipped,
+    /// The same in a container image, without what the image begins with.
+    Image,
     Memory,
+    /// What it takes of that at its peak.
+    Peak,
     /// The scratch folder.
     Tmp,
     Timeout,
     /// The timeout of a function that events start.
     EventTimeout,
+    /// The body of a request.
+    Request,
+    /// What starts a function that no requests start.
+    Event,
+    /// The answer to a request.
+    Response,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     Bytes,
+    Kib,
     Mib,
+    Gib,
     Seconds,
 }
 
@@ -112,7 +124,7 @@ pub enum Bound {
     WithinMemory,
 }
 
-/// A function as a cloud would be handed it. Sizes in bytes; what is `None` is the vendor's default.
+/// A function as a cloud would be handed it. Sizes in bytes; what is `None` is the vendor's default, or was not measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     pub source: u64,
@@ -123,6 +135,11 @@ pub struct Load {
     pub timeout: Option<Duration>,
     /// Events start it, not requests.
     pub by_events: bool,
+    /// Memory at the peak of a call.
+    pub peak: Option<u64>,
+    /// What the call was handed.
+    pub event: Option<u64>,
+    pub answer: Option<u64>,
 }
 
 /// How a function stands to one rule.
@@ -231,6 +248,12 @@ impl Profile {
         })
     }
 
+    /// The most memory that a function can have there, in bytes.
+    pub fn largest_memory(&self) -> Option<u64> {
+        let figure = self.figure("memory_mb.max").or_else(|| self.figure("memory_mb.choices"))?;
+        Unit::Mib.all(&figure.v).into_iter().max()
+    }
+
     /// Whether the timeout of functions that events start has a limit of its own.
     fn limits_events(&self) -> bool {
         self.rules.iter().any(|rule| rule.of == Measure::EventTimeout)
@@ -248,18 +271,27 @@ impl Load {
         match measure {
             Measure::Source => Some(self.source),
             Measure::Zipped => Some(self.zipped),
-            Measure::Unzipped => Some(self.unzipped),
+            Measure::Unzipped | Measure::Image => Some(self.unzipped),
             Measure::Memory => self.memory,
+            Measure::Peak => self.peak,
             Measure::Tmp => self.tmp,
             Measure::Timeout => timeout.filter(|_| !(self.by_events && apart)),
             Measure::EventTimeout => timeout.filter(|_| self.by_events),
+            Measure::Request => self.event.filter(|_| !self.by_events),
+            Measure::Event => self.event.filter(|_| self.by_events),
+            Measure::Response => self.answer.filter(|_| !self.by_events),
         }
     }
 }
 
 impl Unit {
     fn size(self) -> u64 {
-        if self == Unit::Mib { MIB } else { 1 }
+        match self {
+            Unit::Bytes | Unit::Seconds => 1,
+            Unit::Kib => MIB / 1024,
+            Unit::Mib => MIB,
+            Unit::Gib => MIB * 1024,
+        }
     }
 
     fn of(self, base: u64) -> u64 {
@@ -323,6 +355,31 @@ mod tests {
         assert_eq!(tmp(None, 128), (Measure::Tmp, true, true));
         assert_eq!(tmp(None, 129), (Measure::Tmp, false, true));
         assert_eq!(tmp(Some(256 * MIB), 129), (Measure::Tmp, true, true));
+    }
+
+    #[test]
+    fn what_a_call_took_is_judged_where_there_was_one() {
+        let text = SMALL.replace(r#""rules": ["#, r#""rules": [
+            {"of": "peak", "figure": "memory_mb.default", "unit": "mib", "bound": "within_memory", "advice": "more"},
+            {"of": "request", "figure": "limits.size_mb", "unit": "kib", "bound": "at_most", "advice": "less"},
+            {"of": "event", "figure": "limits.size_mb", "unit": "mib", "bound": "at_most", "advice": "less"},
+            {"of": "response", "figure": "limits.size_mb", "unit": "kib", "bound": "at_most", "advice": "less"},
+            {"of": "image", "figure": "limits.size_mb", "unit": "gib", "bound": "at_most", "advice": "less"},"#);
+        let judged = |load: Load| {
+            let findings = Profile::read(&text).unwrap().judge(&load);
+            let of_calls =
+                findings.iter().filter(|one| !matches!(one.what, Measure::Unzipped | Measure::Memory));
+            of_calls.map(|one| (one.what, one.fits)).collect::<Vec<_>>()
+        };
+        assert_eq!(judged(Load::default()), [(Measure::Image, true)]);
+        let called = Load { peak: Some(200 * MIB), event: Some(2000), answer: Some(1000), ..Load::default() };
+        let image = (Measure::Image, true);
+        assert_eq!(
+            judged(called),
+            [(Measure::Peak, false), (Measure::Request, false), (Measure::Response, true), image]
+        );
+        let larger = Load { memory: Some(256 * MIB), by_events: true, ..called };
+        assert_eq!(judged(larger), [(Measure::Peak, true), (Measure::Event, true), image]);
     }
 
     #[test]
