@@ -36,13 +36,16 @@ pub fn python() -> Option<Clients> {
 
 /// pytest with our own plugin, as it is in the repository; says why when there is none.
 pub fn pytest() -> Option<Clients> {
-    installed("pytest", &PYTEST_PACKAGES, |folder| {
+    // It is not copied: another checkout has another one.
+    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python");
+    let packages = [PYTEST_PACKAGES[0], PYTEST_PACKAGES[1], plugin];
+    installed("pytest", &packages, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = |what: &[&str]| {
             run(Command::new(folder.join("bin/python")).args(["-m", "pip", "install", "--quiet"]).args(what))
         };
         pip(&PYTEST_PACKAGES)?;
-        pip(&["--editable", concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/python")])
+        pip(&["--editable", plugin])
     })
 }
 
