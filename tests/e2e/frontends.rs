@@ -3,6 +3,7 @@
 use super::clients;
 use super::plan::{Plan, cache};
 use mlemu::harness::Session;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -305,8 +306,10 @@ fn jest_alone_and_inside_of_exec() {
 fn linked(plan: &Plan, installed: &clients::Clients) {
     let modules = installed.folder().join("node_modules");
     let ours = modules.join("mlemu-test");
-    if !ours.exists() {
-        let package = concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node");
+    let package = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/harness/node"));
+    // Another checkout may have linked its own.
+    if std::fs::read_link(&ours).ok().as_deref() != Some(package) {
+        let _ = std::fs::remove_file(&ours);
         std::os::unix::fs::symlink(package, ours).expect("linked");
     }
     std::os::unix::fs::symlink(modules, plan.path("node_modules")).expect("linked");

@@ -68,17 +68,19 @@ pub async fn show(In(world): In) -> Json<Face> {
 fn face(world: &World) -> Face {
     let clock = &world.clock;
     let now = clock.now();
-    let (mode, rate) = match clock.course() {
-        Course::Real => ("real", 1.0),
-        Course::Steered { rate, .. } if rate > 0.0 => ("running", rate),
-        Course::Steered { .. } => ("frozen", 0.0),
+    let ahead = now.millis() - clock.machine().millis();
+    let (mode, rate, offset_ms) = match clock.course() {
+        // Between two looks at it even the machine's clock goes on.
+        Course::Real => ("real", 1.0, 0),
+        Course::Steered { rate, .. } if rate > 0.0 => ("running", rate, ahead),
+        Course::Steered { .. } => ("frozen", 0.0, ahead),
     };
     Face {
         now: written(now),
         now_us: now.0,
         mode: mode.into(),
         rate,
-        offset_ms: now.millis() - clock.machine().millis(),
+        offset_ms,
         due: clock.next_due(SHOWN).into_iter().map(written).collect(),
     }
 }
