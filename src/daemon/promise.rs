@@ -10,14 +10,17 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use mlemu_engine::{Store, Unwritten};
 
-/// What is remembered of a request while it is answered.
-pub fn head(request: &Request<Body>) -> Parts {
+/// What is remembered of a request while it is answered. `None`: it only reads.
+pub fn head(request: &Request<Body>) -> Option<Parts> {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return None;
+    }
     let mut parts = Request::new(()).into_parts().0;
     parts.method = request.method().clone();
     parts.uri = request.uri().clone();
     parts.version = request.version();
     parts.headers = request.headers().clone();
-    parts
+    Some(parts)
 }
 
 /// The answer, once it is written; or the vendor's word for a full disk. While nothing can be written, what would
@@ -25,19 +28,23 @@ pub fn head(request: &Request<Body>) -> Parts {
 pub async fn kept(
     store: &Store,
     cloud: &dyn Cloud,
-    head: Parts,
+    head: Option<Parts>,
     answer: BoxFuture<'_, Response<Body>>,
 ) -> Response<Body> {
-    let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let frees = head.method == Method::DELETE;
-    let needs_room = !reads && !frees && store.is_failing();
+    let Some(head) = head else {
+        let answer = answer.await;
+        // What cannot be written now is the writers' trouble.
+        let _ = store.written().await;
+        return answer;
+    };
+    let needs_room = head.method != Method::DELETE && store.is_failing();
     if needs_room && let Err(unwritten) = store.retry().await {
         return full(store, cloud, &head, &unwritten);
     }
     let before = store.issued();
     let answer = answer.await;
     match store.written().await {
-        Err(unwritten) if !reads && store.issued() != before => full(store, cloud, &head, &unwritten),
+        Err(unwritten) if store.issued() != before => full(store, cloud, &head, &unwritten),
         _ => answer,
     }
 }

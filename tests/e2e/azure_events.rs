@@ -21,7 +21,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 def grid(event: func.EventGridEvent):
     if "bad" in event.subject:
         raise ValueError("no such flower")
-    logging.info("GRID %s %s %s", event.event_type, event.subject, json.dumps(event.get_json()))
+    logging.info("GRID %s %s %s %s", event.event_type, event.subject, event.id, json.dumps(event.get_json()))
 
 @app.blob_trigger(arg_name="blob", path="uploads/{name}", connection="AzureWebJobsStorage", source="EventGrid")
 def shown(blob: func.InputStream) -> None:
@@ -164,6 +164,8 @@ fn functions_and_hooks_are_told_of_blobs() {
         (&json!("Microsoft.Storage.BlobCreated"), &json!("mine"))
     );
     assert_eq!(event["metadataVersion"], "1");
+    let id = event["id"].as_str().expect("an id");
+    assert!(line.contains(&format!(" {id} ")), "one event, whoever is told of it: {id}, {line}");
 
     assert_eq!(blob(&house, "PUT /uploads/tulip.png", b"red"), 201);
     assert_eq!(blob(&house, "DELETE /uploads/tulip.png", b""), 202);

@@ -151,6 +151,44 @@ fn a_saved_file_restarts_its_own_app_only_and_what_is_stored_lives_on() {
     assert!(queue(&house, "GET /kept/messages?peekonly=true", "").text().contains("waits"));
 }
 
+const STARTS: &str = r#"
+import logging
+import os
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+@app.timer_trigger(schedule="0 0 0 1 1 *", arg_name="timer", run_on_startup=True)
+def first(timer: func.TimerRequest) -> None:
+    logging.info("STARTED")
+
+@app.route(route="end")
+def end(req: func.HttpRequest) -> str:
+    os._exit(3)
+
+@app.route(route="hello")
+def hello(req: func.HttpRequest) -> str:
+    return "hi"
+"#;
+
+/// A worker that is replaced is no start of the host; a saved file is.
+#[test]
+fn a_timer_that_runs_on_startup_does_so_once_a_start() {
+    let house = app(Plan::new(), "starts", &json!({}), &[]).file("starts/function_app.py", STARTS);
+    let house = house.watching().up();
+    let get = |path: &str| http::send(house.azure(), &format!("GET {path}"), &[], b"");
+    let started = |record: &Value| record["what"]["log"]["text"] == "STARTED";
+    house.wait(0, "its first start", started);
+    assert_eq!(get("/api/end").status, 500);
+    assert_eq!(get("/api/hello").text(), "hi", "of another worker");
+    assert_eq!(house.mlemu(&["wait"]).status.code(), Some(0));
+    assert_eq!(lines(&house, 0, "STARTED").len(), 1);
+    let mark = house.mark();
+    std::fs::write(house.plan.path("starts/function_app.py"), STARTS.replace("hi", "ho")).expect("saved");
+    house.wait(mark, "its second start", started);
+}
+
 /// The vendor's own code is for 3.13 and newer.
 #[test]
 fn an_older_python_runs_it_too_and_that_is_said() {
@@ -170,4 +208,58 @@ fn an_older_python_runs_it_too_and_that_is_said() {
     let mut told = records.iter().filter_map(|record| record["what"]["warning"]["text"].as_str());
     let told = told.find(|text| text.contains("python3.13 is not installed"));
     assert!(told.is_some_and(|text| text.contains(&format!("python {version}"))), "{told:?}");
+}
+
+/// What a process began with, and what it knows when its functions are called.
+const MET: &str = "import os\nimport azure.functions as func\n\n\
+    BEGAN = open('/proc/self/environ').read()\nSEEN = os.environ.get('OWN')\n\n\
+    def met():\n    \
+    return f\"{'OWN=' in BEGAN} {SEEN} {os.environ.get('WEBSITE_PLACEHOLDER_MODE')} {os.path.exists('host.json')}\"\n\n";
+
+fn placeholder(name: &str) -> Plan {
+    let values = json!({ "WEBSITE_PLACEHOLDER_MODE": "1", "OWN": "mine" });
+    Plan::new()
+        .file(&format!("{name}/host.json"), r#"{"version": "2.0"}"#)
+        .file(&format!("{name}/local.settings.json"), &json!({ "Values": values }).to_string())
+}
+
+/// As in the cloud: what is read as the process begins is not there, what is read by the app is.
+#[test]
+fn a_placeholder_becomes_the_apps_worker_in_every_model() {
+    let newer = "app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)\n\n\
+        @app.route(route='met')\ndef hello(req: func.HttpRequest) -> str:\n    return met()\n";
+    let older = "def main(req: func.HttpRequest) -> str:\n    return met()\n";
+    let bindings = r#"{"scriptFile": "__init__.py", "bindings": [
+        {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous", "route": "met"},
+        {"type": "http", "direction": "out", "name": "$return"}]}"#;
+    let node = "const { app } = require('@azure/functions');\nconst fs = require('fs');\n\
+        const began = fs.readFileSync('/proc/self/environ', 'utf8').includes('OWN=') ? 'True' : 'False';\n\
+        const seen = process.env.OWN;\napp.http('met', { authLevel: 'anonymous', handler: () => ({ body: \
+        `${began} ${seen} ${process.env.WEBSITE_PLACEHOLDER_MODE} ${fs.existsSync('host.json') ? 'True' : 'False'}` }) });\n";
+    let package = r#"{"main": "index.js", "dependencies": {"@azure/functions": "4.16.5"}}"#;
+    let apps = [
+        ("newer", placeholder("newer").file("newer/function_app.py", &format!("{MET}{newer}"))),
+        (
+            "older",
+            placeholder("older")
+                .file("older/Met/function.json", bindings)
+                .file("older/Met/__init__.py", &format!("{MET}{older}")),
+        ),
+        ("node", placeholder("node").file("node/package.json", package).file("node/index.js", node)),
+    ];
+    for (name, plan) in apps {
+        let house = plan.up();
+        let answer = http::send(house.azure(), "GET /api/met", &[], b"");
+        assert_eq!((answer.status, answer.text().as_str()), (200, "False mine 0 True"), "{name}");
+    }
+}
+
+#[test]
+fn what_an_app_does_wrong_as_it_is_loaded_is_told_of_a_placeholder_too() {
+    let house = placeholder("broken").file("broken/function_app.py", "import no_such_flower\n").up();
+    assert_eq!(http::send(house.azure(), "GET /api/met", &[], b"").status, 503);
+    house.wait(0, "why", |record| {
+        let text = record["what"]["log"]["text"].as_str().unwrap_or_default();
+        text.contains("No module named 'no_such_flower'")
+    });
 }

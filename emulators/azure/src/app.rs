@@ -13,7 +13,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-type Arrived = Box<dyn Fn(&Arc<Index>) + Send + Sync>;
+/// Hears of an index, and whether it is the first of its revision: others come from workers that replace or join one.
+type Arrived = Box<dyn Fn(&Arc<Index>, bool) + Send + Sync>;
 
 /// Shared by the front, which looks functions up, and by the workers, which bring the index.
 pub struct App {
@@ -94,7 +95,7 @@ impl App {
         language: &str,
         ids: Ids,
         bindings: Bindings,
-        arrived: impl Fn(&Arc<Index>) + Send + Sync + 'static,
+        arrived: impl Fn(&Arc<Index>, bool) + Send + Sync + 'static,
     ) -> Self {
         Self {
             id,
@@ -150,11 +151,12 @@ impl App {
 
     /// A worker of some revision is up. What an older one says late counts no more.
     pub fn bring(&self, index: Index) {
-        if self.index.borrow().as_ref().is_some_and(|known| known.revision > index.revision) {
+        let known = self.index.borrow().as_ref().map(|known| known.revision);
+        if known.is_some_and(|known| known > index.revision) {
             return;
         }
         let index = Arc::new(index);
-        (self.arrived)(&index);
+        (self.arrived)(&index, known != Some(index.revision));
         self.index.send_replace(Some(index));
     }
 }

@@ -17,6 +17,7 @@ pub mod aids;
 pub mod care;
 pub mod clock;
 mod conditions;
+pub mod dates;
 mod dispatch;
 pub mod endpoints;
 mod face;

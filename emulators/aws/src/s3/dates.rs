@@ -1,16 +1,11 @@
 //! The forms in which S3 writes and reads points in time.
 
 use jiff::Timestamp as Jiff;
-use jiff::fmt::rfc2822;
 use mlemu_core::Timestamp;
+pub(super) use mlemu_engine::dates::{http, seconds_of_http};
 
 fn jiff(at: Timestamp) -> Jiff {
     Jiff::from_microsecond(at.0).unwrap_or_default()
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`
-pub(super) fn http(at: Timestamp) -> String {
-    rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&jiff(at)).unwrap_or_default()
 }
 
 /// `1994-11-06T08:49:37.123Z`
@@ -21,11 +16,6 @@ pub(super) fn iso(at: Timestamp) -> String {
 /// `1994-11-06T08:49:37Z`
 pub(super) fn iso_seconds(at: Timestamp) -> String {
     jiff(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// Whole seconds since 1970 of an HTTP date.
-pub(super) fn seconds_of_http(text: &str) -> Option<i64> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok().map(Jiff::as_second)
 }
 
 /// Of `2007-12-01T12:00:00.000Z`.
@@ -45,10 +35,8 @@ mod tests {
     #[test]
     fn forms() {
         let at = Timestamp(784_111_777_123_456);
-        assert_eq!(http(at), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(iso(at), "1994-11-06T08:49:37.123Z");
         assert_eq!(seconds_of_http(&http(at)), Some(seconds(at)));
         assert_eq!(of_iso("1994-11-06T08:49:37.123Z"), Some(Timestamp(784_111_777_123_000)));
-        assert_eq!(seconds_of_http("yesterday"), None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: Azure Functions documentation, "Azure Functions binding expression patterns".
 
-use crate::worker::messages::{Data, TypedData};
+use crate::worker::values::{Data, TypedData};
 use mlemu_core::{Environment, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;

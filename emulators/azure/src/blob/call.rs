@@ -22,7 +22,7 @@ pub(super) const ACCESS: &str = "access";
 pub(super) const POLICIES: &str = "policies";
 
 pub(super) struct Call {
-    pub parts: Parts,
+    pub parts: Arc<Parts>,
     pub query: Query,
     pub account: String,
     pub container: String,
@@ -36,12 +36,12 @@ pub(super) struct Call {
 impl Call {
     pub fn read(
         blobs: &BlobStorage,
-        parts: &Parts,
+        parts: &Arc<Parts>,
         address: &Address,
-        asked: &Asked,
+        asked: Asked,
         id: &RequestId,
     ) -> Result<Self, Fault> {
-        let Asked { operation, query, container, blob } = asked.clone();
+        let Asked { operation, query, container, blob } = asked;
         let now = blobs.clock.now();
         let bucket = blobs.bucket(&address.account, &container);
         let snapshot = query.get("snapshot").map_or("", String::as_str);
@@ -63,18 +63,23 @@ impl Call {
         if grant == Grant::Public && !is_public(operation, document(ACCESS).as_deref()) {
             return Err(code::NoAuthenticationInformation.into());
         }
-        let parts = Parts::clone(parts);
         let account = primary(&address.account).to_owned();
-        Ok(Self { parts, query, account, container, blob, bucket, id: id.clone(), grant, now })
+        Ok(Self { parts: parts.clone(), query, account, container, blob, bucket, id: id.clone(), grant, now })
     }
 
     /// A read for somebody who was allowed already.
-    pub fn trusted(blobs: &BlobStorage, parts: &Parts, address: &Address, asked: &Asked, by: &Self) -> Self {
-        let Asked { query, container, blob, .. } = asked.clone();
+    pub fn trusted(
+        blobs: &BlobStorage,
+        parts: &Arc<Parts>,
+        address: &Address,
+        asked: Asked,
+        by: &Self,
+    ) -> Self {
+        let Asked { query, container, blob, .. } = asked;
         let bucket = blobs.bucket(&address.account, &container);
         let account = primary(&address.account).to_owned();
         let (id, grant) = (by.id.clone(), by.grant.clone());
-        Self { parts: Parts::clone(parts), query, account, container, blob, bucket, id, grant, now: by.now }
+        Self { parts: parts.clone(), query, account, container, blob, bucket, id, grant, now: by.now }
     }
 
     pub fn headers(&self) -> &HeaderMap {

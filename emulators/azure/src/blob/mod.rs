@@ -94,6 +94,7 @@ impl BlobStorage {
 
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
+        let parts = Arc::new(parts);
         let id = RequestId(self.objects.ids().fresh("blob request").uuid());
         let page = self.page(&parts);
         let answered = match page.as_ref().and_then(Page::preflight) {
@@ -116,12 +117,13 @@ impl BlobStorage {
         Page::of(parts, &self.objects, &self.accounts, Service::Blob)
     }
 
-    async fn serve(&self, parts: &Parts, body: Body, id: &RequestId) -> Result<Response, Fault> {
+    async fn serve(&self, parts: &Arc<Parts>, body: Body, id: &RequestId) -> Result<Response, Fault> {
         answer::check_version(parts)?;
         let address = Address::read(parts).ok_or(code::InvalidUri)?;
         let asked = routes::asked(parts, &address)?;
-        let call = Call::read(self, parts, &address, &asked, id)?;
-        self.run(&call, asked.operation, body).await
+        let operation = asked.operation;
+        let call = Call::read(self, parts, &address, asked, id)?;
+        self.run(&call, operation, body).await
     }
 
     pub(crate) fn bucket(&self, account: &str, container: &str) -> BucketId {

@@ -58,35 +58,55 @@ pub(crate) fn topic(subscription: &str, account: &str) -> String {
     )
 }
 
-/// The whole event. Everything that differs from one to the next comes from `ids`.
-pub(super) fn event(occurrence: &Occurrence, schema: Schema, blobs: &BlobStorage) -> Option<Value> {
-    let Fact::Object(fact) = &occurrence.fact;
-    let kind = kind(fact)?;
-    let topic = topic(&fact.scope.account, &account(blobs, fact));
-    let id = blobs.objects.ids().fresh("event").uuid();
-    let (subject, time) = (subject(fact), time(occurrence.at));
-    let data = data(occurrence, fact, blobs);
-    Some(match schema {
-        Schema::Grid => json!({
-            "topic": topic,
-            "subject": subject,
-            "eventType": kind,
-            "id": id,
-            "data": data,
-            "dataVersion": "",
-            "metadataVersion": "1",
-            "eventTime": time,
-        }),
-        Schema::Cloud => json!({
-            "source": topic,
-            "subject": subject,
-            "type": kind,
-            "time": time,
-            "id": id,
-            "data": data,
-            "specversion": "1.0",
-        }),
-    })
+/// One event, the same for everybody who is told of it.
+pub(super) struct Event {
+    id: String,
+    kind: &'static str,
+    topic: String,
+    subject: String,
+    time: String,
+    data: Value,
+}
+
+impl Event {
+    /// `None`: nobody is told of such a change.
+    pub fn of(occurrence: &Occurrence, blobs: &BlobStorage) -> Option<Self> {
+        let Fact::Object(fact) = &occurrence.fact;
+        Some(Self {
+            kind: kind(fact)?,
+            id: blobs.objects.ids().fresh("event").uuid(),
+            topic: topic(&fact.scope.account, &account(blobs, fact)),
+            subject: subject(fact),
+            time: time(occurrence.at),
+            data: data(occurrence, fact, blobs),
+        })
+    }
+
+    pub fn written(&self, schema: Schema) -> String {
+        let Self { id, kind, topic, subject, time, data } = self;
+        let document = match schema {
+            Schema::Grid => json!({
+                "topic": topic,
+                "subject": subject,
+                "eventType": kind,
+                "id": id,
+                "data": data,
+                "dataVersion": "",
+                "metadataVersion": "1",
+                "eventTime": time,
+            }),
+            Schema::Cloud => json!({
+                "source": topic,
+                "subject": subject,
+                "type": kind,
+                "time": time,
+                "id": id,
+                "data": data,
+                "specversion": "1.0",
+            }),
+        };
+        document.to_string()
+    }
 }
 
 /// The scope's own account has its blobs in the scope itself.

@@ -16,6 +16,7 @@ use crate::queue::ensure;
 use crate::storage::fault::Fault;
 use crate::storage::properties::KEPT;
 use courier::{Courier, Post};
+use event::Event;
 use mlemu_core::occurrence::{Created, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{Cause, FunctionId, Occurrence, Scope, Sink, Subject, What};
 use mlemu_engine::objects::{BucketId, Fault as Core};
@@ -180,9 +181,12 @@ impl Hearers {
             .filter(|(one, _)| one.wants(kind, &subject))
             .map(|(one, _)| (one.name.clone(), one.schema))
             .collect();
+        if subscribers.is_empty() {
+            return;
+        }
+        let Some(event) = Event::of(occurrence, &self.parts.blobs) else { return };
         for (name, schema) in subscribers {
-            let Some(event) = event::event(occurrence, schema, &self.parts.blobs) else { continue };
-            let new = NewMessage::of(event.to_string(), cause.clone());
+            let new = NewMessage::of(event.written(schema), cause.clone());
             if let Err(fault) = self.parts.queues.send(&self.parts.queue(&name), new) {
                 self.parts.warn(
                     Subject::default(),

@@ -112,7 +112,7 @@ impl Functions {
             language(&declared.runtime),
             self.parts.engine.ids().clone(),
             bindings,
-            move |index| arrival.bring(index),
+            move |index, is_first| arrival.bring(index, is_first),
         )
     }
 
@@ -160,7 +160,7 @@ fn language(runtime: &str) -> &'static str {
     }
 }
 
-/// What happens when a worker of a new revision has told its functions.
+/// What happens when a worker has told its functions.
 struct Arrival {
     engine: Engine,
     schedules: Arc<Schedules>,
@@ -173,7 +173,8 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn bring(&self, index: &Arc<Index>) {
+    /// `is_first`: of its revision.
+    fn bring(&self, index: &Arc<Index>, is_first: bool) {
         let parts = index.functions.iter().map(|function| self.id(function)).collect();
         for gone in self.engine.host(&self.app, parts) {
             self.schedules.withdraw(&gone);
@@ -182,7 +183,7 @@ impl Arrival {
             self.hearers.forget(&gone);
         }
         for function in &index.functions {
-            self.greet(function);
+            self.greet(function, is_first);
         }
         for text in &index.oddities {
             self.warn(&self.app, text.clone());
@@ -193,7 +194,7 @@ impl Arrival {
         FunctionId::new(self.app.scope.clone(), &function.name)
     }
 
-    fn greet(&self, function: &Indexed) {
+    fn greet(&self, function: &Indexed, is_first: bool) {
         let id = self.id(function);
         if let Some(fault) = &function.fault {
             return self.warn(&id, format!("the worker could not load it: {fault}"));
@@ -209,7 +210,9 @@ impl Arrival {
                 self.sources.revive(&id);
                 Ok(())
             }
-            "timertrigger" => timer::arrange(&self.schedules, &id, trigger, &self.bindings.settings),
+            "timertrigger" => {
+                timer::arrange(&self.schedules, &id, trigger, &self.bindings.settings, is_first)
+            }
             "queuetrigger" => self.feed_by_queue(&id, trigger),
             "blobtrigger" => self.feed_by_blobs(&id, trigger),
             _ => Err(format!(

@@ -37,12 +37,14 @@ struct Fields {
     weekdays: u64,
 }
 
-/// Puts the timer of a function among the schedules; `Err` says why it never fires.
+/// Puts the timer of a function among the schedules; `Err` says why it never fires. `is_start`: the host starts, which
+/// a timer may want to be told of.
 pub(super) fn arrange(
     schedules: &Arc<Schedules>,
     function: &FunctionId,
     trigger: &Binding,
     settings: &Environment,
+    is_start: bool,
 ) -> Result<(), String> {
     let said = trigger.text("schedule").unwrap_or_default();
     let expression = settled(said, settings)?;
@@ -61,7 +63,7 @@ pub(super) fn arrange(
         starts: Starts::Function { target: function.clone(), event: Arc::new(event) },
     });
     let on_startup = trigger.said.get("runOnStartup").is_some_and(|said| said == true || said == "true");
-    if on_startup {
+    if is_start && on_startup {
         let schedules = schedules.clone();
         tokio::spawn(async move { schedules.fire(&id).await });
     }

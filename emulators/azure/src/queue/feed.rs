@@ -3,7 +3,7 @@
 //! Source: Azure Functions documentation, "Azure Queue storage trigger and bindings" (poison messages, encoding).
 
 use super::ensure;
-use crate::worker::messages::{Data, TypedData};
+use crate::worker::values::{Data, TypedData};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

@@ -8,7 +8,7 @@ use super::address::Query;
 use super::fault::{Fault, code};
 use super::policy::Policy;
 use super::sas::{self, Need, Resource};
-use super::signature::{self, Scheme, same, sign};
+use super::signature::{self, ORDERS, Scheme, same, sign};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use mlemu_core::Timestamp;
@@ -77,12 +77,13 @@ impl Bearer<'_> {
             return Err(Fault::unauthenticated("the account that signed is not the one that is asked"));
         }
         let key = accounts.key(account);
-        let strings = signature::strings(scheme, self.parts, self.query, account, accounts.prefix());
-        let fits = |text: &String| sign(&key, text).is_some_and(|made| same(&made, given));
-        if strings.iter().any(fits) {
+        let signed = (account, accounts.prefix());
+        let string = |order| signature::string(scheme, self.parts, self.query, signed, order);
+        let fits = |order| sign(&key, &string(order)).is_some_and(|made| same(&made, given));
+        if ORDERS.into_iter().any(fits) {
             return Ok(Grant::Everything);
         }
-        let shown = strings[0].replace('\n', "\\n");
+        let shown = string(ORDERS[0]).replace('\n', "\\n");
         Err(Fault::unauthenticated(&format!(
             "The MAC signature found in the HTTP request '{given}' is not the same as any computed signature. Server used following string to sign: '{shown}'."
         )))

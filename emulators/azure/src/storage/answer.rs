@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use mlemu_core::{Cause, Strain, Timestamp};
+pub(crate) use mlemu_engine::dates::http as date;
 
 /// What a client is answered in that says nothing of a version.
 const VERSION: HeaderValue = HeaderValue::from_static("2026-10-06");
@@ -84,12 +85,6 @@ pub(crate) fn set(response: &mut Response, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
         response.headers_mut().insert(name, value);
     }
-}
-
-/// As `Sat, 21 Nov 2026 13:52:14 GMT`.
-pub(crate) fn date(at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or_default();
-    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// A body that is a document, read whole.

@@ -6,9 +6,13 @@ use super::address::Query;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
+use http::HeaderValue;
 use http::request::Parts;
 use sha2::Sha256;
 use std::cmp::Ordering;
+
+/// Room for what most requests come to, in bytes.
+const USUAL: usize = 512;
 
 /// Which of the two is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,79 +34,65 @@ pub(super) fn same(one: &str, other: &str) -> bool {
     one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
-/// The strings that a client may have signed: libraries sort headers as the service does, or by their bytes.
-pub(super) fn strings(
-    scheme: Scheme,
-    parts: &Parts,
-    query: &Query,
-    account: &str,
-    prefix: &str,
-) -> [String; 2] {
-    [sorted as Order, bytewise].map(|order| string(scheme, parts, query, (account, prefix), order))
-}
+/// How a client may have sorted the headers that it signed: by their bytes, or as the service does. Most names come in
+/// the same order both ways.
+pub(super) const ORDERS: [Order; 2] = [Ord::cmp, sorted];
 
-type Order = fn(&str, &str) -> Ordering;
+pub(super) type Order = fn(&str, &str) -> Ordering;
 
-fn string(
+/// What a client signs whose `account` is found below `prefix`.
+pub(super) fn string(
     scheme: Scheme,
     parts: &Parts,
     query: &Query,
     (account, prefix): (&str, &str),
     order: Order,
 ) -> String {
-    let header = |name: &str| {
-        parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
-    };
-    let said = |name: &str| header(name).unwrap_or_default();
-    let date = if parts.headers.contains_key("x-ms-date") { String::new() } else { said("date") };
-    let mut text = format!("{}\n", parts.method);
+    let said = |name: &str| parts.headers.get(name).map_or("", text_of);
+    let date = if parts.headers.contains_key("x-ms-date") { "" } else { said("date") };
+    let mut text = String::with_capacity(USUAL);
+    let mut write = |pieces: &[&str]| pieces.iter().for_each(|piece| text.push_str(piece));
+    write(&[parts.method.as_str(), "\n"]);
     match scheme {
         Scheme::Full => {
-            let length = header("content-length").filter(|length| length != "0").unwrap_or_default();
-            let first = ["content-encoding", "content-language"].map(said);
-            let then = ["content-md5", "content-type"].map(said);
-            let last =
-                ["if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"].map(said);
-            let lines = first.into_iter().chain([length]).chain(then).chain([date]).chain(last);
-            lines.for_each(|line| text.push_str(&format!("{line}\n")));
-        }
-        Scheme::Lite => {
-            for line in [said("content-md5"), said("content-type"), date] {
-                text.push_str(&format!("{line}\n"));
+            let length = Some(said("content-length")).filter(|length| *length != "0").unwrap_or_default();
+            write(&[said("content-encoding"), "\n", said("content-language"), "\n", length, "\n"]);
+            write(&[said("content-md5"), "\n", said("content-type"), "\n", date, "\n"]);
+            for name in ["if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"] {
+                write(&[said(name), "\n"]);
             }
         }
+        Scheme::Lite => write(&[said("content-md5"), "\n", said("content-type"), "\n", date, "\n"]),
     }
-    let mut own: Vec<(&str, String)> = parts
-        .headers
-        .keys()
-        .map(http::HeaderName::as_str)
-        .filter(|name| name.starts_with("x-ms-"))
-        .map(|name| (name, said(name)))
-        .collect();
-    own.sort_by(|(a, _), (b, _)| order(a, b));
-    for (name, value) in &own {
-        text.push_str(&format!("{name}:{value}\n"));
+    let names = parts.headers.keys().map(http::HeaderName::as_str);
+    let mut own: Vec<&str> = names.filter(|name| name.starts_with("x-ms-")).collect();
+    own.sort_by(|a, b| order(a, b));
+    for name in own {
+        write(&[name, ":", said(name), "\n"]);
     }
-    text.push_str(&format!("/{account}{prefix}{}", parts.uri.path()));
+    write(&["/", account, prefix, parts.uri.path()]);
     match scheme {
-        Scheme::Full => query.iter().for_each(|(name, value)| text.push_str(&format!("\n{name}:{value}"))),
+        Scheme::Full => query.iter().for_each(|(name, value)| write(&["\n", name, ":", value])),
         Scheme::Lite => {
             if let Some(comp) = query.get("comp") {
-                text.push_str(&format!("?comp={comp}"));
+                write(&["?comp=", comp]);
             }
         }
     }
     text
 }
 
-fn bytewise(a: &str, b: &str) -> Ordering {
-    a.cmp(b)
+/// Bytes that are no text are signed by nobody.
+fn text_of(value: &HeaderValue) -> &str {
+    std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim()
 }
 
 /// As the service sorts: hyphens count only between names that are otherwise the same.
 fn sorted(a: &str, b: &str) -> Ordering {
-    let bare = |name: &str| name.chars().filter(|one| *one != '-').map(rank).collect::<Vec<_>>();
-    bare(a).cmp(&bare(b)).then_with(|| b.find('-').cmp(&a.find('-'))).then_with(|| a.cmp(b))
+    fn bare(name: &str) -> impl Iterator<Item = (u8, char)> {
+        name.chars().filter(|one| *one != '-').map(rank)
+    }
+    bare(a).cmp(bare(b)).then_with(|| b.find('-').cmp(&a.find('-'))).then_with(|| a.cmp(b))
 }
 
 /// Signs come before digits, and those before letters.
@@ -135,11 +125,11 @@ mod tests {
             .into_parts()
             .0;
         let query = address::query(&parts);
-        let [full, _] = strings(Scheme::Full, &parts, &query, ACCOUNT, "");
+        let full = string(Scheme::Full, &parts, &query, (ACCOUNT, ""), sorted);
         let golden = "PUT\n\n\n11\n\ntext/plain\n\n\n\n\n\n\nx-ms-date:Fri, 26 Jun 2026 23:39:12 GMT\nx-ms-meta-a:x\n\
              x-ms-version:2020-10-02\n/devstoreaccount1/devstoreaccount1/c/a%20b\ncomp:Block\ntimeout:30";
         assert_eq!(full, golden);
-        let [lite, _] = strings(Scheme::Lite, &parts, &query, ACCOUNT, "/ns/a");
+        let lite = string(Scheme::Lite, &parts, &query, (ACCOUNT, "/ns/a"), sorted);
         assert!(lite.starts_with("PUT\n\ntext/plain\n\nx-ms-date:"), "{lite}");
         assert!(lite.ends_with("/devstoreaccount1/ns/a/devstoreaccount1/c/a%20b?comp=Block"), "{lite}");
         assert_eq!(sign(KEY, "x").map(|text| text.len()), Some(44));

@@ -3,11 +3,9 @@
 //! Source: Azure Functions documentation, the pages of each trigger ("Message metadata", "Trigger metadata").
 
 use super::index::{Binding, Indexed};
-use super::messages::NullableString;
-use super::messages::{
-    Data, InvocationRequest, ParameterBinding, RetryContext, RpcHttp, RpcTraceContext, TypedData,
-};
+use super::messages::{InvocationRequest, ParameterBinding, RetryContext, RpcTraceContext};
 use super::requested::Requested;
+use super::values::{Data, NullableString, RpcHttp, TypedData};
 use crate::app::App;
 use crate::bindings::expression::Known;
 use base64::Engine as _;

@@ -1,7 +1,7 @@
 //! The messages of the worker protocol, as far as mlemu reads or writes them. `worker.proto` beside this file has
 //! the same in the protocol's own language, for the workers.
 
-use bytes::Bytes;
+use super::values::TypedData;
 use prost::{Message, Oneof};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct StreamingMessage {
     #[prost(string, tag = "1")]
     pub request_id: String,
-    #[prost(oneof = "Content", tags = "2, 4, 5, 8, 9, 14, 16, 17, 20, 29, 30")]
+    #[prost(oneof = "Content", tags = "2, 4, 5, 8, 9, 14, 16, 17, 20, 25, 26, 29, 30")]
     pub content: Option<Content>,
 }
 
@@ -34,6 +34,10 @@ pub enum Content {
     WorkerInitRequest(WorkerInitRequest),
     #[prost(message, tag = "20")]
     StartStream(StartStream),
+    #[prost(message, tag = "25")]
+    FunctionEnvironmentReloadRequest(FunctionEnvironmentReloadRequest),
+    #[prost(message, tag = "26")]
+    FunctionEnvironmentReloadResponse(FunctionEnvironmentReloadResponse),
     #[prost(message, tag = "29")]
     FunctionsMetadataRequest(FunctionsMetadataRequest),
     #[prost(message, tag = "30")]
@@ -60,6 +64,23 @@ pub struct WorkerInitRequest {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct WorkerInitResponse {
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub capabilities: BTreeMap<String, String>,
+    #[prost(message, optional, tag = "3")]
+    pub result: Option<StatusResult>,
+}
+
+/// Makes a placeholder the worker of an app.
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionEnvironmentReloadRequest {
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub environment_variables: BTreeMap<String, String>,
+    #[prost(string, tag = "2")]
+    pub function_app_directory: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionEnvironmentReloadResponse {
     #[prost(btree_map = "string, string", tag = "2")]
     pub capabilities: BTreeMap<String, String>,
     #[prost(message, optional, tag = "3")]
@@ -235,145 +256,6 @@ pub struct ParameterBinding {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct TypedData {
-    #[prost(oneof = "Data", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
-    pub data: Option<Data>,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-pub enum Data {
-    #[prost(string, tag = "1")]
-    String(String),
-    #[prost(string, tag = "2")]
-    Json(String),
-    #[prost(bytes = "bytes", tag = "3")]
-    Bytes(Bytes),
-    #[prost(bytes = "bytes", tag = "4")]
-    Stream(Bytes),
-    #[prost(message, boxed, tag = "5")]
-    Http(Box<RpcHttp>),
-    #[prost(sint64, tag = "6")]
-    Int(i64),
-    #[prost(double, tag = "7")]
-    Double(f64),
-    #[prost(message, tag = "8")]
-    CollectionBytes(CollectionBytes),
-    #[prost(message, tag = "9")]
-    CollectionString(CollectionString),
-    #[prost(message, tag = "10")]
-    CollectionDouble(CollectionDouble),
-    #[prost(message, tag = "11")]
-    CollectionInt(CollectionInt),
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct CollectionBytes {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    pub bytes: Vec<Bytes>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct CollectionString {
-    #[prost(string, repeated, tag = "1")]
-    pub string: Vec<String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct CollectionDouble {
-    #[prost(double, repeated, tag = "1")]
-    pub double: Vec<f64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct CollectionInt {
-    #[prost(sint64, repeated, tag = "1")]
-    pub sint64: Vec<i64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct RpcHttp {
-    #[prost(string, tag = "1")]
-    pub method: String,
-    #[prost(string, tag = "2")]
-    pub url: String,
-    #[prost(btree_map = "string, string", tag = "3")]
-    pub headers: BTreeMap<String, String>,
-    #[prost(message, optional, boxed, tag = "4")]
-    pub body: Option<Box<TypedData>>,
-    #[prost(btree_map = "string, string", tag = "10")]
-    pub params: BTreeMap<String, String>,
-    #[prost(string, tag = "12")]
-    pub status_code: String,
-    #[prost(btree_map = "string, string", tag = "15")]
-    pub query: BTreeMap<String, String>,
-    #[prost(bool, tag = "16")]
-    pub enable_content_negotiation: bool,
-    #[prost(message, repeated, tag = "19")]
-    pub cookies: Vec<RpcHttpCookie>,
-    #[prost(btree_map = "string, message", tag = "20")]
-    pub nullable_headers: BTreeMap<String, NullableString>,
-    #[prost(btree_map = "string, message", tag = "21")]
-    pub nullable_params: BTreeMap<String, NullableString>,
-    #[prost(btree_map = "string, message", tag = "22")]
-    pub nullable_query: BTreeMap<String, NullableString>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct RpcHttpCookie {
-    #[prost(string, tag = "1")]
-    pub name: String,
-    #[prost(string, tag = "2")]
-    pub value: String,
-    #[prost(message, optional, tag = "3")]
-    pub domain: Option<NullableString>,
-    #[prost(message, optional, tag = "4")]
-    pub path: Option<NullableString>,
-    #[prost(message, optional, tag = "5")]
-    pub expires: Option<NullableTimestamp>,
-    #[prost(message, optional, tag = "6")]
-    pub secure: Option<NullableBool>,
-    #[prost(message, optional, tag = "7")]
-    pub http_only: Option<NullableBool>,
-    /// 0 not said, 1 lax, 2 strict, 3 none.
-    #[prost(int32, tag = "8")]
-    pub same_site: i32,
-    #[prost(message, optional, tag = "9")]
-    pub max_age: Option<NullableDouble>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct NullableString {
-    #[prost(string, optional, tag = "1")]
-    pub value: Option<String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct NullableBool {
-    #[prost(bool, optional, tag = "1")]
-    pub value: Option<bool>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct NullableDouble {
-    #[prost(double, optional, tag = "1")]
-    pub value: Option<f64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct NullableTimestamp {
-    #[prost(message, optional, tag = "1")]
-    pub value: Option<Seconds>,
-}
-
-/// A `google.protobuf.Timestamp` without its fraction.
-#[derive(Clone, Copy, PartialEq, Message)]
-pub struct Seconds {
-    /// Since 1970.
-    #[prost(int64, tag = "1")]
-    pub seconds: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
 pub struct RpcLog {
     #[prost(string, tag = "1")]
     pub invocation_id: String,
@@ -413,23 +295,11 @@ pub struct RpcException {
     pub kind: String,
 }
 
-impl TypedData {
-    pub fn of(data: Data) -> Self {
-        Self { data: Some(data) }
-    }
-
-    pub fn string(text: impl Into<String>) -> Self {
-        Self::of(Data::String(text.into()))
-    }
-
-    pub fn json(document: &serde_json::Value) -> Self {
-        Self::of(Data::Json(document.to_string()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::values::{Data, NullableDouble, NullableTimestamp, RpcHttp, RpcHttpCookie, Seconds};
+    use bytes::Bytes;
     use prost_reflect::{DescriptorPool, DynamicMessage};
 
     /// What the workers read by the descriptor is what was written by the structs.

@@ -1,7 +1,7 @@
 //! The stream protocol: a worker process opens one gRPC stream to its host, says which functions the app has, and
 //! runs them.
 //!
-//! [`messages`] is what is said, [`stream`] the connection, [`session`] the conversation; [`ask`] makes a request of an
+//! [`messages`] is what is said, with the [`values`] in it, [`stream`] the connection, [`session`] the conversation; [`ask`] makes a request of an
 //! event and [`said`] an answer of a response; [`proxied`] hands requests to workers that serve HTTP themselves.
 //! [`handler`] is the other protocol, of programs that listen themselves. [`clients`] says which packages a language
 //! needs and how its worker is started, [`core_tools`] how one that is installed already is. Knows nothing of the paths that users call.
@@ -22,6 +22,7 @@ mod requested;
 mod said;
 mod session;
 mod stream;
+pub(crate) mod values;
 mod wrapped;
 
 pub(crate) use ask::{INDEX, PARAMS, URL, timer_event};
@@ -35,9 +36,12 @@ use mlemu_core::{
     Boxed, Built, FunctionId, InstanceId, InvocationId, Keeping, LogLine, Needs, Record, Revision, Runtime,
     Session, Sink, Stream, Subject, What,
 };
-use session::StreamSession;
+use session::{Placeholder, StreamSession};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// The folder, an empty one, that workers are told of which are no app's yet.
+const PLACEHOLDER: &str = "azure-placeholder";
 
 /// The workers of one app.
 pub struct Workers {
@@ -106,8 +110,17 @@ impl Runtime for Workers {
             let (address, line) = stream::listen(self.logging()).await?;
             let (program, args) = clients::command(built, &self.folder, address, &self.app).await?;
             let env = environment::of(revision, built, &self.app, &self.place);
+            let (env, placeholder) = if environment::wants_placeholder(revision) {
+                let folder = self.folder.join(PLACEHOLDER);
+                tokio::fs::create_dir_all(&folder).await?;
+                let early = environment::of_placeholder(built, &self.app, &self.place);
+                (early, Some(Placeholder { folder, becomes: environment::specialized(env) }))
+            } else {
+                (env, None)
+            };
             let session = StreamSession {
                 command: Command { program, args, env, folder: built.code.clone() },
+                placeholder,
                 line,
                 app: self.app.clone(),
                 folder: built.code.clone(),

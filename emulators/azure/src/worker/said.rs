@@ -3,7 +3,8 @@
 //! Source: Azure Functions documentation, "Azure Functions HTTP output bindings".
 
 use super::index::{Binding, Indexed};
-use super::messages::{Data, InvocationResponse, RpcHttp, RpcHttpCookie, TypedData};
+use super::messages::InvocationResponse;
+use super::values::{Data, RpcHttp, RpcHttpCookie, TypedData};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -131,7 +132,8 @@ fn spelled(cookie: &RpcHttpCookie) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::messages::{NullableBool, NullableDouble, NullableString, ParameterBinding};
+    use crate::worker::messages::ParameterBinding;
+    use crate::worker::values::{NullableBool, NullableDouble, NullableString};
     use serde_json::Value;
 
     fn function(bindings: Value) -> Indexed {

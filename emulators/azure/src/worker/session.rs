@@ -3,8 +3,9 @@
 use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
-    Content, FunctionLoadRequest, FunctionsMetadataRequest, InvocationRequest, InvocationResponse,
-    RpcException, Span, StatusResult, StreamingMessage, WorkerInitRequest, WorkerTerminate,
+    Content, FunctionEnvironmentReloadRequest, FunctionLoadRequest, FunctionsMetadataRequest,
+    InvocationRequest, InvocationResponse, RpcException, Span, StatusResult, StreamingMessage,
+    WorkerInitRequest, WorkerTerminate,
 };
 use super::proxied::{Proxied, Server};
 use super::said;
@@ -13,7 +14,7 @@ use crate::HOST_VERSION;
 use crate::app::App;
 use bytes::Bytes;
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
-use mlemu_core::{Answer, Boxed, Session};
+use mlemu_core::{Answer, Boxed, Environment, Session};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,13 +33,25 @@ const HEARS_FAREWELLS: &str = "HandlesWorkerTerminateMessage";
 const GRACE: Duration = Duration::from_secs(2);
 /// How long an answer by HTTP may take that comes behind the failure of its function.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long a placeholder may take to become the worker of an app.
+const SPECIALIZING: Duration = Duration::from_secs(30);
 /// The kind of a failure whose stream broke off while the process lives.
 const BROKEN: &str = "WorkerProcessExitException";
 /// The kind of a failure that is the caller's: there is no such function.
 pub(crate) const NO_FUNCTION: &str = "FunctionNotFound";
 
+/// A worker that is no app's yet.
+pub(super) struct Placeholder {
+    /// The app that it is told of first: one without anything.
+    pub(super) folder: PathBuf,
+    /// What it has for an environment once it is the app's.
+    pub(super) becomes: Environment,
+}
+
 pub(super) struct StreamSession {
     pub(super) command: Command,
+    /// `None`: the worker has been the app's since its process began.
+    pub(super) placeholder: Option<Placeholder>,
     pub(super) line: Line,
     pub(super) app: Arc<App>,
     pub(super) folder: PathBuf,
@@ -70,6 +83,7 @@ impl StreamSession {
     async fn introduce(&mut self) -> Result<(), Trouble> {
         self.hear(|content| matches!(content, Content::StartStream(_)).then_some(())).await?;
         let folder = self.folder.display().to_string();
+        let first = self.placeholder.as_ref().map_or(&self.folder, |placeholder| &placeholder.folder);
         self.say(Content::WorkerInitRequest(WorkerInitRequest {
             host_version: HOST_VERSION.into(),
             capabilities: BTreeMap::from([
@@ -77,7 +91,7 @@ impl StreamSession {
                 ("V2Compatable".into(), "True".into()),
             ]),
             worker_directory: folder.clone(),
-            function_app_directory: folder.clone(),
+            function_app_directory: first.display().to_string(),
         }));
         let answer = self.hear(|content| match content {
             Content::WorkerInitResponse(response) => Some(response),
@@ -85,8 +99,13 @@ impl StreamSession {
         });
         let answer = answer.await?;
         good(answer.result)?;
-        self.hears_farewells = answer.capabilities.contains_key(HEARS_FAREWELLS);
-        self.server = answer.capabilities.get(SERVER).and_then(|address| Server::of(address));
+        let mut capabilities = answer.capabilities;
+        if let Some(placeholder) = self.placeholder.take() {
+            let specialized = tokio::time::timeout(SPECIALIZING, self.specialize(placeholder.becomes)).await;
+            capabilities.extend(specialized.unwrap_or_else(|_| Err(slow()))?);
+        }
+        self.hears_farewells = capabilities.contains_key(HEARS_FAREWELLS);
+        self.server = capabilities.get(SERVER).and_then(|address| Server::of(address));
         self.say(Content::FunctionsMetadataRequest(FunctionsMetadataRequest {
             function_app_directory: folder,
         }));
@@ -107,6 +126,21 @@ impl StreamSession {
         let streams = self.server.is_some();
         self.index = Index { revision: self.revision, functions, oddities, streams };
         Ok(())
+    }
+
+    /// Makes a placeholder the app's: only now it gets its settings and its folder. What it can do besides comes back.
+    async fn specialize(&self, environment: Environment) -> Result<BTreeMap<String, String>, Trouble> {
+        self.say(Content::FunctionEnvironmentReloadRequest(FunctionEnvironmentReloadRequest {
+            environment_variables: environment,
+            function_app_directory: self.folder.display().to_string(),
+        }));
+        let answer = self.hear(|content| match content {
+            Content::FunctionEnvironmentReloadResponse(response) => Some(response),
+            _ => None,
+        });
+        let answer = answer.await?;
+        good(answer.result)?;
+        Ok(answer.capabilities)
     }
 
     async fn load(&mut self) -> Result<(), Trouble> {
@@ -234,6 +268,12 @@ fn good(result: Option<StatusResult>) -> Result<(), Trouble> {
         Some(StatusResult { status: StatusResult::SUCCESS, .. }) => Ok(()),
         failed => Err(Trouble::Said(failed.and_then(|failed| failed.exception).unwrap_or_default())),
     }
+}
+
+fn slow() -> Trouble {
+    let seconds = SPECIALIZING.as_secs();
+    let message = format!("the worker has not taken its environment within {seconds} s");
+    Trouble::Said(RpcException { kind: "TimeoutException".into(), message, ..RpcException::default() })
 }
 
 /// As the host hands it on: what was raised, and where.

@@ -145,16 +145,27 @@ function failed(error, invocation) {
   return { status: 'Failure', exception: { message, stackTrace, type: (is && error.name) || 'Error' } };
 }
 
+async function begin(app) {
+  try {
+    await loadApp(app);
+    const capabilities = await onLoopback(() => (model ? model.getCapabilities({ ...CAPABILITIES }) : CAPABILITIES));
+    return { capabilities, result: good() };
+  } catch (error) {
+    return { result: failed(error) };
+  }
+}
+
 const answers = {
   async workerInitRequest(request) {
     core.hostVersion = request.hostVersion;
-    try {
-      await loadApp(request.functionAppDirectory);
-      const capabilities = await onLoopback(() => (model ? model.getCapabilities({ ...CAPABILITIES }) : CAPABILITIES));
-      return { workerInitResponse: { capabilities, result: good() } };
-    } catch (error) {
-      return { workerInitResponse: { result: failed(error) } };
-    }
+    return { workerInitResponse: await begin(request.functionAppDirectory) };
+  },
+  async functionEnvironmentReloadRequest(request) {
+    // What the sandbox says of this process stays.
+    for (const name of Object.keys(process.env)) if (name !== 'TMPDIR') delete process.env[name];
+    Object.assign(process.env, request.environmentVariables);
+    process.chdir(request.functionAppDirectory);
+    return { functionEnvironmentReloadResponse: await begin(request.functionAppDirectory) };
   },
   async functionsMetadataRequest() {
     const all = [...functions.values()].map(({ id, metadata, rawBindings, retryOptions }) => ({

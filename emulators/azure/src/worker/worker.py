@@ -42,11 +42,20 @@ def messages(path):
     return module
 
 
-def runtime():
-    """The vendor's runtime for this folder: decorators where the file for them is there, else function.json."""
-    script = os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
-    is_newer = os.path.exists(os.path.join(os.getcwd(), script))
+def runtime(folder, settings):
+    """The vendor's runtime for a folder: decorators where the file for them is there, else function.json."""
+    script = settings.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
+    is_newer = os.path.exists(os.path.join(folder, script))
     return importlib.import_module("azure_functions_runtime" if is_newer else "azure_functions_runtime_v1")
+
+
+def specialized(request):
+    """Makes the app's folder the first to import from, and keeps what the sandbox says of this process."""
+    sys.path[0] = request.function_app_directory
+    scratch = os.environ.get("TMPDIR")
+    if scratch:
+        request.environment_variables["TMPDIR"] = scratch
+    return request.environment_variables
 
 
 # Which call this is.
@@ -138,10 +147,16 @@ class Worker:
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
 
+    def begin(self, folder, settings):
+        self.runtime = runtime(folder, settings)
+        self.runtime.start_threadpool_executor()
+
     async def answer(self, kind, message):
-        if self.runtime is None:
-            self.runtime = runtime()
-            self.runtime.start_threadpool_executor()
+        if kind == "worker_init_request":
+            self.begin(message.worker_init_request.function_app_directory, os.environ)
+        elif kind == "function_environment_reload_request":
+            request = message.function_environment_reload_request
+            self.begin(request.function_app_directory, specialized(request))
         if kind == "invocation_request":
             current.set(message.invocation_request.invocation_id)
         properties = {"host": self.options.host, "protos": self.protos}

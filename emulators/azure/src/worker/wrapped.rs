@@ -3,9 +3,8 @@
 //!
 //! Source: Azure Functions documentation, "Azure Functions custom handlers" (request and response payload).
 
-use super::messages::{
-    Data, InvocationRequest, InvocationResponse, ParameterBinding, RpcHttp, StatusResult, TypedData,
-};
+use super::messages::{InvocationRequest, InvocationResponse, ParameterBinding, StatusResult};
+use super::values::{Data, RpcHttp, TypedData};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

@@ -12,6 +12,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use std::sync::Arc;
 
 /// Most requests of one.
 const MOST: usize = 256;
@@ -53,7 +54,7 @@ impl BlobStorage {
         let Ok(request) = request.body(()) else {
             return Fault::from(code::InvalidInput).response(&id.0, call.now);
         };
-        let parts = request.into_parts().0;
+        let parts = Arc::new(request.into_parts().0);
         let run = async {
             let address = inside(&parts, &call.account).ok_or(code::InvalidUri)?;
             let asked = routes::asked(&parts, &address)?;
@@ -61,8 +62,9 @@ impl BlobStorage {
             if !inside || !matches!(asked.operation, Operation::DeleteBlob | Operation::SetBlobTier) {
                 return Err(Fault::from(code::InvalidInput));
             }
-            let inner = Call::read(self, &parts, &address, &asked, &id)?;
-            match asked.operation {
+            let operation = asked.operation;
+            let inner = Call::read(self, &parts, &address, asked, &id)?;
+            match operation {
                 Operation::DeleteBlob => self.delete_blob(&inner),
                 _ => self.set_tier(&inner),
             }

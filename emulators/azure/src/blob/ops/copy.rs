@@ -41,16 +41,16 @@ impl BlobStorage {
         if let Some(said) = call.header("x-ms-copy-source-authorization") {
             request = request.header(AUTHORIZATION, said);
         }
-        let parts = request.body(()).map_err(|_| bad())?.into_parts().0;
+        let parts = Arc::new(request.body(()).map_err(|_| bad())?.into_parts().0);
         let address = Address::read(&parts).ok_or_else(bad)?;
         let asked = routes::asked(&parts, &address)?;
         if asked.operation != Operation::GetBlob {
             return Err(bad());
         }
         let own = address.account == call.account && !asked.query.contains_key("sig");
-        let mut source = Call::read(self, &parts, &address, &asked, &call.id).or_else(|fault| {
+        let mut source = Call::read(self, &parts, &address, asked.clone(), &call.id).or_else(|fault| {
             // Whoever may write in an account may read there too.
-            if own { Ok(Call::trusted(self, &parts, &address, &asked, call)) } else { Err(fault) }
+            if own { Ok(Call::trusted(self, &parts, &address, asked, call)) } else { Err(fault) }
         })?;
         source.query.retain(|name, _| name == "snapshot" || name == "versionid");
         let unseen = |fault: Fault| match fault.code.name {

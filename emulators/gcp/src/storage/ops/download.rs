@@ -6,6 +6,7 @@ use crate::storage::{range, wire};
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use mlemu_engine::dates;
 use mlemu_engine::objects::{Content, Object};
 use std::ops::Range;
 
@@ -45,7 +46,7 @@ fn described(
         (header::CONTENT_LENGTH, length.to_string()),
         (header::ACCEPT_RANGES, "bytes".into()),
         (header::ETAG, wire::etag(object)),
-        (header::LAST_MODIFIED, http_date(object.created)),
+        (header::LAST_MODIFIED, dates::http(object.created)),
     ]);
     if let Some(range) = range {
         headers.push((header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1)));
@@ -75,9 +76,4 @@ pub(in crate::storage) fn sums(content: &Content) -> (HeaderName, String) {
     let sums = [("crc32c", wire::crc32c(content)), ("md5", wire::md5(content))];
     let sums = sums.into_iter().filter_map(|(algorithm, sum)| Some(format!("{algorithm}={}", sum?)));
     (HeaderName::from_static("x-goog-hash"), sums.collect::<Vec<_>>().join(","))
-}
-
-fn http_date(at: mlemu_core::Timestamp) -> String {
-    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
