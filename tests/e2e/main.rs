@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod aws_events;
+mod azure_bindings;
 mod azure_blob;
 mod azure_events;
 mod azure_fixtures;

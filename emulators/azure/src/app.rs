@@ -10,6 +10,7 @@ use crate::worker::index::{Index, Indexed};
 use mlemu_core::{FunctionFailure, FunctionId};
 use mlemu_engine::Ids;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -27,6 +28,8 @@ pub struct App {
     pub language: String,
     /// What its functions get and give beside their triggers' data.
     pub(crate) bindings: Bindings,
+    /// Requests by HTTP that wait or run.
+    outstanding: Arc<AtomicUsize>,
     /// Of calls that are tried again.
     pub(crate) tries: Tries,
     ids: Ids,
@@ -80,6 +83,15 @@ impl Asked {
 /// Where each function is called by HTTP; nothing for those that are not.
 pub(crate) type Routes = Arc<[Option<Route>]>;
 
+/// A request under way.
+pub(crate) struct Outstanding(Arc<AtomicUsize>);
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").field("id", &self.id).finish_non_exhaustive()
@@ -103,6 +115,7 @@ impl App {
             cors,
             language: language.into(),
             bindings,
+            outstanding: Arc::default(),
             tries: Tries::default(),
             ids,
             index: watch::Sender::new(None),
@@ -110,6 +123,14 @@ impl App {
             routes: Mutex::default(),
             arrived: Box::new(arrived),
         }
+    }
+
+    /// Room for one more request, for as long as it is held; `None`: `host.json` allows no more.
+    pub(crate) fn admit(&self) -> Option<Outstanding> {
+        let most = self.host.most_outstanding.unwrap_or(usize::MAX);
+        // Counted before it is compared: two that come together do not both find the last place.
+        let one = Outstanding(self.outstanding.clone());
+        (self.outstanding.fetch_add(1, Ordering::Relaxed) < most).then_some(one)
     }
 
     /// Where its ids come from.
@@ -150,11 +171,12 @@ impl App {
     }
 
     /// A worker of some revision is up. What an older one says late counts no more.
-    pub fn bring(&self, index: Index) {
+    pub fn bring(&self, mut index: Index) {
         let known = self.index.borrow().as_ref().map(|known| known.revision);
         if known.is_some_and(|known| known > index.revision) {
             return;
         }
+        index.functions.retain(|function| self.host.runs(&function.name));
         let index = Arc::new(index);
         (self.arrived)(&index, known != Some(index.revision));
         self.index.send_replace(Some(index));

@@ -4,6 +4,7 @@
 
 use crate::queue::feed::Manner;
 use crate::retry::Retry;
+use http::{HeaderName, HeaderValue};
 use mlemu_core::Environment;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +13,8 @@ use thiserror::Error;
 
 /// Begins app settings that say what `host.json` could.
 const OVERRIDE: &str = "AzureFunctionsJobHost__";
+/// A function's time is at least this.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// Messages that the host takes at a time where nothing is said.
 const BATCH: u64 = 16;
 /// Requests that an instance of the Consumption plan takes at a time where nothing is said.
@@ -24,6 +27,12 @@ const TRIES: u32 = 5;
 /// As far as mlemu follows it. What it does not know is passed over, as the host does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostFile {
+    /// The functions that run; empty: all.
+    pub functions: Vec<String>,
+    /// What every answer of a function by HTTP says besides.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Most requests that wait or run, beyond which callers are told to come again; `None`: as many as come.
+    pub most_outstanding: Option<usize>,
     /// Before every route; `None`: `api`.
     pub route_prefix: Option<String>,
     /// [`Duration::MAX`]: none at all.
@@ -64,7 +73,7 @@ pub enum Unreadable {
     Json(String),
     #[error("host.json: version `{0}` is not supported; it must be \"2.0\"")]
     Version(String),
-    #[error("host.json: `{0}` is no functionTimeout; write it like \"00:05:00\"")]
+    #[error("host.json: `{0}` is no functionTimeout; write it like \"00:05:00\", at least \"00:00:01\"")]
     Timeout(String),
     #[error("host.json: customHandler: {0}")]
     CustomHandler(String),
@@ -75,6 +84,9 @@ pub enum Unreadable {
 impl Default for HostFile {
     fn default() -> Self {
         Self {
+            functions: Vec::new(),
+            headers: Vec::new(),
+            most_outstanding: None,
             route_prefix: None,
             timeout: None,
             custom: None,
@@ -114,7 +126,10 @@ impl HostFile {
         let timeout = match said["functionTimeout"].as_str() {
             None => None,
             Some("-1") => Some(Duration::MAX),
-            Some(text) => Some(span(text).ok_or_else(|| Unreadable::Timeout(text.to_owned()))?),
+            Some(text) => {
+                let read = span(text).filter(|span| *span >= SHORTEST);
+                Some(read.ok_or_else(|| Unreadable::Timeout(text.to_owned()))?)
+            }
         };
         let custom = match &said["customHandler"] {
             Value::Null => None,
@@ -123,15 +138,22 @@ impl HostFile {
                 Some(read.map_err(|error| Unreadable::CustomHandler(error.to_string()))?)
             }
         };
-        let prefix = said["extensions"]["http"]["routePrefix"].as_str();
+        let http = &said["extensions"]["http"];
+        let prefix = http["routePrefix"].as_str();
         let route_prefix = prefix.map(|prefix| prefix.trim_matches('/').to_owned());
-        let most = said["extensions"]["http"]["maxConcurrentRequests"].as_u64();
+        let most = http["maxConcurrentRequests"].as_u64();
         let most = most.and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
         let blobs = said["extensions"]["blobs"]["maxDegreeOfParallelism"].as_u64();
         let blobs = blobs.and_then(|blobs| usize::try_from(blobs).ok()).filter(|blobs| *blobs > 0);
         let tries = said["extensions"]["blobs"]["poisonBlobThreshold"].as_u64();
         let tries = tries.and_then(|tries| u32::try_from(tries).ok()).filter(|tries| *tries > 0);
+        let outstanding = http["maxOutstandingRequests"].as_u64();
+        let functions = said["functions"].as_array().into_iter().flatten().filter_map(Value::as_str);
         Ok(Self {
+            functions: functions.map(str::to_owned).collect(),
+            headers: headers(&http["customHeaders"]),
+            // -1: as many as come.
+            most_outstanding: outstanding.and_then(|most| usize::try_from(most).ok()),
             route_prefix,
             timeout,
             custom,
@@ -143,9 +165,20 @@ impl HostFile {
         })
     }
 
+    pub fn runs(&self, function: &str) -> bool {
+        self.functions.is_empty() || self.functions.iter().any(|known| known.eq_ignore_ascii_case(function))
+    }
+
     pub fn prefix(&self) -> &str {
         self.route_prefix.as_deref().unwrap_or("api")
     }
+}
+
+/// Those that are headers.
+fn headers(said: &Value) -> Vec<(HeaderName, HeaderValue)> {
+    let pairs = said.as_object().into_iter().flatten();
+    let read = pairs.map(|(name, value)| Some((name.parse().ok()?, value.as_str()?.parse().ok()?)));
+    read.flatten().collect()
 }
 
 /// Puts a value where a path of names leads, in any case; what is a number or a truth is one.
@@ -213,7 +246,19 @@ mod tests {
         assert_eq!(read("{}").unwrap().prefix(), "api");
         let none = read(r#"{"extensions":{"http":{"routePrefix":""}}}"#).unwrap();
         assert_eq!(none.prefix(), "");
-        for bad in ["{", r#"{"version":"1.0"}"#, r#"{"functionTimeout":"5m"}"#, r#"{"customHandler":3}"#] {
+        let said = read(
+            r#"{"functions":["One"],"extensions":{"http":{"customHeaders":{"X-Own":"yes","bad name":"x"},"maxOutstandingRequests":7}}}"#,
+        );
+        let said = said.unwrap();
+        assert!(said.runs("one") && !said.runs("two") && none.runs("two"));
+        assert_eq!(
+            (said.headers.len(), said.headers[0].0.as_str(), said.most_outstanding),
+            (1, "x-own", Some(7))
+        );
+        let no_time = r#"{"functionTimeout":"00:00:00"}"#;
+        for bad in
+            ["{", r#"{"version":"1.0"}"#, r#"{"functionTimeout":"5m"}"#, r#"{"customHandler":3}"#, no_time]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

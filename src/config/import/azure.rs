@@ -14,7 +14,6 @@ use mlemu_core::declare::{FunctionDeclaration, Provenance};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const HOST: &str = "host.json";
 const SETTINGS: &str = "local.settings.json";
@@ -38,11 +37,11 @@ pub fn read(root: &Path) -> Result<(Imported, Vec<PathBuf>), ConfigError> {
         let said = HostFile::read(&text).map_err(|why| ConfigError::new(why.to_string()).in_file(&host))?;
         if let Some(mut app) = app(root, &folder, &text, said.custom.is_some(), settings) {
             app.timeout = said.timeout;
-            if said.timeout == Some(Duration::MAX) {
+            if said.timeout.is_some_and(|timeout| timeout > LONGEST_TIMEOUT) {
                 app.timeout = Some(LONGEST_TIMEOUT);
                 let file = paths::shown(root, &host).display().to_string();
                 imported.warnings.push(format!(
-                    "{file}: the Consumption plan has no functions without end (functionTimeout -1); its most, 10 minutes, is taken"
+                    "{file}: functionTimeout is longer than the Consumption plan lets a function run; its most, 10 minutes, is taken"
                 ));
             }
             app.options.extend(pages);
@@ -238,7 +237,7 @@ mod tests {
             read(root.path()).unwrap()
         };
         assert_eq!((told.azure_port, told.functions[0].timeout), (Some(7072), Some(LONGEST_TIMEOUT)));
-        assert!(told.warnings[0].starts_with("host.json: the Consumption plan"), "{:?}", told.warnings);
+        assert!(told.warnings[0].starts_with("host.json: functionTimeout is longer"), "{:?}", told.warnings);
         let options = &told.functions[0].options;
         assert_eq!(
             (options[CORS].as_str(), options[CORS_CREDENTIALS].as_str()),

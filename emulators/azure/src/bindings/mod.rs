@@ -1,10 +1,11 @@
 //! What functions get and give beside their trigger's own data: blobs and messages, by paths with expressions in them.
 //!
-//! [`expression`] fills a path with what is known of an invocation, [`pattern`] takes one apart, [`trigger`] feeds
-//! functions from a container.
+//! [`connection`] says in which account, [`expression`] fills a path with what is known of an invocation, [`pattern`]
+//! takes one apart, [`trigger`] feeds functions from a container.
 //!
 //! Source: Azure Functions documentation, "Azure Functions binding expression patterns".
 
+mod connection;
 pub(crate) mod expression;
 pub(crate) mod pattern;
 pub(crate) mod trigger;
@@ -17,19 +18,20 @@ use crate::worker::messages::{InvocationResponse, ParameterBinding};
 use crate::worker::values::{Data, TypedData};
 use bytes::Bytes;
 use expression::Known;
-use mlemu_core::{Cause, Environment, Scope};
+use mlemu_core::{Cause, Environment};
 use mlemu_engine::objects::{BucketId, Fault as Core, Object, Origin};
-use mlemu_engine::queues::Queues;
+use mlemu_engine::queues::{Queues, TopicId};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+/// Largest message of the worker protocol, in bytes.
+const LARGEST: u64 = i32::MAX as u64;
 
 /// Everything that bindings of one app reach.
 #[derive(Clone)]
 pub(crate) struct Bindings {
     pub queues: Queues,
     pub blobs: BlobStorage,
-    pub scope: Arc<Scope>,
     /// App settings.
     pub settings: Environment,
     pub manner: Manner,
@@ -37,21 +39,40 @@ pub(crate) struct Bindings {
 
 /// A blob as a path names it.
 struct Place {
+    account: String,
     bucket: BucketId,
     container: String,
     name: String,
 }
 
 impl Bindings {
-    /// Whether an app setting turns the function off.
-    pub fn is_disabled(&self, function: &str) -> bool {
-        let name = format!("AzureWebJobs.{function}.Disabled");
+    /// Whether the function's own file or an app setting turns it off.
+    pub fn is_disabled(&self, function: &Indexed) -> bool {
+        let name = format!("AzureWebJobs.{}.Disabled", function.name);
         let also = name.replace('.', "__");
         let said = self
             .settings
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(&name) || known.eq_ignore_ascii_case(&also));
-        said.is_some_and(|(_, value)| matches!(value.trim().to_ascii_lowercase().as_str(), "true" | "1"))
+        let by_setting =
+            said.is_some_and(|(_, value)| matches!(value.trim().to_ascii_lowercase().as_str(), "true" | "1"));
+        function.disabled || by_setting
+    }
+
+    /// The account that a binding means. `Err` says why there is none.
+    fn account(&self, binding: &Binding) -> Result<String, String> {
+        let named = connection::account(binding, &self.settings)?;
+        Ok(named.unwrap_or_else(|| self.blobs.accounts.own().to_owned()))
+    }
+
+    /// The queue of that name in a binding's account.
+    pub fn topic(&self, binding: &Binding, queue: &str) -> Result<TopicId, String> {
+        Ok(TopicId::new(&self.blobs.accounts.scope(&self.account(binding)?), queue))
+    }
+
+    /// The container of that name in a binding's account.
+    pub fn bucket(&self, binding: &Binding, container: &str) -> Result<BucketId, String> {
+        Ok(self.blobs.bucket(&self.account(binding)?, container))
     }
 
     /// Whether a binding of this kind is here.
@@ -101,13 +122,13 @@ impl Bindings {
     /// The bytes of a trigger's blob, and what is said of it; `None`: there is none of that path.
     pub async fn triggered(
         &self,
-        own_path: &str,
+        trigger: &Binding,
         path: &str,
     ) -> Result<Option<(Bytes, BTreeMap<String, TypedData>)>, String> {
         let Some((container, name)) = path.split_once('/') else { return Ok(None) };
-        let bucket = self.blobs.bucket(self.blobs.accounts.own(), container);
+        let bucket = self.bucket(trigger, container)?;
         let Ok(object) = self.blobs.objects.get(&bucket, name) else { return Ok(None) };
-        let mut metadata = self.told_of(own_path, path);
+        let mut metadata = self.told_of(trigger, path);
         let facts = Facts::of(&object.attributes);
         let said = |name: &str| object.attributes.headers.get(name).cloned();
         let properties = json!({
@@ -130,7 +151,8 @@ impl Bindings {
     }
 
     /// A blob's path and address, and what the trigger's path captures of it.
-    pub fn told_of(&self, own_path: &str, path: &str) -> BTreeMap<String, TypedData> {
+    pub fn told_of(&self, trigger: &Binding, path: &str) -> BTreeMap<String, TypedData> {
+        let own_path = trigger.text("path").unwrap_or_default();
         let settled = expression::settled(own_path, &self.settings).unwrap_or_default();
         let name = path.split_once('/').map_or("", |(_, name)| name);
         let captured = pattern::Pattern::read(&settled).ok().and_then(|pattern| pattern.captures(name));
@@ -138,13 +160,23 @@ impl Bindings {
         let mut metadata: BTreeMap<String, TypedData> =
             captured.map(|(name, value)| (name, TypedData::string(value))).collect();
         metadata.insert("BlobTrigger".to_owned(), TypedData::string(path));
-        metadata.insert("Uri".to_owned(), TypedData::string(format!("{}/{path}", self.blobs.base())));
+        metadata.insert("Uri".to_owned(), TypedData::string(format!("{}/{path}", self.address(trigger))));
         metadata
+    }
+
+    /// Where blobs of a binding's account are.
+    fn address(&self, binding: &Binding) -> String {
+        let (base, own) = (self.blobs.base(), self.blobs.accounts.own());
+        match (self.account(binding), base.strip_suffix(own)) {
+            (Ok(account), Some(root)) => format!("{root}{account}"),
+            _ => base,
+        }
     }
 
     fn send(&self, binding: &Binding, data: &TypedData, known: &Known, cause: &Cause) -> Result<(), String> {
         let queue = expression::filled(binding.text("queueName").unwrap_or_default(), &self.settings, known)?;
-        let sent = feed::send(&self.queues, &self.scope, &queue, data, self.manner, cause);
+        let topic = self.topic(binding, &queue)?;
+        let sent = feed::send(&self.queues, &topic, data, self.manner, cause);
         sent.map_err(|fault| fault.to_string())
     }
 
@@ -153,8 +185,9 @@ impl Bindings {
         let (container, name) = path
             .split_once('/')
             .ok_or_else(|| format!("`{path}` is no path of a blob: write container/name"))?;
-        let bucket = self.blobs.bucket(self.blobs.accounts.own(), container);
-        Ok(Place { bucket, container: container.into(), name: name.into() })
+        let account = self.account(binding)?;
+        let bucket = self.blobs.bucket(&account, container);
+        Ok(Place { account, bucket, container: container.into(), name: name.into() })
     }
 
     /// A blob as an input; one that is not there is nothing.
@@ -175,8 +208,8 @@ impl Bindings {
         cause: &Cause,
     ) -> Result<(), String> {
         let place = self.place(binding, known)?;
-        let own = self.blobs.accounts.own().to_owned();
-        let bucket = self.blobs.ensure(&own, &place.container).map_err(|fault| fault.to_string())?;
+        let bucket =
+            self.blobs.ensure(&place.account, &place.container).map_err(|fault| fault.to_string())?;
         let (body, kind) = content(data);
         let content = self.blobs.taken(body).await.map_err(|fault| fault.to_string())?;
         let request_id = self.queues.ids().fresh("blob request").uuid();
@@ -186,7 +219,11 @@ impl Bindings {
 }
 
 /// Read whole, as a worker gets it.
-pub(crate) async fn bytes(object: &Object) -> Result<Bytes, String> {
+async fn bytes(object: &Object) -> Result<Bytes, String> {
+    let size = object.content.size();
+    if size > LARGEST {
+        return Err(format!("the blob has {size} bytes, and a worker takes up to {LARGEST} in a message"));
+    }
     object.content.body.bytes().await.map_err(|error| format!("the blob cannot be read: {error}"))
 }
 

@@ -9,8 +9,9 @@ use super::pattern::Pattern;
 use crate::blob::BlobStorage;
 use crate::blob::facts::Facts;
 use crate::queue::ensure;
+use crate::queue::feed::last_try;
 use bytes::Bytes;
-use mlemu_core::{Answer, Cause, FunctionId, Sink, Subject, What};
+use mlemu_core::{Answer, Cause, FunctionFailure, FunctionId, Sink, Subject, Timestamp, What};
 use mlemu_engine::objects::{BucketId, Object, Origin};
 use mlemu_engine::queues::{BackOff, Fault, NewMessage, Queues, Received, TopicId};
 use mlemu_engine::sources::{BatchShape, Mapping, Verdict};
@@ -154,14 +155,15 @@ impl Fed {
         }
     }
 
-    fn put_aside(&self, one: &Received) {
+    fn put_aside(&self, one: &Received, failure: &FunctionFailure) {
         let most = self.most;
         let name = serde_json::from_slice::<Value>(&one.message.body).unwrap_or_default();
         let (container, blob) = (&name["ContainerName"], &name["BlobName"]);
         let path =
             format!("{}/{}", container.as_str().unwrap_or_default(), blob.as_str().unwrap_or_default());
         self.say(format!(
-            "Message has reached MaxDequeueCount of {most}. Moving message to queue '{POISON}'. The blob is {path}"
+            "Message has reached MaxDequeueCount of {most}. Moving message to queue '{POISON}'. The blob is {path}. {}",
+            last_try(failure)
         ));
         let to = TopicId::new(&self.waiting.queue.scope, POISON);
         let text = crate::queue::feed::encoded(&one.message.body);
@@ -181,8 +183,21 @@ impl BatchShape for Fed {
     }
 
     fn event(&self, batch: &[Received]) -> Bytes {
-        let Some((_, path)) = batch.first().and_then(|one| self.blob(one)) else { return Bytes::new() };
-        json!({ "BlobTrigger": path }).to_string().into()
+        let Some(one) = batch.first() else { return Bytes::new() };
+        let Some((object, path)) = self.blob(one) else { return Bytes::new() };
+        let stamp = |at: Timestamp| jiff::Timestamp::from_microsecond(at.0).unwrap_or_default().to_string();
+        let facts = Facts::of(&object.attributes);
+        // What comes after the path is for the console.
+        let document = json!({
+            "BlobTrigger": path,
+            "Source": if self.waiting.by_events { "EventGrid" } else { "LogsAndContainerScan" },
+            "Id": &*one.message.id,
+            "DequeueCount": one.count,
+            "InsertionTime": stamp(one.message.enqueued),
+            "BlobCreated": stamp(facts.created),
+            "BlobLastModified": stamp(facts.modified),
+        });
+        document.to_string().into()
     }
 
     fn verdict(&self, batch: &[Received], _answer: &Answer) -> Verdict {
@@ -192,10 +207,10 @@ impl BatchShape for Fed {
         Verdict::Done
     }
 
-    fn failed(&self, batch: &[Received]) -> Verdict {
+    fn failed(&self, batch: &[Received], failure: &FunctionFailure) -> Verdict {
         match batch.first() {
             Some(one) if one.count >= self.most => {
-                self.put_aside(one);
+                self.put_aside(one, failure);
                 self.note(one);
                 Verdict::Done
             }

@@ -1,8 +1,9 @@
 //! Events that start functions: each by itself, again while it fails, as the vendor delivers them.
 
 use super::subscription::Subscription;
+use crate::queue::feed::last_try;
 use bytes::Bytes;
-use mlemu_core::{Answer, FunctionId, Sink, Subject, What};
+use mlemu_core::{Answer, FunctionFailure, FunctionId, Sink, Subject, What};
 use mlemu_engine::queues::{Queues, Received, TopicId};
 use mlemu_engine::sources::{BatchShape, Mapping, Verdict};
 use std::sync::Arc;
@@ -58,11 +59,16 @@ impl BatchShape for Fed {
         Verdict::Done
     }
 
-    fn failed(&self, batch: &[Received]) -> Verdict {
+    fn failed(&self, batch: &[Received], failure: &FunctionFailure) -> Verdict {
         if batch.first().is_none_or(|one| one.count < self.tries) {
             return Verdict::Failed;
         }
-        let text = format!("subscription {}: an event failed {} times; it is dropped", self.name, self.tries);
+        let text = format!(
+            "subscription {}: an event failed {} times; it is dropped. {}",
+            self.name,
+            self.tries,
+            last_try(failure)
+        );
         let subject = Subject { function: Some(self.function.clone()), ..Subject::default() };
         self.sink.send(self.queues.clock().now(), subject, What::Warning { text });
         Verdict::Done

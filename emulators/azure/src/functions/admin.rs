@@ -3,7 +3,7 @@
 //! Source: Azure Functions documentation, "Manually run a non HTTP-triggered function" and the host's admin routes.
 
 use super::fault;
-use super::keys::{Level, Ring};
+use super::keys::{Level, MASTER, Ring};
 use super::start::Down;
 use super::{Functions, new_id, path_of, url_of};
 use crate::HOST_VERSION;
@@ -121,8 +121,14 @@ impl Functions {
                 Err(response) => response,
             },
             Admin::Invoke(name) => self.invoke(&name, &body).await,
-            Admin::Keys(ring) => self.key_ring(&parts.method, &ring),
-            Admin::Key(ring, name) => self.key(&parts.method, ring, &name, &body),
+            Admin::Keys(ring) => match self.meant(ring).await {
+                Ok(ring) => self.key_ring(&parts.method, &ring),
+                Err(response) => response,
+            },
+            Admin::Key(ring, name) => match self.meant(ring).await {
+                Ok(ring) => self.key(&parts.method, ring, &name, &body),
+                Err(response) => response,
+            },
             Admin::Webhook(extension) => self.webhook(&extension, &parts, &body).await,
             Admin::Subscription(name) => {
                 self.event_subscription(&parts.method, parts.uri.path(), &name, &body).await
@@ -194,7 +200,7 @@ impl Functions {
             },
             "files": null,
             "test_data": "",
-            "isDisabled": app.bindings.is_disabled(name),
+            "isDisabled": app.bindings.is_disabled(function),
             "isDirect": false,
             "isProxy": false,
         })
@@ -246,6 +252,14 @@ impl Functions {
         }
     }
 
+    /// The keys of a function that is there, under its own name.
+    async fn meant(&self, ring: Ring) -> Result<Ring, Response> {
+        match ring {
+            Ring::Function(name) => self.named(&name).await.map(|(_, _, name)| Ring::Function(name)),
+            ring => Ok(ring),
+        }
+    }
+
     fn key_ring(&self, method: &Method, ring: &Ring) -> Response {
         if method == Method::GET {
             return fault::json(StatusCode::OK, &self.keys.list(ring));
@@ -262,12 +276,20 @@ impl Functions {
                 Some(key) => fault::json(StatusCode::OK, &key),
                 None => fault::not_found(),
             },
-            Method::POST => fault::json(StatusCode::CREATED, &self.keys.set(ring, name, None)),
-            Method::PUT => fault::json(StatusCode::CREATED, &self.keys.set(ring, name, value)),
+            _ if name == MASTER => fault::bad_request("the master key of a host here stays as it is"),
+            // Names with this sign are the host's own.
+            Method::DELETE if name.starts_with('_') => fault::bad_request("this key cannot be deleted"),
+            Method::PUT if value.is_none() => fault::bad_request("the body must say the key's `value`"),
+            Method::POST => made(self.keys.set(ring, name, None)),
+            Method::PUT => made(self.keys.set(ring, name, value)),
             Method::DELETE if self.keys.delete(&ring, name) => fault::gone(),
             _ => fault::not_found(),
         }
     }
+}
+
+fn made((key, is_new): (Value, bool)) -> Response {
+    fault::json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &key)
 }
 
 fn is_extension(name: &str) -> bool {

@@ -91,7 +91,6 @@ impl Functions {
         let bindings = Bindings {
             queues: self.parts.queues.clone(),
             blobs: self.parts.blobs.clone(),
-            scope: id.scope.clone(),
             settings: declared.env.clone(),
             manner: host.queues,
         };
@@ -199,7 +198,7 @@ impl Arrival {
         if let Some(fault) = &function.fault {
             return self.warn(&id, format!("the worker could not load it: {fault}"));
         }
-        if self.bindings.is_disabled(&function.name) {
+        if self.bindings.is_disabled(function) {
             return self.quiet(&id);
         }
         let trigger = &function.trigger;
@@ -253,7 +252,8 @@ impl Arrival {
     fn feed_by_queue(&self, id: &FunctionId, trigger: &Binding) -> Result<(), String> {
         let Bindings { queues, settings, manner, .. } = &self.bindings;
         let queue = expression::settled(trigger.text("queueName").unwrap_or_default(), settings)?;
-        let mapping = feed::mapping(queues, self.sink(), id, &queue, *manner);
+        let topic = self.bindings.topic(trigger, &queue)?;
+        let mapping = feed::mapping(queues, self.sink(), id, topic, *manner);
         self.sources.put(mapping.map_err(|fault| fault.to_string())?);
         Ok(())
     }
@@ -262,7 +262,7 @@ impl Arrival {
         let Bindings { queues, blobs, settings, .. } = &self.bindings;
         let path = expression::settled(told.text("path").unwrap_or_default(), settings)?;
         let pattern = Pattern::read(&path)?;
-        let bucket = blobs.bucket(blobs.accounts.own(), &pattern.container);
+        let bucket = self.bindings.bucket(told, &pattern.container)?;
         let by_events = told.text("source").is_some_and(|source| source.eq_ignore_ascii_case("EventGrid"));
         let queue = trigger::queue_of(id);
         let waiting = Waiting { function: id.clone(), pattern, bucket, by_events, queue };

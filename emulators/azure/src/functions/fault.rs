@@ -110,12 +110,28 @@ pub(super) fn failed(failure: &FunctionFailure) -> Response {
     }
 }
 
+/// To whoever comes while as many requests wait or run as `host.json` allows.
+pub(super) fn crowded() -> Response {
+    bare(StatusCode::TOO_MANY_REQUESTS)
+}
+
 /// What a client is told that no function could hear out.
 pub fn strained(strain: Strain) -> Response {
     bare(match strain {
         Strain::Slow => StatusCode::REQUEST_TIMEOUT,
         Strain::Crowded => StatusCode::SERVICE_UNAVAILABLE,
     })
+}
+
+/// The failure in a line, without where it was.
+pub(crate) fn reason(failure: &FunctionFailure) -> String {
+    let FunctionFailure::Reported { body, kind, .. } = failure else { return sentence(failure) };
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let message = said["message"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
+    match kind.as_deref() {
+        Some(kind) if !message.starts_with(kind) => format!("{kind}: {message}"),
+        _ => message.to_owned(),
+    }
 }
 
 /// The failure in a sentence, for people.

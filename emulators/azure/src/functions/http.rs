@@ -63,10 +63,14 @@ impl Functions {
         {
             return fault::unauthorized();
         }
-        match read(body).await {
+        let app = found.app.clone();
+        let Some(_room) = app.admit() else { return fault::crowded() };
+        let mut response = match read(body).await {
             Ok(payload) => self.run(found, parts, payload).await,
-            Err(refusal) => fault::refused(&refusal),
-        }
+            Err(refusal) => return fault::refused(&refusal),
+        };
+        response.headers_mut().extend(app.host.headers.iter().cloned());
+        response
     }
 
     /// The most particular of the routes that fit.
@@ -145,7 +149,7 @@ fn fits<'a>(
 ) -> Option<(&'a Route, BTreeMap<String, String>)> {
     let route = route.filter(|_| takes(function, &parts.method))?;
     let params = route.captures(parts.uri.path().trim_start_matches('/'))?;
-    (!app.bindings.is_disabled(&function.name)).then_some((route, params))
+    (!app.bindings.is_disabled(function)).then_some((route, params))
 }
 
 /// Where no method is said, every one is meant.

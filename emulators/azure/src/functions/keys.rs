@@ -39,6 +39,9 @@ pub(super) struct Keys {
     rings: Mutex<BTreeMap<Ring, BTreeMap<String, String>>>,
 }
 
+/// The key that opens everything, among those of the system. It stays as it is for as long as the host lives.
+pub(super) const MASTER: &str = "_master";
+
 /// What has keys of its own among those of the system.
 const EXTENSIONS: [&str; 2] = ["blobs_extension", "eventgrid_extension"];
 
@@ -93,16 +96,16 @@ impl Keys {
     }
 
     pub(super) fn get(&self, ring: &Ring, name: &str) -> Option<Value> {
-        let master = (*ring == Ring::Host && name == "_master").then(|| self.master.clone());
+        let master = (*ring == Ring::System && name == MASTER).then(|| self.master.clone());
         let found = master.or_else(|| self.rings().get(ring)?.get(name).cloned())?;
         Some(json!({ "name": name, "value": found }))
     }
 
-    /// A key of a given value, or of a new one.
-    pub(super) fn set(&self, ring: Ring, name: &str, value: Option<String>) -> Value {
+    /// A key of a given value, or of a new one; and whether it is new itself.
+    pub(super) fn set(&self, ring: Ring, name: &str, value: Option<String>) -> (Value, bool) {
         let value = value.unwrap_or_else(fresh);
-        self.rings().entry(ring).or_default().insert(name.to_owned(), value.clone());
-        json!({ "name": name, "value": value })
+        let before = self.rings().entry(ring).or_default().insert(name.to_owned(), value.clone());
+        (json!({ "name": name, "value": value }), before.is_none())
     }
 
     /// `false`: there was none.
@@ -116,7 +119,8 @@ fn shown(parts: &Parts) -> Option<String> {
         return key.to_str().ok().map(str::to_owned);
     }
     let query = parts.uri.query()?;
-    let said = query.split('&').find_map(|pair| pair.strip_prefix(QUERY)?.strip_prefix('='))?;
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, said) = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(QUERY))?;
     Some(percent_decode_str(said).decode_utf8_lossy().into_owned())
 }
 
@@ -146,6 +150,7 @@ mod tests {
         assert!(asked(&keys, "/", None, Level::Anonymous));
         assert!(!asked(&keys, "/", None, Level::Function));
         assert!(asked(&keys, "/?a=b&code=own%20key", None, Level::Function));
+        assert!(asked(&keys, "/?Code=own%20key", None, Level::Function));
         assert!(!asked(&keys, "/?code=other", None, Level::Function), "of another function");
         assert!(!asked(&keys, "/?code=own%20key", Some("wrong"), Level::Function), "the header wins");
         assert!(!asked(&keys, "/?code=own%20key", None, Level::Admin));
@@ -157,10 +162,12 @@ mod tests {
     #[test]
     fn keys_are_made_shown_and_deleted() {
         let keys = Keys::new();
-        let made = keys.set(Ring::System, "blobs", None);
+        let (made, is_new) = keys.set(Ring::System, "blobs", None);
+        assert!(is_new && !keys.set(Ring::System, "blobs", made["value"].as_str().map(str::to_owned)).1);
         assert_eq!(keys.get(&Ring::System, "blobs"), Some(made));
         assert!(keys.delete(&Ring::System, "blobs") && !keys.delete(&Ring::System, "blobs"));
         assert_eq!(keys.list(&Ring::Host)["keys"][0]["name"], "default");
-        assert_eq!(keys.get(&Ring::Host, "_master").unwrap()["value"], keys.master());
+        assert_eq!(keys.get(&Ring::System, MASTER).unwrap()["value"], keys.master());
+        assert_eq!(keys.get(&Ring::Host, MASTER), None);
     }
 }

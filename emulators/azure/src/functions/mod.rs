@@ -118,7 +118,9 @@ impl Functions {
     /// What the host's console says for a record.
     pub fn lines(&self, record: &Record) -> Vec<String> {
         let app = record.subject.function.as_ref().and_then(|function| self.app_of(function));
-        app.map(|app| crate::worker::lines::of(record, &app, &self.parts.place)).unwrap_or_default()
+        let past = record.subject.invocation.as_ref().and_then(|id| self.parts.engine.history().get(&id.0));
+        app.map(|app| crate::worker::lines::of(record, &app, &self.parts.place, past.as_deref()))
+            .unwrap_or_default()
     }
 
     /// Where a function is called by HTTP.

@@ -3,11 +3,12 @@
 //! Source: Azure Functions documentation, "Azure Queue storage trigger and bindings" (poison messages, encoding).
 
 use super::ensure;
+use crate::functions::fault::reason;
 use crate::worker::values::{Data, TypedData};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use mlemu_core::{Answer, Cause, FunctionId, Scope, Sink, Subject, Timestamp, What};
+use mlemu_core::{Answer, Cause, FunctionFailure, FunctionId, Sink, Subject, Timestamp, What};
 use mlemu_engine::queues::{BackOff, Fault, NewMessage, Queues, Received, TopicId};
 use mlemu_engine::sources::{BatchShape, Mapping, Verdict};
 use serde_json::{Value, json};
@@ -42,10 +43,9 @@ pub(crate) fn mapping(
     queues: &Queues,
     sink: Arc<dyn Sink>,
     function: &FunctionId,
-    queue: &str,
+    topic: TopicId,
     manner: Manner,
 ) -> Result<Mapping, Fault> {
-    let topic = TopicId::new(&function.scope, queue);
     ensure(queues, &topic)?;
     let back_off = BackOff { first: manner.visibility, longest: manner.visibility };
     queues.configure(&topic.only(), |settings| settings.back_off = Some(back_off))?;
@@ -80,6 +80,11 @@ impl Fed {
         self.sink.send(self.queues.clock().now(), subject, What::Warning { text });
     }
 
+    fn moving(&self) -> String {
+        let (most, name) = (self.manner.most_dequeues, &self.topic.name);
+        format!("Message has reached MaxDequeueCount of {most}. Moving message to queue '{name}{POISON}'.")
+    }
+
     /// The text that the function gets. `Err` says why there is none.
     fn text(&self, one: &Received) -> Result<String, String> {
         let said = String::from_utf8_lossy(&one.message.body).into_owned();
@@ -99,8 +104,6 @@ impl Fed {
 
     fn put_aside(&self, one: &Received) {
         let name = format!("{}{POISON}", self.topic.name);
-        let most = self.manner.most_dequeues;
-        self.say(format!("Message has reached MaxDequeueCount of {most}. Moving message to queue '{name}'."));
         let to = TopicId::new(&self.topic.scope, &name);
         let new = NewMessage {
             id: one.message.id.clone(),
@@ -118,6 +121,7 @@ impl BatchShape for Fed {
         let text = self.text(one);
         if let Err(why) = &text {
             self.say(why.clone());
+            self.say(self.moving());
             self.put_aside(one);
         }
         text.is_ok()
@@ -142,15 +146,21 @@ impl BatchShape for Fed {
         Verdict::Done
     }
 
-    fn failed(&self, batch: &[Received]) -> Verdict {
+    fn failed(&self, batch: &[Received], failure: &FunctionFailure) -> Verdict {
         match batch.first() {
             Some(one) if one.count >= self.manner.most_dequeues => {
+                self.say(format!("{} {}", self.moving(), last_try(failure)));
                 self.put_aside(one);
                 Verdict::Done
             }
             _ => Verdict::Failed,
         }
     }
+}
+
+/// Why a message is put aside.
+pub(crate) fn last_try(failure: &FunctionFailure) -> String {
+    format!("Its last try: {}", reason(failure))
 }
 
 /// A text as the host puts it into a queue of its own.
@@ -161,17 +171,15 @@ pub(crate) fn encoded(text: &[u8]) -> Vec<u8> {
 /// Sends what a function gave to an output binding.
 pub(crate) fn send(
     queues: &Queues,
-    scope: &Arc<Scope>,
-    queue: &str,
+    topic: &TopicId,
     data: &TypedData,
     manner: Manner,
     cause: &Cause,
 ) -> Result<(), Fault> {
-    let topic = TopicId::new(scope, queue);
-    ensure(queues, &topic)?;
+    ensure(queues, topic)?;
     for text in texts(data) {
         let body = if manner.base64 { STANDARD.encode(&text).into_bytes() } else { text };
-        queues.send(&topic, NewMessage::of(body, cause.clone()))?;
+        queues.send(topic, NewMessage::of(body, cause.clone()))?;
     }
     Ok(())
 }

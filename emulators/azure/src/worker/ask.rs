@@ -270,24 +270,23 @@ async fn blob(
     let said: Option<Value> = serde_json::from_slice(payload).ok();
     let by_message = said.as_ref().and_then(|said| said["BlobTrigger"].as_str().map(str::to_owned));
     let by_path = || std::str::from_utf8(payload).ok().map(|text| text.trim().trim_matches('"').to_owned());
-    let own_path = trigger.text("path").unwrap_or_default();
-    if let Some(blob) = said.as_ref().and_then(|said| described(said, own_path, app)) {
+    if let Some(blob) = said.as_ref().and_then(|said| described(said, trigger, app)) {
         return Ok(blob);
     }
     let path = by_message.or_else(by_path).unwrap_or_default();
-    if let Some((body, metadata)) = app.bindings.triggered(own_path, &path).await? {
+    if let Some((body, metadata)) = app.bindings.triggered(trigger, &path).await? {
         return Ok((TypedData::of(Data::Bytes(body)), metadata));
     }
-    let mut metadata = app.bindings.told_of(own_path, own_path);
+    let mut metadata = app.bindings.told_of(trigger, trigger.text("path").unwrap_or_default());
     metadata.insert("Properties".to_owned(), TypedData::json(&json!({ "Length": payload.len() })));
     metadata.insert("Metadata".to_owned(), TypedData::json(&json!({})));
     Ok((TypedData::of(Data::Bytes(payload.clone())), metadata))
 }
 
 /// A blob that an event describes, with its content. `None`: it names one, at most.
-fn described(said: &Value, own_path: &str, app: &App) -> Option<(TypedData, BTreeMap<String, TypedData>)> {
+fn described(said: &Value, trigger: &Binding, app: &App) -> Option<(TypedData, BTreeMap<String, TypedData>)> {
     let content = STANDARD.decode(said["Content"].as_str()?).ok()?;
-    let mut metadata = app.bindings.told_of(own_path, said["BlobTrigger"].as_str()?);
+    let mut metadata = app.bindings.told_of(trigger, said["BlobTrigger"].as_str()?);
     if let Some(uri) = said["Uri"].as_str() {
         metadata.insert("Uri".to_owned(), TypedData::string(uri));
     }

@@ -30,6 +30,8 @@ pub struct Indexed {
     pub trigger: Binding,
     /// All but the trigger.
     pub others: Vec<Binding>,
+    /// Its own file turns it off.
+    pub disabled: bool,
     /// Its own policy.
     pub retry: Option<Retry>,
     /// Why the worker could not load it.
@@ -112,6 +114,7 @@ impl Indexed {
             language: metadata.language.clone(),
             trigger: bindings.remove(at),
             others: bindings,
+            disabled: false,
             retry: metadata.retry_options.as_ref().map(Retry::told),
             fault: None,
         })
@@ -137,6 +140,7 @@ impl Indexed {
             language: "custom".into(),
             trigger: binding("httpTrigger", "req", false),
             others: vec![binding("http", "$return", true)],
+            disabled: false,
             retry: None,
             fault: None,
         }
@@ -167,8 +171,7 @@ pub(super) async fn folders(app: &Path, language: &str) -> (Vec<Indexed>, Vec<St
         let Ok(text) = tokio::fs::read_to_string(folder.join("function.json")).await else { continue };
         let name = entry.file_name().to_string_lossy().into_owned();
         match of_file(&name, &folder, &text, language) {
-            Ok(Some(function)) => found.push(function),
-            Ok(None) => {}
+            Ok(function) => found.push(function),
             Err(why) => oddities.push(why),
         }
     }
@@ -176,13 +179,10 @@ pub(super) async fn folders(app: &Path, language: &str) -> (Vec<Indexed>, Vec<St
     (found, oddities)
 }
 
-fn of_file(name: &str, folder: &Path, text: &str, language: &str) -> Result<Option<Indexed>, String> {
+fn of_file(name: &str, folder: &Path, text: &str, language: &str) -> Result<Indexed, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let said: Value =
         serde_json::from_str(text).map_err(|error| format!("{name}/function.json is no JSON: {error}"))?;
-    if said["disabled"] == true {
-        return Ok(None);
-    }
     let bindings = said["bindings"].as_array().cloned().unwrap_or_default().into_iter();
     let bindings: Vec<Binding> = bindings
         .filter_map(|binding| match binding {
@@ -204,7 +204,8 @@ fn of_file(name: &str, folder: &Path, text: &str, language: &str) -> Result<Opti
         ..RpcFunctionMetadata::default()
     };
     let retry = Retry::read(&said["retry"]).map_err(|why| format!("{name}/function.json: {why}"))?;
-    Ok(Some(Indexed { retry, ..Indexed::with(&metadata, bindings)? }))
+    let disabled = said["disabled"] == true;
+    Ok(Indexed { disabled, retry, ..Indexed::with(&metadata, bindings)? })
 }
 
 /// Where nothing is said of the script.
@@ -229,12 +230,12 @@ mod tests {
             r#"{"scriptFile":"main.py","bindings":[{"type":"http","direction":"out","name":"$return"},
             {"type":"httpTrigger","direction":"in","name":"req","methods":["get"]}]}"#,
         );
-        put("Off", r#"{"disabled":true,"bindings":[]}"#);
+        put("Off", r#"{"disabled":true,"bindings":[{"type":"queueTrigger","name":"row"}]}"#);
         put("Bad", "{");
         put("None", r#"{"bindings":[{"type":"blob","name":"b"},7]}"#);
-        let (found, mut oddities) = folders(app.path(), "python").await;
+        let (mut found, mut oddities) = folders(app.path(), "python").await;
         oddities.sort();
-        assert_eq!(found.len(), 1);
+        assert!(found.len() == 2 && found.remove(0).disabled);
         assert_eq!((found[0].trigger.name.as_str(), found[0].others[0].is_out), ("req", true));
         assert!(found[0].script_file.ends_with("Score/main.py"));
         assert_eq!(oddities.len(), 2, "{oddities:?}");

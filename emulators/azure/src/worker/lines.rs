@@ -4,12 +4,18 @@
 
 use super::index::Indexed;
 use crate::app::App;
+use crate::bindings::expression::settled;
+use crate::functions::fault::reason;
 use crate::place::Place;
 use mlemu_core::record::Status;
 use mlemu_core::runtime::Unwrapped;
-use mlemu_core::{InvocationId, Record, Subject, Usage, What};
+use mlemu_core::{FunctionFailure, InvocationId, Record, Subject, Usage, What};
+use mlemu_engine::history::Past;
 use serde_json::Value;
 
+/// Kinds of failures that are not the function's.
+const HOSTS_OWN: [&str; 4] =
+    ["InputBindingError", "OutputBindingError", "HttpForwardingError", "FunctionLoadError"];
 /// Before what a worker writes for its host alone.
 const CONSOLE: &str = "LanguageWorkerConsoleLog";
 /// Around the invocation before a line that a worker of ours logs for it.
@@ -26,16 +32,18 @@ pub(super) fn unwrapped(line: &str) -> Option<Unwrapped> {
     Some(Unwrapped { text: text.replace(BREAK, "\n"), invocation: Some(InvocationId(invocation.into())) })
 }
 
-pub(crate) fn of(record: &Record, app: &App, place: &Place) -> Vec<String> {
+/// `past`: what is known of the record's invocation.
+pub(crate) fn of(record: &Record, app: &App, place: &Place, past: Option<&Past>) -> Vec<String> {
     let subject = &record.subject;
     let Some(name) = subject.function.as_ref().map(|function| &*function.name) else { return Vec::new() };
     let index = app.index();
     let function = index.as_ref().and_then(|index| index.get(name));
     match (&record.what, function) {
         (What::Log(line), _) => vec![line.text.clone()],
-        (What::Started, Some(function)) => vec![started(function, subject)],
+        (What::Started, Some(function)) => started(function, record, app, past),
         (What::Ended { status, usage, .. }, Some(function)) => {
             let mut lines: Vec<String> = trouble(status, usage).into_iter().collect();
+            lines.extend(past.and_then(hosts_own));
             lines.push(ended(function, subject, status, usage));
             lines
         }
@@ -51,20 +59,57 @@ fn id(subject: &Subject) -> &str {
     subject.invocation.as_ref().map_or("", |id| &id.0)
 }
 
-fn started(function: &Indexed, subject: &Subject) -> String {
+/// Why a function runs, and what is known of what triggered it; a run by hand has no more than the first.
+fn started(function: &Indexed, record: &Record, app: &App, past: Option<&Past>) -> Vec<String> {
+    let event: Value = past.and_then(|past| serde_json::from_slice(&past.event).ok()).unwrap_or_default();
+    let text = |name: &str| event[name].as_str();
+    let at = jiff::Timestamp::from_microsecond(record.at.0).unwrap_or_default();
+    let at = at.strftime("%Y-%m-%dT%H:%M:%S.%7f+00:00");
     let reason = match function.trigger.kind.to_ascii_lowercase().as_str() {
-        "timertrigger" => "Timer fired.".to_owned(),
-        "queuetrigger" => {
-            let queue = function.trigger.text("queueName").unwrap_or_default();
-            format!("New queue message detected on '{queue}'.")
+        "timertrigger" if event["ScheduleStatus"].is_object() => Some(format!("Timer fired at {at}")),
+        "queuetrigger" if text("QueueTrigger").is_some() => {
+            let said = function.trigger.text("queueName").unwrap_or_default();
+            let queue = settled(said, &app.bindings.settings).unwrap_or_else(|_| said.to_owned());
+            Some(format!("New queue message detected on '{queue}'."))
         }
-        "blobtrigger" => {
-            let path = function.trigger.text("path").unwrap_or_default();
-            format!("New blob detected: {path}")
-        }
-        _ => "This function was programmatically called via the host APIs.".to_owned(),
+        "blobtrigger" => text("BlobTrigger")
+            .zip(text("Source"))
+            .map(|(path, source)| format!("New blob detected({source}): {path}")),
+        "eventgridtrigger" if event.is_object() => Some(format!("EventGrid trigger fired at {at}")),
+        _ => None,
     };
-    format!("Executing 'Functions.{}' (Reason='{reason}', Id={})", function.name, id(subject))
+    let by_hand = || "This function was programmatically called via the host APIs.".to_owned();
+    let reason = reason.unwrap_or_else(by_hand);
+    let executing =
+        format!("Executing 'Functions.{}' (Reason='{reason}', Id={})", function.name, id(&record.subject));
+    std::iter::once(executing).chain(details(&event)).collect()
+}
+
+/// Of a message, or of the one that a blob's trigger has for it within.
+fn details(event: &Value) -> Option<String> {
+    let text = |name: &str| event[name].as_str();
+    let (id, inserted) = text("Id").zip(text("InsertionTime"))?;
+    let mut details = format!(
+        "Trigger Details: MessageId: {id}, DequeueCount: {}, InsertedOn: {inserted}",
+        event["DequeueCount"]
+    );
+    if let Some((created, modified)) = text("BlobCreated").zip(text("BlobLastModified")) {
+        details.push_str(&format!(", BlobCreated: {created}, BlobLastModified: {modified}"));
+    }
+    Some(details)
+}
+
+/// What failed beside the function, of which its worker says nothing.
+fn hosts_own(past: &Past) -> Option<String> {
+    match past.course().ended?.result {
+        Err(failure @ FunctionFailure::Reported { .. }) if is_hosts(&failure) => Some(reason(&failure)),
+        _ => None,
+    }
+}
+
+fn is_hosts(failure: &FunctionFailure) -> bool {
+    let FunctionFailure::Reported { kind, .. } = failure else { return false };
+    kind.as_deref().is_some_and(|kind| HOSTS_OWN.contains(&kind))
 }
 
 fn ended(function: &Indexed, subject: &Subject, status: &Status, usage: &Usage) -> String {

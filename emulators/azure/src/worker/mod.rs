@@ -148,6 +148,6 @@ impl Runtime for Workers {
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {
-        lines::of(record, &self.app, &self.place)
+        lines::of(record, &self.app, &self.place, None)
     }
 }

@@ -149,6 +149,7 @@ mod tests {
             language: String::new(),
             trigger,
             others: bindings,
+            disabled: false,
             retry: None,
             fault: None,
         }

@@ -76,7 +76,7 @@ impl Driver {
                 Ok(Reply::Done(outcome)) => {
                     return Some(match &outcome.result {
                         Ok(answer) => self.mapping.shape.verdict(batch, answer),
-                        Err(_) => self.mapping.shape.failed(batch),
+                        Err(failure) => self.mapping.shape.failed(batch, failure),
                     });
                 }
                 // Nobody waits for these.

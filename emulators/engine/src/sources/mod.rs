@@ -17,7 +17,8 @@ use crate::queues::{Queues, Received, SubscriptionId};
 use crate::triggers::Invoker;
 use bytes::Bytes;
 use mlemu_core::{
-    Answer, Boxed, Clock, FunctionId, InvocationId, Invoke, Refusal, Reply, Sink, Subject, What,
+    Answer, Boxed, Clock, FunctionFailure, FunctionId, InvocationId, Invoke, Refusal, Reply, Sink, Subject,
+    What,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +45,7 @@ pub trait BatchShape: Send + Sync {
     /// What the answer of an invocation that went well says.
     fn verdict(&self, batch: &[Received], answer: &Answer) -> Verdict;
     /// What an invocation that failed says.
-    fn failed(&self, _batch: &[Received]) -> Verdict {
+    fn failed(&self, _batch: &[Received], _failure: &FunctionFailure) -> Verdict {
         Verdict::Failed
     }
 }

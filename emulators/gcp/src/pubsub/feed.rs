@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::wire::{RetryPolicy, Span, Subscription};
 use super::{PubSub, names};
 use bytes::Bytes;
-use mlemu_core::{Answer, FunctionId};
+use mlemu_core::{Answer, FunctionFailure, FunctionId};
 use mlemu_engine::queues::Received;
 use mlemu_engine::sources::{BatchShape, Mapping, Sources, Verdict};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl BatchShape for MessageEvent {
         Verdict::Done
     }
 
-    fn failed(&self, _batch: &[Received]) -> Verdict {
+    fn failed(&self, _batch: &[Received], _failure: &FunctionFailure) -> Verdict {
         if self.retry { Verdict::Failed } else { Verdict::Done }
     }
 }
