@@ -150,11 +150,16 @@ impl App {
         if let Some((_, routes)) = known.as_ref().filter(|(revision, _)| *revision == index.revision) {
             return routes.clone();
         }
-        let by_http = |function: &Indexed| function.trigger.is("httpTrigger");
-        let read = |function| by_http(function).then(|| Route::read(&path_of(function, self)));
-        let routes: Routes = index.functions.iter().map(read).collect();
+        let routes: Routes = index.functions.iter().map(|function| self.route(function)?.ok()).collect();
         *known = Some((index.revision, routes.clone()));
         routes
+    }
+
+    /// `None`: it is not called by HTTP.
+    fn route(&self, function: &Indexed) -> Option<Result<Route, String>> {
+        let by_http = function.trigger.is("httpTrigger");
+        by_http
+            .then(|| Route::read(&path_of(function, self)).map_err(|why| format!("{}: {why}", function.name)))
     }
 
     /// The newest index; `None`: no worker has been up yet.
@@ -177,6 +182,7 @@ impl App {
             return;
         }
         index.functions.retain(|function| self.host.runs(&function.name));
+        index.oddities.extend(index.functions.iter().filter_map(|function| self.route(function)?.err()));
         let index = Arc::new(index);
         (self.arrived)(&index, known != Some(index.revision));
         self.index.send_replace(Some(index));

@@ -5,6 +5,8 @@
 use percent_encoding::percent_decode_str;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::str::Chars;
 
 /// A route that requests are held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,7 @@ enum Segment {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
+    /// In lower case.
     Text(String),
     Parameter(Parameter),
 }
@@ -32,6 +35,7 @@ enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Parameter {
     name: String,
+    is_rest: bool,
     constraints: Vec<Constraint>,
     optional: bool,
     default: Option<String>,
@@ -48,33 +52,38 @@ enum Constraint {
     DateTime,
     Length(usize, usize),
     Range(i64, i64),
-    /// One that mlemu does not know lets everything in.
-    Other,
+    /// Whether the last part has an ending.
+    File(bool),
+    Required,
 }
 
 impl Route {
-    /// A template as it is written, without the prefix of all routes.
-    pub fn read(template: &str) -> Self {
-        let parts = split(template.trim_matches('/'));
-        Self { segments: parts.iter().map(|part| Segment::read(part)).collect() }
+    /// A template as it is written, without the prefix of all routes. `Err` says why no request can be held against it.
+    pub fn read(template: &str) -> Result<Self, String> {
+        let wrong = |why: String| format!("the route `{template}` is not read: {why}");
+        let segments = segments(template.trim_matches('/')).map_err(wrong)?;
+        Ok(Self { segments })
     }
 
     /// What a path's parameters are; `None`: it is not for this route. `path` begins behind the slash.
     pub fn captures(&self, path: &str) -> Option<BTreeMap<String, String>> {
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let parts: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
+        let path = decoded(path);
+        let mut left = path.as_str();
         let mut found = BTreeMap::new();
-        for (at, segment) in self.segments.iter().enumerate() {
-            if let Segment::Rest(parameter) = segment {
-                let rest = parts.get(at..).unwrap_or_default().join("/");
-                return parameter.take((!rest.is_empty()).then_some(rest), &mut found).then_some(found);
+        for segment in &self.segments {
+            if left.starts_with('/') {
+                return None;
             }
-            let part = parts.get(at).map(|part| decoded(part));
+            let (part, rest) = match segment {
+                Segment::Rest(_) => (left, ""),
+                _ => left.split_once('/').unwrap_or((left, "")),
+            };
             if !segment.take(part, &mut found) {
                 return None;
             }
+            left = rest;
         }
-        (parts.len() <= self.segments.len()).then_some(found)
+        left.is_empty().then_some(found)
     }
 
     /// More particular routes come first.
@@ -83,51 +92,89 @@ impl Route {
     }
 }
 
-/// At slashes outside of braces.
-fn split(template: &str) -> Vec<String> {
-    let (mut parts, mut depth) = (vec![String::new()], 0_usize);
-    for c in template.chars() {
+fn segments(template: &str) -> Result<Vec<Segment>, String> {
+    let mut segments = Vec::new();
+    let (mut pieces, mut text) = (Vec::new(), String::new());
+    let mut left = template.chars().peekable();
+    while let Some(c) = left.next() {
         match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            '/' if depth == 0 => {
-                parts.push(String::new());
-                continue;
+            '{' | '}' if left.next_if_eq(&c).is_some() => text.push(c),
+            '{' => {
+                end_text(&mut text, &mut pieces);
+                pieces.push(Piece::Parameter(Parameter::read(&inside(&mut left)?)?));
             }
-            _ => {}
-        }
-        if let Some(last) = parts.last_mut() {
-            last.push(c);
+            '}' => return Err("a `}` ends no parameter; text has it as `}}`".into()),
+            '/' => {
+                end_text(&mut text, &mut pieces);
+                segments.push(Segment::of(std::mem::take(&mut pieces))?);
+            }
+            c => text.push(c),
         }
     }
-    parts.retain(|part| !part.is_empty());
-    parts
+    if !template.is_empty() {
+        end_text(&mut text, &mut pieces);
+        segments.push(Segment::of(pieces)?);
+    }
+    if segments.iter().rev().skip(1).any(|segment| matches!(segment, Segment::Rest(_))) {
+        return Err("only the last parameter can take the rest of a path".into());
+    }
+    Ok(segments)
 }
 
-fn decoded(part: &str) -> String {
-    percent_decode_str(part).decode_utf8_lossy().into_owned()
+fn end_text(text: &mut String, pieces: &mut Vec<Piece>) {
+    if !text.is_empty() {
+        pieces.push(Piece::Text(std::mem::take(text).to_ascii_lowercase()));
+    }
+}
+
+/// A parameter up to its end; braces within are doubled.
+fn inside(left: &mut Peekable<Chars>) -> Result<String, String> {
+    let mut text = String::new();
+    while let Some(c) = left.next() {
+        match c {
+            '{' | '}' if left.next_if_eq(&c).is_some() => text.push(c),
+            '{' => return Err("a `{` within a parameter is written `{{`".into()),
+            '}' => return Ok(text),
+            c => text.push(c),
+        }
+    }
+    Err("a `{` has no `}`".into())
+}
+
+/// As the server has it: an escaped slash stays one.
+fn decoded(path: &str) -> String {
+    let path = path.replace("%2F", "%252F").replace("%2f", "%252f");
+    percent_decode_str(&path).decode_utf8_lossy().into_owned()
 }
 
 impl Segment {
-    fn read(part: &str) -> Self {
-        let pieces = pieces(part);
-        match pieces.as_slice() {
-            [Piece::Text(text)] => Segment::Literal(text.clone()),
-            [Piece::Parameter(parameter)] if parameter.name.starts_with('*') => {
-                let name = parameter.name.trim_start_matches('*').to_owned();
-                Segment::Rest(Parameter { name, optional: true, ..parameter.clone() })
-            }
-            [Piece::Parameter(parameter)] => Segment::One(parameter.clone()),
-            _ => Segment::Mixed(pieces),
+    fn of(mut pieces: Vec<Piece>) -> Result<Self, String> {
+        if pieces.len() > 1 {
+            return mixed(&pieces).map(|()| Segment::Mixed(pieces));
+        }
+        match pieces.pop() {
+            None => Err("nothing is between two slashes".into()),
+            Some(Piece::Text(text)) => Ok(Segment::Literal(text)),
+            Some(Piece::Parameter(parameter)) if parameter.is_rest => Ok(Segment::Rest(parameter)),
+            Some(Piece::Parameter(parameter)) => Ok(Segment::One(parameter)),
         }
     }
 
-    fn take(&self, part: Option<String>, found: &mut BTreeMap<String, String>) -> bool {
-        match (self, part) {
-            (Segment::Literal(text), Some(part)) => text.eq_ignore_ascii_case(&part),
-            (Segment::One(parameter) | Segment::Rest(parameter), part) => parameter.take(part, found),
-            (Segment::Mixed(pieces), Some(part)) => mixed(pieces, &part, found),
-            (Segment::Literal(_) | Segment::Mixed(_), None) => false,
+    fn take(&self, part: &str, found: &mut BTreeMap<String, String>) -> bool {
+        match self {
+            Segment::Literal(text) => text.eq_ignore_ascii_case(part),
+            Segment::One(parameter) | Segment::Rest(parameter) => parameter.take(part, found),
+            Segment::Mixed(pieces) => {
+                let taken = match pieces.split_last_chunk::<2>() {
+                    // With what may be left out, or without it and its dot.
+                    Some((rest, [_, Piece::Parameter(last)])) if last.optional => from_right(pieces, part)
+                        .or_else(|| if part.ends_with('.') { None } else { from_right(rest, part) }),
+                    _ => from_right(pieces, part),
+                };
+                taken.is_some_and(|taken| {
+                    taken.into_iter().all(|(parameter, value)| parameter.take(value, found))
+                })
+            }
         }
     }
 
@@ -142,100 +189,132 @@ impl Segment {
     }
 }
 
-/// A parameter takes as little as the text behind it allows.
-fn mixed(pieces: &[Piece], part: &str, found: &mut BTreeMap<String, String>) -> bool {
-    let Some((first, rest)) = pieces.split_first() else { return part.is_empty() };
-    match first {
-        Piece::Text(text) => part.strip_prefix(text.as_str()).is_some_and(|left| mixed(rest, left, found)),
-        Piece::Parameter(parameter) => {
-            let ends = part.char_indices().skip(1).map(|(at, _)| at).chain([part.len()]);
-            ends.filter(|end| *end > 0).any(|end| {
-                let mut tried = found.clone();
-                let fits = parameter.take(Some(part[..end].to_owned()), &mut tried)
-                    && mixed(rest, &part[end..], &mut tried);
-                if fits {
-                    *found = tried;
-                }
-                fits
-            })
+/// What text around parameters must be.
+fn mixed(pieces: &[Piece]) -> Result<(), String> {
+    let parameter = |piece: &Piece| match piece {
+        Piece::Parameter(parameter) => Some(parameter.clone()),
+        Piece::Text(_) => None,
+    };
+    if pieces.windows(2).any(|pair| pair.iter().all(|piece| parameter(piece).is_some())) {
+        return Err("text must stand between two parameters".into());
+    }
+    for (at, parameter) in pieces.iter().enumerate().filter_map(|(at, piece)| Some((at, parameter(piece)?))) {
+        let name = &parameter.name;
+        if parameter.is_rest {
+            return Err(format!("`{name}` takes the rest of a path and must stand between slashes"));
+        }
+        let behind_dot = at > 0 && pieces[at - 1] == Piece::Text(".".into());
+        if parameter.optional && !(behind_dot && at + 1 == pieces.len()) {
+            return Err(format!("`{name}` can be optional only at the end, behind a dot"));
         }
     }
+    Ok(())
 }
 
-fn pieces(part: &str) -> Vec<Piece> {
-    let (mut pieces, mut text, mut rest) = (Vec::new(), String::new(), part);
-    while let Some(at) = rest.find('{') {
-        text.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(more) = rest.strip_prefix('{') {
-            text.push('{');
-            rest = more;
-            continue;
-        }
-        // Braces inside stand in a pattern.
-        let mut depth = 1_usize;
-        let end = rest.char_indices().find_map(|(at, c)| {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
+/// Each text is sought from the right, and what is left between two is the parameter's.
+fn from_right<'a>(pieces: &'a [Piece], part: &'a str) -> Option<Vec<(&'a Parameter, &'a str)>> {
+    let lower = part.to_ascii_lowercase();
+    let (mut end, mut waiting, mut found) = (part.len(), None, Vec::new());
+    for piece in pieces.iter().rev() {
+        let text = match piece {
+            Piece::Text(text) => text,
+            Piece::Parameter(parameter) => {
+                waiting = Some(parameter);
+                continue;
             }
-            (depth == 0).then_some(at)
-        });
-        let end = end.unwrap_or(rest.len());
-        if !text.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-        }
-        pieces.push(Piece::Parameter(Parameter::read(&rest[..end])));
-        rest = rest.get(end + 1..).unwrap_or_default();
+        };
+        let start = match waiting.take() {
+            None if end == part.len() => end - lower.strip_suffix(text.as_str()).map(|_| text.len())?,
+            None => lower[..end].rfind(text)?,
+            Some(parameter) => {
+                // One character at least is the parameter's.
+                let (last, _) = part[..end].char_indices().next_back()?;
+                let start = lower[..last].rfind(text)?;
+                found.push((parameter, &part[start + text.len()..end]));
+                start
+            }
+        };
+        end = start;
     }
-    text.push_str(&rest.replace("}}", "}"));
-    if !text.is_empty() {
-        pieces.push(Piece::Text(text));
+    match waiting {
+        Some(parameter) if end > 0 => found.push((parameter, &part[..end])),
+        None if end == 0 => {}
+        _ => return None,
     }
-    pieces
+    Some(found)
 }
 
 impl Parameter {
-    fn read(text: &str) -> Self {
-        let (text, optional) = text.strip_suffix('?').map_or((text, false), |text| (text, true));
-        let (text, default) = match text.split_once('=') {
-            Some((text, default)) if !text.contains('(') => (text, Some(default.to_owned())),
-            _ => (text, None),
-        };
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default().to_owned();
-        Self { name, constraints: parts.map(Constraint::read).collect(), optional, default }
+    fn read(text: &str) -> Result<Self, String> {
+        let bare = text.trim_start_matches('*');
+        let is_rest = bare.len() < text.len();
+        let (bare, optional) = bare.strip_suffix('?').map_or((bare, false), |bare| (bare, true));
+        let end = bare.char_indices().skip(1).find(|(_, c)| matches!(c, ':' | '='));
+        let (name, mut more) = bare.split_at(end.map_or(bare.len(), |(at, _)| at));
+        if name.is_empty() || name.contains(['/', '{', '}', '?', '*']) {
+            return Err(format!("`{text}` has no name of a parameter"));
+        }
+        let mut constraints = Vec::new();
+        while let Some(next) = more.strip_prefix(':') {
+            let (constraint, rest) = next.split_at(end_of_constraint(next));
+            if !constraint.is_empty() {
+                constraints.push(Constraint::read(constraint)?);
+            }
+            more = rest;
+        }
+        let default = more.strip_prefix('=').map(str::to_owned);
+        if optional && (is_rest || default.is_some()) {
+            return Err(format!("`{name}` may be left out as it is; a `?` is too much"));
+        }
+        Ok(Self { name: name.into(), is_rest, constraints, optional: optional || is_rest, default })
     }
 
-    fn take(&self, part: Option<String>, found: &mut BTreeMap<String, String>) -> bool {
-        match part.filter(|part| !part.is_empty()).or_else(|| self.default.clone()) {
-            None => self.optional,
-            Some(part) => {
-                let fits = self.constraints.iter().all(|constraint| constraint.admits(&part));
-                if fits {
-                    found.insert(self.name.clone(), part);
-                }
-                fits
-            }
+    fn take(&self, part: &str, found: &mut BTreeMap<String, String>) -> bool {
+        let value = if part.is_empty() { self.default.as_deref() } else { Some(part) };
+        let Some(value) = value else { return self.optional };
+        let fits = self.constraints.iter().all(|constraint| constraint.admits(value));
+        if fits {
+            found.insert(self.name.clone(), value.to_owned());
         }
+        fits
     }
 }
 
+/// Parentheses protect what is in them.
+fn end_of_constraint(text: &str) -> usize {
+    let Some(at) = text.find([':', '=', '(']) else { return text.len() };
+    if !text[at..].starts_with('(') {
+        return at;
+    }
+    let closes = |at: &usize| text[at + 1..].is_empty() || text[at + 1..].starts_with([':', '=']);
+    text.match_indices(')').map(|(at, _)| at).find(closes).map_or(text.len(), |at| at + 1)
+}
+
 impl Constraint {
-    fn read(text: &str) -> Self {
-        let (name, inside) = text.split_once('(').unwrap_or((text, ""));
-        let numbers: Vec<i64> =
-            inside.trim_end_matches(')').split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    fn read(text: &str) -> Result<Self, String> {
+        let (name, inside) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            Some((name, inside)) => (name, Some(inside)),
+            None => (text, None),
+        };
+        let name = name.to_ascii_lowercase();
+        if name == "regex" {
+            return Err(format!("mlemu does not have regular expressions of routes yet (`{text}`)"));
+        }
+        let numbers: Result<Vec<i64>, _> =
+            inside.into_iter().flat_map(|all| all.split(',')).map(|one| one.trim().parse()).collect();
+        let unknown = || format!("there is no constraint `{text}`");
         let size = |number: i64| usize::try_from(number).unwrap_or(0);
-        match (name.to_ascii_lowercase().as_str(), numbers.as_slice()) {
-            ("int", _) => Constraint::Int,
-            ("long", _) => Constraint::Long,
-            ("bool", _) => Constraint::Bool,
-            ("guid", _) => Constraint::Guid,
-            ("alpha", _) => Constraint::Alpha,
-            ("decimal" | "double" | "float", _) => Constraint::Number,
-            ("datetime", _) => Constraint::DateTime,
+        Ok(match (name.as_str(), numbers.map_err(|_| unknown())?.as_slice()) {
+            ("int", []) => Constraint::Int,
+            ("long", []) => Constraint::Long,
+            ("bool", []) => Constraint::Bool,
+            ("guid", []) => Constraint::Guid,
+            ("alpha", []) => Constraint::Alpha,
+            ("decimal" | "double" | "float", []) => Constraint::Number,
+            ("datetime", []) => Constraint::DateTime,
+            ("required", []) => Constraint::Required,
+            ("file", []) => Constraint::File(true),
+            ("nonfile", []) => Constraint::File(false),
             ("length", [exactly]) => Constraint::Length(size(*exactly), size(*exactly)),
             ("length", [least, most]) => Constraint::Length(size(*least), size(*most)),
             ("minlength", [least]) => Constraint::Length(size(*least), usize::MAX),
@@ -243,8 +322,8 @@ impl Constraint {
             ("min", [least]) => Constraint::Range(*least, i64::MAX),
             ("max", [most]) => Constraint::Range(i64::MIN, *most),
             ("range", [least, most]) => Constraint::Range(*least, *most),
-            _ => Constraint::Other,
-        }
+            _ => return Err(unknown()),
+        })
     }
 
     fn admits(&self, part: &str) -> bool {
@@ -264,7 +343,12 @@ impl Constraint {
             Constraint::Range(least, most) => {
                 part.parse::<i64>().is_ok_and(|number| (*least..=*most).contains(&number))
             }
-            Constraint::Other => true,
+            Constraint::File(wanted) => {
+                let name = part.rsplit('/').next().unwrap_or_default();
+                let ending = name.split_once('.').map_or("", |(_, ending)| ending);
+                ending.contains(|c| c != '.') == *wanted
+            }
+            Constraint::Required => !part.is_empty(),
         }
     }
 }
@@ -274,25 +358,59 @@ mod tests {
     use super::*;
 
     fn captured(template: &str, path: &str) -> Option<String> {
-        let found = Route::read(template).captures(path)?;
+        let found = Route::read(template).unwrap().captures(path)?;
         Some(found.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
     }
 
     #[test]
     fn parameters_are_captured_and_decoded() {
-        assert_eq!(captured("flowers/{kind}/{id}", "Flowers/a%20b/3").as_deref(), Some("id=3 kind=a b"));
-        assert_eq!(captured("flowers/{id?}", "flowers").as_deref(), Some(""));
-        assert_eq!(captured("flowers/{id=7}", "flowers/").as_deref(), Some("id=7"));
-        assert_eq!(captured("{*rest}", "a/b%2Fc").as_deref(), Some("rest=a/b%2Fc"));
-        assert_eq!(captured("x/{*rest}", "x").as_deref(), Some(""));
-        assert_eq!(
-            captured("files/{name}.{ending}", "files/a.b.png").as_deref(),
-            Some("ending=b.png name=a")
-        );
-        for (template, path) in [("a/{b}", "a"), ("a", "a/b"), ("a/b", "a"), ("{a}.x", ".x"), ("", "a")] {
+        for (template, path, values) in [
+            ("flowers/{kind}/{id}", "Flowers/a%20b/3", "id=3 kind=a b"),
+            ("flowers/{kind}", "flowers/a%2Fb%2fc", "kind=a%2Fb%2fc"),
+            ("flowers/{id?}", "flowers", ""),
+            ("flowers/{id=7}", "flowers/", "id=7"),
+            ("{*rest}", "a/b%2Fc%20d", "rest=a/b%2Fc d"),
+            ("x/{*rest}", "x", ""),
+            ("x/{**rest}", "x/a//b/", "rest=a//b/"),
+            ("a{{b}}/{c}", "A{b}/d", "c=d"),
+            ("", "", ""),
+        ] {
+            assert_eq!(captured(template, path).as_deref(), Some(values), "{template} {path}");
+        }
+        let strangers =
+            [("a/{b}", "a"), ("a", "a/b"), ("a/b", "a"), ("", "a"), ("a/{b=1}/{c}", "a//c"), ("a", "a//")];
+        for (template, path) in strangers.into_iter().chain([("x/{*rest}", "x//a"), ("x/{rest}", "x//")]) {
             assert_eq!(captured(template, path), None, "{template} {path}");
         }
-        assert_eq!(captured("", "").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn text_around_parameters_is_sought_from_the_right() {
+        for (template, path, values) in [
+            ("files/{name}.{ending}", "files/a.b.png", Some("ending=png name=a.b")),
+            ("{name}.{ending?}", "a.b", Some("ending=b name=a")),
+            ("{name}.{ending?}", "ab", Some("name=ab")),
+            ("{name}.{ending?}", "ab.", None),
+            ("v{major:int}-{minor:int}", "V1-2", Some("major=1 minor=2")),
+            ("v{major:int}-{minor:int}", "v1-x", None),
+            ("{a}.x", ".x", None),
+            ("{a}.x", "a.x.x", Some("a=a.x")),
+            ("{a}.x", "a.xy", None),
+            ("x{a}", "x", None),
+            ("x{a}y", "xüy", Some("a=ü")),
+            ("x{a}", "yxa", None),
+        ] {
+            assert_eq!(captured(template, path).as_deref(), values, "{template} {path}");
+        }
+    }
+
+    #[test]
+    fn hostile_paths_are_held_against_a_route_at_once() {
+        let template = "{a}-{b}-{c}-{d}-{e}-{f}-{g}-{h}:int";
+        let path = "-".repeat(100_000);
+        assert_eq!(captured(template, &path), None);
+        let found = captured(&template.replace(":int", ""), &path).unwrap();
+        assert!(found.ends_with("h=-"), "{}", &found[found.len() - 20..]);
     }
 
     #[test]
@@ -311,6 +429,8 @@ mod tests {
             ("maxlength(2)", "ab", "abc"),
             ("min(18)", "19", "17"),
             ("range(18,20):int", "20", "21"),
+            ("required:file", "a.png", "png."),
+            ("nonfile", "a", "a.png"),
         ];
         for (constraint, good, bad) in cases {
             assert!(fits(constraint, good), "{constraint} {good}");
@@ -318,19 +438,38 @@ mod tests {
         }
         assert!(!fits("int", "99999999999"), "too large for its kind");
         assert_eq!(captured("{id:int?}", "").as_deref(), Some(""));
+        assert_eq!(captured("{id:range(1,9)=3}", "").as_deref(), Some("id=3"));
     }
 
     #[test]
     fn the_more_particular_comes_first() {
-        let mut routes: Vec<_> = ["{*rest}", "a/{b}", "a/b", "a/{b:int}"].map(Route::read).into();
+        let read = |template| Route::read(template).unwrap();
+        let mut routes: Vec<_> = ["{*rest}", "a/{b}", "a/b", "a/{b:int}"].map(read).into();
         routes.sort_by_key(Route::precedence);
-        assert_eq!(routes, ["a/b", "a/{b:int}", "a/{b}", "{*rest}"].map(Route::read));
+        assert_eq!(routes, ["a/b", "a/{b:int}", "a/{b}", "{*rest}"].map(read));
     }
 
     #[test]
-    fn strange_templates_break_nothing() {
-        for template in ["{", "}", "{{}}", "{a", "a}}b", "{}", "{*}", "{a:}", "//", "{a:regex(^\\d{3}$)}"] {
-            let _ = Route::read(template).captures("x/y");
+    fn what_is_no_route_is_named() {
+        for (template, why) in [
+            ("a/{b:color}", "no constraint `color`"),
+            ("{a:int(5)}", "no constraint `int(5)`"),
+            ("{a:range(1)}", "no constraint `range(1)`"),
+            (r"{a:regex(^(x|\d{{3}})[:=/]\)$)?}", r"yet (`regex(^(x|\d{3})[:=/]\)$)`)"),
+            (r"{a:regex(^\d{3}$)}", "is written `{{`"),
+            ("{a", "has no `}`"),
+            ("a}b", "ends no parameter"),
+            ("{}", "no name"),
+            ("{*}", "no name"),
+            ("a//b", "between two slashes"),
+            ("{a}{b}", "between two parameters"),
+            ("{*a}/b", "only the last"),
+            ("x{*a}", "between slashes"),
+            ("{a?}.b", "behind a dot"),
+            ("{a=1?}", "too much"),
+        ] {
+            let said = Route::read(template).unwrap_err();
+            assert!(said.contains(why) && said.contains(template), "{said}");
         }
     }
 }
