@@ -443,7 +443,10 @@ HTTPServer(("127.0.0.1", int(os.environ["FUNCTIONS_CUSTOMHANDLER_PORT"])), Handl
         (&json!("petals"), &json!("1"), &json!("POST"))
     );
     said(&house, 0, "score", "asked /score");
+    let logged = said(&house, 0, "score", "logged");
+    assert!(logged["subject"]["invocation"].is_string(), "{logged}");
     assert_eq!(call(&house, "GET /api/fails").status, 500);
+    said(&house, 0, "fails", r#"the handler answered 500: {"why": "no such flower"}"#);
     let house = started(true);
     let answer = call(&house, "GET /api/score?a=1");
     assert_eq!((answer.status, answer.json()["path"].clone()), (203, json!("/api/score?a=1")));

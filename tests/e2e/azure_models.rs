@@ -317,7 +317,14 @@ fn a_custom_handler_in_rust() {
     if !clients::rustc(&source, &program) {
         return;
     }
-    let plan = functions().into_iter().fold(plan, |plan, (name, bindings)| {
+    let plan = functions().into_iter().fold(plan, |plan, (name, mut bindings)| {
+        for binding in bindings.as_array_mut().into_iter().flatten() {
+            // Otherwise blobs come as text, and `rose` goes out as the bytes that it is in base64.
+            let is_blob = binding["type"].as_str().is_some_and(|kind| kind.starts_with("blob"));
+            if is_blob || binding["direction"] == "out" {
+                binding["dataType"] = json!("binary");
+            }
+        }
         plan.file(&format!("app/{name}/function.json"), &json!({ "bindings": bindings }).to_string())
     });
     walk(&plan.up());

@@ -14,6 +14,7 @@ mod azure_blob;
 mod azure_events;
 mod azure_fixtures;
 mod azure_functions;
+mod azure_handlers;
 mod azure_host;
 mod azure_keeping;
 mod azure_models;

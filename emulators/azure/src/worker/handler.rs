@@ -4,8 +4,9 @@
 
 use super::ask::{self, Question};
 use super::index::{Index, Indexed, folders};
+use super::messages::RpcLog;
 use super::session::{NO_FUNCTION, error, listed};
-use super::{said, wrapped};
+use super::{Workers, clients, said, wrapped};
 use crate::HOST_VERSION;
 use crate::app::App;
 use crate::bindings::expression::Known;
@@ -18,7 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use mlemu_core::runtime::{Command, Delivery, ReportedError, SessionReply};
-use mlemu_core::{Answer, Boxed, ResponseHead, Session};
+use mlemu_core::{Answer, Boxed, Built, ResponseHead, Revision, Session};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,13 @@ use tokio::net::{TcpSocket, TcpStream};
 const LOOK: Duration = Duration::from_millis(25);
 /// After a connection broke off: how long the end of the process may take to be seen.
 const WAKE: Duration = Duration::from_millis(300);
+/// As much of a handler's answer is told, in characters.
+const TOLD: usize = 1000;
+/// Levels of lines.
+const INFORMATION: i32 = 2;
+const ERROR: i32 = 4;
+/// What went wrong: its kind and the sentence.
+type Trouble = (&'static str, String);
 /// Headers of one connection, which must not travel on.
 pub(super) const HOP_BY_HOP: [&str; 7] =
     ["connection", "te", "trailer", "transfer-encoding", "upgrade", "keep-alive", "content-length"];
@@ -60,22 +68,32 @@ pub(super) struct HandlerSession {
     model: bool,
     index: Index,
     client: Client<HttpConnector, Full<Bytes>>,
+    /// Takes the lines of functions.
+    log: Box<dyn Fn(RpcLog) + Send + Sync>,
 }
 
 impl HandlerSession {
     pub(super) fn new(
         command: Command,
         port: Port,
-        app: Arc<App>,
-        folder: PathBuf,
-        revision: u64,
-        limit: u64,
-        model: bool,
+        workers: &Workers,
+        revision: &Revision,
+        built: &Built,
     ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { command, port, app, folder, revision, limit, model, index: Index::default(), client }
+        Self {
+            command,
+            port,
+            app: workers.app.clone(),
+            folder: built.code.clone(),
+            revision: revision.number,
+            limit: revision.limits.response,
+            model: revision.runtime == clients::MODEL,
+            index: Index::default(),
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            log: Box::new(workers.logging()),
+        }
     }
 
     async fn ask(&self, delivery: Delivery) -> SessionReply {
@@ -86,20 +104,36 @@ impl HandlerSession {
         let Some(function) = self.index.get(name) else {
             return SessionReply::Error(error(NO_FUNCTION, &format!("the app has no function `{name}`")));
         };
+        self.run(function, &delivery).await.unwrap_or_else(|(kind, why)| {
+            self.tell(function, &delivery, ERROR, format!("{kind}: {why}"));
+            SessionReply::Error(error(kind, &why))
+        })
+    }
+
+    fn tell(&self, function: &Indexed, delivery: &Delivery, level: i32, message: String) {
+        (self.log)(RpcLog {
+            invocation_id: delivery.invoke.id.0.to_string(),
+            category: format!("Function.{}", function.name),
+            level,
+            message,
+            ..RpcLog::default()
+        });
+    }
+
+    async fn run(&self, function: &Indexed, delivery: &Delivery) -> Result<SessionReply, Trouble> {
         let (request, known) = if self.forwards(function) {
-            (self.forwarded(&delivery), None)
+            (self.forwarded(delivery), None)
         } else {
-            match ask::question(function, &delivery, &self.app, false).await {
-                Ok(question) => (self.wrapped(function, &question, &delivery), Some(question.known)),
-                Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
-            }
+            let question = ask::question(function, delivery, &self.app, false).await;
+            let question = question.map_err(|why| ("InputBindingError", why))?;
+            (self.wrapped(function, &question, delivery), Some(question.known))
         };
         let Some(request) = request else {
-            return SessionReply::Error(error("InvalidRequest", "the request cannot be sent on"));
+            return Err(("InvalidRequest", "the request cannot be sent on".into()));
         };
         match self.client.request(request).await {
-            Ok(response) => self.read(function, &delivery, response, known).await,
-            Err(_) => broken_off().await,
+            Ok(response) => self.read(function, delivery, response, known).await,
+            Err(_) => Err(broken_off("before it answered").await),
         }
     }
 
@@ -132,7 +166,7 @@ impl HandlerSession {
         question: &Question,
         delivery: &Delivery,
     ) -> Option<Request<Full<Bytes>>> {
-        let body = wrapped::request(&question.request).to_string();
+        let body = wrapped::request(function, &question.request).to_string();
         let target = format!("/{}", function.name).parse().ok()?;
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
@@ -169,15 +203,15 @@ impl HandlerSession {
         delivery: &Delivery,
         response: Response<Incoming>,
         known: Option<Known>,
-    ) -> SessionReply {
+    ) -> Result<SessionReply, Trouble> {
         let (parts, body) = response.into_parts();
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let body = match Limited::new(body, limit).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
-                return SessionReply::TooLarge { size: self.limit + 1, limit: self.limit };
+                return Ok(SessionReply::TooLarge { size: self.limit + 1, limit: self.limit });
             }
-            Err(_) => return broken_off().await,
+            Err(_) => return Err(broken_off("within its answer").await),
         };
         let Some(known) = known else {
             let mut headers = parts.headers;
@@ -187,28 +221,37 @@ impl HandlerSession {
             let kind =
                 headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
             let head = Some(ResponseHead { status: parts.status, headers });
-            return SessionReply::Answer(Answer { body, content_type: kind, head, streamed: false });
+            return Ok(SessionReply::Answer(Answer { body, content_type: kind, head, streamed: false }));
         };
+        let answered = |why: String| format!("{why}: {}", beginning(&body));
         if !parts.status.is_success() {
-            let said = String::from_utf8_lossy(&body).into_owned();
-            let message = format!("the handler answered {}: {said}", parts.status.as_u16());
-            return SessionReply::Error(error("HttpRequestException", &message));
+            let why = format!("the handler answered {}", parts.status.as_u16());
+            return Err(("HttpRequestException", answered(why)));
         }
-        let response = match wrapped::response(&body) {
-            Ok(response) => response,
-            Err(why) => return SessionReply::Error(error("JsonReaderException", &why)),
-        };
-        match self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await {
-            Ok(()) => SessionReply::Answer(said::answer(function, response)),
-            Err(why) => SessionReply::Error(error("OutputBindingError", &why)),
+        let said = wrapped::Said::read(&body).map_err(|why| ("InvalidOperationException", answered(why)))?;
+        for line in &said.logs {
+            self.tell(function, delivery, INFORMATION, line.clone());
         }
+        let response = said.response(function).map_err(|why| ("InvalidOperationException", answered(why)))?;
+        let given = self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await;
+        given.map_err(|why| ("OutputBindingError", why))?;
+        Ok(SessionReply::Answer(said::answer(function, response)))
+    }
+}
+
+/// Of a handler's answer, for people.
+fn beginning(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(TOLD * 4)]);
+    match text.char_indices().nth(TOLD) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.into_owned(),
     }
 }
 
 /// The process has ended, most likely: the engine is given the time to see it.
-async fn broken_off() -> SessionReply {
+async fn broken_off(when: &str) -> Trouble {
     tokio::time::sleep(WAKE).await;
-    SessionReply::Error(error("HttpRequestException", "the handler's connection broke off"))
+    ("HttpRequestException", format!("the handler's connection broke off {when}"))
 }
 
 impl Session for HandlerSession {
@@ -238,5 +281,17 @@ impl Session for HandlerSession {
     /// An answered request is over, as far as anybody outside can tell.
     fn idle(&self) -> Boxed<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_answer_the_beginning_is_told() {
+        assert_eq!(beginning("süß".as_bytes()), "süß");
+        let told = beginning("ü".repeat(TOLD * 5).as_bytes());
+        assert_eq!(told, "ü".repeat(TOLD) + "...");
     }
 }

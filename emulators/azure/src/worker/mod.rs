@@ -85,10 +85,7 @@ impl Workers {
         args.extend(custom.description.arguments);
         let folder = built.code.join(custom.description.working_directory);
         let command = Command { program: built.program.clone(), args, env, folder };
-        let (app, code, limit) = (self.app.clone(), built.code.clone(), revision.limits.response);
-        let model = revision.runtime == clients::MODEL;
-        let session = handler::HandlerSession::new(command, port, app, code, revision.number, limit, model);
-        Ok(Box::new(session))
+        Ok(Box::new(handler::HandlerSession::new(command, port, self, revision, built)))
     }
 }
 
