@@ -3,6 +3,7 @@
 //! Source: ASP.NET Core documentation, "Routing in ASP.NET Core" (route templates, constraints, precedence).
 
 use percent_encoding::percent_decode_str;
+use regex::{Regex, RegexBuilder};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -52,10 +53,23 @@ enum Constraint {
     DateTime,
     Length(usize, usize),
     Range(i64, i64),
+    Regex(Expression),
     /// Whether the last part has an ending.
     File(bool),
     Required,
 }
+
+/// Found anywhere in a value, without regard to case.
+#[derive(Clone, Debug)]
+struct Expression(Regex);
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Expression {}
 
 impl Route {
     /// A template as it is written, without the prefix of all routes. `Err` says why no request can be held against it.
@@ -297,8 +311,11 @@ impl Constraint {
             None => (text, None),
         };
         let name = name.to_ascii_lowercase();
-        if name == "regex" {
-            return Err(format!("mlemu does not have regular expressions of routes yet (`{text}`)"));
+        if let ("regex", Some(inside)) = (name.as_str(), inside) {
+            let read = RegexBuilder::new(inside).case_insensitive(true).build();
+            let read =
+                read.map_err(|why| format!("`{text}` is no regular expression that is read here: {why}"));
+            return read.map(|regex| Constraint::Regex(Expression(regex)));
         }
         let numbers: Result<Vec<i64>, _> =
             inside.into_iter().flat_map(|all| all.split(',')).map(|one| one.trim().parse()).collect();
@@ -343,6 +360,7 @@ impl Constraint {
             Constraint::Range(least, most) => {
                 part.parse::<i64>().is_ok_and(|number| (*least..=*most).contains(&number))
             }
+            Constraint::Regex(expression) => expression.0.is_match(part),
             Constraint::File(wanted) => {
                 let name = part.rsplit('/').next().unwrap_or_default();
                 let ending = name.split_once('.').map_or("", |(_, ending)| ending);
@@ -418,6 +436,7 @@ mod tests {
         let fits = |constraint: &str, value: &str| captured(&format!("{{x:{constraint}}}"), value).is_some();
         let cases = [
             ("int", "-5", "5.0"),
+            (r"regex(^(x|\d{{3}})[:=]\)$)", "X:)", "12:)"),
             ("long", "5000000000", "x"),
             ("bool", "True", "1"),
             ("guid", "CD2C1638-1638-72D5-1638-DEADBEEF1638", "CD2C"),
@@ -455,7 +474,8 @@ mod tests {
             ("a/{b:color}", "no constraint `color`"),
             ("{a:int(5)}", "no constraint `int(5)`"),
             ("{a:range(1)}", "no constraint `range(1)`"),
-            (r"{a:regex(^(x|\d{{3}})[:=/]\)$)?}", r"yet (`regex(^(x|\d{3})[:=/]\)$)`)"),
+            (r"{a:regex(^(?=x)$)}", "is no regular expression"),
+            ("{a:regex}", "no constraint `regex`"),
             (r"{a:regex(^\d{3}$)}", "is written `{{`"),
             ("{a", "has no `}`"),
             ("a}b", "ends no parameter"),
