@@ -19,7 +19,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
-/// Names that the server knows in a spelling of their own.
+/// Names in a spelling of their own.
 const SPELLED: [(&str, &str); 6] = [
     ("baggage", "baggage"),
     ("content-md5", "Content-MD5"),
