@@ -303,3 +303,111 @@ async fn a_snapshot_stays_whatever_becomes_of_the_blob() {
     );
     assert_eq!(fixture.send(&format!("GET /pics/a?snapshot={name}"), &[], b"").await.status, 404);
 }
+
+#[tokio::test]
+async fn a_source_is_not_read_that_is_too_large() {
+    let fixture = Fixture::with_container().await;
+    let page = [("x-ms-blob-type", "PageBlob"), ("x-ms-blob-content-length", "8796093022208")];
+    assert_eq!(fixture.send("PUT /pics/vast", &page, b"").await.status, 201);
+    assert_eq!(fixture.send("PUT /pics/log", &[("x-ms-blob-type", "AppendBlob")], b"").await.status, 201);
+    let from = ("x-ms-copy-source", "http://127.0.0.1:10000/devstoreaccount1/pics/vast");
+    let of = |bytes: &'static str| [from, ("x-ms-source-range", bytes)];
+    let update = [("x-ms-page-write", "update"), ("range", "bytes=0-4194815")];
+    let too_large = (413, "RequestBodyTooLarge");
+    let cases: [(&str, Vec<(&str, &str)>); 4] = [
+        ("PUT /pics/b", vec![from, ("x-ms-blob-type", "BlockBlob")]),
+        ("PUT /pics/b?comp=block&blockid=YQ%3D%3D", of("bytes=0-4194304000").to_vec()),
+        ("PUT /pics/log?comp=appendblock", of("bytes=0-104857600").to_vec()),
+        ("PUT /pics/vast?comp=page", [&of("bytes=0-4194815")[..], &update].concat()),
+    ];
+    for (line, headers) in cases {
+        assert_eq!(fixture.send(line, &headers, b"").await.code(), too_large, "{line}");
+    }
+    let fits = fixture.send("PUT /pics/log?comp=appendblock", &of("bytes=0-511"), b"").await;
+    assert_eq!(fits.status, 201, "{}", fits.text);
+}
+
+#[tokio::test]
+async fn pages_are_told_that_were_written_since_a_snapshot() {
+    let fixture = Fixture::with_container().await;
+    let page = [("x-ms-blob-type", "PageBlob"), ("x-ms-blob-content-length", "4096")];
+    assert_eq!(fixture.send("PUT /pics/p", &page, b"").await.status, 201);
+    let write = async |action: &str, range: &str, body: &[u8]| {
+        let headers = [("x-ms-page-write", action), ("range", range)];
+        let written = fixture.send("PUT /pics/p?comp=page", &headers, body).await;
+        assert_eq!(written.status, 201, "{}", written.text);
+    };
+    write("update", "bytes=0-1535", &[1; 1536]).await;
+    let kept = fixture.send("PUT /pics/p?comp=snapshot", &[], b"").await;
+    write("update", "bytes=512-1023", &[2; 512]).await;
+    write("clear", "bytes=1024-1535", b"").await;
+    write("update", "bytes=3584-4095", &[3; 512]).await;
+    let line = format!("GET /pics/p?comp=pagelist&prevsnapshot={}", kept.header("x-ms-snapshot"));
+    let told = fixture.send(&line, &[], b"").await.text;
+    let range = |name, start, end| format!("<{name}><Start>{start}</Start><End>{end}</End></{name}>");
+    let expected =
+        [range("PageRange", 512, 1023), range("PageRange", 3584, 4095), range("ClearRange", 1024, 1535)];
+    assert!(told.contains(&format!("<PageList>{}</PageList>", expected.concat())), "{told}");
+}
+
+#[tokio::test]
+async fn ids_of_blocks_are_of_one_length() {
+    let fixture = Fixture::with_container().await;
+    let put = async |id: &str| fixture.send(&format!("PUT /pics/a?comp=block&blockid={id}"), &[], b"x").await;
+    assert_eq!(put("YWE%3D").await.status, 201);
+    assert_eq!(put("YQ%3D%3D").await.code(), (400, "InvalidBlobOrBlock"));
+    assert_eq!(put("YmI%3D").await.status, 201);
+}
+
+#[tokio::test]
+async fn tags_are_only_copied_for_who_says_so() {
+    let fixture = Fixture::with_container().await;
+    let tagged = [("x-ms-blob-type", "BlockBlob"), ("x-ms-tags", "kind=rose")];
+    assert_eq!(fixture.send("PUT /pics/a", &tagged, b"x").await.status, 201);
+    let from = ("x-ms-copy-source", "http://127.0.0.1:10000/devstoreaccount1/pics/a");
+    let (sync, copy) = (("x-ms-requires-sync", "true"), ("x-ms-copy-source-tag-option", "COPY"));
+    let own = ("x-ms-tags", "kind=tulip");
+    let whole = ("x-ms-blob-type", "BlockBlob");
+    let cases: [(&[(&str, &str)], &str); 7] = [
+        (&[from], ""),
+        (&[from, copy], ""),
+        (&[from, own], "tulip"),
+        (&[from, sync], ""),
+        (&[from, sync, copy], "rose"),
+        (&[from, whole], ""),
+        (&[from, whole, copy], "rose"),
+    ];
+    for (headers, kind) in cases {
+        let copied = fixture.send("PUT /pics/b", headers, b"").await;
+        assert!(matches!(copied.status, 201 | 202), "{headers:?}: {}", copied.text);
+        let tags = fixture.send("GET /pics/b?comp=tags", &[], b"").await.text;
+        let have = tags.split_once("<Value>").map_or("", |(_, rest)| rest.split('<').next().unwrap());
+        assert_eq!(have, kind, "{headers:?}: {tags}");
+    }
+}
+
+#[tokio::test]
+async fn blobs_are_found_page_by_page() {
+    let fixture = Fixture::with_container().await;
+    // Before `pics/a` by its bytes, behind it by its container.
+    assert_eq!(fixture.send("PUT /pics-2?restype=container", &[], b"").await.status, 201);
+    let tagged = [("x-ms-blob-type", "BlockBlob"), ("x-ms-tags", "kind=rose")];
+    for name in ["pics/a", "pics/b/c", "pics/d", "pics-2/a"] {
+        assert_eq!(fixture.send(&format!("PUT /{name}"), &tagged, b"x").await.status, 201);
+    }
+    fixture.put("untagged", b"x").await;
+    let (mut found, mut marker) = (Vec::new(), String::new());
+    for _ in 0..4 {
+        let line = format!("GET /?comp=blobs&where=kind%3D%27rose%27&maxresults=1&marker={marker}");
+        let page = fixture.send(&line, &[], b"").await.text;
+        let of = |name: &str| {
+            let (_, rest) = page.split_once(&format!("<{name}>"))?;
+            Some(rest.split('<').next().unwrap().to_owned())
+        };
+        found.push(format!("{}/{}", of("ContainerName").unwrap(), of("Name").unwrap()));
+        marker = of("NextMarker").unwrap_or_default();
+    }
+    assert_eq!((found.join(" "), marker), ("pics/a pics/b/c pics/d pics-2/a".to_owned(), String::new()));
+    let of_one = fixture.send("GET /pics-2?restype=container&comp=blobs&where=kind%3D%27rose%27", &[], b"");
+    assert_eq!(of_one.await.text.matches("<Blob>").count(), 1);
+}

@@ -98,24 +98,40 @@ impl Body {
 
     /// Where something was written, in order: what is only zeros by [`Body::zeros`] is between.
     pub fn written(&self) -> Vec<Range<u64>> {
-        let (mut at, mut found) = (0, Vec::<Range<u64>>::new());
-        for piece in &*self.pieces {
-            let range = at..at + piece.len();
-            at = range.end;
-            match found.last_mut() {
-                _ if matches!(piece, Piece::Zeros(_)) || range.is_empty() => {}
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => found.push(range),
+        self.written_since(&Self::zeros(0))
+    }
+
+    /// The same without what is in `before` at the same place, and the very same bytes: not what happens to be equal.
+    pub fn written_since(&self, before: &Self) -> Vec<Range<u64>> {
+        let mut found = Vec::<Range<u64>>::new();
+        let mut old = before.placed().peekable();
+        for (own, piece) in self.placed().filter(|(_, piece)| !matches!(piece, Piece::Zeros(_))) {
+            let mut at = own.start;
+            while at < own.end {
+                while old.next_if(|(theirs, _)| theirs.end <= at).is_some() {}
+                let end = old.peek().map_or(own.end, |(theirs, _)| own.end.min(theirs.end));
+                let is_same = old.peek().is_some_and(|(theirs, other)| {
+                    let part = piece.slice(at - own.start..end - own.start);
+                    part.is_same(&other.slice(at - theirs.start..end - theirs.start))
+                });
+                match found.last_mut() {
+                    _ if is_same => {}
+                    Some(last) if last.end == at => last.end = end,
+                    _ => found.push(at..end),
+                }
+                at = end;
             }
         }
         found
     }
 
-    /// Whether the bytes of `range` are in both, and the very same ones: not what happens to be equal.
-    pub fn is_shared(&self, other: &Self, range: Range<u64>) -> bool {
-        let of = |body: &Self| body.slice(range.clone()).pieces;
-        let (own, theirs) = (of(self), of(other));
-        own.len() == theirs.len() && own.iter().zip(&*theirs).all(|(one, two)| one.is_same(two))
+    /// The pieces and where they are.
+    fn placed(&self) -> impl Iterator<Item = (Range<u64>, &Piece)> {
+        self.pieces.iter().scan(0, |at, piece| {
+            let start = *at;
+            *at += piece.len();
+            Some((start..*at, piece))
+        })
     }
 
     /// In bytes.
@@ -138,17 +154,34 @@ impl Body {
 
     /// The part of it within `range`, which is cut to what there is.
     pub fn slice(&self, range: Range<u64>) -> Self {
+        let part = |(place, piece): (Range<u64>, &Piece)| {
+            let (start, end) = (range.start.max(place.start), range.end.min(place.end));
+            (start < end).then(|| piece.slice(start - place.start..end - place.start))
+        };
+        Self::of(self.placed().filter_map(part).collect())
+    }
+
+    /// Cuts it into bodies of these lengths, from its beginning.
+    pub fn cut(&self, lengths: impl IntoIterator<Item = u64>) -> Vec<Self> {
+        let mut placed = self.placed().peekable();
         let mut at = 0;
-        let mut pieces = Vec::new();
-        for piece in &*self.pieces {
-            let start = range.start.max(at);
-            let end = range.end.min(at + piece.len());
-            if start < end {
-                pieces.push(piece.slice(start - at..end - at));
+        let body = |length: u64| {
+            let (mut pieces, end) = (Vec::new(), at + length);
+            while let Some((place, piece)) = placed.peek().filter(|_| at < end) {
+                let stop = end.min(place.end);
+                if at < stop {
+                    pieces.push(piece.slice(at - place.start..stop - place.start));
+                }
+                at = stop;
+                // The piece goes on where the next body begins.
+                if at == place.end {
+                    placed.next();
+                }
             }
-            at += piece.len();
-        }
-        Self::of(pieces)
+            at = end;
+            Self::of(pieces)
+        };
+        lengths.into_iter().map(body).collect()
     }
 
     /// The bodies laid end to end.
@@ -239,6 +272,43 @@ mod tests {
         assert_eq!(joined.slice(9..99).bytes().await.unwrap(), "ee");
         assert!(joined.slice(40..50).is_empty());
         assert_eq!(joined.slice(4..6).inline(), Some(Bytes::from_static(b"wo")));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_cut_at_any_places() {
+        let joined = Body::join([&body("one"), &body(""), &body("two"), &body("three")]);
+        let mut found = Vec::new();
+        for part in joined.cut([2, 0, 1, 4, 9, 1]) {
+            found.push(String::from_utf8(part.bytes().await.unwrap().to_vec()).unwrap());
+        }
+        assert_eq!(found, ["on", "", "e", "twot", "hree", ""]);
+    }
+
+    #[test]
+    fn what_was_written_since_is_known_by_its_pieces() {
+        let (one, two) = (body("one"), body("two"));
+        let gap = Body::zeros(4);
+        let before = Body::join([&one, &gap, &two, &gap]);
+        assert_eq!(before.written_since(&before), vec![]);
+        // Equal bytes that are others count, and so does what is behind the end of the one before.
+        let other = Body::from(Bytes::copy_from_slice(b"one"));
+        let now = Body::join([&other, &gap, &two, &gap, &one]);
+        assert_eq!(now.written_since(&before), vec![0..3, 14..17]);
+        // A part of a piece is the same at its place only.
+        let now = Body::join([&one.slice(0..2), &two, &gap.slice(0..2), &two.slice(0..1), &one.slice(1..3)]);
+        assert_eq!(now.written_since(&before), vec![2..5, 8..10]);
+    }
+
+    /// Each step along both lists is cheap, and there are as many steps as pieces: not their product.
+    #[test]
+    fn very_scattered_bodies_are_compared_at_once() {
+        let (page, gap) = (body("page"), Body::zeros(4));
+        let scattered = |count| Body::join((0..count).flat_map(|_| [&page, &gap]));
+        let (before, now) = (scattered(200_000), scattered(200_001));
+        let begun = std::time::Instant::now();
+        assert_eq!(now.written_since(&before).len(), 1);
+        assert_eq!(now.cut(std::iter::repeat_n(8, 200_001)).len(), 200_001);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

@@ -55,6 +55,24 @@ fn files(folder: &Path) -> usize {
     std::fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
+/// Looking at all parts for each one would take minutes here.
+#[tokio::test]
+async fn an_upload_of_many_parts_is_as_fast_as_one_of_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let (objects, bucket) = store(folder.path());
+    let content = receive(&objects, b"x").await;
+    let id = UploadId("blocks".into());
+    assert!(matches!(objects.first_part(&bucket, "a", &id), Err(Fault::NoUpload { .. })));
+    objects.open_upload(&bucket, "a", &id).unwrap();
+    assert_eq!(objects.first_part(&bucket, "a", &id), Ok((None, 0)));
+    for at in 0..100_000_u32 {
+        let name = PartName(at.to_be_bytes().into());
+        let (first, count) = objects.first_part(&bucket, "a", &id).unwrap();
+        assert_eq!((first.is_some(), count), (at > 0, at as usize));
+        objects.put_part(&bucket, "a", &id, name, content.clone()).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn large_bodies_are_files_that_copies_share() {
     let folder = tempfile::tempdir().unwrap();

@@ -157,6 +157,19 @@ impl Objects {
         store.bucket(bucket)?.uploads.get(&at).map(|upload| upload.view(&at)).ok_or_else(|| no_upload(id))
     }
 
+    /// The name of the first part of an upload, if it has one, and how many there are.
+    pub fn first_part(
+        &self,
+        bucket: &BucketId,
+        key: &str,
+        id: &UploadId,
+    ) -> Result<(Option<PartName>, usize), Fault> {
+        let store = self.lock();
+        let uploads = &store.bucket(bucket)?.uploads;
+        let parts = &uploads.get(&(key.into(), id.clone())).ok_or_else(|| no_upload(id))?.parts;
+        Ok((parts.first_key_value().map(|(name, _)| name.clone()), parts.len()))
+    }
+
     /// All uploads of a bucket that are neither joined nor given up, by key and then by age.
     pub fn uploads(&self, bucket: &BucketId) -> Result<Vec<UploadView>, Fault> {
         let store = self.lock();

@@ -25,7 +25,7 @@ impl BlobStorage {
 
     pub(super) async fn append_block_from_url(&self, call: &Call) -> Result<Response, Fault> {
         self.may_append(call, 0)?;
-        let content = self.source_bytes(call).await?;
+        let content = self.source_bytes(call, receive::APPEND).await?;
         self.append(call, &content)
     }
 

@@ -41,7 +41,7 @@ impl BlobStorage {
 
     pub(super) async fn put_block_from_url(&self, call: &Call) -> Result<Response, Fault> {
         let name = self.may_put_block(call)?;
-        let content = self.source_bytes(call).await?;
+        let content = self.source_bytes(call, receive::BLOCK).await?;
         self.keep_block(call, name, content)
     }
 
@@ -56,12 +56,12 @@ impl BlobStorage {
             }
             Conditions::read(call)?.over(Some(&current), call.now)?;
         }
-        if let Ok(upload) = self.objects.upload(&call.bucket, &call.blob, &upload_id()) {
+        if let Ok((first, count)) = self.objects.first_part(&call.bucket, &call.blob, &upload_id()) {
             // All ids of a blob are of one length, so that their order is that of their bytes.
-            if upload.parts.iter().any(|part| part.name.0.len() != name.0.len()) {
+            if first.is_some_and(|first| first.0.len() != name.0.len()) {
                 return Err(code::InvalidBlobOrBlock.into());
             }
-            if upload.parts.len() >= MOST {
+            if count >= MOST {
                 return Err(code::BlockCountExceedsLimit.into());
             }
         }
@@ -167,16 +167,14 @@ fn chosen(
 
 /// The blocks that a blob was put together from.
 fn slices(object: &Object) -> HashMap<&[u8], Content> {
-    let mut at = 0;
-    let slice = |mark: &mlemu_engine::objects::PartMark| {
-        let range = at..at + mark.size;
-        at = range.end;
-        let mut content = object.content.over(object.content.body.slice(range));
+    let parts = &object.content.parts;
+    let bodies = object.content.body.cut(parts.iter().map(|mark| mark.size));
+    let sliced = parts.iter().zip(bodies).map(|(mark, body)| {
+        let mut content = object.content.over(body);
         content.checksums.clone_from(&mark.checksums);
-        content
-    };
-    let contents: Vec<Content> = object.content.parts.iter().map(slice).collect();
-    object.content.parts.iter().map(|mark| mark.name.0.as_slice()).zip(contents).collect()
+        (mark.name.0.as_slice(), content)
+    });
+    sliced.collect()
 }
 
 #[cfg(test)]

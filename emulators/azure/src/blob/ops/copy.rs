@@ -62,8 +62,9 @@ impl BlobStorage {
         Ok((object, facts, url.to_owned()))
     }
 
-    /// Bytes of the source, or of its range, for a block or a page. They are shared where they can be.
-    pub(super) async fn source_bytes(&self, call: &Call) -> Result<Content, Fault> {
+    /// Bytes of the source, or of its range, for a block or a page, if they are not more than `limit`. They are shared
+    /// where they can be.
+    pub(super) async fn source_bytes(&self, call: &Call, limit: u64) -> Result<Content, Fault> {
         let (object, facts, _) = self.source(call)?;
         if facts.tier.is_some_and(|(tier, _)| tier == "Archive") {
             return Err(code::BlobArchived.into());
@@ -74,6 +75,10 @@ impl BlobStorage {
             Some(said) => read_range(said).filter(|range| range.start < size).ok_or(code::InvalidRange)?,
         };
         let body = object.content.body.slice(range);
+        // Said before anything is read: a page blob may be of any size and take no room.
+        if body.len() > limit {
+            return Err(code::RequestBodyTooLarge.into());
+        }
         let digests = body.digest(&[mlemu_engine::objects::ChecksumKind::Crc64Nvme]).await;
         let mut content = object.content.clone();
         content.body = body;
@@ -89,9 +94,7 @@ impl BlobStorage {
         if attributes.metadata.is_empty() {
             attributes.metadata.clone_from(&source.attributes.metadata);
         }
-        let copies_tags =
-            call.header("x-ms-copy-source-tag-option").is_some_and(|said| said.eq_ignore_ascii_case("COPY"));
-        if copies_tags || later && call.header("x-ms-tags").is_none() {
+        if !later && copies_tags(call) {
             attributes.tags.clone_from(&source.attributes.tags);
         }
         let mut facts = self.fresh(call, of_source.kind);
@@ -115,7 +118,7 @@ impl BlobStorage {
 
     pub(super) async fn put_blob_from_url(&self, call: &Call) -> Result<Response, Fault> {
         self.must_exist(call)?;
-        let content = self.source_bytes(call).await?;
+        let content = self.source_bytes(call, receive::BLOB).await?;
         let (source, ..) = self.source(call)?;
         let mut attributes = headers::attributes(call)?;
         let copies = call
@@ -129,6 +132,9 @@ impl BlobStorage {
                     attributes.headers.insert(name, value.clone());
                 }
             }
+        }
+        if copies_tags(call) {
+            attributes.tags.clone_from(&source.attributes.tags);
         }
         if let Some(md5) = receive::md5(&content) {
             attributes.headers.insert("content-md5", md5);
@@ -148,4 +154,9 @@ impl BlobStorage {
         self.find(call)?;
         Err(code::NoPendingCopyOperation.into())
     }
+}
+
+/// Tags are only copied for who says so, and never behind the client's back.
+fn copies_tags(call: &Call) -> bool {
+    call.header("x-ms-copy-source-tag-option").is_some_and(|said| said.eq_ignore_ascii_case("COPY"))
 }

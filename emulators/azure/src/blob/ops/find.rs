@@ -10,8 +10,12 @@ use crate::storage::answer::{escaped, xml};
 use crate::storage::fault::{Fault, code};
 use axum::response::Response;
 use http::StatusCode;
-use mlemu_engine::objects::ListQuery;
+use mlemu_engine::objects::{ListQuery, Object};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Blobs that are looked at under one lock.
+const AT_ONCE: usize = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
@@ -122,32 +126,50 @@ fn words(text: &str) -> Option<Vec<Word>> {
 }
 
 impl BlobStorage {
+    /// The first `most` blobs behind the marker that fit, with their containers. No more is looked at than it takes.
+    fn fitting(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        most: usize,
+    ) -> Result<Vec<(Arc<str>, Arc<Object>)>, Fault> {
+        let (first, behind) =
+            call.parameter("marker").and_then(|said| said.split_once('/')).unwrap_or_default();
+        let mut found = Vec::new();
+        for view in self.objects.buckets(&self.accounts.scope(&call.account)) {
+            let container = view.id.name();
+            let is_meant = call.container.is_empty() || **container == *call.container;
+            if !is_meant || **container < *first {
+                continue;
+            }
+            let mut after = Some(if **container == *first { behind.to_owned() } else { String::new() });
+            while let Some(from) = after.filter(|_| found.len() < most) {
+                let query = ListQuery { after: &from, limit: AT_ONCE, ..ListQuery::default() };
+                let page = self.objects.list(&view.id, query)?;
+                let fit = page.objects.into_iter().filter(|object| {
+                    !object.attributes.tags.is_empty() && filter.fits(&object.attributes.tags, container)
+                });
+                found.extend(fit.map(|object| (container.clone(), object)));
+                after = page.next;
+            }
+        }
+        found.truncate(most);
+        Ok(found)
+    }
+
     pub(super) fn find_blobs(&self, call: &Call) -> Result<Response, Fault> {
         let said = call.parameter("where").ok_or(code::MissingRequiredQueryParameter)?;
         let filter = Filter::read(said).ok_or_else(|| Fault::parameter("where", said))?;
-        let (most, marker) = (page_size(call)?, call.parameter("marker").unwrap_or_default());
-        let scope = self.accounts.scope(&call.account);
-        let mut found = Vec::new();
-        for view in self.objects.buckets(&scope) {
-            let container = view.id.name().clone();
-            if !call.container.is_empty() && *container != *call.container {
-                continue;
-            }
-            let all = ListQuery { limit: usize::MAX, ..ListQuery::default() };
-            let objects = self.objects.list(&view.id, all)?.objects.into_iter();
-            let fit = objects.filter(|object| {
-                !object.attributes.tags.is_empty() && filter.fits(&object.attributes.tags, &container)
-            });
-            found
-                .extend(fit.map(|object| (format!("{container}/{}", object.key), container.clone(), object)));
-        }
-        let mut rest = found.into_iter().skip_while(|(place, ..)| place.as_str() < marker);
+        let most = page_size(call)?;
         let mut shown = String::new();
-        for (_, container, object) in rest.by_ref().take(most) {
-            let inner = element("Name", &object.key) + &element("ContainerName", &container);
+        let found = self.fitting(call, &filter, most + 1)?;
+        for (container, object) in found.iter().take(most) {
+            let inner = element("Name", &object.key) + &element("ContainerName", container);
             shown.extend(["<Blob>", &inner, &wire::tags(&object.attributes.tags), "</Blob>"]);
         }
-        let next = rest.next().map(|(place, ..)| place).unwrap_or_default();
+        // The last one that was shown: the next page begins behind it.
+        let last = found.len().checked_sub(2).filter(|_| found.len() > most).map(|at| &found[at]);
+        let next = last.map(|(container, object)| format!("{container}/{}", object.key)).unwrap_or_default();
         let text = format!(
             "<EnumerationResults ServiceEndpoint=\"{}\">{}<Blobs>{shown}</Blobs>{}</EnumerationResults>",
             escaped(&endpoint(call)),

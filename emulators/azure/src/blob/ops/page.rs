@@ -40,7 +40,7 @@ impl BlobStorage {
 
     pub(super) async fn put_page_from_url(&self, call: &Call) -> Result<Response, Fault> {
         let (_, range) = self.may_write_pages(call)?;
-        let content = self.source_bytes(call).await?;
+        let content = self.source_bytes(call, receive::PAGES).await?;
         self.write_pages(call, &content, &range)
     }
 
@@ -91,7 +91,7 @@ impl BlobStorage {
             let before = self.snapshot_named(&call.bucket, &call.blob, before)?;
             cleared = without(&before.content.body.written(), &written);
             // What is the same since is found by where it is, not by what it is: pages written anew count as changed.
-            written = changed(&written, &before.content.body, &object.content.body);
+            written = whole_pages(&object.content.body.written_since(&before.content.body));
         }
         let cut = |range: &Range<u64>| {
             let cut = range.start.max(asked.start)..range.end.min(asked.end);
@@ -116,7 +116,8 @@ fn without(ranges: &[Range<u64>], others: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut left = Vec::new();
     for range in ranges {
         let mut at = range.start;
-        for other in others.iter().filter(|other| other.end > range.start && other.start < range.end) {
+        let first = others.partition_point(|other| other.end <= range.start);
+        for other in others[first..].iter().take_while(|other| other.start < range.end) {
             if at < other.start {
                 left.push(at..other.start);
             }
@@ -129,14 +130,14 @@ fn without(ranges: &[Range<u64>], others: &[Range<u64>]) -> Vec<Range<u64>> {
     left
 }
 
-/// What is written now and is not the very same as before.
-fn changed(written: &[Range<u64>], before: &objects::Body, now: &objects::Body) -> Vec<Range<u64>> {
+/// The pages that `ranges` are in: pages that came from blobs may be joined anywhere. They are in order.
+fn whole_pages(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut found: Vec<Range<u64>> = Vec::new();
-    let pages = written.iter().flat_map(|range| (range.start..range.end).step_by(PAGE as usize));
-    for at in pages.filter(|at| !now.is_shared(before, *at..*at + PAGE)) {
+    for range in ranges {
+        let (start, end) = (range.start / PAGE * PAGE, range.end.next_multiple_of(PAGE));
         match found.last_mut() {
-            Some(last) if last.end == at => last.end = at + PAGE,
-            _ => found.push(at..at + PAGE),
+            Some(last) if last.end >= start => last.end = end,
+            _ => found.push(start..end),
         }
     }
     found
@@ -162,5 +163,11 @@ mod tests {
         let whole = std::slice::from_ref(&(0..10));
         assert_eq!(without(whole, whole), []);
         assert_eq!(without(whole, &[]), whole);
+        assert_eq!(without(&[0..2, 4..6, 8..10], std::slice::from_ref(&(1..9))), [0..1, 9..10]);
+    }
+
+    #[test]
+    fn pages_are_whole_and_joined() {
+        assert_eq!(whole_pages(&[3..4, 500..512, 513..600, 2000..2048]), [0..1024, 1536..2048]);
     }
 }
