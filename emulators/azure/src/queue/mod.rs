@@ -8,6 +8,8 @@
 pub(crate) mod feed;
 mod ops;
 pub(crate) mod routes;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use crate::storage::account::{Accounts, primary};
@@ -24,10 +26,10 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use mlemu_core::declare::FunctionDeclaration;
-use mlemu_core::{Environment, FunctionId, Scope, Strain};
+use mlemu_core::{Environment, FunctionId, Scope, Strain, Timestamp};
 use mlemu_engine::Ground;
 use mlemu_engine::objects::Objects;
-use mlemu_engine::queues::{Fault as Core, Notes, Queues, Settings, TopicId};
+use mlemu_engine::queues::{Fault as Core, Message, Notes, Queues, Settings, TopicId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub const PORT: u16 = 10_001;
 const LARGEST: usize = 256 * 1024;
 /// How long a message lives where nobody says.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
+/// When a message ends that lives for ever: the last time of day that can be written.
+const NEVER: Timestamp = Timestamp(253_402_207_200_000_000);
 /// What a queue keeps of its stored policies.
 const POLICIES: &str = "policies";
 
@@ -148,6 +152,10 @@ pub(crate) fn ensure(queues: &Queues, id: &TopicId) -> Result<(), Core> {
         Err(Core::TopicExists { .. }) => Ok(()),
         made => made,
     }
+}
+
+fn expires(message: &Message) -> Timestamp {
+    message.expires.unwrap_or_else(|| message.enqueued.plus(RETENTION)).min(NEVER)
 }
 
 fn settings() -> Settings {

@@ -2,7 +2,7 @@
 
 use super::routes::Asked;
 use super::wire::{self, Listing, Messages, NewText, OneMessage, OneQueue};
-use super::{POLICIES, QueueStorage, RETENTION, settings};
+use super::{NEVER, POLICIES, QueueStorage, RETENTION, expires, settings};
 use crate::storage::address::Query;
 use crate::storage::answer::{date, empty, set, xml};
 use crate::storage::fault::{Fault, code};
@@ -15,7 +15,8 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use mlemu_core::{Cause, Scope, Timestamp};
 use mlemu_engine::queues::{
-    Extended, Extension, Fault as Core, Message, NewMessage, Notes, Receipt, Standing, TopicId, Want,
+    Extended, Extension, Fault as Core, Message, NewMessage, Notes, Receipt, Received, Standing, TopicId,
+    Want,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -28,8 +29,6 @@ const LONGEST: u64 = 7 * 24 * 60 * 60;
 /// Queues of one page.
 const PAGE: usize = 5000;
 const META: &str = "x-ms-meta-";
-/// When a message ends, in microseconds since 1970.
-const EXPIRES: &str = "expires";
 
 /// One request: whom it is for, and what is said in its head.
 pub(super) struct Call<'a> {
@@ -91,8 +90,8 @@ impl QueueStorage {
             Asked::Clear(queue) => {
                 self.queues.purge(&call.topic(&queue).only()).map(|()| done(204)).map_err(Fault::from)
             }
-            Asked::DeleteMessage(queue, _) => self.delete(call, &queue),
-            Asked::Update(queue, _) => self.update(call, &queue, &body),
+            Asked::DeleteMessage(queue, id) => self.delete(call, &queue, &id),
+            Asked::Update(queue, id) => self.update(call, &queue, &id, &body),
         }
     }
 
@@ -153,16 +152,15 @@ impl QueueStorage {
         let delay = number(query, "visibilitytimeout", 0, 0..=LONGEST)?;
         let now = self.queues.clock().now();
         let life = match query.get("messagettl").map(String::as_str) {
-            None => Some(RETENTION),
-            Some("-1") => None,
+            None => None,
+            Some("-1") => Some(Duration::MAX),
             Some(_) => Some(Duration::from_secs(number(query, "messagettl", 1, 1..=u64::from(u32::MAX))?)),
         };
-        let expires = life.map_or(Timestamp(253_402_300_799_000_000), |life| now.plus(life));
         let id = self.queues.ids().fresh("message").uuid();
         let new = NewMessage {
             id: id.as_str().into(),
             delay: Some(Duration::from_secs(delay)),
-            notes: Arc::new([(EXPIRES, expires.0.to_string())]),
+            life,
             ..NewMessage::of(text, call.cause.clone())
         };
         let sent = self.queues.send(&call.topic(queue), new)?;
@@ -170,7 +168,7 @@ impl QueueStorage {
         let one = OneMessage {
             message_id: id,
             insertion_time: date(now),
-            expiration_time: date(expires),
+            expiration_time: end(now.plus(life.unwrap_or(RETENTION))),
             pop_receipt: Some(wire::pop_receipt(&receipt)),
             time_next_visible: Some(date(now.plus(Duration::from_secs(delay)))),
             ..OneMessage::default()
@@ -185,49 +183,41 @@ impl QueueStorage {
         let only = call.topic(queue).only();
         let received =
             self.queues.receive(&only, Want { lease: Some(lease), ..Want::now(most as usize) }).await?;
-        let now = self.queues.clock().now();
-        let mut all = Vec::new();
-        for one in received {
-            if expires(&one.message) <= now {
-                self.queues.acknowledge(&only, &one.receipt, false)?;
-                continue;
-            }
-            all.push(OneMessage {
-                pop_receipt: Some(wire::pop_receipt(&one.receipt)),
-                time_next_visible: Some(date(one.until)),
-                ..shown(&one.message, one.count)
-            });
-        }
-        document(200, &Messages { all })
+        let one = |one: &Received| OneMessage {
+            pop_receipt: Some(wire::pop_receipt(&one.receipt)),
+            time_next_visible: Some(date(one.until)),
+            ..shown(&one.message, one.count)
+        };
+        document(200, &Messages { all: received.iter().map(one).collect() })
     }
 
     fn peek(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
-        use mlemu_engine::queues::Sight;
-        let most = number(call.query, "numofmessages", 1, 1..=32)? as usize;
-        let now = self.queues.clock().now();
-        let all = self.queues.peek(&call.topic(queue).only(), usize::MAX)?.into_iter();
-        let visible = all.filter(|one| one.sight == Sight::Visible && expires(&one.message) > now);
-        document(
-            200,
-            &Messages { all: visible.take(most).map(|one| shown(&one.message, one.count)).collect() },
-        )
+        let most = number(call.query, "numofmessages", 1, 1..=32)?;
+        let next = self.queues.peek_next(&call.topic(queue).only(), most as usize)?;
+        document(200, &Messages { all: next.iter().map(|one| shown(&one.message, one.count)).collect() })
     }
 
-    fn delete(&self, call: &Call<'_>, queue: &str) -> Result<Response, Fault> {
-        let only = call.topic(queue).only();
-        match self.queues.acknowledge(&only, &receipt(call.query)?, false)? {
-            Standing::Held | Standing::Lapsed => Ok(done(204)),
-            Standing::Superseded => Err(code::PopReceiptMismatch.into()),
-            Standing::Gone => Err(code::MessageNotFound.into()),
-        }
+    /// The receipt that a request brings, if it is one of the message of that id.
+    fn receipt(&self, call: &Call<'_>, queue: &str, id: &str) -> Result<Receipt, Fault> {
+        let said = call.query.get("popreceipt").ok_or(code::InvalidInput)?;
+        let receipt = wire::lease(said).ok_or(code::PopReceiptMismatch)?;
+        let standing = self.queues.standing(&call.topic(queue).only(), &receipt, id)?;
+        refused(standing).map_or(Ok(receipt), Err)
     }
 
-    fn update(&self, call: &Call<'_>, queue: &str, body: &[u8]) -> Result<Response, Fault> {
+    fn delete(&self, call: &Call<'_>, queue: &str, id: &str) -> Result<Response, Fault> {
+        let receipt = self.receipt(call, queue, id)?;
+        let standing = self.queues.acknowledge(&call.topic(queue).only(), &receipt, false)?;
+        refused(standing).map_or_else(|| Ok(done(204)), Err)
+    }
+
+    fn update(&self, call: &Call<'_>, queue: &str, id: &str, body: &[u8]) -> Result<Response, Fault> {
         let query = call.query;
+        let receipt = self.receipt(call, queue, id)?;
         let lease = Duration::from_secs(number(query, "visibilitytimeout", 0, 0..=LONGEST)?);
         let body = if body.is_empty() { None } else { Some(Bytes::from(text_of(body)?)) };
         let wanted = Extension { body, renew: true, revives: true, ..Extension::of(lease) };
-        match self.queues.extend(&call.topic(queue).only(), &receipt(query)?, wanted)? {
+        match self.queues.extend(&call.topic(queue).only(), &receipt, wanted)? {
             Extended::Done(receipt, until) => {
                 let mut response = done(204);
                 set(&mut response, "x-ms-popreceipt", &wire::pop_receipt(&receipt));
@@ -240,21 +230,25 @@ impl QueueStorage {
     }
 }
 
-fn receipt(query: &Query) -> Result<Receipt, Fault> {
-    let said = query.get("popreceipt").ok_or(code::InvalidInput)?;
-    wire::lease(said).ok_or_else(|| code::PopReceiptMismatch.into())
+/// What is said of a receipt that may change nothing.
+fn refused(standing: Standing) -> Option<Fault> {
+    match standing {
+        Standing::Held | Standing::Lapsed => None,
+        Standing::Superseded => Some(code::PopReceiptMismatch.into()),
+        Standing::Gone => Some(code::MessageNotFound.into()),
+    }
 }
 
-fn expires(message: &Message) -> Timestamp {
-    let said = message.note(EXPIRES).and_then(|said| said.parse().ok()).map(Timestamp);
-    said.unwrap_or_else(|| message.enqueued.plus(RETENTION))
+/// As the vendor writes it: for ever is the end of the year 9999.
+fn end(at: Timestamp) -> String {
+    if at < NEVER { date(at) } else { "Fri, 31 Dec 9999 23:59:59 GMT".into() }
 }
 
 fn shown(message: &Message, count: u32) -> OneMessage {
     OneMessage {
         message_id: message.id.to_string(),
         insertion_time: date(message.enqueued),
-        expiration_time: date(expires(message)),
+        expiration_time: end(expires(message)),
         dequeue_count: Some(count),
         message_text: Some(String::from_utf8_lossy(&message.body).into_owned()),
         ..OneMessage::default()

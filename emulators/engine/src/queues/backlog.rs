@@ -32,6 +32,17 @@ pub(super) struct Entry {
     pub part: Part,
 }
 
+impl Entry {
+    fn seen(&self) -> Peeked {
+        let sight = match self.phase {
+            Phase::Delayed { until } => Sight::Delayed { until },
+            Phase::Ready { .. } => Sight::Visible,
+            Phase::Leased { until } => Sight::Leased { until },
+        };
+        Peeked { message: self.message.clone(), sight, count: self.count, first: self.first }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     Delayed {
@@ -140,17 +151,13 @@ impl Backlog {
     }
 
     pub fn peek(&self, most: usize) -> Vec<Peeked> {
-        let seen = self.entries.values().take(most).map(|entry| Peeked {
-            message: entry.message.clone(),
-            sight: match entry.phase {
-                Phase::Delayed { until } => Sight::Delayed { until },
-                Phase::Ready { .. } => Sight::Visible,
-                Phase::Leased { until } => Sight::Leased { until },
-            },
-            count: entry.count,
-            first: entry.first,
-        });
-        seen.collect()
+        self.entries.values().take(most).map(Entry::seen).collect()
+    }
+
+    /// Those that would be lent out next.
+    pub fn peek_turns(&self, most: usize) -> Vec<Peeked> {
+        let next = self.turns.values().flat_map(|turn| self.of_turn(turn, most));
+        next.take(most).filter_map(|sequence| self.entries.get(&sequence)).map(Entry::seen).collect()
     }
 
     /// Counts each message anew.
@@ -345,10 +352,13 @@ impl Backlog {
 
     /// What is next in turn: the message at the front, or those at the front of the group whose turn it is.
     pub fn next_turn(&self, most: usize) -> Vec<u64> {
-        match self.turns.first_key_value() {
-            None => Vec::new(),
-            Some((_, Turn::Message(sequence))) => vec![*sequence],
-            Some((_, Turn::Group(name))) => {
+        self.turns.values().next().map(|turn| self.of_turn(turn, most)).unwrap_or_default()
+    }
+
+    fn of_turn(&self, turn: &Turn, most: usize) -> Vec<u64> {
+        match turn {
+            Turn::Message(sequence) => vec![*sequence],
+            Turn::Group(name) => {
                 let members = self.groups.get(name).into_iter().flat_map(|group| &group.members);
                 members.copied().take_while(|sequence| self.is_ready(*sequence)).take(most).collect()
             }
@@ -481,5 +491,8 @@ impl Backlog {
 }
 
 fn expiry(retention: Option<Duration>, entry: &Entry, sequence: u64) -> Option<(Timestamp, u64, Alarm)> {
-    Some((entry.message.enqueued.plus(retention?), sequence, Alarm::Expires))
+    let own = entry.message.expires;
+    let end = own.or_else(|| Some(entry.message.enqueued.plus(retention?)))?;
+    // What lives for ever has no deadline.
+    (end < Timestamp(i64::MAX)).then_some((end, sequence, Alarm::Expires))
 }

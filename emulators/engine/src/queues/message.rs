@@ -32,6 +32,9 @@ pub struct Message {
     pub dedupe: Option<Arc<str>>,
     /// Retention counts from here.
     pub enqueued: Timestamp,
+    /// When it is dropped, whatever the retention; as far away as can be: never.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
     /// Where it was lent out too often, if that is why it is here.
     pub origin: Option<SubscriptionId>,
     pub cause: Cause,
@@ -65,6 +68,8 @@ pub struct NewMessage {
     pub once: Option<Arc<str>>,
     /// How long it stays hidden; `None`: as the subscription says.
     pub delay: Option<Duration>,
+    /// How long it lives; `None`: as the subscription says, and the longest that there is: for ever.
+    pub life: Option<Duration>,
     pub cause: Cause,
 }
 
@@ -80,6 +85,7 @@ impl NewMessage {
             dedupe: None,
             once: None,
             delay: None,
+            life: None,
             cause,
         }
     }

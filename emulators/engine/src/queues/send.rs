@@ -86,6 +86,7 @@ impl Store {
             group: new.group,
             dedupe: new.dedupe,
             enqueued: now,
+            expires: new.life.map(|life| now.plus(life)),
             origin: None,
             cause: new.cause,
         };

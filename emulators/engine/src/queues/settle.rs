@@ -120,6 +120,24 @@ impl Queues {
         Ok(standings)
     }
 
+    /// What a receipt is worth for the message of that id, which may be another one's.
+    pub fn standing(&self, from: &SubscriptionId, receipt: &Receipt, id: &str) -> Result<Standing, Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let epoch = store.epoch;
+        let (subscription, commits) = store.open(from)?;
+        subscription.settle(now, commits);
+        let backlog = &subscription.backlog;
+        let is_its_own = backlog.entry(receipt.sequence).is_some_and(|entry| *entry.message.id == *id);
+        Ok(if is_its_own {
+            backlog.standing(receipt, epoch)
+        } else if backlog.named(id).is_some() {
+            Standing::Superseded
+        } else {
+            Standing::Gone
+        })
+    }
+
     /// The receipt of who sent a message: it holds nothing yet.
     pub fn receipt_of(&self, sent: &Sent) -> Receipt {
         Receipt { epoch: self.lock().epoch, sequence: sent.sequence, token: 0 }

@@ -199,6 +199,15 @@ impl Queues {
         Ok(subscription.backlog.peek(most))
     }
 
+    /// The messages that would be lent out next, at most `most`, without taking them.
+    pub fn peek_next(&self, id: &SubscriptionId, most: usize) -> Result<Vec<Peeked>, Fault> {
+        let now = self.shared.clock.now();
+        let mut store = self.lock();
+        let (subscription, sequence) = store.open(id)?;
+        subscription.settle(now, sequence);
+        Ok(subscription.backlog.peek_turns(most))
+    }
+
     /// Drops every message, lent out or not.
     pub fn purge(&self, id: &SubscriptionId) -> Result<(), Fault> {
         let mut store = self.lock();

@@ -225,6 +225,7 @@ mod tests {
             group: None,
             dedupe: None,
             enqueued: mlemu_core::Timestamp(0),
+            expires: None,
             origin: None,
             cause: mlemu_core::Cause::Mlemu,
         })

@@ -54,6 +54,63 @@ async fn delays_retention_and_leases_end_on_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_with_an_end_of_its_own_is_dropped_then_and_not_before() {
+    let (mut kept, clock) = (crate::store::reopened::Reopened::new(), Arc::new(TestClock::new()));
+    let open = |shelf| Queues::kept_on(&shelf, clock.clone(), crate::Ids::default()).unwrap();
+    let mut bench =
+        Bench::of(open(kept.shelf()), Settings { retention: Some(seconds(60)), ..Settings::default() });
+    for (body, life) in [("short", Some(seconds(10))), ("usual", None), ("long", Some(Duration::MAX))] {
+        let message = NewMessage { life, ..NewMessage::of(body.to_owned(), Cause::Mlemu) };
+        bench.queues.send(&bench.topic, message).unwrap();
+    }
+    kept.reopen();
+    bench.queues = open(kept.shelf());
+    let peek = |bench: &Bench| {
+        let all = bench.queues.peek_next(&bench.only, 9).unwrap();
+        all.iter().map(|one| String::from_utf8_lossy(&one.message.body).into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(peek(&bench), ["short", "usual", "long"]);
+    tokio::time::advance(seconds(10)).await;
+    assert_eq!((bench.counts(), peek(&bench)), ((2, 0, 0), vec!["usual".into(), "long".into()]));
+    // Also what is lent out, and what another rule of the queue would end.
+    bench.take(1).await;
+    bench.queues.configure(&bench.only, |settings| settings.retention = Some(seconds(20))).unwrap();
+    tokio::time::advance(seconds(10)).await;
+    assert_eq!((bench.counts(), bench.bodies(9).await), ((1, 0, 0), vec!["long".into()]));
+    assert_eq!(
+        bench.queues.counts(&bench.only).unwrap().next_change,
+        Some(bench.queues.clock().now().plus(seconds(30)))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_is_worth_something_for_its_own_message_only() {
+    let bench = Bench::new(Settings::default());
+    let ids = [bench.send("a").id, bench.send("b").id];
+    let taken = bench.take(2).await;
+    let standing = |at: usize, id: &str| bench.queues.standing(&bench.only, &taken[at].receipt, id).unwrap();
+    assert_eq!((standing(0, &ids[0]), standing(0, &ids[1])), (Standing::Held, Standing::Superseded));
+    bench.queues.acknowledge(&bench.only, &taken[0].receipt, true).unwrap();
+    assert_eq!((standing(0, &ids[0]), standing(0, &ids[1])), (Standing::Gone, Standing::Superseded));
+    assert_eq!(standing(1, "none"), Standing::Gone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_next_is_seen_in_its_order() {
+    let bench = Bench::new(ordered());
+    for (group, body) in [("x", "1"), ("x", "2"), ("y", "3"), ("x", "4")] {
+        bench.send_in(group, body);
+    }
+    let next = |most| {
+        let all = bench.queues.peek_next(&bench.only, most).unwrap();
+        all.iter().map(|one| String::from_utf8_lossy(&one.message.body).into_owned()).collect::<String>()
+    };
+    assert_eq!((next(2), next(9)), ("12".into(), "1243".into()));
+    bench.take(1).await;
+    assert_eq!(next(9), "3", "the group of the one that is out waits");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_renewed_receipt_voids_the_old_one_and_carries_new_words() {
     let bench = Bench::new(Settings::default());
     bench.send("a");

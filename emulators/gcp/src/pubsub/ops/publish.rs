@@ -45,6 +45,7 @@ impl PubSub {
             dedupe: None,
             once: None,
             delay: None,
+            life: None,
             cause: cause.clone(),
         }
     }
