@@ -209,8 +209,7 @@ impl Parts {
 
     fn kept(&self) -> BTreeMap<String, Value> {
         let view = self.blobs.objects.bucket(&BucketId::new(&self.scope, KEPT)).ok();
-        let text = view.and_then(|view| view.document(DOCUMENT).cloned());
-        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        view.map(|view| read(view.document(DOCUMENT))).unwrap_or_default()
     }
 
     fn keep(&self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Result<(), Fault> {
@@ -218,12 +217,19 @@ impl Parts {
             Ok(_) | Err(Core::BucketExists { .. }) => {}
             Err(fault) => return Err(fault.into()),
         }
-        let mut all = self.kept();
-        change(&mut all);
-        let text = serde_json::to_string(&all).unwrap_or_default();
-        let bucket = BucketId::new(&self.scope, KEPT);
-        self.blobs.objects.set_document(&bucket, DOCUMENT, Some(text.into())).map_err(Fault::from)
+        // Read and written in one go: somebody else may change another subscription meanwhile.
+        self.blobs.objects.describe_bucket(&BucketId::new(&self.scope, KEPT), |documents| {
+            let mut all = read(documents.get(DOCUMENT));
+            change(&mut all);
+            let text = serde_json::to_string(&all).unwrap_or_default();
+            documents.insert(DOCUMENT.into(), text.into());
+            Ok(())
+        })
     }
+}
+
+fn read(document: Option<&Arc<str>>) -> BTreeMap<String, Value> {
+    document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 impl Hearers {
