@@ -4,6 +4,7 @@ use crate::id::{Cause, Scope};
 use crate::{Epoch, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How an object came to be.
@@ -59,6 +60,9 @@ pub struct ObjectOccurrence {
     pub version: Option<u64>,
     /// The commit of the version that this one replaced or removed, if there was one.
     pub previous: Option<u64>,
+    /// What its writer and the dialect said about the object, by the dialect's own names; also of one that is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub said: BTreeMap<Arc<str>, Arc<str>>,
     /// Who asked, as far as it was said: address and request id.
     pub source_ip: String,
     pub request_id: String,

@@ -183,6 +183,7 @@ mod tests {
             etag: "5d41402abc4b2a76b9719d911017c592".into(),
             version: None,
             previous: None,
+            said: std::collections::BTreeMap::new(),
             source_ip: "127.0.0.1".into(),
             request_id: "C3D13FE58DE4C810".into(),
         };

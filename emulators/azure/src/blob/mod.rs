@@ -16,7 +16,7 @@ mod ops;
 mod receive;
 pub(crate) mod routes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wire;
 
 use crate::storage;

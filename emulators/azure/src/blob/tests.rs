@@ -15,14 +15,14 @@ use tempfile::TempDir;
 
 const ROOT: &str = "http://127.0.0.1:10000/devstoreaccount1";
 
-struct Fixture {
-    blobs: BlobStorage,
+pub(crate) struct Fixture {
+    pub blobs: BlobStorage,
     clock: Arc<SteeredClock>,
     _folder: TempDir,
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub status: u16,
     headers: http::HeaderMap,
     text: String,
 }
@@ -56,7 +56,7 @@ fn fixture() -> Fixture {
 
 impl Fixture {
     /// `line`: method and what comes after the account.
-    async fn send(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn send(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let (method, path) = line.split_once(' ').unwrap();
         let mut request =
             Request::builder().method(method).uri(format!("{ROOT}{path}")).header("host", "127.0.0.1:10000");
@@ -73,7 +73,7 @@ impl Fixture {
         }
     }
 
-    async fn with_container() -> Self {
+    pub async fn with_container() -> Self {
         let fixture = fixture();
         assert_eq!(fixture.send("PUT /pics?restype=container", &[], b"").await.status, 201);
         fixture

@@ -7,7 +7,6 @@ use crate::blob::facts::Facts;
 use crate::storage::account::ACCOUNT;
 use mlemu_core::occurrence::{Created, Fact, ObjectChange, ObjectOccurrence};
 use mlemu_core::{Occurrence, Timestamp};
-use mlemu_engine::objects::BucketId;
 use serde_json::{Value, json};
 
 pub(crate) const CREATED: &str = "Microsoft.Storage.BlobCreated";
@@ -116,11 +115,7 @@ fn account(blobs: &BlobStorage, fact: &ObjectOccurrence) -> String {
 }
 
 fn data(occurrence: &Occurrence, fact: &ObjectOccurrence, blobs: &BlobStorage) -> Value {
-    let object = blobs.objects.get(&BucketId::new(&fact.scope, &fact.bucket), &fact.key).ok();
-    // Another blob may be there by now: of this one only what the change itself says is known then.
-    let object = object.filter(|object| *object.content.etag == *fact.etag);
-    let facts = object.as_ref().map(|object| Facts::of(&object.attributes)).unwrap_or_default();
-    let kind = object.as_ref().and_then(|object| object.attributes.headers.get("content-type").cloned());
+    let facts = Facts::of_documents(&fact.said);
     let api = match fact.change {
         ObjectChange::Created(Created::Copy) => "CopyBlob",
         ObjectChange::Created(Created::Multipart) => "PutBlockList",
@@ -131,7 +126,7 @@ fn data(occurrence: &Occurrence, fact: &ObjectOccurrence, blobs: &BlobStorage) -
         "api": api,
         "clientRequestId": trace(occurrence),
         "requestId": fact.request_id,
-        "contentType": kind.unwrap_or_else(|| "application/octet-stream".into()),
+        "contentType": fact.said.get("content-type").map_or("application/octet-stream", |kind| kind),
         "blobType": facts.kind.name(),
         "url": format!("{}/{}/{}", root(blobs, fact), fact.bucket, fact.key),
         "sequencer": format!("{:048X}", occurrence.sequence),

@@ -8,6 +8,8 @@ mod courier;
 pub(crate) mod event;
 mod feed;
 pub(crate) mod subscription;
+#[cfg(test)]
+mod tests;
 
 use crate::bindings::trigger::Waiting;
 use crate::blob::BlobStorage;

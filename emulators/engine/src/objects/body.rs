@@ -299,16 +299,14 @@ mod tests {
         assert_eq!(now.written_since(&before), vec![2..5, 8..10]);
     }
 
-    /// Each step along both lists is cheap, and there are as many steps as pieces: not their product.
+    /// There are as many steps as pieces: their product would take minutes.
     #[test]
     fn very_scattered_bodies_are_compared_at_once() {
         let (page, gap) = (body("page"), Body::zeros(4));
         let scattered = |count| Body::join((0..count).flat_map(|_| [&page, &gap]));
         let (before, now) = (scattered(200_000), scattered(200_001));
-        let begun = std::time::Instant::now();
         assert_eq!(now.written_since(&before).len(), 1);
         assert_eq!(now.cut(std::iter::repeat_n(8, 200_001)).len(), 200_001);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

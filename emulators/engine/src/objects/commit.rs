@@ -1,6 +1,6 @@
 //! Reading and changing single objects. Each change is one commit under one lock.
 
-use super::bucket::BucketId;
+use super::bucket::{BucketId, Documents};
 use super::keep::Item;
 use super::object::{Attributes, Content, Object, Origin};
 use super::version::{Marker, Version, VersionName, Versioning, Versions, Which};
@@ -278,6 +278,7 @@ pub(super) struct Change<'a> {
     pub etag: &'a str,
     pub previous: Option<u64>,
     pub version: Option<u64>,
+    pub said: Documents,
 }
 
 impl<'a> Change<'a> {
@@ -289,6 +290,7 @@ impl<'a> Change<'a> {
             etag: &object.content.etag,
             previous: None,
             version: object.version.number(),
+            said: object.attributes.said(),
         }
     }
 }
@@ -327,6 +329,7 @@ impl Store {
             etag: &new.content.etag,
             previous: self.bucket(bucket)?.current(&new.key).map(|object| object.sequence),
             version: version.number(),
+            said: new.attributes.said(),
         };
         let sequence = self.record(bucket, change, new.origin, now)?;
         let object = Arc::new(Object {
@@ -354,7 +357,8 @@ impl Store {
         let key: Arc<str> = key.into();
         let previous = self.bucket(bucket)?.current(&key).map(|object| object.sequence);
         let kind = ObjectChange::Marked;
-        let change = Change { key: key.clone(), kind, size: 0, etag: "", previous, version: name.number() };
+        let (version, said) = (name.number(), Documents::new());
+        let change = Change { key: key.clone(), kind, size: 0, etag: "", previous, version, said };
         let sequence = self.record(bucket, change, origin, now)?;
         let marker = Arc::new(Marker { key, name, sequence, created: now });
         let replaced = self.push(bucket, Version::Marker(marker.clone()))?;
@@ -384,6 +388,7 @@ impl Store {
             etag: "",
             previous: Some(removed.sequence()),
             version: name.number(),
+            said: removed.object().map(|object| object.attributes.said()).unwrap_or_default(),
         };
         let sequence = self.record(bucket, change, origin, now)?;
         Ok(Some((removed, sequence)))
@@ -428,6 +433,7 @@ impl Store {
             etag: change.etag.into(),
             version: change.version,
             previous: change.previous,
+            said: change.said,
             source_ip: origin.source_ip,
             request_id: origin.request_id,
         });

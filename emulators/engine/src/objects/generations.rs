@@ -78,6 +78,7 @@ impl Store {
             etag: &new.content.etag,
             previous: before.map(|object| object.sequence),
             version: None,
+            said: new.attributes.said(),
         };
         let sequence = self.record(bucket, change, new.origin, now)?;
         if let Some(before) = before {
@@ -110,6 +111,7 @@ impl Store {
             etag: "",
             previous: Some(object.sequence),
             version: object.version.number(),
+            said: object.attributes.said(),
         };
         let sequence = self.record(bucket, change, origin, now)?;
         self.drop_version(bucket, object)?;

@@ -62,6 +62,14 @@ pub struct Attributes {
     pub documents: Documents,
 }
 
+impl Attributes {
+    /// The headers and the documents, by their names.
+    pub(super) fn said(&self) -> Documents {
+        let headers = self.headers.iter().map(|(name, value)| (Arc::from(*name), value.as_str().into()));
+        headers.chain(self.documents.clone()).collect()
+    }
+}
+
 /// Who asked for a change, and what made them ask.
 #[derive(Clone, Debug)]
 pub struct Origin {

@@ -35,6 +35,9 @@ struct Term {
     value: String,
 }
 
+/// A blob and its container.
+type Found = (Arc<str>, Arc<Object>);
+
 /// What tags must be like: each of the terms of one of the alternatives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::blob) struct Filter(Vec<Vec<Term>>);
@@ -127,12 +130,7 @@ fn words(text: &str) -> Option<Vec<Word>> {
 
 impl BlobStorage {
     /// The first `most` blobs behind the marker that fit, with their containers. No more is looked at than it takes.
-    fn fitting(
-        &self,
-        call: &Call,
-        filter: &Filter,
-        most: usize,
-    ) -> Result<Vec<(Arc<str>, Arc<Object>)>, Fault> {
+    fn fitting(&self, call: &Call, filter: &Filter, most: usize) -> Result<Vec<Found>, Fault> {
         let (first, behind) =
             call.parameter("marker").and_then(|said| said.split_once('/')).unwrap_or_default();
         let mut found = Vec::new();
