@@ -235,12 +235,14 @@ def copies():
     properties = target.get_blob_properties()
     assert (properties.size, properties.metadata, properties.copy.id) == (5000, {"v": "1"}, said["copy_id"])
     assert target.download_blob().readall() == b"bytes" * 1000
+    assert target.get_blob_tags() == {}
     raises("NoPendingCopyOperation", lambda: target.abort_copy(said["copy_id"]))
     raises("BlobNotFound", lambda: target.start_copy_from_url(container.get_blob_client("none").url))
     raises("CannotVerifyCopySource", lambda: target.start_copy_from_url("https://example.com/a"))
-    token = generate_blob_sas(ACCOUNT, "pics", "a/ä", account_key=KEY, permission=BlobSasPermissions(read=True), expiry=soon())
+    token = generate_blob_sas(ACCOUNT, "pics", "a/ä", account_key=KEY, permission=BlobSasPermissions(read=True, tag=True), expiry=soon())
     sync = other.get_blob_client("sync")
-    sync.start_copy_from_url(f"{source.url}?{token}", requires_sync=True)
+    sync.start_copy_from_url(f"{source.url}?{token}", requires_sync=True, tags="COPY")
+    assert sync.get_blob_tags() == {"t": "1"}
     sync.upload_blob_from_url(f"{source.url}?{token}", overwrite=True)
     assert sync.download_blob().readall() == b"bytes" * 1000
     sync.stage_block_from_url("aaa", f"{source.url}?{token}", source_offset=5, source_length=5)

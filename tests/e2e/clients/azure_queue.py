@@ -58,6 +58,8 @@ def messages():
     first, second = queue.receive_messages(max_messages=5, visibility_timeout=60)
     assert (first.content, first.dequeue_count, first.id) == ("one <&> ä", 1, sent.id)
     assert list(queue.receive_messages()) == []
+    raises(HttpResponseError, "PopReceiptMismatch", lambda: queue.delete_message(first.id, second.pop_receipt))
+    raises(ResourceNotFoundError, "MessageNotFound", lambda: queue.delete_message("none", first.pop_receipt))
     stale = first.pop_receipt
     changed = queue.update_message(first, visibility_timeout=0, content="three")
     assert changed.pop_receipt != stale
@@ -70,6 +72,7 @@ def messages():
     raises(HttpResponseError, "OutOfRangeQueryParameterValue", lambda: list(queue.receive_messages(messages_per_page=33)))
     raises(HttpResponseError, "MessageTooLarge", lambda: queue.send_message("x" * 65537))
     queue.send_message("x" * 65536)
+    assert queue.send_message("for ever", time_to_live=-1).expires_on.year == 9999
     queue.clear_messages()
     assert queue.get_queue_properties().approximate_message_count == 0
     own = queue.send_message("four")
