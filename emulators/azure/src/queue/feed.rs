@@ -135,7 +135,7 @@ impl BatchShape for Fed {
             "Id": &*one.message.id,
             "DequeueCount": one.count,
             "InsertionTime": stamp(one.message.enqueued),
-            "ExpirationTime": stamp(one.message.enqueued.plus(super::RETENTION)),
+            "ExpirationTime": stamp(super::expires(&one.message)),
             "NextVisibleTime": stamp(one.until),
             "PopReceipt": format!("{}", one.receipt.token),
         });

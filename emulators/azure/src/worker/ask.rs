@@ -255,7 +255,7 @@ fn queue(queue: &str, payload: &Bytes, app: &App) -> (TypedData, BTreeMap<String
     metadata.extend([
         ("QueueTrigger".to_owned(), TypedData::string(text.clone())),
         ("Id".to_owned(), TypedData::string(app.ids().fresh("message").uuid())),
-        ("DequeueCount".to_owned(), TypedData::string("1")),
+        ("DequeueCount".to_owned(), TypedData::json(&json!(1))),
         ("PopReceipt".to_owned(), TypedData::string(queue)),
     ]);
     (TypedData::of(Data::String(text)), metadata)
