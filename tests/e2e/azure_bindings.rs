@@ -1,6 +1,6 @@
 //! Where bindings of Azure's functions lead, and what the host's console says of what triggers them.
 
-use super::house::House;
+use super::house::{House, is};
 use super::http::{self, Answer};
 use super::plan::Plan;
 use serde_json::{Value, json};
@@ -34,6 +34,12 @@ def row(row: func.QueueMessage) -> None:
 def lost(lost: func.QueueMessage) -> None:
     pass
 
+@app.route(route="astray")
+@app.blob_output(arg_name="out", path="nowhere", connection="")
+def astray(req: func.HttpRequest, out: func.Out[str]) -> str:
+    out.set("x")
+    return "done"
+
 @app.route(route="hidden")
 def hidden(req: func.HttpRequest) -> str:
     return "seen"
@@ -45,7 +51,7 @@ const SHOP: &str =
 fn house() -> House {
     let host = json!({
         "version": "2.0",
-        "functions": ["order", "photo", "row", "lost"],
+        "functions": ["order", "photo", "row", "lost", "astray"],
         "extensions": {
             "http": { "customHeaders": { "X-Shop": "open" } },
             "queues": { "messageEncoding": "none", "maxDequeueCount": 2 },
@@ -105,7 +111,52 @@ fn bindings_lead_to_the_accounts_of_their_connections() {
     );
     let all = http::send(house.azure(), "GET /admin/functions", &[], b"").json();
     let names: Vec<&Value> = all.as_array().into_iter().flatten().map(|one| &one["name"]).collect();
-    assert!(names.len() == 4 && !names.contains(&&json!("hidden")), "{names:?}");
+    assert!(names.len() == 5 && !names.contains(&&json!("hidden")), "{names:?}");
+}
+
+#[test]
+fn what_a_binding_cannot_do_is_told() {
+    let house = house();
+    assert_eq!(http::send(house.azure(), "GET /api/astray", &[], b"").status, 500);
+    let told = house.wait(0, "why", |record| {
+        record["what"]["log"]["text"].as_str().is_some_and(|text| text.starts_with("OutputBindingError"))
+    });
+    let text = told["what"]["log"]["text"].as_str().unwrap_or_default();
+    assert_eq!(text, "OutputBindingError: out: `nowhere` is no path of a blob: write container/name");
+    assert_eq!(told["subject"]["function"]["name"], "astray");
+}
+
+const BUSY: &str = r#"
+import os
+import time
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+@app.route(route="hold")
+def hold(req: func.HttpRequest) -> str:
+    while not os.path.exists(req.params["until"]):
+        time.sleep(0.01)
+    return "held"
+"#;
+
+#[test]
+fn more_requests_than_may_wait_are_sent_away() {
+    let host = json!({ "version": "2.0", "extensions": { "http": { "maxOutstandingRequests": 1 } } });
+    let house = Plan::new()
+        .file("busy/host.json", &host.to_string())
+        .file("busy/function_app.py", BUSY)
+        .file("there", "")
+        .up();
+    let path = |name: &str| format!("GET /api/hold?until={}", house.plan.path(name).display());
+    let (address, first) = (house.azure(), path("later"));
+    let first = std::thread::spawn(move || http::send(address, &first, &[], b""));
+    house.wait(0, "the first runs", |record| is(record, "hold", "started"));
+    assert_eq!(http::send(house.azure(), &path("there"), &[], b"").status, 429);
+    std::fs::write(house.plan.path("later"), "").expect("written");
+    assert_eq!(first.join().expect("an answer").text(), "held");
+    assert_eq!(http::send(house.azure(), &path("there"), &[], b"").status, 200);
 }
 
 #[test]

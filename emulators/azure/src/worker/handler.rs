@@ -33,8 +33,6 @@ const WAKE: Duration = Duration::from_millis(300);
 /// As much of a handler's answer is told, in characters.
 const TOLD: usize = 1000;
 /// Levels of lines.
-const INFORMATION: i32 = 2;
-const ERROR: i32 = 4;
 /// What went wrong: its kind and the sentence.
 type Trouble = (&'static str, String);
 /// Headers of one connection, which must not travel on.
@@ -105,19 +103,13 @@ impl HandlerSession {
             return SessionReply::Error(error(NO_FUNCTION, &format!("the app has no function `{name}`")));
         };
         self.run(function, &delivery).await.unwrap_or_else(|(kind, why)| {
-            self.tell(function, &delivery, ERROR, format!("{kind}: {why}"));
+            self.tell(function, &delivery, RpcLog::ERROR, format!("{kind}: {why}"));
             SessionReply::Error(error(kind, &why))
         })
     }
 
     fn tell(&self, function: &Indexed, delivery: &Delivery, level: i32, message: String) {
-        (self.log)(RpcLog {
-            invocation_id: delivery.invoke.id.0.to_string(),
-            category: format!("Function.{}", function.name),
-            level,
-            message,
-            ..RpcLog::default()
-        });
+        (self.log)(RpcLog::of(&function.name, &delivery.invoke.id.0, level, message));
     }
 
     async fn run(&self, function: &Indexed, delivery: &Delivery) -> Result<SessionReply, Trouble> {
@@ -230,7 +222,7 @@ impl HandlerSession {
         }
         let said = wrapped::Said::read(&body).map_err(|why| ("InvalidOperationException", answered(why)))?;
         for line in &said.logs {
-            self.tell(function, delivery, INFORMATION, line.clone());
+            self.tell(function, delivery, RpcLog::INFORMATION, line.clone());
         }
         let response = said.response(function).map_err(|why| ("InvalidOperationException", answered(why)))?;
         let given = self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await;

@@ -5,17 +5,13 @@
 use super::index::Indexed;
 use crate::app::App;
 use crate::bindings::expression::settled;
-use crate::functions::fault::reason;
 use crate::place::Place;
 use mlemu_core::record::Status;
 use mlemu_core::runtime::Unwrapped;
-use mlemu_core::{FunctionFailure, InvocationId, Record, Subject, Usage, What};
+use mlemu_core::{InvocationId, Record, Subject, Usage, What};
 use mlemu_engine::history::Past;
 use serde_json::Value;
 
-/// Kinds of failures that are not the function's.
-const HOSTS_OWN: [&str; 4] =
-    ["InputBindingError", "OutputBindingError", "HttpForwardingError", "FunctionLoadError"];
 /// Before what a worker writes for its host alone.
 const CONSOLE: &str = "LanguageWorkerConsoleLog";
 /// Around the invocation before a line that a worker of ours logs for it.
@@ -43,7 +39,6 @@ pub(crate) fn of(record: &Record, app: &App, place: &Place, past: Option<&Past>)
         (What::Started, Some(function)) => started(function, record, app, past),
         (What::Ended { status, usage, .. }, Some(function)) => {
             let mut lines: Vec<String> = trouble(status, usage).into_iter().collect();
-            lines.extend(past.and_then(hosts_own));
             lines.push(ended(function, subject, status, usage));
             lines
         }
@@ -97,19 +92,6 @@ fn details(event: &Value) -> Option<String> {
         details.push_str(&format!(", BlobCreated: {created}, BlobLastModified: {modified}"));
     }
     Some(details)
-}
-
-/// What failed beside the function, of which its worker says nothing.
-fn hosts_own(past: &Past) -> Option<String> {
-    match past.course().ended?.result {
-        Err(failure @ FunctionFailure::Reported { .. }) if is_hosts(&failure) => Some(reason(&failure)),
-        _ => None,
-    }
-}
-
-fn is_hosts(failure: &FunctionFailure) -> bool {
-    let FunctionFailure::Reported { kind, .. } = failure else { return false };
-    kind.as_deref().is_some_and(|kind| HOSTS_OWN.contains(&kind))
 }
 
 fn ended(function: &Indexed, subject: &Subject, status: &Status, usage: &Usage) -> String {

@@ -271,13 +271,21 @@ pub struct RpcLog {
 }
 
 impl RpcLog {
+    pub const INFORMATION: i32 = 2;
+    pub const WARNING: i32 = 3;
+    pub const ERROR: i32 = 4;
+
+    /// A line of one call of a function.
+    pub fn of(function: &str, invocation: &str, level: i32, message: String) -> Self {
+        let category = format!("Function.{function}");
+        Self { invocation_id: invocation.to_owned(), category, level, message, ..Self::default() }
+    }
+
     /// Whether it is for whoever wrote the app: what the app says, and what goes wrong in its worker.
     pub fn is_for_people(&self) -> bool {
-        const INFORMATION: i32 = 2;
-        const WARNING: i32 = 3;
         match self.log_category {
-            0 => self.level >= INFORMATION,
-            1 => self.level >= WARNING,
+            0 => self.level >= Self::INFORMATION,
+            1 => self.level >= Self::WARNING,
             _ => false,
         }
     }

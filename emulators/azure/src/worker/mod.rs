@@ -119,6 +119,7 @@ impl Runtime for Workers {
                 command: Command { program, args, env, folder: built.code.clone() },
                 placeholder,
                 line,
+                log: Box::new(self.logging()),
                 app: self.app.clone(),
                 folder: built.code.clone(),
                 revision: revision.number,

@@ -4,7 +4,7 @@ use super::ask::{self, Question};
 use super::index::{self, Index, Indexed};
 use super::messages::{
     Content, FunctionEnvironmentReloadRequest, FunctionLoadRequest, FunctionsMetadataRequest,
-    InvocationRequest, InvocationResponse, RpcException, Span, StatusResult, StreamingMessage,
+    InvocationRequest, InvocationResponse, RpcException, RpcLog, Span, StatusResult, StreamingMessage,
     WorkerInitRequest, WorkerTerminate,
 };
 use super::proxied::{Proxied, Server};
@@ -53,6 +53,8 @@ pub(super) struct StreamSession {
     /// `None`: the worker has been the app's since its process began.
     pub(super) placeholder: Option<Placeholder>,
     pub(super) line: Line,
+    /// Takes what the host says of a call.
+    pub(super) log: Box<dyn Fn(RpcLog) + Send + Sync>,
     pub(super) app: Arc<App>,
     pub(super) folder: PathBuf,
     pub(super) revision: u64,
@@ -190,24 +192,28 @@ impl StreamSession {
             let message = format!("the app has no function `{name}`; it has {}", names(&self.index));
             return SessionReply::Error(error(NO_FUNCTION, &message));
         };
+        self.serve(function, &delivery).await.unwrap_or_else(|failed| match failed {
+            Failed::Worker(reply) => reply,
+            Failed::Host(kind, why) => {
+                let line = format!("{kind}: {why}");
+                (self.log)(RpcLog::of(&function.name, &delivery.invoke.id.0, RpcLog::ERROR, line));
+                SessionReply::Error(error(kind, &why))
+            }
+        })
+    }
+
+    async fn serve(&self, function: &Indexed, delivery: &Delivery) -> Result<SessionReply, Failed> {
         if let Some(fault) = &function.fault {
-            return SessionReply::Error(error("FunctionLoadError", fault));
+            return Err(Failed::Host("FunctionLoadError", fault.clone()));
         }
         let server = self.server.as_ref().filter(|_| function.trigger.is("httpTrigger"));
-        let asked = ask::question(function, &delivery, &self.app, server.is_some()).await;
-        let Question { request, known } = match asked {
-            Ok(question) => question,
-            Err(why) => return SessionReply::Error(error("InputBindingError", &why)),
-        };
-        let proxied = server.and_then(|server| server.request(function, &delivery, &self.app));
-        let (response, proxied) = match self.run(request, proxied).await {
-            Ok(both) => both,
-            Err(reply) => return reply,
-        };
-        if let Err(why) = self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await {
-            return SessionReply::Error(error("OutputBindingError", &why));
-        }
-        SessionReply::Answer(proxied.unwrap_or_else(|| said::answer(function, response)))
+        let asked = ask::question(function, delivery, &self.app, server.is_some()).await;
+        let Question { request, known } = asked.map_err(|why| Failed::Host("InputBindingError", why))?;
+        let proxied = server.and_then(|server| server.request(function, delivery, &self.app));
+        let (response, proxied) = self.run(request, proxied).await?;
+        let given = self.app.bindings.give(function, &response, &known, &delivery.invoke.cause).await;
+        given.map_err(|why| Failed::Host("OutputBindingError", why))?;
+        Ok(SessionReply::Answer(proxied.unwrap_or_else(|| said::answer(function, response))))
     }
 
     /// Has the worker run a function. Where it serves the request itself, the answer is what it served.
@@ -215,23 +221,25 @@ impl StreamSession {
         &self,
         request: InvocationRequest,
         proxied: Option<Proxied>,
-    ) -> Result<(InvocationResponse, Option<Answer>), SessionReply> {
+    ) -> Result<(InvocationResponse, Option<Answer>), Failed> {
         let answer = self.line.answer(&request.invocation_id);
         self.say(Content::InvocationRequest(request));
         let answer = async {
             let Ok(response) = answer.await else {
                 tokio::time::sleep(WAKE).await;
-                return Err(SessionReply::Broken(broken_off()));
+                return Err(Failed::Worker(SessionReply::Broken(broken_off())));
             };
             match good(response.result.clone()) {
                 Ok(()) => Ok(response),
-                Err(Trouble::Said(exception)) => Err(SessionReply::Error(reported(&exception))),
-                Err(Trouble::Gone) => Err(SessionReply::Broken(broken_off())),
+                Err(Trouble::Said(exception)) => {
+                    Err(Failed::Worker(SessionReply::Error(reported(&exception))))
+                }
+                Err(Trouble::Gone) => Err(Failed::Worker(SessionReply::Broken(broken_off()))),
             }
         };
         let Some(proxied) = proxied else { return answer.await.map(|response| (response, None)) };
         let (mut answer, mut served) = (pin!(answer), pin!(proxied.serve()));
-        let refused = |why: String| SessionReply::Error(error("HttpForwardingError", &why));
+        let refused = |why: String| Failed::Host("HttpForwardingError", why);
         tokio::select! {
             served = &mut served => {
                 let served = served.map_err(refused)?;
@@ -247,6 +255,14 @@ impl StreamSession {
             },
         }
     }
+}
+
+/// Why a call came to nothing.
+enum Failed {
+    /// The worker has told about it, or is gone.
+    Worker(SessionReply),
+    /// What the host itself could not do, of which the worker knows nothing: a kind and a reason.
+    Host(&'static str, String),
 }
 
 /// The worker's stream has ended.
