@@ -4,8 +4,8 @@
     benches/storage/azurite.py MLEMU AZURITE [--times 300] [--json]
 
 It needs azure-storage-blob and azure-storage-queue. MLEMU is the program, AZURITE the one that `npm install azurite`
-puts into node_modules/.bin. Both keep what they get in files, and each step is done in turn by both, so that what else
-the machine does falls on both. The table shows medians in milliseconds through the SDK and of the same request replayed
+puts into node_modules/.bin. Both keep what they get in files, and each step is done by both in rounds that take turns,
+so that what else the machine does falls on both, and neither is measured with the other's work in the caches. The table shows medians in milliseconds through the SDK and of the same request replayed
 over a bare connection that is kept open, which is the server's own share; then the time until all ports are open, and
 the memory after all of it. Each line has a ratio and its limit; the exit status is 1 when one is exceeded.
 """
@@ -31,6 +31,8 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 SDK, BARE, START, MEMORY = 0.6, 0.25, 0.1, 0.25
 STARTS = 5
+# Steps of one server in a row, and those before them that are not measured.
+ROUND, WARMING = 25, 3
 KIB = 1024
 
 
@@ -155,13 +157,15 @@ def steps():
 
 
 def in_turn(servers, step, times):
+    """Medians in milliseconds. Who has just begun a round is not measured yet."""
     took = [[] for _ in servers]
-    for at in range(times + 5):
+    for begin in range(0, times, ROUND):
         for place, server in enumerate(servers):
-            began = time.perf_counter()
-            step(server, at)
-            if at >= 5:
-                took[place].append((time.perf_counter() - began) * 1000)
+            for at in range(begin - WARMING, begin + ROUND):
+                began = time.perf_counter()
+                step(server, at)
+                if at >= begin:
+                    took[place].append((time.perf_counter() - began) * 1000)
     return [statistics.median(each) for each in took]
 
 
