@@ -4,6 +4,7 @@ use super::house::{House, is};
 use super::http::{self, Answer};
 use super::plan::Plan;
 use serde_json::{Value, json};
+use std::process::Command;
 
 const APP: &str = r#"
 import logging
@@ -126,18 +127,15 @@ fn what_a_binding_cannot_do_is_told() {
     assert_eq!(told["subject"]["function"]["name"], "astray");
 }
 
+/// It reads a file to its end, which a pipe has when its writer has gone.
 const BUSY: &str = r#"
-import os
-import time
-
 import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 @app.route(route="hold")
 def hold(req: func.HttpRequest) -> str:
-    while not os.path.exists(req.params["until"]):
-        time.sleep(0.01)
+    open(req.params["until"]).read()
     return "held"
 "#;
 
@@ -149,6 +147,8 @@ fn more_requests_than_may_wait_are_sent_away() {
         .file("busy/function_app.py", BUSY)
         .file("there", "")
         .up();
+    let made = Command::new("mkfifo").arg(house.plan.path("later")).status().expect("mkfifo runs");
+    assert!(made.success());
     let path = |name: &str| format!("GET /api/hold?until={}", house.plan.path(name).display());
     let (address, first) = (house.azure(), path("later"));
     let first = std::thread::spawn(move || http::send(address, &first, &[], b""));

@@ -1,4 +1,5 @@
-//! Which storage account a binding means: its `connection` is the name of an app setting that leads to one.
+//! Which storage account a binding means: its `connection` is the name of an app setting that leads to one. The account
+//! that the app has in the cloud, by `AzureWebJobsStorage`, is its own one here.
 //!
 //! Source: Azure Functions documentation, "Azure Blob storage trigger" (Connections); Azure Storage documentation,
 //! "Configure Azure Storage connection strings".
@@ -7,6 +8,7 @@ use crate::storage::account::{is_name, primary};
 use crate::worker::index::Binding;
 use http::Uri;
 use mlemu_core::Environment;
+use std::net::IpAddr;
 
 /// The setting of bindings that name none, and what the names of others may begin with.
 const USUAL: &str = "AzureWebJobsStorage";
@@ -23,7 +25,23 @@ pub(super) fn account(binding: &Binding, settings: &Environment) -> Result<Optio
         // An app without any setting has one account all the same.
         return if name == USUAL { Ok(None) } else { Err(missing(name)) };
     };
-    found.map_err(|why| format!("its connection `{name}` {why}"))
+    let found = found.map_err(|why| format!("its connection `{name}` {why}"))?;
+    Ok(found.filter(|found| Some(found) != own_in_cloud(settings).as_ref()))
+}
+
+/// What the app's own account is called in the cloud, if its setting is one of the cloud's.
+fn own_in_cloud(settings: &Environment) -> Option<String> {
+    let is_here = setting(USUAL, settings).is_some_and(|said| {
+        let ends = said.split(';').filter_map(|pair| Some(pair.split_once('=')?.1));
+        ends.filter_map(|end| end.trim().parse::<Uri>().ok()).any(|end| end.host().is_some_and(is_local))
+    });
+    if is_here { None } else { led(USUAL, settings)?.ok()? }
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn missing(name: &str) -> String {
@@ -107,7 +125,17 @@ mod tests {
         let account = |name: &str| Ok(Some(name.to_owned()));
         assert_eq!(of("", &[]), Ok(None), "nothing is said at all");
         assert_eq!(of("", &[("AzureWebJobsStorage", own)]), Ok(None));
-        assert_eq!(of("Storage", &[("azurewebjobsstorage", mine)]), account("mine"));
+        let local = "AccountName=mine;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:10000/mine";
+        assert_eq!(of("Storage", &[("azurewebjobsstorage", local)]), account("mine"));
+        for name in ["Storage", "AzureWebJobsStorage", "", "Photos"] {
+            let both = [("AzureWebJobsStorage", mine), ("Photos", mine)];
+            assert_eq!(
+                of(name, &both),
+                Ok(None),
+                "the cloud's own account of the app is its own here: {name}"
+            );
+        }
+        assert_eq!(of("Photos", &[("AzureWebJobsStorage", shared), ("Photos", mine)]), account("mine"));
         assert_eq!(of("Photos", &[("Photos", mine), ("AzureWebJobsStorage", own)]), account("mine"));
         assert_eq!(of("Photos", &[("AzureWebJobsPhotos", shared), ("Photos", mine)]), account("shared"));
         assert_eq!(of("Photos", &[("Photos", here)]), account("other"));
